@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The port, outward half: what an element wants done. step() appends; the world makes all of
+ * `persist` durable by one commit, then executes `send` and `report` in order, then resets.
+ * Nothing leaves before everything persisted in the same batch.
+ *
+ * A reply (an answer at Ak) is a send with QKD_SEND_REPLY set: worlds that must find the waiting
+ * client look at the flag, the others need not.
+ *
+ * Bytes live in one arena and are named by offset, so that growth moves nothing that is held.
+ * `observed` is the message before sealing: only the oracle and the trace read it; it is wiped
+ * at reset together with everything else. */
+#ifndef QKD_BASE_OUT_H
+#define QKD_BASE_OUT_H
+
+#include <stddef.h>
+
+#include "core/base/id.h"
+#include "core/base/time.h"
+
+/* A range of the arena. */
+struct qkd_slice {
+    uint32_t at;
+    uint32_t len;
+};
+
+enum qkd_send_flags {
+    QKD_SEND_REPLY = 1,    /* answer to an application (Ak) */
+    QKD_SEND_DELIVERED = 2 /* the host already handed it to a sibling element: only observe it */
+};
+
+struct qkd_send {
+    enum qkd_rp rp;
+    uint32_t flags; /* enum qkd_send_flags */
+    struct qkd_eid from;
+    struct qkd_eid to;
+    struct qkd_slice bytes;    /* what leaves */
+    struct qkd_slice observed; /* the same message before sealing; len 0 for handshakes */
+};
+
+struct qkd_persist {
+    struct qkd_eid owner; /* element whose store it is */
+    bool del;             /* delete instead of put */
+    uint8_t kind;         /* enum wire_persist_kind */
+    uint8_t key_len;
+    uint8_t key[32];
+    struct qkd_slice value;
+};
+
+/* Facts for metrics and logs; they never steer anything. */
+enum qkd_report_code {
+    QKD_REPORT_WANT_SECRET,  /* who needs CFG_PEER for peer at rp (a = rp) */
+    QKD_REPORT_BAD_BYTES,    /* a = rp, b = -err, peer = claimed sender */
+    QKD_REPORT_AUTH_FAILURE, /* a = rp, peer = claimed sender */
+    QKD_REPORT_PEER_UP,      /* a = rp: channel to peer authenticated both ways */
+    QKD_REPORT_PEER_DOWN,    /* a = rp */
+    QKD_REPORT_REQUEST,      /* app: request opened; id = request, a = bits, b = keys */
+    QKD_REPORT_OUTCOME,      /* app: id = request, a = enum wire_outcome, b = enum wire_reason,
+                                c = supplied bits, d = grade */
+    QKD_REPORT_FETCHED,      /* slave app: id = KSA-key ID, a = bits, peer = master app */
+    QKD_REPORT_FETCH_FAILED, /* slave app: id = KSA-key ID, a = enum wire_reason */
+    QKD_REPORT_KEY,          /* master app: id = request, id2 = KSA-key ID it was answered with */
+    QKD_REPORT_POOL,         /* KMA: a = link, b = own free bits, c = peer-owned free bits,
+                                d = stored bits */
+    QKD_REPORT_POOL_EMPTY,   /* KMA: a = link, b = 1 exhausted, 0 recovered */
+    QKD_REPORT_ROUTE,        /* KMA: id = request's first KMA-key ID, a = hops, b = 1 rerouted */
+    QKD_REPORT_RELAY,        /* KMA: id = KMA-key ID, a = link, b = hop number, c = bits of pad */
+    QKD_REPORT_RETRANSMIT,   /* KMA: a = link, b = frame type */
+    QKD_REPORT_TAG_FAILURE,  /* KMA: a = link */
+    QKD_REPORT_ALARM,        /* manager: a = enum wire_fault_code, b = 1 raised, 0 cleared,
+                                peer = element concerned, c = object */
+    QKD_REPORT_LIFE,         /* manager: one life-cycle record in `bytes` (wire_life) */
+    QKD_REPORT_LEDGER,       /* KMA: link ledger in `bytes` (wire_link_ledger), on request */
+    QKD_REPORT_COUNT
+};
+
+struct qkd_report {
+    enum qkd_report_code code;
+    struct qkd_eid who;  /* the element that reports */
+    struct qkd_eid peer; /* the other party, if any */
+    struct qkd_id id;
+    struct qkd_id id2;
+    uint64_t a, b, c, d;    /* as the code says */
+    struct qkd_slice bytes; /* as the code says; else empty */
+};
+
+struct qkd_out {
+    struct qkd_send *send;
+    size_t send_count, send_cap;
+    struct qkd_persist *persist;
+    size_t persist_count, persist_cap;
+    struct qkd_report *report;
+    size_t report_count, report_cap;
+    uint8_t *arena;
+    size_t arena_len, arena_cap;
+    size_t arena_limit; /* bytes; appending beyond it is QKD_ERR_LIMIT */
+    bool failed;        /* an append failed: the batch must be dropped with the element's error */
+};
+
+/* Heap-free when unused; grows on demand up to `arena_limit` bytes and keeps what it has. */
+void qkd_out_init(struct qkd_out *out, size_t arena_limit);
+void qkd_out_fini(struct qkd_out *out);
+
+/* Wipes the used part of the arena and forgets all entries; keeps the memory. */
+void qkd_out_reset(struct qkd_out *out);
+
+/* Room for `len` bytes: returns their offset slice with len as given; write through
+ * qkd_out_at(). On failure sets out->failed and returns a slice of length 0. */
+struct qkd_slice qkd_out_reserve(struct qkd_out *out, size_t len);
+
+/* Gives back the tail of the most recent reservation. */
+void qkd_out_shrink(struct qkd_out *out, struct qkd_slice *slice, size_t used);
+
+/* Copies bytes into the arena. */
+struct qkd_slice qkd_out_copy(struct qkd_out *out, const void *bytes, size_t len);
+
+/* Pointer to a slice; valid until the next reservation. */
+static inline uint8_t *qkd_out_at(const struct qkd_out *out, struct qkd_slice s)
+{
+    return out->arena + s.at;
+}
+
+/* Appends a send; never fails loudly: sets out->failed if memory ends. */
+void qkd_out_send(struct qkd_out *out, const struct qkd_send *send);
+
+/* Appends put or delete of (kind, key) for `owner`; value may be empty. */
+void qkd_out_put(struct qkd_out *out, const struct qkd_persist *entry);
+
+/* Appends a report. */
+void qkd_out_report(struct qkd_out *out, const struct qkd_report *report);
+
+#endif
