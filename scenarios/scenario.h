@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A scenario, resolved: what a world is built from. Every default is filled in, every name is an
+ * index, every quantity is an integer in the unit its name says (doubles only where physical).
+ * The loader (scn_load) fills it; nothing changes it afterwards. The file's keys, units, defaults
+ * and ranges are in docs/scenario.md; they come from the tables in scenarios/tables.c. */
+#ifndef SCN_SCENARIO_H
+#define SCN_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCN_ID_SIZE 64            /* bytes of an identifier, with its final zero */
+#define SCN_NAME_SIZE 128         /* bytes of a free text, with its final zero */
+#define SCN_MAX_NODES 100000      /* most nodes */
+#define SCN_MAX_LINKS 400000      /* most QKD links */
+#define SCN_MAX_APPLICATIONS 100000
+#define SCN_MAX_FAULTS 100000
+#define SCN_MAX_EXPECTS 1000
+#define SCN_MAX_POINTS 1000000    /* most points of one trace */
+#define SCN_MAX_BYTES (64U << 20) /* most bytes of one input file */
+#define SCN_MAX_ERRORS 1000       /* most errors that are listed */
+#define SCN_FOREVER INT64_MAX     /* a fault that lasts to the end of the run */
+
+enum scn_engine {
+    SCN_ENGINE_FAST,
+    SCN_ENGINE_SIMGRID
+};
+
+enum scn_node_role {
+    SCN_ROLE_USER,  /* serves applications (default when an application ends there) */
+    SCN_ROLE_RELAY, /* only relays (default otherwise) */
+    SCN_ROLE_BORDER /* meets another operator's network */
+};
+
+struct scn_node {
+    char id[SCN_ID_SIZE];         /* unique */
+    char name[SCN_NAME_SIZE];     /* what people call it; default: the id */
+    char operator_id[SCN_ID_SIZE]; /* who runs it; default "default" (key `operator`) */
+    char address[SCN_NAME_SIZE];  /* location or network address, table 7-1; "" if not given */
+    uint8_t mac[6];               /* hardware address, valid if has_mac */
+    bool has_mac;
+    bool has_geo;                 /* lat and lon are given */
+    double lat, lon;              /* degrees, WGS 84; 0 without has_geo */
+    enum scn_node_role role;
+    int64_t clock_offset_ns;      /* UTC shown by the node's clock minus true UTC, at time 0 */
+    double clock_drift_ppm;       /* rate of the node's clocks minus 1, in 1e-6 */
+};
+
+enum scn_qkd_model {
+    SCN_QKD_RATE, /* a constant key rate */
+    SCN_QKD_TRACE /* a measured or invented series */
+};
+
+enum scn_key_form {
+    SCN_KEY_SEED, /* key files carry a 32-byte seed that both ends expand (virtual worlds) */
+    SCN_KEY_BITS  /* key files carry the bits */
+};
+
+/* From t_ns on (until the next point, or for ever): this rate and QBER. Before the first point of
+ * a trace no key is made. */
+struct scn_trace_point {
+    int64_t t_ns;
+    uint64_t rate_bps;
+    double qber; /* fraction, 0 to 0.5 */
+};
+
+struct scn_qkd {
+    enum scn_qkd_model model;
+    uint64_t rate_bps;   /* model rate: > 0; model trace: its mean over the duration, rounded */
+    double qber;         /* model rate: fraction; model trace: unused (0) */
+    uint64_t block_bits; /* bits of one QKD-key file: a multiple of 8, > 0 */
+    enum scn_key_form key_form;
+    struct scn_trace_point *trace; /* model trace: points in increasing time; else NULL */
+    size_t trace_count;
+};
+
+struct scn_link {
+    char id[SCN_ID_SIZE]; /* unique */
+    uint32_t a, b;        /* node indices, a != b, in the order of `ends` */
+    int64_t length_m;     /* 0 if not given */
+    double loss_db;       /* default 0.2 dB/km of length */
+    struct scn_qkd qkd;
+    uint64_t store_bits;             /* limit of the key store at each end */
+    int64_t classical_latency_ns;    /* one way, of the classical channel beside this link */
+    uint64_t classical_bandwidth_bps; /* of that channel, each direction */
+};
+
+enum scn_management_net {
+    SCN_MANAGEMENT_SEPARATE, /* Ck and Mk travel over a network of their own: one hop */
+    SCN_MANAGEMENT_IN_BAND   /* Ck and Mk share the classical channels beside the QKD links */
+};
+
+struct scn_classical {
+    uint64_t bandwidth_bps; /* default of every link, each direction */
+    bool latency_auto;      /* 5 us per km of link length, at least 5 us */
+    int64_t latency_ns;     /* of every link, without latency_auto; else 0 */
+    uint64_t queue_bytes;   /* what one directed channel holds before it drops */
+    enum scn_management_net management;
+    int64_t management_latency_ns;     /* one way, any pair of nodes; used when separate */
+    uint64_t management_bandwidth_bps; /* each directed pair; used when separate */
+    double loss;                       /* probability that a frame between nodes is lost */
+    double duplicate;                  /* probability that it arrives twice */
+    double reorder;                    /* probability that it is held back ... */
+    int64_t reorder_jitter_ns;         /* ... by a uniform time up to this */
+};
+
+enum scn_relay {
+    SCN_RELAY_HOP_BY_HOP
+};
+
+enum scn_fallback {
+    SCN_FALLBACK_NONE,  /* no pad, no relay */
+    SCN_FALLBACK_AES256 /* AES-256 by policy, marked per hop */
+};
+
+enum scn_retention {
+    SCN_RETENTION_DELETE,  /* supplied keys are wiped at once */
+    SCN_RETENTION_PRESERVE /* kept until their timer */
+};
+
+enum scn_relay_metadata {
+    SCN_METADATA_OTP,  /* IDs and endpoints of a relay frame are under the pad */
+    SCN_METADATA_CLEAR /* they are in clear, under the tag */
+};
+
+enum scn_deployment {
+    SCN_DEPLOYMENT_ONE, /* KMA and KSA of a node are one process */
+    SCN_DEPLOYMENT_TWO  /* they are two */
+};
+
+struct scn_key_management {
+    uint32_t unit_bits;     /* KMA-key unit, a multiple of 8 */
+    uint64_t store_bits;    /* default of every link's store */
+    enum scn_relay relay;
+    enum scn_fallback fallback;
+    uint64_t bootstrap_bits; /* initial secret per link, a multiple of 8 */
+    uint64_t lease_bits;     /* one persisted pad reservation, a multiple of 8 */
+    uint32_t batch;          /* most keys per relay frame */
+    int64_t retransmit_ns;
+    uint32_t retries;
+    int64_t expiry_ns;       /* age at which unused key expires */
+    int64_t fetch_within_ns; /* how long a supplied key waits for the slave */
+    enum scn_retention retention;
+    int64_t timer_ns;        /* life of a KMA-key ID (D23-KR-03) */
+    enum scn_relay_metadata relay_metadata;
+    enum scn_deployment deployment;
+};
+
+enum scn_routing {
+    SCN_ROUTING_FEWEST_HOPS,
+    SCN_ROUTING_WIDEST
+};
+
+enum scn_control_mode {
+    SCN_MODE_ON_REQUEST
+};
+
+struct scn_control {
+    enum scn_routing routing;
+    enum scn_control_mode mode;
+    int64_t route_validity_ns;
+    int64_t status_period_ns;
+    uint32_t at; /* node of the QKDN controller; default: the first node */
+};
+
+struct scn_management {
+    uint32_t at; /* node of the QKDN manager; default: the controller's node */
+};
+
+enum scn_arrivals {
+    SCN_ARRIVALS_POISSON,
+    SCN_ARRIVALS_PERIODIC,
+    SCN_ARRIVALS_TRACE
+};
+
+enum scn_level {
+    SCN_LEVEL_ANY,           /* AES-256 hops are welcome */
+    SCN_LEVEL_OTP_PREFERRED, /* one-time pad where it can be paid */
+    SCN_LEVEL_OTP_ONLY       /* refuse rather than downgrade */
+};
+
+struct scn_application {
+    char id[SCN_ID_SIZE]; /* unique */
+    uint32_t from, to;    /* node indices (master, slave), from != to */
+    uint32_t key_bits;    /* of one key, a multiple of 8 */
+    uint32_t count;       /* keys per request */
+    enum scn_arrivals arrivals;
+    double rate_per_s;    /* requests; 0 for arrivals trace */
+    int64_t offset_ns;    /* periodic: first request after start_ns; default one period */
+    int64_t *times_ns;    /* trace: instants since the start of the run, not decreasing */
+    size_t times_count;
+    enum scn_level level;
+    int64_t timeout_ns;
+    bool wait;        /* queue up to the time-out when refused for want of key */
+    int64_t start_ns; /* no request before */
+    int64_t stop_ns;  /* none at or after; default: the duration */
+};
+
+enum scn_target {
+    SCN_TARGET_LINK,
+    SCN_TARGET_NODE
+};
+
+enum scn_fault_what {
+    SCN_FAULT_BOTH,      /* link: no light and no classical frame */
+    SCN_FAULT_QUANTUM,   /* link: no light */
+    SCN_FAULT_CLASSICAL, /* link: no classical frame */
+    SCN_FAULT_CRASH,     /* node: drop all elements; restart from what was persisted */
+    SCN_FAULT_DOWN       /* node: cut off, elements keep their memory */
+};
+
+struct scn_fault {
+    int64_t at_ns;
+    int64_t for_ns; /* > 0; SCN_FOREVER if the file says nothing */
+    enum scn_target target;
+    uint32_t index; /* of the link or node */
+    enum scn_fault_what what;
+};
+
+enum scn_compare {
+    SCN_LT,
+    SCN_LE,
+    SCN_EQ,
+    SCN_NE,
+    SCN_GE,
+    SCN_GT
+};
+
+struct scn_expect {
+    char text[SCN_NAME_SIZE]; /* as written, spaces normalised */
+    char path[SCN_NAME_SIZE]; /* into the summary: "link[BC].pool_min_bits" */
+    enum scn_compare compare;
+    double number;
+};
+
+struct scn_scenario {
+    char name[SCN_NAME_SIZE];
+    uint64_t seed;
+    int64_t duration_ns; /* > 0 */
+    int64_t warmup_ns;   /* < duration_ns */
+    enum scn_engine engine;
+    struct scn_node *nodes;
+    size_t node_count; /* at least 1 */
+    struct scn_link *links;
+    size_t link_count;
+    struct scn_classical classical;
+    struct scn_key_management key_management;
+    struct scn_control control;
+    struct scn_management management;
+    struct scn_application *applications;
+    size_t application_count;
+    struct scn_fault *faults; /* in the order of the file */
+    size_t fault_count;
+    struct scn_expect *expects;
+    size_t expect_count;
+};
+
+/* What was wrong, one line of text each: "file:line:column: what, and what was expected". */
+struct scn_errors {
+    char **lines;
+    size_t count;
+    size_t omitted; /* errors beyond SCN_MAX_ERRORS, or for which no memory was left */
+};
+
+/* Overrides: "path=value" texts such as "control.routing=widest" or
+ * "applications[video].rate=10 /s"; their errors start with "--set". */
+struct scn_sets {
+    const char *const *texts;
+    size_t count;
+};
+
+/* Reads a scenario file and the data files that it names (relative to its folder). sets may be
+ * NULL. 0 and *out (to be freed with scn_free), or *out = NULL and QKD_ERR_INVALID, QKD_ERR_IO or
+ * QKD_ERR_NOMEM with at least one line in *errors. *errors is initialised here in every case and
+ * must be given to scn_errors_fini. */
+int scn_load(const char *path, const struct scn_sets *sets, struct scn_scenario **out,
+             struct scn_errors *errors);
+
+/* A text in memory, for scn_load_text. */
+struct scn_text {
+    const char *name;   /* of the "file", in messages */
+    const char *text;   /* YAML or JSON, no final zero needed */
+    size_t len;         /* bytes */
+    const char *folder; /* of the data files; NULL: naming one is an error */
+};
+
+/* The same from memory. */
+int scn_load_text(const struct scn_text *text, const struct scn_sets *sets,
+                  struct scn_scenario **out, struct scn_errors *errors);
+
+void scn_free(struct scn_scenario *scenario);
+void scn_errors_fini(struct scn_errors *errors);
+
+/* The resolved scenario as YAML that loads to the same scenario (traces are written out, so it
+ * names no other file); zero-terminated, to be freed with free(); NULL without memory. */
+char *scn_print(const struct scn_scenario *scenario);
+
+/* SHA-256 of scn_print, 64 hexadecimal digits: equal scenarios, however written, hash equally.
+ * 0 or QKD_ERR_NOMEM. */
+int scn_hash(const struct scn_scenario *scenario, char hex[65]);
+
+/* The JSON Schema (2020-12) of scenario files; to be freed with free(); NULL without memory. */
+char *scn_schema(void);
+
+/* Index of a node or link by id; UINT32_MAX if there is none. Linear search. */
+uint32_t scn_node_find(const struct scn_scenario *scenario, const char *id);
+uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id);
+
+/* The words of the file for enum values; never NULL. */
+const char *scn_engine_name(enum scn_engine engine);
+const char *scn_role_name(enum scn_node_role role);
+const char *scn_routing_name(enum scn_routing routing);
+const char *scn_level_name(enum scn_level level);
+const char *scn_fault_name(enum scn_fault_what what);
+const char *scn_compare_name(enum scn_compare compare);
+
+#endif
