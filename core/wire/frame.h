@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Kx-1 frames that take pads and a Wegman-Carter tag (rule 3). A RELAY frame is bare: its body is
+ * under the pad. CONFIRM, GRANT, SKIP and TAKE frames travel as messages of the record layer with a
+ * clear body: their secrecy is computational, their authenticity is not.
+ *
+ *   0 magic 0xF1 | 1 type | 2 method | 3 zero | 4 link u32 | 8 block u32 | 12 offset u32 |
+ *   16 length u32 | 20 seq u32 | 24 epoch u32 | 28 body ... | 16 bytes tag
+ *
+ * [offset, offset + length) of the block is what the frame consumes, in bytes. RELAY: length =
+ * body + 16. CONFIRM, GRANT, SKIP: length = 16. TAKE: length = keys + 32 (compare key) + 16. The
+ * last 16 bytes of the range are the tag's pad. The tag covers sender and receiver element IDs (8
+ * bytes each), header and body. epoch: the sender's incarnation; seq: per sender, link and epoch,
+ * from 1. */
+#ifndef QKD_WIRE_FRAME_H
+#define QKD_WIRE_FRAME_H
+
+#include <stddef.h>
+
+#include "core/base/id.h"
+
+#define WIRE_FRAME_MAGIC 0xF1
+#define WIRE_FRAME_HEAD_LEN 28
+#define WIRE_FRAME_TAG_LEN 16
+#define WIRE_COMPARE_LEN 32 /* bytes of the Kx-2 compare key: hash key r and pad s */
+
+enum wire_frame_type {
+    WIRE_FRAME_RELAY = 0x30,
+    WIRE_FRAME_CONFIRM = 0x61,
+    WIRE_FRAME_GRANT = 0x63,
+    WIRE_FRAME_SKIP = 0x64,
+    WIRE_FRAME_TAKE = 0x67
+};
+
+struct wire_frame {
+    uint8_t type;   /* enum wire_frame_type */
+    uint8_t method; /* enum wire_method */
+    uint32_t link;
+    uint32_t block;
+    uint32_t offset; /* bytes */
+    uint32_t length; /* bytes consumed, tag pad included */
+    uint32_t seq;
+    uint32_t epoch;
+    const uint8_t *body;
+    size_t body_len;
+    const uint8_t *tag; /* 16 bytes */
+};
+
+/* Writes the 28-byte header. */
+void wire_frame_head_encode(const struct wire_frame *frame, uint8_t to[WIRE_FRAME_HEAD_LEN]);
+
+/* Splits untrusted bytes; 0 or QKD_ERR_FORMAT / QKD_ERR_SHORT. Checks magic, type, that length fits
+ * type and body, and that offset + length does not wrap. */
+int wire_frame_decode(struct wire_frame *frame, const uint8_t *bytes, size_t len);
+
+/* Bits that one hop pays to relay `amount` keys of `key_size` bits in frames of at most `batch`:
+ * per frame body (wire_relay_body with its metadata) and tag. The one place where the cost of a hop
+ * is defined; controller and KMA both use it. */
+uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch);
+
+/* The same for neighbours that supply pool units: keys, 256 bits for comparison, tag, per frame. */
+uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch);
+
+#endif
