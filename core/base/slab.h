@@ -14,11 +14,12 @@ struct qkd_slab {
     uint8_t **chunks;
     size_t item_size;     /* bytes, rounded up to 8 */
     uint32_t chunk_items; /* items per chunk, a power of two */
+    uint32_t chunk_shift; /* its logarithm */
     uint32_t chunk_count;
-    uint32_t limit;       /* most items */
-    uint32_t live;        /* items in use */
-    uint32_t top;         /* slots ever used */
-    uint32_t free_head;   /* first freed slot or QKD_SLAB_NONE */
+    uint32_t limit;     /* most items */
+    uint32_t live;      /* items in use */
+    uint32_t top;       /* slots ever used */
+    uint32_t free_head; /* first freed slot or QKD_SLAB_NONE */
 };
 
 void qkd_slab_init(struct qkd_slab *slab, size_t item_size, uint32_t chunk_items, uint32_t limit);

@@ -34,7 +34,7 @@ void crypto_wc_tag(uint8_t tag[CRYPTO_TAG_LEN], const uint8_t r[CRYPTO_HASH_KEY_
 
 /* The same over the concatenation of parts. */
 void crypto_wc_tag_parts(uint8_t tag[CRYPTO_TAG_LEN], const uint8_t r[CRYPTO_HASH_KEY_LEN],
-                    const uint8_t s[CRYPTO_TAG_LEN], const struct crypto_part *parts,
+                         const uint8_t s[CRYPTO_TAG_LEN], const struct crypto_part *parts,
                          size_t count);
 
 /* AES-256-GCM (NIST SP 800-38D), 96-bit nonce. `to` may be `from`. Seal writes len + 16 bytes.
