@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # One library per room of the house; the arrows between them are those of docs/architecture.md.
-# qkdn_room(name FOLDERS... LINK libs...): a static library of all .c files of the folders.
+# qkdn_room(name FOLDERS folders... LINK libs... EXCLUDE files...): a static library of all .c files
+# of the folders, found by glob; an empty room is an empty library that still carries its links.
 function(qkdn_room name)
     cmake_parse_arguments(ROOM "" "" "FOLDERS;LINK;EXCLUDE" ${ARGN})
     set(sources "")
@@ -16,9 +17,48 @@ function(qkdn_room name)
         target_link_libraries(${name} PUBLIC qkdn_flags ${ROOM_LINK})
     else()
         add_library(${name} INTERFACE)
+        target_link_libraries(${name} INTERFACE qkdn_flags ${ROOM_LINK})
     endif()
 endfunction()
 
+# What rooms outside core may use beyond C17: POSIX, and the version they print.
+add_library(qkdn_outer INTERFACE)
+target_compile_definitions(qkdn_outer INTERFACE _POSIX_C_SOURCE=200809L
+    QKDN_VERSION="${PROJECT_VERSION}")
+target_link_libraries(qkdn_outer INTERFACE m)
+
+set(simgrid_link "")
+set(simgrid_exclude sim/engine_simgrid.c)
+if(QKDN_HAVE_SIMGRID)
+    set(simgrid_link PkgConfig::SIMGRID)
+    set(simgrid_exclude "")
+    target_compile_definitions(qkdn_outer INTERFACE QKDN_HAVE_SIMGRID)
+endif()
+
 qkdn_room(qkdn_core
-    FOLDERS core/base core/wire core/crypto core/channel core/module core/km core/controller core/manager core/app
+    FOLDERS core/base core/wire core/crypto core/channel core/module core/km core/controller
+            core/manager core/app
     LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
+qkdn_room(qkdn_models FOLDERS models LINK qkdn_core qkdn_outer PkgConfig::GSL)
+qkdn_room(qkdn_scenarios FOLDERS scenarios LINK qkdn_models qkdn_core qkdn_outer PkgConfig::FYAML)
+qkdn_room(qkdn_sim FOLDERS sim EXCLUDE ${simgrid_exclude}
+    LINK qkdn_scenarios qkdn_models qkdn_core qkdn_outer ${simgrid_link})
+qkdn_room(qkdn_analysis FOLDERS analysis
+    LINK qkdn_scenarios qkdn_core qkdn_outer PkgConfig::SQLITE PkgConfig::GRAPHVIZ)
+
+# The command: build/<preset>/qkdn.
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.c)
+set(QKDN_HAVE_CLI FALSE)
+if(cli_sources)
+    set(QKDN_HAVE_CLI TRUE)
+    add_executable(qkdn ${cli_sources})
+    target_link_libraries(qkdn PRIVATE qkdn_sim qkdn_analysis qkdn_scenarios qkdn_models qkdn_core)
+    include(GNUInstallDirs)
+    install(TARGETS qkdn)
+    install(DIRECTORY ${CMAKE_SOURCE_DIR}/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/qkdn/scenarios
+        FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv" PATTERN "*.json")
+    file(GLOB man_pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.1)
+    if(man_pages)
+        install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    endif()
+endif()

@@ -1,13 +1,79 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Every tests/<level>/<name>_test.c is one Check program and one CTest entry <level>.<name>.
-pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
-foreach(level unit sim)
+# Every test is found by its file name; nothing is listed by hand.
+#   tests/<level>/<name>_test.c  one Check program, CTest entry <level>.<name>_test, label <level>
+#                                (<name>_slow_test.c: label slow too; *alloc*: malloc is wrapped)
+#   tests/fuzz/<name>_fuzz.c     LLVMFuzzerTestOneInput(); entry fuzz.<name> with our own driver
+#   tests/golden/<name>.cmd      a command line; <name>.out is what it must print, and its exit code
+#   tests/bench/<name>.c         a program with its own main(); only `make bench` runs it
+#   tests/tidy/<name>.sh         a check of the sources, and of itself on a planted fault
+set(all_rooms qkdn_sim qkdn_analysis qkdn_scenarios qkdn_models)
+
+# Helpers for tests, in tests/lib.
+file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
+if(testlib_sources)
+    add_library(qkdn_testlib STATIC ${testlib_sources})
+    target_link_libraries(qkdn_testlib PUBLIC qkdn_core qkdn_outer PkgConfig::CHECK)
+else()
+    add_library(qkdn_testlib INTERFACE)
+    target_link_libraries(qkdn_testlib INTERFACE qkdn_core qkdn_outer PkgConfig::CHECK)
+endif()
+
+# A unit test links core and, by its prefix, the room it tests; a sim test links all of them.
+function(qkdn_test_rooms level name result)
+    set(rooms "")
+    if(NOT level STREQUAL "unit")
+        set(rooms ${all_rooms})
+    elseif(name MATCHES "^(scenario|scn)")
+        set(rooms qkdn_scenarios)
+    elseif(name MATCHES "^(model|mdl)")
+        set(rooms qkdn_models)
+    elseif(name MATCHES "^(analysis|ana|results|graph)")
+        set(rooms qkdn_analysis)
+    elseif(name MATCHES "^(sim|engine|oracle|world)")
+        set(rooms qkdn_sim)
+    endif()
+    set(${result} ${rooms} PARENT_SCOPE)
+endfunction()
+
+foreach(level unit sim threat)
     file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${level}/*_test.c)
     foreach(source IN LISTS tests)
         get_filename_component(name ${source} NAME_WE)
-        add_executable(${level}_${name} ${source})
-        target_link_libraries(${level}_${name} PRIVATE qkdn_core PkgConfig::CHECK)
-        add_test(NAME ${level}.${name} COMMAND ${level}_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-        set_tests_properties(${level}.${name} PROPERTIES LABELS ${level} TIMEOUT 120)
+        set(target ${level}_${name})
+        add_executable(${target} ${source})
+        qkdn_test_rooms(${level} ${name} rooms)
+        target_link_libraries(${target} PRIVATE qkdn_testlib ${rooms} qkdn_core)
+        if(name MATCHES "alloc")
+            # Only these count allocations: references to malloc and friends from our own objects
+            # go to the __wrap_ functions of tests/lib.
+            target_link_options(${target} PRIVATE
+                -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free)
+        endif()
+        set(labels ${level})
+        set(timeout 120)
+        if(name MATCHES "_slow_test$")
+            list(APPEND labels slow)
+            set(timeout 1800)
+        endif()
+        add_test(NAME ${level}.${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+        set_tests_properties(${level}.${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout})
+        if(QKDN_HAVE_CLI)
+            set_tests_properties(${level}.${name} PROPERTIES
+                ENVIRONMENT "QKDN=$<TARGET_FILE:qkdn>")
+        endif()
     endforeach()
+endforeach()
+
+include(cmake/tests_fuzz.cmake)
+include(cmake/tests_golden.cmake)
+include(cmake/tests_tidy.cmake)
+
+# Measurements: never part of `make test`.
+file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*.c)
+foreach(source IN LISTS benches)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(bench_${name} ${source})
+    target_link_libraries(bench_${name} PRIVATE qkdn_testlib ${all_rooms} qkdn_core)
+    add_test(NAME bench.${name} COMMAND bench_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(bench.${name} PROPERTIES LABELS bench TIMEOUT 1800 RUN_SERIAL ON)
 endforeach()

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The libraries this project stands on, found with pkg-config. `make deps` installs them.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(GSL REQUIRED IMPORTED_TARGET gsl)
+pkg_check_modules(FYAML REQUIRED IMPORTED_TARGET libfyaml)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(GRAPHVIZ REQUIRED IMPORTED_TARGET libgvc libcgraph)
+pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+
+set(QKDN_HAVE_SIMGRID FALSE)
+if(QKDN_WITH_SIMGRID)
+    pkg_check_modules(SIMGRID IMPORTED_TARGET simgrid>=3.32)
+    if(SIMGRID_FOUND)
+        set(QKDN_HAVE_SIMGRID TRUE)
+    endif()
+endif()
+if(NOT QKDN_HAVE_SIMGRID)
+    message(STATUS "SimGrid is off or absent: `engine: simgrid` will be refused, all else is built")
+endif()

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Golden tests of the command line; tests/golden/run.sh says what a case is. After a wanted change:
+# cmake --build build/dev --target golden-update, then read the diff before committing it.
+file(GLOB golden_cases CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/golden/*.cmd)
+if(QKDN_HAVE_CLI AND golden_cases)
+    set(golden_run ${CMAKE_SOURCE_DIR}/tests/golden/run.sh)
+    foreach(case IN LISTS golden_cases)
+        get_filename_component(name ${case} NAME_WE)
+        add_test(NAME golden.${name} COMMAND sh ${golden_run} check $<TARGET_FILE:qkdn> ${case})
+        set_tests_properties(golden.${name} PROPERTIES LABELS golden TIMEOUT 120)
+        if(name MATCHES "simgrid" AND NOT QKDN_HAVE_SIMGRID)
+            set_tests_properties(golden.${name} PROPERTIES DISABLED ON)
+        endif()
+    endforeach()
+    add_custom_target(golden-update
+        COMMAND sh ${golden_run} update $<TARGET_FILE:qkdn> ${golden_cases}
+        DEPENDS qkdn VERBATIM)
+endif()
+
+# The driver itself: it must reject a wrong text and a wrong exit code.
+add_test(NAME golden_driver.planted COMMAND sh ${CMAKE_SOURCE_DIR}/tests/golden/self_test.sh)
+set_tests_properties(golden_driver.planted PROPERTIES LABELS golden TIMEOUT 60)
