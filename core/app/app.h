@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Application agent (SAE): authenticates at Ak, asks for keys, hands the KSA-key IDs to its partner,
+ * fetches by ID, deletes. Load in every world speaks Ak through it (Tables 7-2 ... 7-7).
+ * A master opens one request per LOAD message and reports REQUEST, KEY and OUTCOME; a slave fetches
+ * on APP_NOTIFY and reports FETCHED or FETCH_FAILED. Received keys are wiped at once. */
+#ifndef QKD_APP_APP_H
+#define QKD_APP_APP_H
+
+#include "core/base/event.h"
+#include "core/base/out.h"
+
+struct app;
+
+struct app_config {
+    struct qkd_eid self;     /* role APP; even instance: master, odd: slave */
+    struct qkd_eid partner;  /* the agent at the other end */
+    uint32_t key_bits;       /* size asked for */
+    uint8_t level;           /* enum wire_level */
+    bool wait;               /* queue when short of key, up to the timeout */
+    struct qkd_span timeout; /* of a request; the agent gives up a little later by itself */
+    struct qkd_span retransmit;
+    uint32_t limit;          /* most requests under way */
+    bool delete_after;       /* send key deletion (Table 7-6) after each served request */
+};
+
+int app_new(const struct app_config *config, struct app **app);
+void app_free(struct app *app);
+int app_step(struct app *app, const struct qkd_event *event, struct qkd_out *out);
+struct qkd_time app_deadline(const struct app *app);
+
+#endif

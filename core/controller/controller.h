@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* QKDN controller (FG QIT4N D2.3 clause 8): authenticated status of KMs (Ck) and modules (Cq),
+ * topology, routes for key relay on request. A route is answered only if every hop can pay its full
+ * cost by the last status, less what was promised since. See docs/protocol.md, "Control". */
+#ifndef QKD_CONTROLLER_CONTROLLER_H
+#define QKD_CONTROLLER_CONTROLLER_H
+
+#include "core/base/event.h"
+#include "core/base/out.h"
+
+struct ctl;
+
+enum ctl_routing { CTL_FEWEST_HOPS, CTL_WIDEST };
+
+struct ctl_config {
+    struct qkd_eid self;           /* role CONTROLLER */
+    struct qkd_eid manager;        /* QKD_NOBODY: none */
+    enum ctl_routing routing;
+    struct qkd_span route_validity;
+    struct qkd_span status_period; /* asked of KMs and modules; 3 periods of silence: stale */
+    struct qkd_span retransmit;
+    uint32_t node_limit;           /* most KMs */
+    uint32_t link_limit;           /* most KM links */
+};
+
+int ctl_new(const struct ctl_config *config, struct ctl **ctl);
+void ctl_free(struct ctl *ctl);
+int ctl_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+struct qkd_time ctl_deadline(const struct ctl *ctl);
+
+#endif

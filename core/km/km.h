@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Key manager (FG QIT4N D2.3 clause 7): the host of three elements that meet only in wire messages
+ * at KMI: KMA (km/kma.h), KSA (km/ksa.h) and the control and management function KMC (km/kmc.h).
+ * The host may serve all three (one process) or some of them (KMA and KMC in one, KSA in another:
+ * D23-KR-01); messages between parts of one host are handed over inside the same step, marked
+ * QKD_SEND_DELIVERED. Each part has its own store: `owner` of a persist entry names it, and START
+ * comes once per part (km_start). */
+#ifndef QKD_KM_KM_H
+#define QKD_KM_KM_H
+
+#include "core/base/event.h"
+#include "core/base/out.h"
+
+struct km;
+
+enum km_parts { KM_KMA = 1, KM_KSA = 2, KM_KMC = 4, KM_ALL = 7 };
+
+struct km_config {
+    uint32_t node;             /* node number of the element IDs */
+    uint32_t parts;            /* enum km_parts */
+    const char *name;          /* hostname, HELLO's Sender ID; copied */
+    const char *community;     /* HELLO's Community ID; copied */
+    uint8_t ip[16];            /* IPv6 or IPv4-mapped */
+    uint8_t mac[6];
+    struct qkd_eid controller; /* QKD_NOBODY: none */
+    struct qkd_eid manager;    /* QKD_NOBODY: none */
+    uint32_t unit_bits;        /* KMA-key unit */
+    uint32_t batch;            /* keys per relay frame, 1 ... 64 */
+    uint32_t lease_bits;       /* pads reserved ahead by one persisted record */
+    struct qkd_span retransmit;
+    uint32_t retries;
+    struct qkd_span expiry;       /* of key in a pool, from confirmation */
+    struct qkd_span fetch_within; /* slave's time to fetch */
+    struct qkd_span timer;        /* lifetime of a KMA-key ID (Table 7-9) */
+    struct qkd_span status_period;
+    bool preserve;             /* retention: keep supplied keys until deleted or expired */
+    bool metadata_clear;       /* relay_metadata: clear (not available yet: refused by km_new) */
+    uint32_t request_limit;    /* most requests under way per part */
+    uint32_t key_limit;        /* most KSA-keys held */
+    uint32_t link_limit;
+};
+
+int km_new(const struct km_config *config, struct km **km);
+void km_free(struct km *km);
+
+/* START for one part: `part` chooses it; event->u.start.records are that part's alone. */
+int km_start(struct km *km, enum km_parts part, const struct qkd_event *event,
+             struct qkd_out *out);
+
+/* RECV and CONFIG go to the part they are addressed to, TIMEOUT and PEER to all that need it. */
+int km_step(struct km *km, const struct qkd_event *event, struct qkd_out *out);
+struct qkd_time km_deadline(const struct km *km);
+
+#endif
