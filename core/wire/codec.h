@@ -6,8 +6,14 @@
  *   int wire_name_encode(const struct wire_name *m, uint8_t *to, size_t cap);   bytes or error
  *   int wire_name_decode(struct wire_name *m, const uint8_t *from, size_t len); 0 or error
  *
- * The encoder fills head.version, command and length. Records have no head but a u16 length, so
- * that a blob holds several: wire_name_decode() of a record returns the bytes it took. */
+ * The encoder fills head.version, command, flags and length. Records have no head but a u32 length
+ * (itself included) and the u32 bitmap, so that a blob holds several: wire_name_decode() of a record
+ * returns the bytes it took.
+ *
+ * Encoders: QKD_ERR_SHORT if cap is too small, QKD_ERR_RANGE if the struct cannot be encoded (a str
+ * over 255 bytes or with a NUL inside, over WIRE_MAX_MESSAGE); nothing is written then.
+ * Decoders take untrusted bytes: QKD_ERR_SHORT if truncated, QKD_ERR_FORMAT if malformed in any
+ * other way; the struct is all zero then. Fields that are absent are zero. */
 #ifndef QKD_WIRE_CODEC_H
 #define QKD_WIRE_CODEC_H
 
@@ -85,7 +91,8 @@ int wire_head_decode(struct wire_head *head, const uint8_t *from, size_t len);
 /* "KEY_SUPPLY" for a command code; NULL if there is no such command. */
 const char *wire_command_name(unsigned command);
 
-/* Decodes any message and throws it away: for fuzzing and statistics. 0 or an error. */
+/* Decodes any message and throws it away: for fuzzing and statistics. 0 or an error;
+ * QKD_ERR_UNKNOWN if the head is good but the command is none. */
 int wire_any_check(const uint8_t *from, size_t len);
 
 /* big-endian integers */

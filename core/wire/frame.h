@@ -6,9 +6,10 @@
  *   0 magic 0xF1 | 1 type | 2 method | 3 zero | 4 link u32 | 8 block u32 | 12 offset u32 |
  *   16 length u32 | 20 seq u32 | 24 epoch u32 | 28 body ... | 16 bytes tag
  *
- * [offset, offset + length) of the block is what the frame consumes, in bytes. RELAY: length =
- * body + 16. CONFIRM, GRANT, SKIP: length = 16. TAKE: length = keys + 32 (compare key) + 16. The
- * last 16 bytes of the range are the tag's pad. The tag covers sender and receiver element IDs (8
+ * [offset, offset + length) of the block is what the frame consumes, in bytes. RELAY: method OTP
+ * length = body + 16; method AES length = 16, or 32 (a new AES key) + 16. CONFIRM, GRANT, SKIP:
+ * length = 16. TAKE: length = keys + 32 (compare key) + 16. The last 16 bytes of the range are the
+ * tag's pad. The tag covers sender and receiver element IDs (8
  * bytes each), header and body. epoch: the sender's incarnation; seq: per sender, link and epoch,
  * from 1. */
 #ifndef QKD_WIRE_FRAME_H
@@ -48,13 +49,21 @@ struct wire_frame {
 /* Writes the 28-byte header. */
 void wire_frame_head_encode(const struct wire_frame *frame, uint8_t to[WIRE_FRAME_HEAD_LEN]);
 
-/* Splits untrusted bytes; 0 or QKD_ERR_FORMAT / QKD_ERR_SHORT. Checks magic, type, that length fits
- * type and body, and that offset + length does not wrap. */
+/* Splits untrusted bytes; 0 or QKD_ERR_FORMAT / QKD_ERR_SHORT (then *frame is zero). Checks magic,
+ * type, method, that length fits type and body, and that offset + length does not wrap. */
 int wire_frame_decode(struct wire_frame *frame, const uint8_t *bytes, size_t len);
+
+/* Bytes of an encoded wire_relay_body with count keys of key_size bits (each rounded up to bytes) and
+ * a wire_key_metadata with all its optional fields, as relayed keys carry it. The tag is not in. */
+size_t wire_relay_body_bytes(uint32_t key_size, uint32_t count);
+
+/* Pool bytes that a TAKE of count keys of key_size bits takes: keys and compare key. The tag's pad
+ * is not in. */
+size_t wire_take_bytes(uint32_t key_size, uint32_t count);
 
 /* Bits that one hop pays to relay `amount` keys of `key_size` bits in frames of at most `batch`:
  * per frame body (wire_relay_body with its metadata) and tag. The one place where the cost of a hop
- * is defined; controller and KMA both use it. */
+ * is defined; controller and KMA both use it. Saturates at UINT64_MAX; batch 0 counts as 1. */
 uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch);
 
 /* The same for neighbours that supply pool units: keys, 256 bits for comparison, tag, per frame. */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Heads of the Kx-1 frames that take pads, and what such frames cost. Sizes come from the field
+ * lists of wire/messages.h, so that a changed list changes the cost of a hop with it. */
+#include "core/wire/frame.h"
+
+#include "core/base/err.h"
+#include "core/wire/fields.h"
+
+#define WIRE_AES_KEY_LEN 32
+
+enum {
+    RELAY_BODY_FIXED = WIRE_RECORD_HEAD_LEN + WIRE_FIXED_BYTES(WIRE_RELAY_BODY),
+    KEY_METADATA_FULL = WIRE_RECORD_HEAD_LEN + WIRE_FIXED_BYTES(WIRE_KEY_METADATA)
+};
+
+void wire_frame_head_encode(const struct wire_frame *frame, uint8_t to[WIRE_FRAME_HEAD_LEN])
+{
+    to[0] = WIRE_FRAME_MAGIC;
+    to[1] = frame->type;
+    to[2] = frame->method;
+    to[3] = 0;
+    to = wire_put_u32_field(to + 4, &frame->link);
+    to = wire_put_u32_field(to, &frame->block);
+    to = wire_put_u32_field(to, &frame->offset);
+    to = wire_put_u32_field(to, &frame->length);
+    to = wire_put_u32_field(to, &frame->seq);
+    (void)wire_put_u32_field(to, &frame->epoch);
+}
+
+/* Whether `length` pad bytes are what a frame of this type, method and body consumes. */
+static bool length_fits(const struct wire_frame *frame)
+{
+    uint32_t length = frame->length;
+    switch (frame->type) {
+    case WIRE_FRAME_RELAY:
+        if (frame->method == WIRE_METHOD_AES) {
+            /* the tag's pad, and before it the fallback key when the frame begins a new one */
+            return length == WIRE_FRAME_TAG_LEN || length == WIRE_AES_KEY_LEN + WIRE_FRAME_TAG_LEN;
+        }
+        return frame->method == WIRE_METHOD_OTP && frame->body_len > 0 &&
+               (uint64_t)frame->body_len + WIRE_FRAME_TAG_LEN == length;
+    case WIRE_FRAME_CONFIRM:
+    case WIRE_FRAME_GRANT:
+    case WIRE_FRAME_SKIP:
+        return length == WIRE_FRAME_TAG_LEN;
+    case WIRE_FRAME_TAKE:
+        return length > WIRE_COMPARE_LEN + WIRE_FRAME_TAG_LEN; /* at least one byte of key */
+    default:
+        return false;
+    }
+}
+
+static int frame_get(struct wire_frame *frame, const uint8_t *bytes, size_t len)
+{
+    struct wire_in in = {.at = bytes};
+    uint8_t magic;
+    uint8_t zero;
+    if (len < WIRE_FRAME_HEAD_LEN + WIRE_FRAME_TAG_LEN) {
+        return QKD_ERR_SHORT;
+    }
+    wire_get_u8_field(&in, &magic);
+    wire_get_u8_field(&in, &frame->type);
+    wire_get_u8_field(&in, &frame->method);
+    wire_get_u8_field(&in, &zero);
+    wire_get_u32_field(&in, &frame->link);
+    wire_get_u32_field(&in, &frame->block);
+    wire_get_u32_field(&in, &frame->offset);
+    wire_get_u32_field(&in, &frame->length);
+    wire_get_u32_field(&in, &frame->seq);
+    wire_get_u32_field(&in, &frame->epoch);
+    frame->body = in.at;
+    frame->body_len = len - WIRE_FRAME_HEAD_LEN - WIRE_FRAME_TAG_LEN;
+    frame->tag = in.at + frame->body_len;
+    if (magic != WIRE_FRAME_MAGIC || zero != 0 || frame->method > WIRE_METHOD_POOL ||
+        !length_fits(frame) || frame->offset > UINT32_MAX - frame->length) {
+        return QKD_ERR_FORMAT;
+    }
+    return 0;
+}
+
+int wire_frame_decode(struct wire_frame *frame, const uint8_t *bytes, size_t len)
+{
+    *frame = (struct wire_frame){0};
+    int err = frame_get(frame, bytes, len);
+    if (err != 0) {
+        *frame = (struct wire_frame){0};
+    }
+    return err;
+}
+
+/* count keys of key_size bits, each rounded up to bytes; at most 2^61. */
+static uint64_t keys_bytes(uint32_t key_size, uint32_t count)
+{
+    return ((uint64_t)key_size + 7) / 8 * count;
+}
+
+static size_t to_size(uint64_t bytes)
+{
+    return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
+}
+
+/* Bits of `amount` keys in frames of at most `batch`, each with `overhead` bytes beside its keys. */
+static uint64_t cost_bits(uint64_t overhead, uint64_t key_bytes, uint32_t amount, uint32_t batch)
+{
+    uint64_t per_frame = batch > 0 ? batch : 1;
+    uint64_t frames = (amount + per_frame - 1) / per_frame;
+    uint64_t bytes = frames * overhead + key_bytes; /* < 2^42 + 2^61 */
+    return bytes > UINT64_MAX / 8 ? UINT64_MAX : bytes * 8;
+}
+
+size_t wire_relay_body_bytes(uint32_t key_size, uint32_t count)
+{
+    return to_size(RELAY_BODY_FIXED + KEY_METADATA_FULL + keys_bytes(key_size, count));
+}
+
+size_t wire_take_bytes(uint32_t key_size, uint32_t count)
+{
+    return to_size(WIRE_COMPARE_LEN + keys_bytes(key_size, count));
+}
+
+uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
+{
+    return cost_bits(wire_relay_body_bytes(key_size, 0) + WIRE_FRAME_TAG_LEN,
+                     keys_bytes(key_size, amount), amount, batch);
+}
+
+uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
+{
+    return cost_bits(wire_take_bytes(key_size, 0) + WIRE_FRAME_TAG_LEN,
+                     keys_bytes(key_size, amount), amount, batch);
+}
