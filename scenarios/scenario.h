@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCN_ID_SIZE 64            /* bytes of an identifier, with its final zero */
-#define SCN_NAME_SIZE 128         /* bytes of a free text, with its final zero */
-#define SCN_MAX_NODES 100000      /* most nodes */
-#define SCN_MAX_LINKS 400000      /* most QKD links */
+#define SCN_ID_SIZE 64       /* bytes of an identifier, with its final zero */
+#define SCN_NAME_SIZE 128    /* bytes of a free text, with its final zero */
+#define SCN_MAX_NODES 100000 /* most nodes */
+#define SCN_MAX_LINKS 400000 /* most QKD links */
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_EXPECTS 1000
@@ -21,11 +21,9 @@
 #define SCN_MAX_BYTES (64U << 20) /* most bytes of one input file */
 #define SCN_MAX_ERRORS 1000       /* most errors that are listed */
 #define SCN_FOREVER INT64_MAX     /* a fault that lasts to the end of the run */
+#define SCN_AUTO (-1)             /* a time that the links decide, or that has no meaning */
 
-enum scn_engine {
-    SCN_ENGINE_FAST,
-    SCN_ENGINE_SIMGRID
-};
+enum scn_engine { SCN_ENGINE_FAST, SCN_ENGINE_SIMGRID };
 
 enum scn_node_role {
     SCN_ROLE_USER,  /* serves applications (default when an application ends there) */
@@ -34,17 +32,17 @@ enum scn_node_role {
 };
 
 struct scn_node {
-    char id[SCN_ID_SIZE];         /* unique */
-    char name[SCN_NAME_SIZE];     /* what people call it; default: the id */
+    char id[SCN_ID_SIZE];          /* unique */
+    char name[SCN_NAME_SIZE];      /* what people call it; default: the id */
     char operator_id[SCN_ID_SIZE]; /* who runs it; default "default" (key `operator`) */
-    char address[SCN_NAME_SIZE];  /* location or network address, table 7-1; "" if not given */
-    uint8_t mac[6];               /* hardware address, valid if has_mac */
+    char address[SCN_NAME_SIZE];   /* location or network address, table 7-1; "" if not given */
+    uint8_t mac[6];                /* hardware address, valid if has_mac */
     bool has_mac;
-    bool has_geo;                 /* lat and lon are given */
-    double lat, lon;              /* degrees, WGS 84; 0 without has_geo */
+    bool has_geo;    /* lat and lon are given */
+    double lat, lon; /* degrees, WGS 84; 0 without has_geo */
     enum scn_node_role role;
-    int64_t clock_offset_ns;      /* UTC shown by the node's clock minus true UTC, at time 0 */
-    double clock_drift_ppm;       /* rate of the node's clocks minus 1, in 1e-6 */
+    int64_t clock_offset_ns; /* UTC shown by the node's clock minus true UTC, at time 0 */
+    double clock_drift_ppm;  /* rate of the node's clocks minus 1, in 1e-6 */
 };
 
 enum scn_qkd_model {
@@ -67,8 +65,9 @@ struct scn_trace_point {
 
 struct scn_qkd {
     enum scn_qkd_model model;
-    uint64_t rate_bps;   /* model rate: > 0; model trace: its mean over the duration, rounded */
-    double qber;         /* model rate: fraction; model trace: unused (0) */
+    uint64_t rate_bps;   /* model rate: > 0; model trace: 0 */
+    uint64_t mean_bps;   /* rate_bps, or the mean of the trace over the duration, rounded */
+    double qber;         /* model rate: fraction; model trace: 0 */
     uint64_t block_bits; /* bits of one QKD-key file: a multiple of 8, > 0 */
     enum scn_key_form key_form;
     struct scn_trace_point *trace; /* model trace: points in increasing time; else NULL */
@@ -81,8 +80,8 @@ struct scn_link {
     int64_t length_m;     /* 0 if not given */
     double loss_db;       /* default 0.2 dB/km of length */
     struct scn_qkd qkd;
-    uint64_t store_bits;             /* limit of the key store at each end */
-    int64_t classical_latency_ns;    /* one way, of the classical channel beside this link */
+    uint64_t store_bits;              /* limit of the key store at each end */
+    int64_t classical_latency_ns;     /* one way, of the classical channel beside this link */
     uint64_t classical_bandwidth_bps; /* of that channel, each direction */
 };
 
@@ -93,8 +92,7 @@ enum scn_management_net {
 
 struct scn_classical {
     uint64_t bandwidth_bps; /* default of every link, each direction */
-    bool latency_auto;      /* 5 us per km of link length, at least 5 us */
-    int64_t latency_ns;     /* of every link, without latency_auto; else 0 */
+    int64_t latency_ns;     /* of every link; SCN_AUTO: 5 us per km of length, at least 5 us */
     uint64_t queue_bytes;   /* what one directed channel holds before it drops */
     enum scn_management_net management;
     int64_t management_latency_ns;     /* one way, any pair of nodes; used when separate */
@@ -105,9 +103,7 @@ struct scn_classical {
     int64_t reorder_jitter_ns;         /* ... by a uniform time up to this */
 };
 
-enum scn_relay {
-    SCN_RELAY_HOP_BY_HOP
-};
+enum scn_relay { SCN_RELAY_HOP_BY_HOP };
 
 enum scn_fallback {
     SCN_FALLBACK_NONE,  /* no pad, no relay */
@@ -130,8 +126,8 @@ enum scn_deployment {
 };
 
 struct scn_key_management {
-    uint32_t unit_bits;     /* KMA-key unit, a multiple of 8 */
-    uint64_t store_bits;    /* default of every link's store */
+    uint32_t unit_bits;  /* KMA-key unit, a multiple of 8 */
+    uint64_t store_bits; /* default of every link's store */
     enum scn_relay relay;
     enum scn_fallback fallback;
     uint64_t bootstrap_bits; /* initial secret per link, a multiple of 8 */
@@ -142,19 +138,14 @@ struct scn_key_management {
     int64_t expiry_ns;       /* age at which unused key expires */
     int64_t fetch_within_ns; /* how long a supplied key waits for the slave */
     enum scn_retention retention;
-    int64_t timer_ns;        /* life of a KMA-key ID (D23-KR-03) */
+    int64_t timer_ns; /* life of a KMA-key ID (D23-KR-03) */
     enum scn_relay_metadata relay_metadata;
     enum scn_deployment deployment;
 };
 
-enum scn_routing {
-    SCN_ROUTING_FEWEST_HOPS,
-    SCN_ROUTING_WIDEST
-};
+enum scn_routing { SCN_ROUTING_FEWEST_HOPS, SCN_ROUTING_WIDEST };
 
-enum scn_control_mode {
-    SCN_MODE_ON_REQUEST
-};
+enum scn_control_mode { SCN_MODE_ON_REQUEST };
 
 struct scn_control {
     enum scn_routing routing;
@@ -168,11 +159,7 @@ struct scn_management {
     uint32_t at; /* node of the QKDN manager; default: the controller's node */
 };
 
-enum scn_arrivals {
-    SCN_ARRIVALS_POISSON,
-    SCN_ARRIVALS_PERIODIC,
-    SCN_ARRIVALS_TRACE
-};
+enum scn_arrivals { SCN_ARRIVALS_POISSON, SCN_ARRIVALS_PERIODIC, SCN_ARRIVALS_TRACE };
 
 enum scn_level {
     SCN_LEVEL_ANY,           /* AES-256 hops are welcome */
@@ -186,21 +173,18 @@ struct scn_application {
     uint32_t key_bits;    /* of one key, a multiple of 8 */
     uint32_t count;       /* keys per request */
     enum scn_arrivals arrivals;
-    double rate_per_s;    /* requests; 0 for arrivals trace */
-    int64_t offset_ns;    /* periodic: first request after start_ns; default one period */
-    int64_t *times_ns;    /* trace: instants since the start of the run, not decreasing */
+    double rate_per_s; /* requests; 0 for arrivals trace */
+    int64_t offset_ns; /* periodic: first request, after start_ns; else SCN_AUTO */
+    int64_t *times_ns; /* trace: instants since the start of the run, not decreasing */
     size_t times_count;
     enum scn_level level;
     int64_t timeout_ns;
     bool wait;        /* queue up to the time-out when refused for want of key */
     int64_t start_ns; /* no request before */
-    int64_t stop_ns;  /* none at or after; default: the duration */
+    int64_t stop_ns;  /* none at or after; at most the duration */
 };
 
-enum scn_target {
-    SCN_TARGET_LINK,
-    SCN_TARGET_NODE
-};
+enum scn_target { SCN_TARGET_LINK, SCN_TARGET_NODE };
 
 enum scn_fault_what {
     SCN_FAULT_BOTH,      /* link: no light and no classical frame */
@@ -218,14 +202,7 @@ struct scn_fault {
     enum scn_fault_what what;
 };
 
-enum scn_compare {
-    SCN_LT,
-    SCN_LE,
-    SCN_EQ,
-    SCN_NE,
-    SCN_GE,
-    SCN_GT
-};
+enum scn_compare { SCN_LT, SCN_LE, SCN_EQ, SCN_NE, SCN_GE, SCN_GT };
 
 struct scn_expect {
     char text[SCN_NAME_SIZE]; /* as written, spaces normalised */
@@ -272,8 +249,8 @@ struct scn_sets {
 
 /* Reads a scenario file and the data files that it names (relative to its folder). sets may be
  * NULL. 0 and *out (to be freed with scn_free), or *out = NULL and QKD_ERR_INVALID, QKD_ERR_IO or
- * QKD_ERR_NOMEM with at least one line in *errors. *errors is initialised here in every case and
- * must be given to scn_errors_fini. */
+ * QKD_ERR_NOMEM with what was wrong in *errors (which may be empty only without memory). *errors is
+ * initialised here in every case and must be given to scn_errors_fini. */
 int scn_load(const char *path, const struct scn_sets *sets, struct scn_scenario **out,
              struct scn_errors *errors);
 
