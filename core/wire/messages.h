@@ -160,7 +160,7 @@ enum wire_status_item {
  * reply 1 answers a HELLO; a HELLO every status period is the keep-alive. */
 #define WIRE_HELLO(M, O)                                                                           \
     M(b16, sender_ip) M(str, sender_name) M(str, community) M(b32, auth_info) M(u32, link)         \
-    M(u32, epoch) M(u8, reply) O(blob, rx)
+    M(u32, epoch) M(u32, next_seq) /* of the sender's next frame */ M(u8, reply) O(blob, rx)
 
 /* Table 7-9 SESSION, source KMA <-> destination KMA at Kx-1, directly. timer in seconds. hash:
  * SHA-256 of the session's base KMA-key ID, which UPDATE distributes. */
@@ -308,11 +308,12 @@ enum wire_file_code {
     O(eid, kma_id) O(eid, matching_kma_id) O(time, generated) O(eid, module_id)                    \
     O(eid, matching_module_id) O(b32, hash)                                                        \
     O(eid, relay_source) O(eid, relay_destination) O(time, relayed) O(u8, method)
-/* What a relay frame carries under its pad. keys: count keys of key_size bits; compare: 256 bits. */
+/* What a relay frame carries under its pad. The receiver itself appends the relay information of
+ * this hop (source = sender, destination = itself, its time, the frame's method: D23-OP-11, -12).
+ * metadata: wire_key_metadata with kma_key_id, key_type, matching_kma_id and generated present. keys: count keys of key_size bits; compare: 256 bits. */
 #define WIRE_RELAY_BODY(M, O)                                                                      \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt) M(u8, hop)  \
-    M(eid, relay_source) M(eid, relay_destination) M(time, relayed) M(u8, method) M(u8, grade)     \
-    M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata) M(blob, keys)
+    M(u8, grade) M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata) M(blob, keys)
 /* Bodies of the other Kx-1 frames (wire/frame.h); they travel in the record layer. */
 #define WIRE_CONFIRM_BODY(M, O) M(u8, answer) M(u32, block) M(blob, sync)
 #define WIRE_GRANT_BODY(M, O) M(u32, block) M(u32, start) M(u32, end)
