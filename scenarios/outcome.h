@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a run of a scenario gives back: the summary (struct scn_summary, one per run, filled by a
+ * world) and the stream of records on the way (struct scn_sink, called by a world). It stands
+ * between the worlds, which fill it, and analysis and the command line, which read it; neither needs
+ * to know the other. Enum values of core travel as their fixed texts ("served", "no_route"), which
+ * live for the whole program.
+ *
+ * Times are nanoseconds of simulated time since the start of the run unless a name says otherwise.
+ * Doubles that have no value (a mean of nothing) are NAN and become null in JSON. */
+#ifndef SCN_OUTCOME_H
+#define SCN_OUTCOME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/id.h"
+#include "scenarios/scenario.h"
+
+#define SCN_SUMMARY_SCHEMA 1   /* of the JSON object; grows when a field changes its meaning */
+#define SCN_MAX_REASONS 32     /* most values of the reason enum */
+#define SCN_MAX_MEASURES 32    /* most security measures that can be switched off */
+#define SCN_VIOLATION_SIZE 256 /* bytes of the first violation's text */
+#define SCN_NO_TIME INT64_MIN  /* "did not happen" in a field of type time */
+#define SCN_NO_INDEX UINT32_MAX
+
+/* ---- collecting durations ---- */
+
+/* A distribution of durations in seconds; all NAN if count is 0. Quantiles by nearest rank. */
+struct scn_spread {
+    uint64_t count;
+    double mean, p50, p95, p99, max;
+};
+
+/* Collects durations. Mean and max are exact; quantiles are exact up to SCN_SAMPLER_LIMIT values,
+ * above it they are those of every 2nd, 4th ... value. Zero-initialise; fini frees. */
+#define SCN_SAMPLER_LIMIT ((size_t)1 << 21)
+struct scn_sampler {
+    int64_t *values_ns;
+    size_t count, limit; /* kept, allocated */
+    uint64_t stride;     /* every stride-th is kept; 0 before the first */
+    uint64_t seen;
+    int64_t max_ns;
+    double sum_s;
+};
+
+/* 0 or QKD_ERR_NOMEM (then the value counts in mean and max, not in the quantiles). */
+int scn_sampler_add(struct scn_sampler *sampler, int64_t ns);
+void scn_sampler_spread(struct scn_sampler *sampler, struct scn_spread *spread); /* sorts */
+void scn_sampler_fini(struct scn_sampler *sampler);
+
+/* ---- the summary ---- */
+
+/* How counted requests ended. total is the sum of the others. */
+struct scn_requests {
+    uint64_t total, served, refused, timed_out, failed, pending;
+};
+
+struct scn_reason_count {
+    const char *text; /* of the reason enum, "insufficient_key" ... */
+    uint64_t count;   /* requests that ended so */
+};
+
+/* The link ledger, rule 6, in bits: generated + bootstrap = the sum of all others. Each pair of bits
+ * (one at each end) counted once. */
+struct scn_bits {
+    uint64_t generated, bootstrap;
+    uint64_t stored, pads, tags, hash_keys, fallback_keys, postproc_auth, relayed_as_key, expired,
+        discarded, in_flight;
+};
+
+/* The end-to-end ledger, rule 6, in bits: drawn + relayed_as_key = the sum of all others. */
+struct scn_keys {
+    uint64_t drawn, relayed_as_key;
+    uint64_t supplied, pooled, expired, discarded, in_flight;
+};
+
+/* One QKD link. Its pool is the free payload bits of the link, both owners' parts, counted once. */
+struct scn_link_summary {
+    uint64_t rate_bps;      /* mean key rate that the scenario gives */
+    uint64_t pool_min_bits; /* least level after the warm-up */
+    double pool_mean_bits;  /* over time, after the warm-up */
+    uint64_t pool_end_bits; /* at the end of the run */
+    uint64_t exhaustions;   /* times the pool could not pay what was asked of it */
+    double empty_s;         /* time with less than one unit, both owners together */
+    double down_s;          /* time that at least one end held the link for down */
+    bool up_end;            /* both ends hold it for up at the end */
+    uint64_t frames;        /* relay frames (first sending) */
+    uint64_t retransmissions;
+    uint64_t tag_failures;
+    uint64_t relayed_keys; /* KMA-keys that crossed it or were taken from it */
+    struct scn_bits bits;
+};
+
+struct scn_application_summary {
+    struct scn_requests requests;
+    uint64_t reasons[SCN_MAX_REASONS]; /* in the order of scn_summary.reasons */
+    uint64_t supplied_keys, supplied_bits;
+    double hops_mean; /* of served requests */
+    uint64_t reroutes;
+    struct scn_spread latency, fetch_latency;
+};
+
+/* A judged `expect:` line; filled by analysis. */
+struct scn_verdict {
+    double value; /* NAN if the run gave none */
+    bool pass;
+};
+
+struct scn_summary {
+    /* the run */
+    enum scn_engine engine;
+    uint64_t seed;
+    bool interrupted;     /* stopped before its end; figures are those up to sim_s */
+    double sim_s;         /* simulated time that passed */
+    double wall_s, cpu_s; /* of the whole process; the command line fills them */
+    uint64_t events;      /* steps of elements */
+    uint64_t messages;    /* sent between elements, whether or not they left the node */
+    uint64_t trace_digest;
+
+    /* requests that arrived after the warm-up */
+    struct scn_requests requests;
+    struct scn_reason_count reasons[SCN_MAX_REASONS]; /* all reasons, also those with count 0 */
+    size_t reason_count;
+    uint64_t supplied_bits;       /* KSA-key bits supplied to masters */
+    uint64_t supplied_unanswered; /* bits persisted as supplied whose answer a crash swallowed */
+    uint64_t supplied_otp_bits;   /* by grade: every hop a one-time pad, or a neighbour's pool */
+    uint64_t supplied_aes_bits;   /* at least one hop under AES-256 */
+    uint64_t mismatched_pairs;    /* released key pairs that differ: always 0 unless a rule broke */
+    struct scn_spread latency;    /* request in -> key out at the master */
+    struct scn_spread fetch_latency; /* request in -> the slave has it too */
+
+    struct {
+        double hops_mean; /* links per served request */
+        uint64_t frames, retransmissions, reroutes;
+    } relay;
+    struct {
+        uint64_t exhaustions;
+        double empty_s;    /* summed over links */
+        uint64_t min_bits; /* least over links, after the warm-up */
+    } pools;
+    struct {
+        uint64_t events;    /* faults that broke a link or node in use */
+        double detect_s;    /* mean: fault -> first element that reports it; NAN if none */
+        double first_key_s; /* mean: fault -> first key served again to a hit pair; NAN */
+    } healing;
+    struct scn_bits bits; /* sum over links, whole run */
+    struct scn_keys keys; /* whole run */
+    struct {
+        uint64_t raised, cleared;
+    } alarms;
+    struct {
+        uint64_t auth_failures, forgeries_rejected, forgeries_accepted, leaked_bits;
+        const char *measures_off[SCN_MAX_MEASURES];
+        size_t measure_count;
+    } security;
+    struct {
+        uint64_t checks, violations;
+        char first[SCN_VIOLATION_SIZE]; /* text of the first violation, "" if none */
+        uint64_t first_event;           /* its event number */
+    } oracle;
+
+    struct scn_verdict *verdicts; /* of scenario.expects, same order and count */
+    size_t verdict_count;
+    struct scn_link_summary *links; /* of scenario.links */
+    size_t link_count;
+    struct scn_application_summary *applications; /* of scenario.applications */
+    size_t application_count;
+};
+
+/* All zero, NAN where nothing is known, arrays sized for the scenario. 0 or QKD_ERR_NOMEM. */
+int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *scenario);
+void scn_summary_fini(struct scn_summary *summary);
+
+/* served / (total - pending), the share of decided requests that were served; NAN if none. */
+double scn_served_fraction(const struct scn_requests *requests);
+
+/* ---- the stream of records ---- */
+
+struct scn_key_pair {
+    struct qkd_id ksa_key; /* given to the applications */
+    struct qkd_id kma_key; /* it was cut from; zero if unknown */
+};
+
+/* One request of a master application, when it has ended or, PENDING, at the end of the run. */
+struct scn_request {
+    uint64_t number;          /* from 1, in the order of arrival */
+    uint32_t application;     /* index in the scenario */
+    int64_t start_ns, end_ns; /* asked; answered (SCN_NO_TIME if pending) */
+    int64_t fetched_ns;       /* the slave had its last key; SCN_NO_TIME if it never did */
+    const char *outcome;      /* served refused timed_out failed pending */
+    const char *reason;       /* none ... */
+    const char *grade;        /* weakest hop: none otp aes256 pool */
+    uint32_t key_bits, keys_asked, keys_supplied;
+    uint32_t hops, reroutes;
+    bool counted;          /* arrived after the warm-up */
+    const uint32_t *route; /* node indices, master's first; NULL if unknown */
+    size_t route_count;
+    const struct scn_key_pair *keys; /* the supplied keys */
+    size_t key_count;
+};
+
+/* One crossing of one link by a relayed or taken key. */
+struct scn_hop {
+    struct qkd_id kma_key;
+    uint32_t link, from, to; /* indices; from and to are nodes */
+    int64_t sent_ns;
+    uint32_t hop, attempt;  /* from 1 */
+    uint32_t block, offset; /* where its pad lies in the link's key: block number, byte */
+    uint64_t pad_bits, tag_bits;
+    const char *method; /* otp aes256 pool */
+};
+
+/* What one end of a link has in its pool at an instant. */
+struct scn_pool_sample {
+    int64_t time_ns;
+    uint32_t link, node;
+    uint64_t own_bits, peer_bits; /* free payload, owned by this side and by the other */
+    uint64_t stored_bits;         /* all that lies in the store */
+    bool up;
+};
+
+/* Something that happened to the network, not to one request: a fault begins or ends, a crash, a
+ * restart, a violation. */
+struct scn_event {
+    int64_t time_ns;
+    const char *kind;   /* fault_begin fault_end crash restart violation ... */
+    const char *entity; /* "link AB", "node C" */
+    const char *detail; /* may be "" */
+};
+
+/* An alarm of the manager: raised or cleared. */
+struct scn_alarm {
+    int64_t time_ns;
+    struct qkd_eid at; /* the element that saw it */
+    const char *fault; /* link_down pool_low ... */
+    uint64_t object;   /* link index, reference point or 0, by fault */
+    bool raised;
+    uint64_t count; /* how often since the last report */
+};
+
+/* A life-cycle record of one key as the manager stores it. Fields not concerned: zero, "",
+ * SCN_NO_INDEX for link. */
+struct scn_life {
+    int64_t time_ns; /* by the clock of the element, as ns since the start of the run */
+    struct qkd_eid at;
+    const char *action;    /* reception storage ... deletion */
+    const char *key_class; /* qkd kma ksa */
+    struct qkd_id id, parent;
+    uint32_t key_bits;
+    struct qkd_eid source, destination, source_app, target_app;
+    const char *method; /* none otp aes256 pool */
+    uint32_t link, hop;
+    const char *reason;
+};
+
+struct scn_progress {
+    int64_t now_ns; /* simulated */
+    uint64_t events;
+    uint64_t requests_ended;
+};
+
+/* Where a world puts its records. Any callback may be NULL: the world then does not prepare that
+ * record at all. Pointers in a record are valid during the call only, fixed texts excepted. */
+struct scn_sink {
+    void *ctx;
+    void (*request)(void *ctx, const struct scn_request *request);
+    void (*hop)(void *ctx, const struct scn_hop *hop);
+    void (*pool)(void *ctx, const struct scn_pool_sample *sample);
+    void (*event)(void *ctx, const struct scn_event *event);
+    void (*alarm)(void *ctx, const struct scn_alarm *alarm);
+    void (*life)(void *ctx, const struct scn_life *life);
+    /* Called every few thousand events and at least every simulated second that does anything; true
+     * asks the world to stop cleanly (interrupted = true). Must be cheap. */
+    bool (*progress)(void *ctx, const struct scn_progress *progress);
+};
+
+#endif
