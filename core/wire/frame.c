@@ -10,7 +10,7 @@
 
 enum {
     RELAY_BODY_FIXED = WIRE_RECORD_HEAD_LEN + WIRE_FIXED_BYTES(WIRE_RELAY_BODY),
-    KEY_METADATA_FULL = WIRE_RECORD_HEAD_LEN + WIRE_FIXED_BYTES(WIRE_KEY_METADATA)
+    RELAY_METADATA_BYTES = WIRE_RECORD_HEAD_LEN + WIRE_FIXED_BYTES(WIRE_RELAY_METADATA)
 };
 
 void wire_frame_head_encode(const struct wire_frame *frame, uint8_t to[WIRE_FRAME_HEAD_LEN])
@@ -100,17 +100,25 @@ static size_t to_size(uint64_t bytes)
 }
 
 /* Bits of `amount` keys in frames of at most `batch`, each with `overhead` bytes beside its keys. */
-static uint64_t cost_bits(uint64_t overhead, uint64_t key_bytes, uint32_t amount, uint32_t batch)
+static uint64_t cost_bits(uint64_t overhead, uint64_t key_bytes, uint32_t amount,
+                          uint32_t per_frame)
 {
-    uint64_t per_frame = batch > 0 ? batch : 1;
-    uint64_t frames = (amount + per_frame - 1) / per_frame;
+    uint64_t frames = ((uint64_t)amount + per_frame - 1) / per_frame;
     uint64_t bytes = frames * overhead + key_bytes; /* < 2^42 + 2^61 */
     return bytes > UINT64_MAX / 8 ? UINT64_MAX : bytes * 8;
 }
 
+uint32_t wire_keys_per_frame(uint32_t key_size, uint32_t batch)
+{
+    uint64_t key_bytes = keys_bytes(key_size, 1);
+    uint64_t fit = key_bytes == 0 ? WIRE_FRAME_KEY_BYTES : WIRE_FRAME_KEY_BYTES / key_bytes;
+    uint64_t n = batch < fit ? batch : fit;
+    return n == 0 ? 1 : (uint32_t)n;
+}
+
 size_t wire_relay_body_bytes(uint32_t key_size, uint32_t count)
 {
-    return to_size(RELAY_BODY_FIXED + KEY_METADATA_FULL + keys_bytes(key_size, count));
+    return to_size(RELAY_BODY_FIXED + RELAY_METADATA_BYTES + keys_bytes(key_size, count));
 }
 
 size_t wire_take_bytes(uint32_t key_size, uint32_t count)
@@ -121,11 +129,13 @@ size_t wire_take_bytes(uint32_t key_size, uint32_t count)
 uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
 {
     return cost_bits(wire_relay_body_bytes(key_size, 0) + WIRE_FRAME_TAG_LEN,
-                     keys_bytes(key_size, amount), amount, batch);
+                     keys_bytes(key_size, amount), amount,
+                     wire_keys_per_frame(key_size, batch));
 }
 
 uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
 {
     return cost_bits(wire_take_bytes(key_size, 0) + WIRE_FRAME_TAG_LEN,
-                     keys_bytes(key_size, amount), amount, batch);
+                     keys_bytes(key_size, amount), amount,
+                     wire_keys_per_frame(key_size, batch));
 }

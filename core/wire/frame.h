@@ -22,6 +22,7 @@
 #define WIRE_FRAME_MAGIC 0xF1
 #define WIRE_FRAME_HEAD_LEN 28
 #define WIRE_FRAME_TAG_LEN 16
+#define WIRE_FRAME_KEY_BYTES 4096 /* most key bytes in one frame */
 #define WIRE_COMPARE_LEN 32 /* bytes of the Kx-2 compare key: hash key r and pad s */
 
 enum wire_frame_type {
@@ -60,6 +61,9 @@ size_t wire_relay_body_bytes(uint32_t key_size, uint32_t count);
 /* Pool bytes that a TAKE of count keys of key_size bits takes: keys and compare key. The tag's pad
  * is not in. */
 size_t wire_take_bytes(uint32_t key_size, uint32_t count);
+
+/* Keys of key_size bits in one frame: `batch`, or as many as WIRE_FRAME_KEY_BYTES hold; at least 1. */
+uint32_t wire_keys_per_frame(uint32_t key_size, uint32_t batch);
 
 /* Bits that one hop pays to relay `amount` keys of `key_size` bits in frames of at most `batch`:
  * per frame body (wire_relay_body with its metadata) and tag. The one place where the cost of a hop

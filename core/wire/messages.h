@@ -308,9 +308,13 @@ enum wire_file_code {
     O(eid, kma_id) O(eid, matching_kma_id) O(time, generated) O(eid, module_id)                    \
     O(eid, matching_module_id) O(b32, hash)                                                        \
     O(eid, relay_source) O(eid, relay_destination) O(time, relayed) O(u8, method)
+/* Table 7-1 group 2 of the source KMA-key as it travels under the pad of each hop: the mandatory
+ * items and what the far end cannot know otherwise. */
+#define WIRE_RELAY_METADATA(M, O)                                                                  \
+    M(id, kma_key_id) M(u8, key_type) M(eid, matching_kma_id) M(time, generated)
 /* What a relay frame carries under its pad. The receiver itself appends the relay information of
  * this hop (source = sender, destination = itself, its time, the frame's method: D23-OP-11, -12).
- * metadata: wire_key_metadata with kma_key_id, key_type, matching_kma_id and generated present. keys: count keys of key_size bits; compare: 256 bits. */
+ * metadata: one wire_relay_metadata. */ keys: count keys of key_size bits; compare: 256 bits. */
 #define WIRE_RELAY_BODY(M, O)                                                                      \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt) M(u8, hop)  \
     M(u8, grade) M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata) M(blob, keys)
@@ -342,7 +346,8 @@ enum wire_file_code {
     X(link_config, WIRE_LINK_CONFIG) X(rx_state, WIRE_RX_STATE) X(sync_item, WIRE_SYNC_ITEM)       \
     X(key_status, WIRE_KEY_STATUS) X(life, WIRE_LIFE) X(account_record, WIRE_ACCOUNT_RECORD)       \
     X(fault_record, WIRE_FAULT_RECORD) X(key_metadata, WIRE_KEY_METADATA)                          \
-    X(relay_body, WIRE_RELAY_BODY) X(confirm_body, WIRE_CONFIRM_BODY)                              \
+    X(relay_metadata, WIRE_RELAY_METADATA) X(relay_body, WIRE_RELAY_BODY)                          \
+    X(confirm_body, WIRE_CONFIRM_BODY)                                                             \
     X(grant_body, WIRE_GRANT_BODY) X(skip_body, WIRE_SKIP_BODY) X(take_body, WIRE_TAKE_BODY)       \
     X(link_ledger, WIRE_LINK_LEDGER) X(p_block, WIRE_P_BLOCK) X(p_chunk, WIRE_P_CHUNK)             \
     X(p_frame, WIRE_P_FRAME) X(p_key, WIRE_P_KEY)
