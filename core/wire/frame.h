@@ -55,7 +55,7 @@ void wire_frame_head_encode(const struct wire_frame *frame, uint8_t to[WIRE_FRAM
 int wire_frame_decode(struct wire_frame *frame, const uint8_t *bytes, size_t len);
 
 /* Bytes of an encoded wire_relay_body with count keys of key_size bits (each rounded up to bytes) and
- * a wire_key_metadata with all its optional fields, as relayed keys carry it. The tag is not in. */
+ * its wire_relay_metadata. The tag is not in. */
 size_t wire_relay_body_bytes(uint32_t key_size, uint32_t count);
 
 /* Pool bytes that a TAKE of count keys of key_size bits takes: keys and compare key. The tag's pad

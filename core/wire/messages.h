@@ -314,7 +314,7 @@ enum wire_file_code {
     M(id, kma_key_id) M(u8, key_type) M(eid, matching_kma_id) M(time, generated)
 /* What a relay frame carries under its pad. The receiver itself appends the relay information of
  * this hop (source = sender, destination = itself, its time, the frame's method: D23-OP-11, -12).
- * metadata: one wire_relay_metadata. */ keys: count keys of key_size bits; compare: 256 bits. */
+ * metadata: one wire_relay_metadata. keys: count keys of key_size bits; compare: 256 bits. */
 #define WIRE_RELAY_BODY(M, O)                                                                      \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt) M(u8, hop)  \
     M(u8, grade) M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata) M(blob, keys)
