@@ -72,7 +72,7 @@ lines() {
 }
 
 plant_arrows() {
-    echo '#include "sim/engine.h"' | fault core/km/zz.c 'path of a project header'
+    echo '#include "sim/zz-none.h"' | fault core/km/zz.c 'path of a project header'
     put sim/zz.h </dev/null
     echo '#include "sim/zz.h"' | fault core/km/zz.c 'core/km may not include "sim/zz.h"'
     echo '#include "sim/zz.h"' | fault analysis/zz.c 'analysis may not include "sim/zz.h"'
