@@ -5,6 +5,9 @@
  * incarnation. With keep_bytes, a report is kept until acknowledged and repeated after 1 s; when
  * that room is full the oldest leaves and the gap shows in the numbers.
  *
+ * An element that starts again (incarnation > 1) first reports a fault record with fault 0, raised 0:
+ * whatever it had raised before is void.
+ *
  * Nothing here fails its element: what cannot be reported is counted in `lost`. Without a receiver
  * (QKD_NOBODY) records are dropped at once. Buffers start empty and grow once to their limit. */
 #ifndef QKD_CHANNEL_REPORTS_H
@@ -17,7 +20,7 @@
 #define CHAN_REPORT_KEEP_BYTES 262144 /* default of keep_bytes where reports are acknowledged */
 #define CHAN_REPORT_REPEAT_MS 1000    /* unacknowledged reports are sent again after this */
 #define CHAN_REPORT_KINDS 6           /* FAULT ... METADATA */
-#define CHAN_REPORT_EVENTS 16         /* different security events under way per period */
+#define CHAN_REPORT_EVENTS 4          /* different security events under way per period */
 
 struct chan_reports_config {
     struct qkd_eid self; /* who records and sends */
@@ -54,6 +57,9 @@ struct chan_reports {
     uint32_t event_count;
     uint8_t *kept; /* encoded reports, oldest first, one after the other: [head, tail) */
     uint32_t kept_head, kept_tail, kept_cap;
+    uint8_t *forward; /* scratch of chan_report_forward() */
+    uint32_t forward_cap;
+    bool restarted;                           /* incarnation > 1 and not yet said */
     uint64_t next_seq;                        /* of the next report, from 1 */
     struct qkd_time flush_at;                 /* QKD_NEVER: nothing waits */
     struct qkd_time repeat_at;                /* QKD_NEVER: nothing unacknowledged */
@@ -70,7 +76,8 @@ void chan_reports_fini(struct chan_reports *r);
  * ID to use, (incarnation << 40) + 1 at first). Both outlive r. Records may be made from now on. */
 void chan_reports_start(struct chan_reports *r, struct chan_set *set, uint64_t *next_message_id);
 
-/* One record each; the caller fills every field (when = event->wall, at = itself). */
+/* One record each; the caller fills every field (when = event->wall, at = itself). An account
+ * record carries what was added since the last one of the same (app, peer_app), not totals. */
 void chan_report_life(struct chan_reports *r, const struct qkd_event *event,
                       const struct wire_life *life, struct qkd_out *out);
 void chan_report_account(struct chan_reports *r, const struct qkd_event *event,
@@ -107,6 +114,9 @@ void chan_report_forward(struct chan_reports *r, const struct qkd_event *event,
 
 /* Sends all open batches now. */
 void chan_reports_flush(struct chan_reports *r, const struct qkd_event *event, struct qkd_out *out);
+
+/* Whether a report waits for its acknowledgement. */
+bool chan_reports_waiting(const struct chan_reports *r);
 
 /* REPORT_ACK: everything up to seq is stored. */
 void chan_reports_ack(struct chan_reports *r, uint64_t seq);
