@@ -129,13 +129,11 @@ size_t wire_take_bytes(uint32_t key_size, uint32_t count)
 uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
 {
     return cost_bits(wire_relay_body_bytes(key_size, 0) + WIRE_FRAME_TAG_LEN,
-                     keys_bytes(key_size, amount), amount,
-                     wire_keys_per_frame(key_size, batch));
+                     keys_bytes(key_size, amount), amount, wire_keys_per_frame(key_size, batch));
 }
 
 uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
 {
     return cost_bits(wire_take_bytes(key_size, 0) + WIRE_FRAME_TAG_LEN,
-                     keys_bytes(key_size, amount), amount,
-                     wire_keys_per_frame(key_size, batch));
+                     keys_bytes(key_size, amount), amount, wire_keys_per_frame(key_size, batch));
 }

@@ -23,7 +23,7 @@
 #define WIRE_FRAME_HEAD_LEN 28
 #define WIRE_FRAME_TAG_LEN 16
 #define WIRE_FRAME_KEY_BYTES 4096 /* most key bytes in one frame */
-#define WIRE_COMPARE_LEN 32 /* bytes of the Kx-2 compare key: hash key r and pad s */
+#define WIRE_COMPARE_LEN 32       /* bytes of the Kx-2 compare key: hash key r and pad s */
 
 enum wire_frame_type {
     WIRE_FRAME_RELAY = 0x30,
@@ -62,12 +62,13 @@ size_t wire_relay_body_bytes(uint32_t key_size, uint32_t count);
  * is not in. */
 size_t wire_take_bytes(uint32_t key_size, uint32_t count);
 
-/* Keys of key_size bits in one frame: `batch`, or as many as WIRE_FRAME_KEY_BYTES hold; at least 1. */
+/* Keys of key_size bits in one frame: `batch`, or as many as WIRE_FRAME_KEY_BYTES hold; at least
+ * 1, also for batch 0. */
 uint32_t wire_keys_per_frame(uint32_t key_size, uint32_t batch);
 
 /* Bits that one hop pays to relay `amount` keys of `key_size` bits in frames of at most `batch`:
- * per frame body (wire_relay_body with its metadata) and tag. The one place where the cost of a hop
- * is defined; controller and KMA both use it. Saturates at UINT64_MAX; batch 0 counts as 1. */
+ * per frame body (wire_relay_body with wire_relay_metadata) and tag. The one place where the cost
+ * of a hop is defined; controller and KMA both use it. Saturates at UINT64_MAX. */
 uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch);
 
 /* The same for neighbours that supply pool units: keys, 256 bits for comparison, tag, per frame. */
