@@ -148,6 +148,5 @@ void scn_summary_fini(struct scn_summary *summary)
 
 double scn_served_fraction(const struct scn_requests *requests)
 {
-    uint64_t decided = requests->total - requests->pending;
-    return decided == 0 ? NAN : (double)requests->served / (double)decided;
+    return requests->total == 0 ? NAN : (double)requests->served / (double)requests->total;
 }

@@ -172,7 +172,7 @@ struct scn_summary {
 int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *scenario);
 void scn_summary_fini(struct scn_summary *summary);
 
-/* served / (total - pending), the share of decided requests that were served; NAN if none. */
+/* served / total, the share of requests that were served; NAN if there were none. */
 double scn_served_fraction(const struct scn_requests *requests);
 
 /* ---- the stream of records ---- */

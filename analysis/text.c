@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Quantities as short texts. */
+#include "analysis/text.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* At least three digits, never an exponent for the sizes that occur. */
+static char *scaled_text(double value, const char *unit, char text[ANA_TEXT_SIZE])
+{
+    static const char *const prefixes[] = {"", "k", "M", "G", "T", "P"};
+    size_t i = 0;
+    while (value >= 999.5 && i + 1 < sizeof prefixes / sizeof prefixes[0]) {
+        value /= 1000;
+        i++;
+    }
+    snprintf(text, ANA_TEXT_SIZE, "%.3g %s%s", value, prefixes[i], unit);
+    return text;
+}
+
+char *ana_bits_text(double bits, char text[ANA_TEXT_SIZE])
+{
+    return scaled_text(bits, "bit", text);
+}
+
+char *ana_rate_text(double bps, char text[ANA_TEXT_SIZE])
+{
+    return scaled_text(bps, "bit/s", text);
+}
+
+char *ana_seconds_text(double seconds, char text[ANA_TEXT_SIZE])
+{
+    if (isnan(seconds)) {
+        snprintf(text, ANA_TEXT_SIZE, "-");
+    } else if (seconds >= 7200) {
+        snprintf(text, ANA_TEXT_SIZE, "%.3g h", seconds / 3600);
+    } else if (seconds >= 300) {
+        snprintf(text, ANA_TEXT_SIZE, "%.3g min", seconds / 60);
+    } else if (seconds >= 1) {
+        snprintf(text, ANA_TEXT_SIZE, "%.3g s", seconds);
+    } else if (seconds >= 1e-3) {
+        snprintf(text, ANA_TEXT_SIZE, "%.3g ms", seconds * 1e3);
+    } else if (seconds > 0) {
+        snprintf(text, ANA_TEXT_SIZE, "%.3g us", seconds * 1e6);
+    } else {
+        snprintf(text, ANA_TEXT_SIZE, "0 s");
+    }
+    return text;
+}
