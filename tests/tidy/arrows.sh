@@ -41,6 +41,20 @@ list=$(files '*.c' '*.h')
         for (i = 1; i <= n; i++) if (index(path, list[i] "/") == 1) return 1
         return 0
     }
+    # Whether a header is closed to a file of core.
+    function closed_to(header, file,   n, i, list, ok) {
+        if (!(header in closed) || index(file, "core/") != 1) return 0
+        ok = header == file
+        n = split(closed[header], list, " ")
+        for (i = 1; i <= n; i++) {
+            if (list[i] ~ /^!/) {
+                if (matches(file, substr(list[i], 2))) return 1
+            } else if (matches(file, list[i])) {
+                ok = 1
+            }
+        }
+        return !ok
+    }
     function exists(path,   line, ok) {
         ok = (getline line < path) >= 0
         close(path)
@@ -53,6 +67,11 @@ list=$(files '*.c' '*.h')
         while ((getline line < table) > 0) {
             if (line ~ /^#/ || line !~ /\|/) continue
             split(line, part, "|")
+            if (part[1] ~ /^closed /) {
+                split(part[1], word, " ")
+                closed[word[2]] = part[2]
+                continue
+            }
             gsub(/[ \t]/, "", part[1])
             may[part[1]] = part[2]
             also[part[1]] = part[3]
@@ -77,6 +96,8 @@ list=$(files '*.c' '*.h')
                 fail("\"" header "\" is not the path of a project header from the root")
             } else if (!allowed_room(room, header)) {
                 fail(room " may not include \"" header "\"")
+            } else if (closed_to(header, file)) {
+                fail("\"" header "\" is closed to this part of the key manager")
             }
         } else {
             fail("an #include that is neither <> nor \"\"")

@@ -90,6 +90,15 @@ plant_arrows() {
     done
     echo '#include <simgrid/engine.h>' | fault sim/zz.c 'may not include <simgrid'
     echo '#include <simgrid/engine.h>' | fine sim/engine_simgrid.c
+    for part in kma ksa kmc; do
+        [ -f "$tree/core/km/$part.h" ] || : >"$tree/core/km/$part.h"
+    done
+    echo '#include "core/km/kma.h"' | fault core/km/ksa_zz.c 'closed to this part'
+    echo '#include "core/km/ksa.h"' | fault core/km/kma_zz.c 'closed to this part'
+    echo '#include "core/km/ksa.h"' | fault core/km/relay_zz.c 'closed to this part'
+    echo '#include "core/km/kma.h"' | fault core/km/kmc_zz.c 'closed to this part'
+    echo '#include "core/km/kma.h"' | fine core/km/relay_zz.c
+    echo '#include "core/km/ksa.h"' | fine core/km/km.c
     echo '#include HEADER' | fault core/base/zz.c 'neither'
     echo '#include <stdio.h>' | fault newroom/zz.c 'no line of arrows.txt'
     put cli/zz.h </dev/null
