@@ -29,9 +29,9 @@ struct sim_engine_calls {
 
 struct sim_engine_config {
     enum scn_engine kind;
-    struct sim_net *net;             /* borrowed; outlives the engine */
-    struct sim_pool *pool;           /* borrowed; outlives the engine */
-    const char *keep_platform;       /* simgrid: keep the platform file under this name, or NULL */
+    struct sim_net *net;       /* borrowed; outlives the engine */
+    struct sim_pool *pool;     /* borrowed; outlives the engine */
+    const char *keep_platform; /* simgrid: keep the platform file under this name, or NULL */
     struct sim_engine_calls calls;
     char *why;       /* receives one line when sim_engine_new() fails */
     size_t why_size; /* bytes of why */

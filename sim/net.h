@@ -85,8 +85,8 @@ bool sim_net_open(const struct sim_net *net, const struct sim_channel *channel);
 
 /* What chance does to one frame. */
 struct sim_fate {
-    uint32_t copies;      /* 0 lost, 1, 2 duplicated */
-    int64_t extra_ns[2];  /* further delay of each copy */
+    uint32_t copies;     /* 0 lost, 1, 2 duplicated */
+    int64_t extra_ns[2]; /* further delay of each copy */
 };
 struct sim_fate sim_net_fate(struct sim_net *net, struct sim_channel *channel);
 

@@ -61,8 +61,8 @@ void sim_oracle_restart(struct sim_oracle *oracle, int64_t now_ns, uint32_t node
 void sim_oracle_finish(struct sim_oracle *oracle, int64_t now_ns);
 
 struct sim_oracle_verdict {
-    uint64_t checks;     /* single comparisons made */
-    uint64_t violations; /* that failed */
+    uint64_t checks;                /* single comparisons made */
+    uint64_t violations;            /* that failed */
     char first[SCN_VIOLATION_SIZE]; /* the first: rule, elements, link, block, range; "" if none */
     int64_t first_ns;
     uint64_t supplied_unanswered; /* bits persisted as supplied whose answer a crash swallowed */

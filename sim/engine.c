@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What both engines share: the checks at departure and arrival, the counters, the choice. */
+#include "sim/engine.h"
+
+#include <stdio.h>
+
+#include "core/base/err.h"
+#include "sim/engine_ops.h"
+
+void sim_engine_why(const struct sim_engine_config *config, const char *why)
+{
+    if (config->why != NULL && config->why_size > 0) {
+        (void)snprintf(config->why, config->why_size, "%s", why);
+    }
+}
+
+int sim_engine_new(const struct sim_engine_config *config, struct sim_engine **engine)
+{
+    *engine = NULL;
+    sim_engine_why(config, "out of memory");
+    if (config->kind == SCN_ENGINE_FAST) {
+        return sim_engine_fast_new(config, engine);
+    }
+#ifdef QKDN_HAVE_SIMGRID
+    return sim_engine_simgrid_new(config, engine);
+#else
+    sim_engine_why(config, "engine: simgrid is not in this build; use --engine fast, or build with "
+                           "SimGrid 3.32 (Debian package libsimgrid-dev)");
+    return QKD_ERR_STATE;
+#endif
+}
+
+void sim_engine_free(struct sim_engine *engine)
+{
+    if (engine != NULL) {
+        engine->ops->free(engine);
+    }
+}
+
+uint32_t sim_engine_unit(struct sim_engine *engine, uint32_t node)
+{
+    return engine->ops->unit(engine, node);
+}
+
+void sim_engine_deadline(struct sim_engine *engine, uint32_t unit, int64_t at_ns)
+{
+    engine->ops->deadline(engine, unit, at_ns < engine->now_ns ? engine->now_ns : at_ns);
+}
+
+int sim_engine_post(struct sim_engine *engine, uint32_t node, int64_t at_ns, uint64_t tag)
+{
+    return engine->ops->post(engine, node, at_ns < engine->now_ns ? engine->now_ns : at_ns, tag);
+}
+
+int64_t sim_engine_now(const struct sim_engine *engine)
+{
+    return engine->now_ns;
+}
+
+void sim_engine_stop(struct sim_engine *engine)
+{
+    engine->stopped = true;
+}
+
+const struct sim_engine_stats *sim_engine_stats(const struct sim_engine *engine)
+{
+    return &engine->stats;
+}
+
+int sim_engine_run(struct sim_engine *engine, int64_t until_ns)
+{
+    engine->stopped = false;
+    return engine->ops->run(engine, until_ns);
+}
+
+static bool drop(struct sim_engine *engine, struct sim_packet *packet, uint64_t *counter)
+{
+    (*counter)++;
+    sim_pool_give(engine->config.pool, packet);
+    return false;
+}
+
+bool sim_engine_send(struct sim_engine *engine, struct sim_packet *packet)
+{
+    struct sim_net *net = engine->config.net;
+    struct sim_engine_stats *stats = &engine->stats;
+    packet->channel = sim_net_channel(net, packet->from_node, packet->to_node,
+                                      (enum sim_plane)packet->plane);
+    if (packet->channel == NULL) {
+        engine->error = QKD_ERR_NOMEM;
+        engine->stopped = true;
+        return drop(engine, packet, &stats->dropped_route);
+    }
+    if (!packet->channel->routed) {
+        return drop(engine, packet, &stats->dropped_route);
+    }
+    if (!sim_net_open(net, packet->channel)) {
+        return drop(engine, packet, &stats->dropped_fault);
+    }
+    uint32_t wire_len = packet->wire_len;
+    if (!engine->ops->send(engine, packet)) {
+        return false;
+    }
+    stats->frames++;
+    stats->bytes += wire_len;
+    return true;
+}
+
+void sim_engine_arrive(struct sim_engine *engine, struct sim_packet *packet)
+{
+    if (!sim_net_open(engine->config.net, packet->channel)) {
+        (void)drop(engine, packet, &engine->stats.dropped_fault);
+        return;
+    }
+    engine->stats.callbacks++;
+    engine->config.calls.deliver(engine->config.calls.world, packet);
+}

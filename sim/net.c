@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The classical network: the table of channels, what faults block, what chance does. Routes come
+ * from sim/routes.h. */
+#include "sim/net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "sim/routes.h"
+
+enum { CHUNK = 256 /* channels per allocation */ };
+
+#define NS_PER_BYTE_AT_1BPS INT64_C(8000000000)
+
+struct sim_net {
+    struct sim_net_config config;
+    struct sim_net_link *links;
+    struct sim_routes *routes;
+    struct sim_channel **chunks;
+    uint32_t chunk_count;
+    uint32_t channel_count;
+    uint32_t *table; /* open addressing: channel number + 1, or 0 */
+    uint32_t table_cap;
+    uint32_t *link_down; /* how many faults hold it down */
+    uint32_t *node_down;
+    uint32_t down_total;
+    uint32_t *scratch; /* a route as it is found, node_count long */
+};
+
+void sim_net_free(struct sim_net *net)
+{
+    if (net == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < net->channel_count; i++) {
+        struct sim_channel *channel = sim_net_channel_at(net, i);
+        free(channel->route);
+        free(channel->rng);
+    }
+    for (uint32_t i = 0; i < net->chunk_count; i++) {
+        free(net->chunks[i]);
+    }
+    free(net->chunks);
+    free(net->table);
+    free(net->link_down);
+    free(net->node_down);
+    free(net->scratch);
+    free(net->links);
+    sim_routes_free(net->routes);
+    free(net);
+}
+
+int sim_net_new(const struct sim_net_config *config, struct sim_net **net_out)
+{
+    *net_out = NULL;
+    for (uint32_t i = 0; i < config->link_count; i++) {
+        const struct sim_net_link *link = &config->links[i];
+        if (link->a >= config->node_count || link->b >= config->node_count ||
+            link->latency_ns < 0 || link->bandwidth_bps == 0) {
+            return QKD_ERR_INVALID;
+        }
+    }
+    struct sim_net *net = calloc(1, sizeof(*net));
+    if (net == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    net->config = *config;
+    net->config.links = NULL;
+    size_t links = config->link_count > 0 ? config->link_count : 1;
+    size_t nodes = config->node_count > 0 ? config->node_count : 1;
+    net->links = calloc(links, sizeof(*net->links));
+    net->link_down = calloc(links, sizeof(*net->link_down));
+    net->node_down = calloc(nodes, sizeof(*net->node_down));
+    net->scratch = calloc(nodes, sizeof(*net->scratch));
+    if (net->links == NULL || net->link_down == NULL || net->node_down == NULL ||
+        net->scratch == NULL) {
+        sim_net_free(net);
+        return QKD_ERR_NOMEM;
+    }
+    if (config->link_count > 0) {
+        memcpy(net->links, config->links, config->link_count * sizeof(*net->links));
+    }
+    net->routes = sim_routes_new(config->node_count, net->links, config->link_count);
+    if (net->routes == NULL) {
+        sim_net_free(net);
+        return QKD_ERR_NOMEM;
+    }
+    *net_out = net;
+    return 0;
+}
+
+const struct sim_net_config *sim_net_config(const struct sim_net *net)
+{
+    return &net->config;
+}
+
+uint32_t sim_net_channel_count(const struct sim_net *net)
+{
+    return net->channel_count;
+}
+
+struct sim_channel *sim_net_channel_at(struct sim_net *net, uint32_t number)
+{
+    return &net->chunks[number / CHUNK][number % CHUNK];
+}
+
+const struct sim_net_link *sim_net_link_at(const struct sim_net *net, uint32_t link)
+{
+    return &net->links[link];
+}
+
+/* ---- the table ---- */
+
+static uint32_t key_hash(uint32_t from, uint32_t to, enum sim_plane plane)
+{
+    uint64_t key = ((uint64_t)from << 33) ^ ((uint64_t)to << 1) ^ (uint64_t)plane;
+    key *= UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(key >> 32);
+}
+
+static void table_insert(struct sim_net *net, uint32_t number)
+{
+    const struct sim_channel *channel = sim_net_channel_at(net, number);
+    uint32_t mask = net->table_cap - 1;
+    uint32_t at = key_hash(channel->from, channel->to, channel->plane) & mask;
+    while (net->table[at] != 0) {
+        at = (at + 1) & mask;
+    }
+    net->table[at] = number + 1;
+}
+
+static int table_reserve(struct sim_net *net)
+{
+    if ((net->channel_count + 1) * 2 <= net->table_cap) {
+        return 0;
+    }
+    uint32_t cap = net->table_cap == 0 ? CHUNK : net->table_cap * 2;
+    uint32_t *table = calloc(cap, sizeof(*table));
+    if (table == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    free(net->table);
+    net->table = table;
+    net->table_cap = cap;
+    for (uint32_t i = 0; i < net->channel_count; i++) {
+        table_insert(net, i);
+    }
+    return 0;
+}
+
+static struct sim_channel *table_find(struct sim_net *net, uint32_t from, uint32_t to,
+                                      enum sim_plane plane)
+{
+    if (net->table_cap == 0) {
+        return NULL;
+    }
+    uint32_t mask = net->table_cap - 1;
+    for (uint32_t at = key_hash(from, to, plane) & mask; net->table[at] != 0;
+         at = (at + 1) & mask) {
+        struct sim_channel *channel = sim_net_channel_at(net, net->table[at] - 1);
+        if (channel->from == from && channel->to == to && channel->plane == plane) {
+            return channel;
+        }
+    }
+    return NULL;
+}
+
+/* ---- making a channel ---- */
+
+/* How long `bytes` take at `bps`, rounded up; saturates. */
+static int64_t sending_ns(uint64_t bytes, uint64_t bps)
+{
+    if (bytes > (uint64_t)(INT64_MAX / NS_PER_BYTE_AT_1BPS) - 1) {
+        double ns = (double)bytes * 8e9 / (double)bps;
+        return ns < 9e18 ? (int64_t)ns : INT64_MAX;
+    }
+    uint64_t bits_ns = bytes * (uint64_t)NS_PER_BYTE_AT_1BPS;
+    return (int64_t)((bits_ns + bps - 1) / bps);
+}
+
+static bool is_hub(const struct sim_net *net, uint32_t node)
+{
+    return node == net->config.hubs[0] || node == net->config.hubs[1];
+}
+
+/* Fills route, latency and bandwidth; both directions of a pair take the same links. */
+static int channel_route(struct sim_net *net, struct sim_channel *channel)
+{
+    uint32_t low = channel->from < channel->to ? channel->from : channel->to;
+    uint32_t high = channel->from < channel->to ? channel->to : channel->from;
+    uint32_t root = low;
+    if (is_hub(net, high) && !is_hub(net, low)) {
+        root = high;
+    }
+    uint32_t leaf = root == low ? high : low;
+    uint32_t count = 0;
+    bool keep = is_hub(net, root);
+    int rc = sim_routes_find(net->routes,
+                             &(struct sim_route_query){.root = root, .leaf = leaf, .keep = keep},
+                             net->scratch, &count);
+    if (rc == QKD_ERR_UNKNOWN) {
+        return 0;
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    channel->route = malloc(count * sizeof(*channel->route));
+    if (channel->route == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    channel->routed = true;
+    channel->route_len = count;
+    channel->bandwidth_bps = UINT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = net->scratch[channel->from == root ? i : count - 1 - i];
+        const struct sim_net_link *link = &net->links[number];
+        channel->route[i] = number;
+        channel->latency_ns += link->latency_ns;
+        if (link->bandwidth_bps < channel->bandwidth_bps) {
+            channel->bandwidth_bps = link->bandwidth_bps;
+        }
+    }
+    return 0;
+}
+
+static int channel_fill(struct sim_net *net, struct sim_channel *channel)
+{
+    const struct sim_net_config *config = &net->config;
+    channel->tag = SIM_NET_NONE;
+    if (channel->plane == SIM_PLANE_MANAGEMENT) {
+        channel->routed = config->management_bandwidth_bps > 0;
+        channel->latency_ns = config->management_latency_ns;
+        channel->bandwidth_bps = config->management_bandwidth_bps;
+    } else {
+        int rc = channel_route(net, channel);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (!channel->routed) {
+        return 0;
+    }
+    channel->queue_ns = sending_ns(config->queue_bytes, channel->bandwidth_bps);
+    double pipe = (double)channel->bandwidth_bps / 8e9 * (double)channel->latency_ns;
+    channel->held_limit = config->queue_bytes + (pipe < 1e15 ? (uint64_t)pipe : (uint64_t)1e15);
+    if (config->loss > 0 || config->duplicate > 0 || config->reorder > 0) {
+        channel->rng = malloc(sizeof(*channel->rng));
+        if (channel->rng == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        uint64_t index = ((uint64_t)channel->plane << 62) | ((uint64_t)channel->from << 31) |
+                         channel->to;
+        qkd_rng_init_named(channel->rng, config->seed, "classical channel", index);
+    }
+    return 0;
+}
+
+struct sim_channel *sim_net_channel(struct sim_net *net, uint32_t from, uint32_t to,
+                                    enum sim_plane plane)
+{
+    struct sim_channel *channel = table_find(net, from, to, plane);
+    if (channel != NULL) {
+        return channel;
+    }
+    if (table_reserve(net) != 0) {
+        return NULL;
+    }
+    if (net->channel_count == net->chunk_count * CHUNK) {
+        struct sim_channel **chunks = realloc(net->chunks,
+                                              (net->chunk_count + 1) * sizeof(*chunks));
+        if (chunks == NULL) {
+            return NULL;
+        }
+        net->chunks = chunks;
+        chunks[net->chunk_count] = calloc(CHUNK, sizeof(**chunks));
+        if (chunks[net->chunk_count] == NULL) {
+            return NULL;
+        }
+        net->chunk_count++;
+    }
+    channel = sim_net_channel_at(net, net->channel_count);
+    *channel = (struct sim_channel){.from = from, .to = to, .plane = plane};
+    if (channel_fill(net, channel) != 0) {
+        free(channel->route);
+        return NULL;
+    }
+    table_insert(net, net->channel_count++);
+    return channel;
+}
+
+/* ---- faults and chance ---- */
+
+static void down_count(struct sim_net *net, uint32_t *count, bool up)
+{
+    if (up && *count > 0) {
+        (*count)--;
+        net->down_total--;
+    } else if (!up) {
+        (*count)++;
+        net->down_total++;
+    }
+}
+
+void sim_net_link_set(struct sim_net *net, uint32_t link, bool up)
+{
+    down_count(net, &net->link_down[link], up);
+}
+
+void sim_net_node_set(struct sim_net *net, uint32_t node, bool up)
+{
+    down_count(net, &net->node_down[node], up);
+}
+
+bool sim_net_open(const struct sim_net *net, const struct sim_channel *channel)
+{
+    if (net->down_total == 0) {
+        return true;
+    }
+    if (net->node_down[channel->from] > 0 || net->node_down[channel->to] > 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < channel->route_len; i++) {
+        if (net->link_down[channel->route[i]] > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct sim_fate sim_net_fate(struct sim_net *net, struct sim_channel *channel)
+{
+    struct sim_fate fate = {.copies = 1};
+    const struct sim_net_config *config = &net->config;
+    if (channel->rng == NULL) {
+        return fate;
+    }
+    if (config->loss > 0 && qkd_rng_unit(channel->rng) < config->loss) {
+        fate.copies = 0;
+        return fate;
+    }
+    if (config->duplicate > 0 && qkd_rng_unit(channel->rng) < config->duplicate) {
+        fate.copies = 2;
+    }
+    for (uint32_t i = 0; i < fate.copies && config->reorder > 0; i++) {
+        if (qkd_rng_unit(channel->rng) < config->reorder && config->reorder_jitter_ns > 0) {
+            fate.extra_ns[i] = (int64_t)qkd_rng_below(channel->rng,
+                                                      (uint64_t)config->reorder_jitter_ns + 1);
+        }
+    }
+    return fate;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Routes of least latency: Dijkstra's algorithm from the root, stopped when the leaf is settled
+ * unless the tree is to be kept. The work space is reused; a stamp says what is of this search. */
+#include "sim/routes.h"
+
+#include <stdlib.h>
+
+#include "core/base/err.h"
+
+struct edge {
+    uint32_t to, link;
+};
+
+struct reach {
+    int64_t dist_ns;
+    uint32_t hops;
+    uint32_t parent; /* link towards the root */
+    uint32_t stamp;  /* search that wrote this */
+    bool settled;
+};
+
+struct heap_entry {
+    int64_t dist_ns;
+    uint32_t hops;
+    uint32_t node;
+};
+
+struct tree {
+    uint32_t root;
+    uint32_t *parent; /* per node: link towards the root, SIM_NET_NONE if not reached */
+};
+
+struct sim_routes {
+    uint32_t node_count;
+    const struct sim_net_link *links;
+    uint32_t *first; /* edges of node n: first[n] .. first[n + 1] - 1 */
+    struct edge *edges;
+    struct reach *reach;
+    struct heap_entry *heap;
+    uint32_t heap_count;
+    uint32_t stamp;
+    struct tree *trees;
+    uint32_t tree_count;
+};
+
+void sim_routes_free(struct sim_routes *routes)
+{
+    if (routes == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < routes->tree_count; i++) {
+        free(routes->trees[i].parent);
+    }
+    free(routes->trees);
+    free(routes->first);
+    free(routes->edges);
+    free(routes->reach);
+    free(routes->heap);
+    free(routes);
+}
+
+static void edges_fill(struct sim_routes *routes, uint32_t link_count)
+{
+    uint32_t *first = routes->first;
+    for (uint32_t i = 0; i < link_count; i++) {
+        first[routes->links[i].a + 1]++;
+        first[routes->links[i].b + 1]++;
+    }
+    for (uint32_t n = 0; n < routes->node_count; n++) {
+        first[n + 1] += first[n];
+    }
+    /* Filled from the end: afterwards first[n] is back at the start of n's edges. */
+    for (uint32_t i = link_count; i-- > 0;) {
+        const struct sim_net_link *link = &routes->links[i];
+        routes->edges[--first[link->a + 1]] = (struct edge){link->b, i};
+        routes->edges[--first[link->b + 1]] = (struct edge){link->a, i};
+    }
+    for (uint32_t n = 0; n < routes->node_count; n++) {
+        first[n] = first[n + 1];
+    }
+    first[routes->node_count] = 2 * link_count;
+}
+
+struct sim_routes *sim_routes_new(uint32_t node_count, const struct sim_net_link *links,
+                                  uint32_t link_count)
+{
+    struct sim_routes *routes = calloc(1, sizeof(*routes));
+    if (routes == NULL) {
+        return NULL;
+    }
+    routes->node_count = node_count;
+    routes->links = links;
+    routes->first = calloc((size_t)node_count + 1, sizeof(*routes->first));
+    routes->edges = calloc(2 * (size_t)link_count + 1, sizeof(*routes->edges));
+    routes->reach = calloc((size_t)node_count + 1, sizeof(*routes->reach));
+    routes->heap = calloc(2 * (size_t)link_count + 2, sizeof(*routes->heap));
+    if (routes->first == NULL || routes->edges == NULL || routes->reach == NULL ||
+        routes->heap == NULL) {
+        sim_routes_free(routes);
+        return NULL;
+    }
+    edges_fill(routes, link_count);
+    return routes;
+}
+
+static bool entry_before(const struct heap_entry *a, const struct heap_entry *b)
+{
+    if (a->dist_ns != b->dist_ns) {
+        return a->dist_ns < b->dist_ns;
+    }
+    return a->hops != b->hops ? a->hops < b->hops : a->node < b->node;
+}
+
+static void heap_push(struct sim_routes *routes, struct heap_entry entry)
+{
+    uint32_t at = routes->heap_count++;
+    while (at > 0 && entry_before(&entry, &routes->heap[(at - 1) / 2])) {
+        routes->heap[at] = routes->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    routes->heap[at] = entry;
+}
+
+static struct heap_entry heap_pop(struct sim_routes *routes)
+{
+    struct heap_entry top = routes->heap[0];
+    struct heap_entry last = routes->heap[--routes->heap_count];
+    uint32_t at = 0;
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= routes->heap_count) {
+            break;
+        }
+        if (child + 1 < routes->heap_count &&
+            entry_before(&routes->heap[child + 1], &routes->heap[child])) {
+            child++;
+        }
+        if (!entry_before(&routes->heap[child], &last)) {
+            break;
+        }
+        routes->heap[at] = routes->heap[child];
+        at = child;
+    }
+    routes->heap[at] = last;
+    return top;
+}
+
+static void relax(struct sim_routes *routes, const struct heap_entry *from, const struct edge *edge)
+{
+    int64_t latency_ns = routes->links[edge->link].latency_ns;
+    int64_t dist_ns = from->dist_ns > INT64_MAX - latency_ns ? INT64_MAX
+                                                             : from->dist_ns + latency_ns;
+    uint32_t hops = from->hops + 1;
+    struct reach *reach = &routes->reach[edge->to];
+    if (reach->stamp == routes->stamp) {
+        bool same = dist_ns == reach->dist_ns && hops == reach->hops;
+        if (same && !reach->settled && edge->link < reach->parent) {
+            reach->parent = edge->link;
+        }
+        if (same || reach->settled || dist_ns > reach->dist_ns ||
+            (dist_ns == reach->dist_ns && hops > reach->hops)) {
+            return;
+        }
+    }
+    *reach = (struct reach){dist_ns, hops, edge->link, routes->stamp, false};
+    heap_push(routes, (struct heap_entry){dist_ns, hops, edge->to});
+}
+
+/* Settles nodes from `root` until `leaf` is (SIM_NET_NONE: all). */
+static void search(struct sim_routes *routes, uint32_t root, uint32_t leaf)
+{
+    routes->stamp++;
+    routes->heap_count = 0;
+    routes->reach[root] = (struct reach){0, 0, SIM_NET_NONE, routes->stamp, false};
+    heap_push(routes, (struct heap_entry){0, 0, root});
+    while (routes->heap_count > 0) {
+        struct heap_entry at = heap_pop(routes);
+        if (routes->reach[at.node].settled) {
+            continue;
+        }
+        routes->reach[at.node].settled = true;
+        if (at.node == leaf) {
+            return;
+        }
+        for (uint32_t e = routes->first[at.node]; e < routes->first[at.node + 1]; e++) {
+            relax(routes, &at, &routes->edges[e]);
+        }
+    }
+}
+
+/* The kept tree of `root`, made if `keep`; NULL in *tree if there is none. */
+static int tree_get(struct sim_routes *routes, uint32_t root, bool keep, struct tree **tree)
+{
+    *tree = NULL;
+    for (uint32_t i = 0; i < routes->tree_count; i++) {
+        if (routes->trees[i].root == root) {
+            *tree = &routes->trees[i];
+            return 0;
+        }
+    }
+    if (!keep) {
+        return 0;
+    }
+    struct tree *trees = realloc(routes->trees, (routes->tree_count + 1) * sizeof(*trees));
+    if (trees == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    routes->trees = trees;
+    uint32_t *parent = malloc(routes->node_count * sizeof(*parent));
+    if (parent == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    search(routes, root, SIM_NET_NONE);
+    for (uint32_t n = 0; n < routes->node_count; n++) {
+        const struct reach *reach = &routes->reach[n];
+        parent[n] = reach->stamp == routes->stamp ? reach->parent : SIM_NET_NONE;
+    }
+    trees[routes->tree_count] = (struct tree){root, parent};
+    *tree = &trees[routes->tree_count++];
+    return 0;
+}
+
+static uint32_t parent_of(const struct sim_routes *routes, const struct tree *tree, uint32_t node)
+{
+    if (tree != NULL) {
+        return tree->parent[node];
+    }
+    const struct reach *reach = &routes->reach[node];
+    return reach->stamp == routes->stamp ? reach->parent : SIM_NET_NONE;
+}
+
+/* The fastest direct link, SIM_NET_NONE if they are no neighbours. */
+static uint32_t direct(const struct sim_routes *routes, uint32_t a, uint32_t b)
+{
+    uint32_t best = SIM_NET_NONE;
+    for (uint32_t e = routes->first[a]; e < routes->first[a + 1]; e++) {
+        const struct edge *edge = &routes->edges[e];
+        if (edge->to == b && (best == SIM_NET_NONE || routes->links[edge->link].latency_ns <
+                                                          routes->links[best].latency_ns)) {
+            best = edge->link;
+        }
+    }
+    return best;
+}
+
+int sim_routes_find(struct sim_routes *routes, const struct sim_route_query *query, uint32_t *to,
+                    uint32_t *count)
+{
+    *count = 0;
+    if (query->root == query->leaf) {
+        return QKD_ERR_UNKNOWN;
+    }
+    uint32_t link = direct(routes, query->root, query->leaf);
+    if (link != SIM_NET_NONE) {
+        to[0] = link;
+        *count = 1;
+        return 0;
+    }
+    struct tree *tree = NULL;
+    int rc = tree_get(routes, query->root, query->keep, &tree);
+    if (rc != 0) {
+        return rc;
+    }
+    if (tree == NULL) {
+        search(routes, query->root, query->leaf);
+    }
+    uint32_t node = query->leaf;
+    uint32_t len = 0;
+    while (node != query->root) {
+        link = parent_of(routes, tree, node);
+        if (link == SIM_NET_NONE) {
+            return QKD_ERR_UNKNOWN;
+        }
+        to[len++] = link;
+        node = routes->links[link].a == node ? routes->links[link].b : routes->links[link].a;
+    }
+    for (uint32_t i = 0; i < len / 2; i++) {
+        uint32_t swap = to[i];
+        to[i] = to[len - 1 - i];
+        to[len - 1 - i] = swap;
+    }
+    *count = len;
+    return 0;
+}
