@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The application agent's state, shared by its files: app.c (events), command.c (what is
+ * outstanding at Ak), request.c (master), fetch.c (slave). Internal to app/. */
+#ifndef QKD_APP_ELEMENT_H
+#define QKD_APP_ELEMENT_H
+
+#include "core/app/app.h"
+#include "core/base/map.h"
+#include "core/base/slab.h"
+#include "core/base/timers.h"
+#include "core/channel/channel.h"
+#include "core/wire/codec.h"
+
+#define APP_COMMANDS_PER_REQUEST 64 /* a notification's key IDs are fetched by one command each */
+#define APP_LIMIT_MOST 65536        /* of app_config.limit */
+
+enum app_kind { APP_REQUEST, APP_FETCH, APP_DELETE };
+
+/* A command at Ak that was not answered for good. */
+struct app_command {
+    uint8_t kind;  /* enum app_kind */
+    bool sent;     /* at least once */
+    bool unsent;   /* waits in line for the channel */
+    bool patient;  /* request: its own timeout passed, the last resort runs */
+    uint8_t grade; /* request: weakest enum wire_method of the keys so far */
+    uint32_t timer;
+    uint32_t tries;    /* fetch: times sent */
+    uint32_t count;    /* request: keys asked for */
+    uint32_t parts;    /* request: last count_id seen */
+    uint32_t key_size; /* bits */
+    uint32_t next_unsent;
+    uint64_t message_id;
+    uint64_t session_id;
+    uint64_t supplied_bits; /* request: so far */
+    struct qkd_time end;    /* when the agent gives up */
+    struct qkd_id key_id;   /* fetch, and deletion by a slave */
+};
+
+struct app {
+    struct app_config config;
+    struct qkd_eid ksa;
+    struct chan_set *chans;
+    struct qkd_rng rng;
+    struct qkd_slab commands;
+    struct qkd_map by_id;     /* message_id -> slot of commands */
+    struct qkd_timers timers; /* tag: slot of commands */
+    uint64_t next_message_id;
+    uint32_t requests; /* commands of kind APP_REQUEST */
+    uint32_t first_unsent, last_unsent;
+    bool started;
+};
+
+/* command.c */
+static inline struct app_command *app_command_at(const struct app *app, uint32_t slot)
+{
+    return qkd_slab_at(&app->commands, slot);
+}
+
+/* A new command with a new Message ID that is given up after `life`; QKD_SLAB_NONE: no room. */
+uint32_t app_command_begin(struct app *app, const struct qkd_event *event, enum app_kind kind,
+                           struct qkd_span life);
+
+/* Forgets a command. */
+void app_command_end(struct app *app, uint32_t slot);
+
+/* The outstanding command of a Message ID or QKD_SLAB_NONE. */
+uint32_t app_command_find(const struct app *app, uint64_t message_id);
+
+/* Sends a command, now or when the channel comes up; a repetition is the same message. */
+void app_command_send(struct app *app, const struct qkd_event *event, uint32_t slot,
+                      struct qkd_out *out);
+
+/* The channel is up: sends what waited, in order. */
+void app_unsent_flush(struct app *app, const struct qkd_event *event, struct qkd_out *out);
+
+/* request.c */
+void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
+                      struct qkd_out *out);
+void app_request_answered(struct app *app, const struct qkd_event *event, uint32_t slot,
+                          const struct wire_key_supply_rsp *answer, struct qkd_out *out);
+void app_request_timeout(struct app *app, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out);
+
+/* fetch.c */
+void app_fetch_notified(struct app *app, const struct qkd_event *event,
+                        const struct wire_app_notify *notify, struct qkd_out *out);
+void app_fetch_answered(struct app *app, const struct qkd_event *event, uint32_t slot,
+                        const struct wire_key_supply_rsp *answer, struct qkd_out *out);
+void app_fetch_timeout(struct app *app, const struct qkd_event *event, uint32_t slot,
+                       struct qkd_out *out);
+
+#endif
