@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How much key a QKD link makes, and when: a constant rate, or a trace (piecewise constant). Says
+ * only at which instant the next block is complete and how noisy it was; what a block holds and
+ * what happens to it is core's matter. Exact: progress is counted in bit-nanoseconds, so that the
+ * k-th block of a constant rate ends at ceil(k * block / rate), without drift. */
+#ifndef MDL_LINK_H
+#define MDL_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/time.h"
+#include "models/wide.h"
+
+/* One-way BB84 yields no key at or above this QBER: h(Q) = 1/2 at 11.0 % (Shor and Preskill, Phys.
+ * Rev. Lett. 85:441, 2000). */
+#define MDL_QBER_LIMIT 0.11
+
+/* From t_ns on (until the next point, or for ever): this rate and QBER. Before the first point of
+ * a trace no key is made. */
+struct mdl_point {
+    int64_t t_ns;
+    uint64_t rate_bps; /* at most 10^15 */
+    double qber;       /* fraction, 0 to 0.5 */
+};
+
+struct mdl_link_params {
+    const struct mdl_point *points; /* in increasing time; must live as long as the link */
+    size_t count;                   /* at least 1 (a constant rate is one point at 0) */
+    uint64_t block_bits;            /* 1 to 10^15 */
+};
+
+/* A finished block. */
+struct mdl_block {
+    struct qkd_time done; /* when its last bit is there; QKD_NEVER: no block will be */
+    double qber;          /* mean over its bits */
+};
+
+struct mdl_link {
+    struct mdl_link_params params;
+    bool running;             /* false: paused */
+    int64_t now_ns;           /* progress is counted up to here */
+    size_t index;             /* point in force at now_ns, or count if none yet */
+    struct mdl_wide progress; /* of the block in work: bits * 10^9 */
+    double error_bits;        /* sum of QBER * bits of that block */
+    struct mdl_block next;    /* the block in work, if nothing is paused */
+};
+
+/* Starts making key at `now`. */
+void mdl_link_init(struct mdl_link *link, const struct mdl_link_params *params,
+                   struct qkd_time now);
+
+/* The block in work: when it will be complete, as things stand. Changes nothing. */
+struct mdl_block mdl_link_next_block(const struct mdl_link *link);
+
+/* Moves past the block that mdl_link_next_block announces (there must be one). */
+void mdl_link_take_block(struct mdl_link *link);
+
+/* Stops making key; what the block in work has is kept. Not later than the announced block is
+ * complete. Does nothing if paused. */
+void mdl_link_pause(struct mdl_link *link, struct qkd_time now);
+
+/* Goes on making key; does nothing if running. */
+void mdl_link_resume(struct mdl_link *link, struct qkd_time now);
+
+/* Bits that the link makes from `from` to `to` if it runs all the time, rounded down. */
+uint64_t mdl_link_bits(const struct mdl_link_params *params, struct qkd_time from,
+                       struct qkd_time to);
+
+#endif
