@@ -3,6 +3,7 @@
 #include "analysis/text.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 /* At least three digits, never an exponent for the sizes that occur. */
@@ -46,4 +47,18 @@ char *ana_seconds_text(double seconds, char text[ANA_TEXT_SIZE])
         snprintf(text, ANA_TEXT_SIZE, "0 s");
     }
     return text;
+}
+
+void ana_text_add(struct ana_text *text, const char *format, ...)
+{
+    size_t room = text->size - text->len;
+    va_list args;
+    va_start(args, format);
+    int written = vsnprintf(text->text + text->len, room, format, args);
+    va_end(args);
+    if (written < 0 || (size_t)written >= room) {
+        text->text[text->len] = '\0';
+    } else {
+        text->len += (size_t)written;
+    }
 }

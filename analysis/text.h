@@ -11,4 +11,13 @@ char *ana_bits_text(double bits, char text[ANA_TEXT_SIZE]);       /* "1.25 Mbit"
 char *ana_rate_text(double bps, char text[ANA_TEXT_SIZE]);        /* "304 kbit/s" */
 char *ana_seconds_text(double seconds, char text[ANA_TEXT_SIZE]); /* "12.4 ms"; NAN: "-" */
 
+/* A text put together in the caller's memory. A piece that does not fit whole is left out, so that
+ * markup stays well-formed. */
+struct ana_text {
+    char *text;       /* zero-terminated after the first piece */
+    size_t len, size; /* size > 0 */
+};
+
+void ana_text_add(struct ana_text *text, const char *format, ...); /* as printf */
+
 #endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writing a whole file so that it is there completely or not at all. */
+#ifndef ANA_OUTFILE_H
+#define ANA_OUTFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "analysis/error.h"
+
+/* Checks that path may be created: QKD_ERR_EXISTS if a file is there and force is false,
+ * QKD_ERR_IO if its folder cannot be written to; 0 otherwise. */
+int ana_outfile_check(const char *path, bool force, struct ana_error *error);
+
+/* What goes into a file. */
+struct ana_bytes {
+    const char *bytes;
+    size_t len;
+};
+
+/* Writes a new file, or replaces an old one if force is true. On an error nothing new is left and an
+ * old file is as it was. Devices and pipes are written to as they are. */
+int ana_outfile_write(const char *path, bool force, struct ana_bytes bytes,
+                      struct ana_error *error);
+
+#endif
