@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "models/link.h"
+
 #define SCN_ID_SIZE 64       /* bytes of an identifier, with its final zero */
 #define SCN_NAME_SIZE 128    /* bytes of a free text, with its final zero */
 #define SCN_MAX_NODES 100000 /* most nodes */
@@ -55,14 +57,6 @@ enum scn_key_form {
     SCN_KEY_BITS  /* key files carry the bits */
 };
 
-/* From t_ns on (until the next point, or for ever): this rate and QBER. Before the first point of
- * a trace no key is made. */
-struct scn_trace_point {
-    int64_t t_ns;
-    uint64_t rate_bps;
-    double qber; /* fraction, 0 to 0.5 */
-};
-
 struct scn_qkd {
     enum scn_qkd_model model;
     uint64_t rate_bps;   /* model rate: > 0; model trace: 0 */
@@ -70,7 +64,7 @@ struct scn_qkd {
     double qber;         /* model rate: fraction; model trace: 0 */
     uint64_t block_bits; /* bits of one QKD-key file: a multiple of 8, > 0 */
     enum scn_key_form key_form;
-    struct scn_trace_point *trace; /* model trace: points in increasing time; else NULL */
+    struct mdl_point *trace; /* model trace: points in increasing time; else NULL */
     size_t trace_count;
 };
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Comma-separated values (RFC 4180, without line breaks inside quotes), cut in place, with places.
+ * Internal to scenarios/. */
+#ifndef SCN_CSV_H
+#define SCN_CSV_H
+
+#include "scenarios/context.h"
+
+#define SCN_CSV_COLUMNS 64 /* most columns of a table */
+
+struct scn_csv {
+    struct scn_ctx *ctx;
+    struct scn_place place;            /* of the record last read */
+    char *rest;                        /* not yet read */
+    char *cells[SCN_CSV_COLUMNS];      /* of the record last read, zero-terminated */
+    uint32_t columns[SCN_CSV_COLUMNS]; /* where each cell begins */
+    size_t count;                      /* cells of the record last read */
+    bool failed;                       /* a mistake was recorded: reading ended */
+};
+
+/* Starts reading `text`, which must be zero-terminated and is changed. */
+void scn_csv_init(struct scn_csv *csv, struct scn_ctx *ctx, char *text, struct scn_place at);
+
+/* The next record that is not empty and not a comment (#); false at the end or after a mistake. A
+ * last line without its end is a mistake: such a file was cut off. */
+bool scn_csv_next(struct scn_csv *csv);
+
+/* The place of a cell of the record last read. */
+struct scn_place scn_csv_place(const struct scn_csv *csv, size_t cell);
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the tree to the structs, by the tables. A bad value leaves its default (or "not given") in
+ * place, so that decoding goes on and finds every mistake. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenarios/field.h"
+
+#define MAX_FIELDS 32 /* most rows of one table */
+#define LIST_BYTES 400
+
+const char *scn_word_of(const struct scn_word *words, int value)
+{
+    for (; words->word != NULL; words++) {
+        if (words->value == value) {
+            return words->word;
+        }
+    }
+    return "?";
+}
+
+bool scn_id_valid(const char *text)
+{
+    size_t len = strlen(text);
+    return len > 0 && len < SCN_ID_SIZE &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:") ==
+               len;
+}
+
+/* " did you mean 'x'?" or "": for the end of a message. */
+static const char *hint_make(char hint[SCN_NAME_SIZE], const char *near)
+{
+    hint[0] = '\0';
+    if (near != NULL) {
+        (void)snprintf(hint, SCN_NAME_SIZE, ": did you mean '%s'?", near);
+    }
+    return hint;
+}
+
+/* Appends ", word" to a list of words. */
+static void list_append(char list[LIST_BYTES], const char *word)
+{
+    size_t used = strlen(list);
+    (void)snprintf(list + used, LIST_BYTES - used, "%s%s", used == 0 ? "" : ", ", word);
+}
+
+static void unknown_key(struct scn_ctx *ctx, const struct scn_table *table,
+                        const struct scn_tree *pair)
+{
+    const char *keys[MAX_FIELDS];
+    size_t count = 0;
+    char list[LIST_BYTES] = "";
+    for (size_t i = 0; i < table->field_count && i < MAX_FIELDS; i++) {
+        if (table->fields[i].type != SCN_T_LATER) {
+            keys[count++] = table->fields[i].key;
+            list_append(list, table->fields[i].key);
+        }
+    }
+    char hint[SCN_NAME_SIZE];
+    const char *near = scn_nearest(pair->key, keys, count);
+    if (near != NULL) {
+        scn_mistake(ctx, pair->key_place, "unknown key '%.64s' in %s%s", pair->key, table->name,
+                    hint_make(hint, near));
+    } else {
+        scn_mistake(ctx, pair->key_place, "unknown key '%.64s' in %s: expected one of %s",
+                    pair->key, table->name, list);
+    }
+}
+
+/* Unknown keys and keys given twice. */
+static void keys_check(struct scn_ctx *ctx, const struct scn_table *table,
+                       const struct scn_tree *map)
+{
+    const struct scn_tree *seen[MAX_FIELDS] = {NULL};
+    for (const struct scn_tree *pair = map->first; pair != NULL; pair = pair->next) {
+        size_t i = 0;
+        while (i < table->field_count && strcmp(table->fields[i].key, pair->key) != 0) {
+            i++;
+        }
+        if (i == table->field_count) {
+            unknown_key(ctx, table, pair);
+        } else if (i < MAX_FIELDS && seen[i] != NULL) {
+            scn_mistake(ctx, pair->key_place, "the key '%s' is given twice: first on line %u",
+                        pair->key, seen[i]->key_place.line);
+        } else if (i < MAX_FIELDS) {
+            seen[i] = pair;
+        }
+    }
+}
+
+static void unset_store(const struct scn_field *field, void *at)
+{
+    if (field->type == SCN_T_I64) {
+        memcpy(at, &field->unset, sizeof field->unset);
+    } else if (field->type == SCN_T_REAL) {
+        double value = (double)field->unset;
+        memcpy(at, &value, sizeof value);
+    } else if (field->type == SCN_T_U32 || field->type == SCN_T_NODE) {
+        uint32_t value = (uint32_t)field->unset;
+        memcpy(at, &value, sizeof value);
+    } else if (field->type == SCN_T_WORD) {
+        int value = (int)field->unset;
+        memcpy(at, &value, sizeof value);
+    }
+}
+
+static void range_mistake(struct scn_ctx *ctx, const struct scn_field *field,
+                          const struct scn_tree *value)
+{
+    char low[SCN_QUANTITY_SIZE];
+    char high[SCN_QUANTITY_SIZE];
+    if (field->type == SCN_T_REAL) {
+        scn_real_print(field->dimension, field->min, low);
+        scn_real_print(field->dimension, field->max, high);
+    } else {
+        scn_integer_print(field->dimension, (int64_t)field->min, low);
+        scn_integer_print(field->dimension, (int64_t)field->max, high);
+    }
+    scn_mistake(ctx, value->place, "%s '%.64s' is out of range: expected %s to %s", field->key,
+                value->text, low, high);
+}
+
+static void integer_decode(struct scn_ctx *ctx, const struct scn_field *field,
+                           const struct scn_tree *value, void *at)
+{
+    int64_t number = 0;
+    const char *why = scn_integer_parse(field->dimension, value->text, &number);
+    if (why != NULL) {
+        scn_mistake(ctx, value->place, "%s '%.64s' %s: expected %s", field->key, value->text, why,
+                    scn_dimension_hint(field->dimension));
+    } else if ((double)number < field->min || (double)number > field->max) {
+        range_mistake(ctx, field, value);
+    } else if (field->multiple != 0 && number % (int64_t)field->multiple != 0) {
+        scn_mistake(ctx, value->place, "%s '%.64s' is not a multiple of %u bit", field->key,
+                    value->text, field->multiple);
+    } else if (field->type == SCN_T_U32) {
+        uint32_t narrow = (uint32_t)number;
+        memcpy(at, &narrow, sizeof narrow);
+    } else {
+        memcpy(at, &number, sizeof number);
+    }
+}
+
+static void real_decode(struct scn_ctx *ctx, const struct scn_field *field,
+                        const struct scn_tree *value, void *at)
+{
+    double number = 0;
+    const char *why = scn_real_parse(field->dimension, value->text, &number);
+    if (why != NULL) {
+        scn_mistake(ctx, value->place, "%s '%.64s' %s: expected %s", field->key, value->text, why,
+                    scn_dimension_hint(field->dimension));
+    } else if (!(number >= field->min && number <= field->max)) {
+        range_mistake(ctx, field, value);
+    } else {
+        memcpy(at, &number, sizeof number);
+    }
+}
+
+static void word_decode(struct scn_ctx *ctx, const struct scn_field *field,
+                        const struct scn_tree *value, void *at)
+{
+    const char *words[MAX_FIELDS];
+    size_t count = 0;
+    char list[LIST_BYTES] = "";
+    bool later = false;
+    for (const struct scn_word *w = field->words; w->word != NULL; w++) {
+        if (strcmp(w->word, value->text) == 0 && w->value != SCN_LATER) {
+            memcpy(at, &w->value, sizeof w->value);
+            return;
+        }
+        later = later || strcmp(w->word, value->text) == 0;
+        if (w->value != SCN_LATER && count < MAX_FIELDS) {
+            words[count++] = w->word;
+            list_append(list, w->word);
+        }
+    }
+    if (later) {
+        scn_mistake(ctx, value->place,
+                    "%s '%s' is not available in this version: expected one of %s", field->key,
+                    value->text, list);
+        return;
+    }
+    char hint[SCN_NAME_SIZE];
+    scn_mistake(ctx, value->place, "unknown %s '%.64s': expected one of %s%s", field->key,
+                value->text, list, hint_make(hint, scn_nearest(value->text, words, count)));
+}
+
+static void id_decode(struct scn_ctx *ctx, const struct scn_field *field,
+                      const struct scn_tree *value, char *at)
+{
+    if (!scn_id_valid(value->text)) {
+        scn_mistake(ctx, value->place,
+                    "%s '%.80s' is no identifier: expected 1 to %d letters, digits, '_', '-', '.', "
+                    "':'",
+                    field->key, value->text, SCN_ID_SIZE - 1);
+        return;
+    }
+    memcpy(at, value->text, strlen(value->text) + 1);
+}
+
+static void text_decode(struct scn_ctx *ctx, const struct scn_field *field,
+                        const struct scn_tree *value, char *at)
+{
+    size_t room = field->narrow ? SCN_ID_SIZE : SCN_NAME_SIZE;
+    size_t len = strlen(value->text);
+    if (len >= room) {
+        scn_mistake(ctx, value->place, "%s is too long: expected at most %zu bytes", field->key,
+                    room - 1);
+    } else if (strcspn(value->text, "\n\r\t\b\f\v\x1b") != len) {
+        scn_mistake(ctx, value->place, "%s must be one line without control characters",
+                    field->key);
+    } else if (len == 0 && field->required) {
+        scn_mistake(ctx, value->place, "%s is empty: expected %s", field->key, field->doc);
+    } else {
+        memcpy(at, value->text, len + 1);
+    }
+}
+
+static void bool_decode(struct scn_ctx *ctx, const struct scn_field *field,
+                        const struct scn_tree *value, bool *at)
+{
+    if (strcmp(value->text, "true") == 0 || strcmp(value->text, "false") == 0) {
+        *at = value->text[0] == 't';
+    } else {
+        scn_mistake(ctx, value->place, "%s '%.64s': expected true or false", field->key,
+                    value->text);
+    }
+}
+
+static int item_compare(const char *ids, size_t stride, uint32_t a, uint32_t b)
+{
+    int order = strcmp(ids + a * stride, ids + b * stride);
+    return order != 0 ? order : (a < b ? -1 : 1);
+}
+
+/* Heap sort of item numbers by id: in place, without recursion, and with the context that qsort
+ * cannot pass. */
+static void heap_down(const struct scn_items *items, size_t root, size_t count)
+{
+    uint32_t *heap = items->by_id;
+    for (size_t child; (child = 2 * root + 1) < count; root = child) {
+        if (child + 1 < count &&
+            item_compare(items->ids, items->stride, heap[child], heap[child + 1]) < 0) {
+            child++;
+        }
+        if (item_compare(items->ids, items->stride, heap[root], heap[child]) >= 0) {
+            return;
+        }
+        uint32_t swap = heap[root];
+        heap[root] = heap[child];
+        heap[child] = swap;
+    }
+}
+
+static void items_sort(const struct scn_items *items)
+{
+    for (size_t i = items->by_id_count / 2; i-- > 0;) {
+        heap_down(items, i, items->by_id_count);
+    }
+    for (size_t end = items->by_id_count; end > 1;) {
+        end--;
+        uint32_t swap = items->by_id[0];
+        items->by_id[0] = items->by_id[end];
+        items->by_id[end] = swap;
+        heap_down(items, 0, end);
+    }
+}
+
+/* Makes the index of a decoded list and reports ids that are used twice. */
+static void items_index(struct scn_ctx *ctx, const struct scn_table *table, const char *ids)
+{
+    struct scn_items *items = &ctx->items[table->kind];
+    items->by_id = scn_ctx_new(ctx, (items->count + 1) * sizeof *items->by_id);
+    if (items->by_id == NULL) {
+        items->by_id_count = 0;
+        return;
+    }
+    items->ids = ids;
+    items->stride = table->item_bytes;
+    for (uint32_t i = 0; i < items->count; i++) {
+        if (ids[i * items->stride] != '\0') {
+            items->by_id[items->by_id_count++] = i;
+        }
+    }
+    items_sort(items);
+    for (size_t i = 1; i < items->by_id_count; i++) {
+        uint32_t first = items->by_id[i - 1];
+        uint32_t again = items->by_id[i];
+        const char *id = ids + again * items->stride;
+        if (strcmp(ids + first * items->stride, id) == 0) {
+            const struct scn_tree *here = scn_tree_find(items->trees[again], "id");
+            const struct scn_tree *there = scn_tree_find(items->trees[first], "id");
+            scn_mistake(ctx, here->place, "the %s id '%s' is used twice: first on line %u",
+                        table->name, id, there->place.line);
+        }
+    }
+}
+
+uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at)
+{
+    const struct scn_items *items = &ctx->items[kind];
+    size_t low = 0;
+    size_t high = items->by_id_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(items->ids + items->by_id[middle] * items->stride, id);
+        if (order == 0) {
+            return items->by_id[middle];
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const char *near[256];
+    size_t count = 0;
+    for (size_t i = 0; i < items->by_id_count && count < sizeof near / sizeof near[0]; i++) {
+        near[count++] = items->ids + items->by_id[i] * items->stride;
+    }
+    const char *name = kind == SCN_KIND_NODE ? "node"
+                                             : (kind == SCN_KIND_LINK ? "link" : "application");
+    char hint[SCN_NAME_SIZE];
+    scn_mistake(ctx, at, "unknown %s '%.64s'%s", name, id,
+                hint_make(hint, scn_nearest(id, near, count)));
+    return UINT32_MAX;
+}
+
+static void list_decode(struct scn_ctx *ctx, const struct scn_field *field, struct scn_tree *value,
+                        char *base)
+{
+    if (scn_tree_is_table(value)) {
+        scn_tree_table(ctx, value);
+    }
+    if (value->kind != SCN_TREE_LIST) {
+        scn_mistake(ctx, value->place, "%s: expected a list of mappings", field->key);
+        return;
+    }
+    if (value->count > field->limit) {
+        scn_mistake(ctx, value->place, "%s: %zu items, but at most %zu are read", field->key,
+                    value->count, field->limit);
+        return;
+    }
+    const struct scn_table *table = field->table;
+    struct scn_items *items = &ctx->items[table->kind];
+    char *array = scn_mem_new(value->count, table->item_bytes);
+    items->trees = scn_ctx_new(ctx, (value->count + 1) * sizeof *items->trees);
+    if (array == NULL || items->trees == NULL) {
+        ctx->no_memory = true;
+        scn_mem_free(array);
+        return;
+    }
+    memcpy(base + field->offset, &array, sizeof array);
+    memcpy(base + field->count_offset, &value->count, sizeof value->count);
+    items->count = 0;
+    for (const struct scn_tree *item = value->first; item != NULL; item = item->next) {
+        items->trees[items->count] = item;
+        scn_decode_section(ctx, table, item, item->place, array + items->count * table->item_bytes);
+        items->count++;
+    }
+    if (table->fields[0].type == SCN_T_ID) {
+        items_index(ctx, table, array + table->fields[0].offset);
+    }
+}
+
+/* A value that is written in the file (or a default, as if it were). */
+static void scalar_decode(struct scn_ctx *ctx, const struct scn_field *field,
+                          const struct scn_tree *value, char *at)
+{
+    if (value->kind != SCN_TREE_SCALAR) {
+        scn_mistake(ctx, value->place, "%s: expected one value: %s", field->key,
+                    field->doc == NULL ? "" : field->doc);
+        return;
+    }
+    if (field->word != NULL && strcmp(field->word, value->text) == 0) {
+        return; /* "not given" is already there */
+    }
+    switch (field->type) {
+    case SCN_T_ID:
+        id_decode(ctx, field, value, at);
+        break;
+    case SCN_T_TEXT:
+        text_decode(ctx, field, value, at);
+        break;
+    case SCN_T_BOOL:
+        bool_decode(ctx, field, value, (bool *)at);
+        break;
+    case SCN_T_WORD:
+        word_decode(ctx, field, value, at);
+        break;
+    case SCN_T_I64:
+    case SCN_T_U32:
+        integer_decode(ctx, field, value, at);
+        break;
+    case SCN_T_REAL:
+        real_decode(ctx, field, value, at);
+        break;
+    case SCN_T_NODE: {
+        uint32_t index = scn_ref_find(ctx, SCN_KIND_NODE, value->text, value->place);
+        memcpy(at, &index, sizeof index);
+        break;
+    }
+    case SCN_T_SECTION:
+    case SCN_T_LIST:
+    case SCN_T_SPECIAL:
+    case SCN_T_LATER:
+        break; /* decoded elsewhere */
+    }
+}
+
+/* A default: written in the table, so a mistake in it is ours. */
+static void fallback_decode(struct scn_ctx *ctx, const struct scn_field *field, char *at)
+{
+    unset_store(field, at);
+    if (field->fallback != NULL) {
+        struct scn_tree written = {.kind = SCN_TREE_SCALAR, .plain = true, .text = field->fallback};
+        scalar_decode(ctx, field, &written, at);
+    }
+}
+
+static void field_decode(struct scn_ctx *ctx, const struct scn_field *field, struct scn_tree *value,
+                         struct scn_place at, char *base)
+{
+    switch (field->type) {
+    case SCN_T_SECTION:
+        scn_decode_section(ctx, field->table, value, at, base + field->offset);
+        break;
+    case SCN_T_LIST:
+        if (value != NULL && !scn_tree_is_null(value)) {
+            list_decode(ctx, field, value, base);
+        }
+        break;
+    case SCN_T_SPECIAL:
+        field->special->decode(ctx, value, base);
+        break;
+    case SCN_T_LATER:
+        if (value != NULL && !scn_tree_is_null(value) &&
+            (value->kind == SCN_TREE_SCALAR || value->count > 0)) {
+            scn_mistake(ctx, value->key_place, "'%s' is not available in this version", field->key);
+        }
+        break;
+    default:
+        fallback_decode(ctx, field, base + field->offset);
+        if (value != NULL && scn_tree_is_null(value)) {
+            scn_mistake(ctx, value->place, "%s has no value: expected %s", field->key, field->doc);
+        } else if (value != NULL) {
+            scalar_decode(ctx, field, value, base + field->offset);
+        }
+        break;
+    }
+}
+
+void scn_decode_section(struct scn_ctx *ctx, const struct scn_table *table,
+                        const struct scn_tree *map, struct scn_place at, void *base)
+{
+    if (map != NULL && map->kind != SCN_TREE_MAP) {
+        if (!scn_tree_is_null(map) || table->kind != SCN_KIND_NONE) {
+            scn_mistake(ctx, map->place, "%s: expected a mapping of keys to values", table->name);
+        }
+        at = map->place;
+        map = NULL;
+    } else if (map != NULL) {
+        at = map->place;
+        keys_check(ctx, table, map);
+    }
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct scn_field *field = &table->fields[i];
+        struct scn_tree *value = scn_tree_find(map, field->key);
+        field_decode(ctx, field, value, at, base);
+        if (value == NULL && map != NULL && field->required) {
+            scn_mistake(ctx, at, "the key '%s' is missing in %s: expected %s", field->key,
+                        table->name, field->doc);
+        }
+    }
+}

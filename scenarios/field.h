@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The tables that define scenario files: one row per key. The decoder, the printer and the JSON
+ * Schema all walk these tables, so that they cannot disagree. Internal to scenarios/. */
+#ifndef SCN_FIELD_H
+#define SCN_FIELD_H
+
+#include "scenarios/context.h"
+#include "scenarios/quantity.h"
+#include "scenarios/tree.h"
+
+enum scn_type {
+    SCN_T_ID,      /* char[SCN_ID_SIZE]: letters, digits, "_", "-", ".", ":" */
+    SCN_T_TEXT,    /* char[SCN_NAME_SIZE]; `narrow`: char[SCN_ID_SIZE] */
+    SCN_T_BOOL,    /* bool */
+    SCN_T_WORD,    /* an enum: `words` */
+    SCN_T_I64,     /* int64_t (or uint64_t below 2^63), in `dimension` */
+    SCN_T_U32,     /* uint32_t, in `dimension` */
+    SCN_T_REAL,    /* double, in `dimension` */
+    SCN_T_NODE,    /* uint32_t: index of the node whose id is given */
+    SCN_T_SECTION, /* a mapping: `table`, relative to offset */
+    SCN_T_LIST,    /* a list of mappings: pointer at offset, size_t at count_offset, `table` */
+    SCN_T_SPECIAL, /* `special` */
+    SCN_T_LATER    /* known, not available in this version: only an empty value is accepted */
+};
+
+/* A word of an enum; value SCN_LATER: known, not available in this version. */
+#define SCN_LATER (-1000)
+struct scn_word {
+    const char *word; /* NULL ends the list */
+    int value;
+};
+
+struct scn_buffer; /* growing text, scenarios/buffer.h */
+struct scn_table;
+
+/* A value with a form of its own. `base` is the struct that the table describes. */
+struct scn_special {
+    void (*decode)(struct scn_ctx *ctx, const struct scn_tree *value, void *base);
+    /* Prints the value, or nothing and returns false if it is not set. */
+    bool (*print)(struct scn_buffer *out, const struct scn_scenario *scenario, const void *base);
+    const char *schema; /* JSON Schema of the value, without braces */
+};
+
+struct scn_field {
+    const char *key;
+    const char *doc; /* one line: what it means */
+    enum scn_type type;
+    enum scn_dimension dimension;
+    bool required;
+    bool narrow;          /* SCN_T_TEXT in char[SCN_ID_SIZE] */
+    size_t offset;        /* in the struct */
+    size_t count_offset;  /* SCN_T_LIST: of the count */
+    const char *fallback; /* default, as in a file; NULL: `unset` */
+    int64_t unset;        /* value that stands for "not given" where there is no fallback */
+    const char *word;     /* a word for `unset`, such as "auto"; may be NULL */
+    double min, max;      /* of a number, in its base unit */
+    uint32_t multiple;    /* the number is a multiple of this; 0: any */
+    size_t limit;         /* SCN_T_LIST: most items */
+    const struct scn_word *words;
+    const struct scn_table *table;
+    const struct scn_special *special;
+};
+
+struct scn_table {
+    const char *name; /* of what it describes: "link" */
+    const struct scn_field *fields;
+    size_t field_count;
+    size_t item_bytes;  /* of the struct, for lists */
+    enum scn_kind kind; /* of its items, for lists */
+};
+
+/* The whole file. */
+extern const struct scn_table scn_table_scenario;
+
+/* Words of the enums that others print. */
+extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_routing[],
+    scn_words_level[], scn_words_fault[], scn_words_compare[];
+
+extern const struct scn_special scn_special_ends, scn_special_trace, scn_special_times,
+    scn_special_mac, scn_special_fault_link, scn_special_fault_node, scn_special_expect;
+
+/* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
+ * mapping is or should be. */
+void scn_decode_section(struct scn_ctx *ctx, const struct scn_table *table,
+                        const struct scn_tree *map, struct scn_place at, void *base);
+
+/* Index of the item with this id among the decoded items of a kind; UINT32_MAX and a mistake with
+ * the nearest id if there is none. */
+uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at);
+
+/* Whether a text can be an identifier. */
+bool scn_id_valid(const char *text);
+
+/* Fills in what depends on more than one key, and checks it. */
+void scn_resolve(struct scn_ctx *ctx);
+
+/* The word of an enum value; "?" if it has none. */
+const char *scn_word_of(const struct scn_word *words, int value);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loading: read, parse, override, decode, resolve; then either a whole scenario or nothing. */
+#include <string.h>
+
+#include "core/base/err.h"
+#include "scenarios/field.h"
+
+void scn_free(struct scn_scenario *scenario)
+{
+    if (scenario == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        scn_mem_free(scenario->links[i].qkd.trace);
+    }
+    for (size_t i = 0; i < scenario->application_count; i++) {
+        scn_mem_free(scenario->applications[i].times_ns);
+    }
+    scn_mem_free(scenario->nodes);
+    scn_mem_free(scenario->links);
+    scn_mem_free(scenario->applications);
+    scn_mem_free(scenario->faults);
+    scn_mem_free(scenario->expects);
+    scn_mem_free(scenario);
+}
+
+void scn_errors_fini(struct scn_errors *errors)
+{
+    for (size_t i = 0; i < errors->count; i++) {
+        scn_mem_free(errors->lines[i]);
+    }
+    scn_mem_free(errors->lines);
+    *errors = (struct scn_errors){0};
+}
+
+static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct scn_sets *sets)
+{
+    if (root->kind != SCN_TREE_MAP) {
+        scn_mistake(ctx, root->place, "expected a mapping of keys to values, such as 'seed: 1'");
+        return;
+    }
+    for (size_t i = 0; sets != NULL && i < sets->count; i++) {
+        scn_tree_set(ctx, root, sets->texts[i]);
+    }
+    ctx->root = root;
+    scn_decode_section(ctx, &scn_table_scenario, root, root->place, ctx->scenario);
+    if (!ctx->no_memory) {
+        scn_resolve(ctx);
+    }
+}
+
+/* Gives the result out, or frees it, and everything of the load. */
+static int finish(struct scn_ctx *ctx, struct scn_scenario **out, struct scn_errors *errors)
+{
+    int err = 0;
+    if (ctx->no_memory) {
+        err = QKD_ERR_NOMEM;
+        scn_mistake(ctx, (struct scn_place){0}, "out of memory");
+    } else if (ctx->mistake_count > 0) {
+        err = ctx->io_failed ? QKD_ERR_IO : QKD_ERR_INVALID;
+    }
+    scn_mistakes_take(ctx, errors);
+    if (err == 0) {
+        *out = ctx->scenario;
+    } else {
+        scn_free(ctx->scenario);
+    }
+    scn_mem_free(ctx->mistakes);
+    scn_mem_free(ctx->sources);
+    scn_arena_fini(&ctx->arena);
+    return err;
+}
+
+static void text_load(struct scn_ctx *ctx, const char *text, size_t len,
+                      const struct scn_sets *sets)
+{
+    struct scn_place at = {.source = 0, .line = 1, .column = 1};
+    ctx->scenario = scn_mem_new(1, sizeof *ctx->scenario);
+    if (ctx->scenario == NULL) {
+        ctx->no_memory = true;
+        return;
+    }
+    struct scn_tree *root = scn_tree_parse(ctx, text, len, at);
+    if (root != NULL) {
+        tree_load(ctx, root, sets);
+    }
+}
+
+int scn_load_text(const struct scn_text *text, const struct scn_sets *sets,
+                  struct scn_scenario **out, struct scn_errors *errors)
+{
+    struct scn_ctx ctx = {.folder = text->folder};
+    *out = NULL;
+    *errors = (struct scn_errors){0};
+    (void)scn_source_add(&ctx, text->name);
+    if (text->len > SCN_MAX_BYTES) {
+        scn_mistake(&ctx, (struct scn_place){0}, "too large: at most %u MiB are read",
+                    SCN_MAX_BYTES >> 20);
+    } else if (!ctx.no_memory) {
+        text_load(&ctx, text->text, text->len, sets);
+    }
+    return finish(&ctx, out, errors);
+}
+
+int scn_load(const char *path, const struct scn_sets *sets, struct scn_scenario **out,
+             struct scn_errors *errors)
+{
+    struct scn_ctx ctx = {0};
+    *out = NULL;
+    *errors = (struct scn_errors){0};
+    (void)scn_source_add(&ctx, path);
+    const char *slash = strrchr(path, '/');
+    ctx.folder = scn_ctx_copy(&ctx, path, slash == NULL ? 0 : (size_t)(slash - path));
+    if (slash == path) {
+        ctx.folder = "/";
+    }
+    size_t len = 0;
+    char *text = ctx.no_memory ? NULL : scn_file_read(&ctx, path, (struct scn_place){0}, &len);
+    if (text == NULL) {
+        ctx.io_failed = true;
+    } else {
+        text_load(&ctx, text, len, sets);
+    }
+    return finish(&ctx, out, errors);
+}
+
+uint32_t scn_node_find(const struct scn_scenario *scenario, const char *id)
+{
+    for (uint32_t i = 0; i < scenario->node_count; i++) {
+        if (strcmp(scenario->nodes[i].id, id) == 0) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id)
+{
+    for (uint32_t i = 0; i < scenario->link_count; i++) {
+        if (strcmp(scenario->links[i].id, id) == 0) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+const char *scn_engine_name(enum scn_engine engine)
+{
+    return scn_word_of(scn_words_engine, (int)engine);
+}
+
+const char *scn_role_name(enum scn_node_role role)
+{
+    return scn_word_of(scn_words_role, (int)role);
+}
+
+const char *scn_routing_name(enum scn_routing routing)
+{
+    return scn_word_of(scn_words_routing, (int)routing);
+}
+
+const char *scn_level_name(enum scn_level level)
+{
+    return scn_word_of(scn_words_level, (int)level);
+}
+
+const char *scn_fault_name(enum scn_fault_what what)
+{
+    return scn_word_of(scn_words_fault, (int)what);
+}
+
+const char *scn_compare_name(enum scn_compare compare)
+{
+    return scn_word_of(scn_words_compare, (int)compare);
+}

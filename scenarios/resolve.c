@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What depends on more than one key: defaults taken from elsewhere, and checks across keys, items
+ * and sections. Runs after decoding, also when decoding found mistakes: indices may then be
+ * UINT32_MAX, and values their defaults. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scenarios/field.h"
+
+#define NS_PER_M 5            /* light in fibre: 5 us per km */
+#define LATENCY_LEAST_NS 5000 /* of a link however short */
+#define LOSS_DB_PER_M 0.0002  /* 0.2 dB/km: standard single-mode fibre at 1550 nm */
+#define BLOCK_S 10            /* a block is by default what this time makes, ... */
+#define BLOCK_OF_STORE 4      /* ... at most this part of the store */
+
+/* Where a key of an item was written; the item itself if the key was not. */
+static struct scn_place place_of(const struct scn_ctx *ctx, enum scn_kind kind, size_t index,
+                                 const char *path)
+{
+    const struct scn_tree *here = ctx->items[kind].trees[index];
+    char key[SCN_ID_SIZE];
+    while (path[0] != '\0') {
+        size_t len = strcspn(path, ".");
+        memcpy(key, path, len);
+        key[len] = '\0';
+        const struct scn_tree *child = scn_tree_find(here, key);
+        if (child == NULL) {
+            return here->place;
+        }
+        here = child;
+        path += path[len] == '.' ? len + 1 : len;
+    }
+    return here->place;
+}
+
+/* Whether a key of an item was written. */
+static bool given(const struct scn_ctx *ctx, enum scn_kind kind, size_t index, const char *key)
+{
+    return scn_tree_find(ctx->items[kind].trees[index], key) != NULL;
+}
+
+static struct scn_place root_place(const struct scn_ctx *ctx, const char *key)
+{
+    const struct scn_tree *found = scn_tree_find(ctx->root, key);
+    return found == NULL ? ctx->root->place : found->place;
+}
+
+static void nodes_resolve(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    for (size_t i = 0; i < s->node_count; i++) {
+        struct scn_node *node = &s->nodes[i];
+        bool lat = node->lat > -999;
+        bool lon = node->lon > -999;
+        if (given(ctx, SCN_KIND_NODE, i, "lat") != given(ctx, SCN_KIND_NODE, i, "lon")) {
+            scn_mistake(ctx, place_of(ctx, SCN_KIND_NODE, i, lat ? "lat" : "lon"),
+                        "lat and lon go together: one of them is missing");
+        }
+        node->has_geo = lat && lon;
+        if (node->name[0] == '\0') {
+            memcpy(node->name, node->id, sizeof node->id);
+        }
+    }
+}
+
+static void roles_resolve(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    const int unset = -1;
+    for (size_t i = 0; i < s->application_count; i++) {
+        uint32_t ends[2] = {s->applications[i].from, s->applications[i].to};
+        for (size_t j = 0; j < 2; j++) {
+            if (ends[j] < s->node_count && (int)s->nodes[ends[j]].role == unset) {
+                s->nodes[ends[j]].role = SCN_ROLE_USER;
+            }
+        }
+    }
+    for (size_t i = 0; i < s->node_count; i++) {
+        if ((int)s->nodes[i].role == unset) {
+            s->nodes[i].role = SCN_ROLE_RELAY;
+        }
+    }
+}
+
+/* The mean key rate of a trace over the run, rounded. */
+static uint64_t mean_rate(const struct scn_qkd *qkd, int64_t duration_ns)
+{
+    struct mdl_link_params params = {.points = qkd->trace, .count = qkd->trace_count};
+    uint64_t bits = mdl_link_bits(&params, (struct qkd_time){0}, (struct qkd_time){duration_ns});
+    return (uint64_t)((double)bits / ((double)duration_ns / 1e9) + 0.5);
+}
+
+static void rate_model(struct scn_ctx *ctx, size_t i)
+{
+    struct scn_qkd *qkd = &ctx->scenario->links[i].qkd;
+    const struct scn_tree *written = scn_tree_find(ctx->items[SCN_KIND_LINK].trees[i], "qkd");
+    if (qkd->rate_bps == 0 && scn_tree_find(written, "rate") == NULL) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd"),
+                    "the key 'rate' is missing in qkd: expected a rate such as '304 kbit/s'");
+    }
+    if (scn_tree_find(written, "trace") != NULL) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd.trace"),
+                    "trace is given, but the model is rate: expected 'model: trace'");
+    }
+    if (qkd->qber >= MDL_QBER_LIMIT) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd.qber"),
+                    "no key at this QBER: expected less than 11 %%");
+    }
+    qkd->mean_bps = qkd->rate_bps;
+}
+
+static void trace_model(struct scn_ctx *ctx, size_t i)
+{
+    static const char *const others[] = {"rate", "qber"};
+    struct scn_qkd *qkd = &ctx->scenario->links[i].qkd;
+    const struct scn_tree *written = scn_tree_find(ctx->items[SCN_KIND_LINK].trees[i], "qkd");
+    if (scn_tree_find(written, "trace") == NULL) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd"),
+                    "the key 'trace' is missing in qkd: expected a CSV file or a list of points");
+    }
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
+        const struct scn_tree *other = scn_tree_find(written, others[k]);
+        if (other != NULL) {
+            scn_mistake(ctx, other->place, "%s is given, but the model is trace: it says both",
+                        others[k]);
+        }
+    }
+    qkd->rate_bps = 0;
+    qkd->qber = 0;
+    if (qkd->trace_count > 0 && ctx->scenario->duration_ns > 0) {
+        qkd->mean_bps = mean_rate(qkd, ctx->scenario->duration_ns);
+    }
+}
+
+static void block_resolve(struct scn_ctx *ctx, size_t i)
+{
+    struct scn_link *link = &ctx->scenario->links[i];
+    uint64_t most = link->store_bits / BLOCK_OF_STORE;
+    if (link->qkd.block_bits == 0) {
+        uint64_t block = link->qkd.mean_bps * BLOCK_S;
+        block = block > most ? most : block;
+        link->qkd.block_bits = block < 8 ? 8 : block / 8 * 8;
+    }
+    if (link->qkd.block_bits > link->store_bits) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd.block"),
+                    "a block of %" PRIu64 " bit never fits in the store of %" PRIu64 " bit",
+                    link->qkd.block_bits, link->store_bits);
+    }
+}
+
+static void links_resolve(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    for (size_t i = 0; i < s->link_count; i++) {
+        struct scn_link *link = &s->links[i];
+        if (link->loss_db < 0) {
+            link->loss_db = (double)link->length_m * LOSS_DB_PER_M;
+        }
+        if (link->classical_bandwidth_bps == 0) {
+            link->classical_bandwidth_bps = s->classical.bandwidth_bps;
+        }
+        if (link->classical_latency_ns < 0) {
+            int64_t light_ns = link->length_m * NS_PER_M;
+            link->classical_latency_ns = light_ns > LATENCY_LEAST_NS ? light_ns : LATENCY_LEAST_NS;
+            if (s->classical.latency_ns >= 0) {
+                link->classical_latency_ns = s->classical.latency_ns;
+            }
+        }
+        if (link->store_bits == 0) {
+            link->store_bits = s->key_management.store_bits;
+        }
+        if (link->qkd.model == SCN_QKD_RATE) {
+            rate_model(ctx, i);
+        } else {
+            trace_model(ctx, i);
+        }
+        block_resolve(ctx, i);
+    }
+}
+
+/* Two links between the same nodes: key stores and channels are per pair of neighbours. */
+static void parallel_check(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    uint32_t *first = scn_ctx_new(ctx, (s->node_count + 1) * sizeof *first); /* link, per node */
+    uint32_t *next = scn_ctx_new(ctx, (s->link_count + 1) * sizeof *next);
+    if (first == NULL || next == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < s->node_count; i++) {
+        first[i] = UINT32_MAX;
+    }
+    for (uint32_t i = 0; i < s->link_count; i++) {
+        const struct scn_link *link = &s->links[i];
+        if (link->a >= s->node_count || link->b >= s->node_count) {
+            continue;
+        }
+        uint32_t low = link->a < link->b ? link->a : link->b;
+        uint32_t high = link->a < link->b ? link->b : link->a;
+        for (uint32_t other = first[low]; other != UINT32_MAX; other = next[other]) {
+            const struct scn_link *o = &s->links[other];
+            if (o->a == high || o->b == high) {
+                scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "ends"),
+                            "link '%s' joins these nodes already: expected one link per pair",
+                            o->id);
+                break;
+            }
+        }
+        next[i] = first[low];
+        first[low] = i;
+    }
+}
+
+static uint32_t root_of(uint32_t *parent, uint32_t node)
+{
+    while (parent[node] != node) {
+        parent[node] = parent[parent[node]]; /* path halving */
+        node = parent[node];
+    }
+    return node;
+}
+
+/* Applications whose ends no chain of QKD links joins. */
+static void connection_check(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    uint32_t *parent = scn_ctx_new(ctx, (s->node_count + 1) * sizeof *parent);
+    if (parent == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        parent[i] = i;
+    }
+    for (size_t i = 0; i < s->link_count; i++) {
+        if (s->links[i].a >= s->node_count || s->links[i].b >= s->node_count) {
+            return; /* reported already; what it joins is not known */
+        }
+        parent[root_of(parent, s->links[i].a)] = root_of(parent, s->links[i].b);
+    }
+    for (size_t i = 0; i < s->application_count; i++) {
+        const struct scn_application *a = &s->applications[i];
+        if (a->from < s->node_count && a->to < s->node_count && a->from != a->to &&
+            root_of(parent, a->from) != root_of(parent, a->to)) {
+            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "to"),
+                        "no chain of QKD links joins '%s' and '%s'", s->nodes[a->from].id,
+                        s->nodes[a->to].id);
+        }
+    }
+}
+
+static void arrivals_resolve(struct scn_ctx *ctx, size_t i)
+{
+    struct scn_application *a = &ctx->scenario->applications[i];
+    bool trace = a->arrivals == SCN_ARRIVALS_TRACE;
+    bool rate = given(ctx, SCN_KIND_APPLICATION, i, "rate");
+    bool times = given(ctx, SCN_KIND_APPLICATION, i, "times");
+    struct scn_place place = place_of(ctx, SCN_KIND_APPLICATION, i, "arrivals");
+    const char *word = trace ? "trace"
+                             : (a->arrivals == SCN_ARRIVALS_POISSON ? "poisson" : "periodic");
+    if (!trace && !rate) {
+        scn_mistake(ctx, place, "the key 'rate' is missing: arrivals %s needs it, such as '2 /s'",
+                    word);
+    }
+    if (trace && !times) {
+        scn_mistake(ctx, place, "the key 'times' is missing: arrivals trace needs it");
+    }
+    if (trace && rate) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "rate"),
+                    "rate has no meaning for arrivals trace");
+    }
+    if (!trace && times) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "times"),
+                    "times has no meaning for arrivals %s", word);
+    }
+    if (a->arrivals != SCN_ARRIVALS_PERIODIC && given(ctx, SCN_KIND_APPLICATION, i, "offset")) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "offset"),
+                    "offset has no meaning for arrivals %s", word);
+    }
+    if (a->arrivals == SCN_ARRIVALS_PERIODIC && a->offset_ns < 0 && a->rate_per_s > 0) {
+        double period_ns = 1e9 / a->rate_per_s; /* at most 10^18: the least rate is 10^-9 /s */
+        a->offset_ns = (int64_t)(period_ns + 0.5);
+    }
+}
+
+static void applications_resolve(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    for (size_t i = 0; i < s->application_count; i++) {
+        struct scn_application *a = &s->applications[i];
+        if (a->from == a->to && a->from < s->node_count) {
+            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "to"),
+                        "the application pair is at one node, '%s': expected two nodes",
+                        s->nodes[a->from].id);
+        }
+        arrivals_resolve(ctx, i);
+        if (a->stop_ns != SCN_AUTO && a->stop_ns <= a->start_ns) {
+            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "stop"),
+                        "stop is not after start");
+        }
+        if (s->duration_ns > 0 && a->start_ns >= s->duration_ns) {
+            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "start"),
+                        "start is not before the end of the run");
+        }
+        if (a->stop_ns == SCN_AUTO || a->stop_ns > s->duration_ns) {
+            a->stop_ns = s->duration_ns;
+        }
+    }
+}
+
+static void fault_resolve(struct scn_ctx *ctx, size_t i)
+{
+    struct scn_fault *fault = &ctx->scenario->faults[i];
+    bool link = given(ctx, SCN_KIND_FAULT, i, "link");
+    bool node = given(ctx, SCN_KIND_FAULT, i, "node");
+    if (link == node) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_FAULT, i, link ? "node" : ""),
+                    "expected a link or a node%s", link ? ", not both" : ": neither is given");
+        return;
+    }
+    int what = (int)fault->what;
+    bool crash = what == SCN_FAULT_CRASH || what == SCN_FAULT_DOWN;
+    if (what < 0) {
+        fault->what = link ? SCN_FAULT_BOTH : SCN_FAULT_CRASH;
+    } else if (crash == link) {
+        scn_mistake(ctx, place_of(ctx, SCN_KIND_FAULT, i, "what"), "what '%s' is not for a %s: %s",
+                    scn_word_of(scn_words_fault, what), link ? "link" : "node",
+                    link ? "expected both, quantum or classical" : "expected crash or down");
+    }
+}
+
+static void faults_resolve(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    for (size_t i = 0; i < s->fault_count; i++) {
+        fault_resolve(ctx, i);
+        if (s->duration_ns > 0 && s->faults[i].at_ns >= s->duration_ns) {
+            scn_mistake(ctx, place_of(ctx, SCN_KIND_FAULT, i, "at"),
+                        "the fault is not before the end of the run");
+        }
+    }
+}
+
+static void top_resolve(struct scn_ctx *ctx)
+{
+    struct scn_scenario *s = ctx->scenario;
+    const struct scn_tree *network = scn_tree_find(ctx->root, "network");
+    if (s->node_count == 0 && scn_tree_find(network, "nodes") != NULL) {
+        scn_mistake(ctx, scn_tree_find(network, "nodes")->place, "no nodes: expected at least one");
+    }
+    if (s->duration_ns > 0 && s->warmup_ns >= s->duration_ns) {
+        scn_mistake(ctx, root_place(ctx, "warmup"), "warmup is not shorter than duration");
+    }
+    if (s->control.at == UINT32_MAX) {
+        s->control.at = 0;
+    }
+    if (s->management.at == UINT32_MAX) {
+        s->management.at = s->control.at;
+    }
+}
+
+void scn_resolve(struct scn_ctx *ctx)
+{
+    top_resolve(ctx);
+    nodes_resolve(ctx);
+    links_resolve(ctx);
+    applications_resolve(ctx);
+    roles_resolve(ctx);
+    faults_resolve(ctx);
+    parallel_check(ctx);
+    connection_check(ctx);
+    struct scn_scenario *s = ctx->scenario;
+    for (size_t i = 0; i < s->node_count; i++) {
+        if (!s->nodes[i].has_geo) {
+            s->nodes[i].lat = 0;
+            s->nodes[i].lon = 0;
+        }
+    }
+}

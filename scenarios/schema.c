@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The JSON Schema (2020-12) of scenario files, by the tables. What a schema cannot say (references,
+ * ranges of quantities, keys that exclude each other) only the loader checks. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scenarios/buffer.h"
+#include "scenarios/field.h"
+
+#define DEEPEST 8 /* of the tables */
+
+static void object_print(struct scn_buffer *out, const struct scn_table *table, int depth);
+
+static void newline(struct scn_buffer *out, int depth)
+{
+    scn_buffer_add(out, "\n%*s", depth * 2, "");
+}
+
+static void words_print(struct scn_buffer *out, const struct scn_word *words)
+{
+    scn_buffer_text(out, "\"enum\": [");
+    bool any = false;
+    for (; words->word != NULL; words++) {
+        if (words->value != SCN_LATER) {
+            scn_buffer_add(out, "%s\"%s\"", any ? ", " : "", words->word);
+            any = true;
+        }
+    }
+    scn_buffer_text(out, "]");
+}
+
+/* A number with its unit is a string; without one, also a JSON number. */
+static void quantity_print(struct scn_buffer *out, const struct scn_field *field)
+{
+    bool bare = field->dimension == SCN_DIM_NUMBER || field->dimension == SCN_DIM_REAL ||
+                field->dimension == SCN_DIM_FRACTION;
+    const char *number = field->dimension == SCN_DIM_NUMBER ? "integer" : "number";
+    if (field->dimension == SCN_DIM_NUMBER || field->dimension == SCN_DIM_REAL) {
+        scn_buffer_add(out, "\"type\": \"%s\"", number);
+    } else {
+        scn_buffer_add(out, "\"type\": [\"string\", \"%s\"], \"pattern\": ", number);
+        char pattern[SCN_NAME_SIZE * 2];
+        (void)snprintf(pattern, sizeof pattern, "%s%s%s", scn_dimension_pattern(field->dimension),
+                       field->word == NULL ? "" : "|^", field->word == NULL ? "" : field->word);
+        size_t len = strlen(pattern);
+        if (field->word != NULL && len + 1 < sizeof pattern) {
+            pattern[len] = '$';
+            pattern[len + 1] = '\0';
+        }
+        scn_buffer_quoted(out, pattern);
+    }
+    char low[SCN_QUANTITY_SIZE];
+    char high[SCN_QUANTITY_SIZE];
+    scn_real_print(SCN_DIM_REAL, field->min, low);
+    scn_real_print(SCN_DIM_REAL, field->max, high);
+    if (bare) {
+        scn_buffer_add(out, ", \"minimum\": %s, \"maximum\": %s", low, high);
+    } else {
+        scn_buffer_text(out, ", \"minimum\": 0, \"maximum\": 0"); /* only 0 needs no unit */
+    }
+}
+
+static void type_print(struct scn_buffer *out, const struct scn_field *field, int depth)
+{
+    switch (field->type) {
+    case SCN_T_ID:
+        scn_buffer_add(out,
+                       "\"type\": [\"string\", \"integer\"], \"pattern\": "
+                       "\"^[A-Za-z0-9_.:-]{1,%d}$\"",
+                       SCN_ID_SIZE - 1);
+        break;
+    case SCN_T_NODE:
+        scn_buffer_text(out, "\"type\": [\"string\", \"integer\"]");
+        break;
+    case SCN_T_TEXT:
+        scn_buffer_add(out, "\"type\": [\"string\", \"number\"], \"maxLength\": %d",
+                       (field->narrow ? SCN_ID_SIZE : SCN_NAME_SIZE) - 1);
+        break;
+    case SCN_T_BOOL:
+        scn_buffer_text(out, "\"type\": \"boolean\"");
+        break;
+    case SCN_T_WORD:
+        words_print(out, field->words);
+        break;
+    case SCN_T_I64:
+    case SCN_T_U32:
+    case SCN_T_REAL:
+        quantity_print(out, field);
+        break;
+    case SCN_T_SECTION:
+        object_print(out, field->table, depth);
+        break;
+    case SCN_T_LIST:
+        scn_buffer_add(out, "\"type\": [\"array\", \"string\"], \"maxItems\": %zu, \"items\": {",
+                       field->limit);
+        object_print(out, field->table, depth);
+        scn_buffer_text(out, "}");
+        break;
+    case SCN_T_SPECIAL:
+        scn_buffer_text(out, field->special->schema);
+        break;
+    case SCN_T_LATER:
+        break; /* left out: refused */
+    }
+}
+
+static void default_print(struct scn_buffer *out, const struct scn_field *field)
+{
+    const char *text = field->fallback == NULL ? field->word : field->fallback;
+    if (text == NULL) {
+        return;
+    }
+    scn_buffer_text(out, ", \"default\": ");
+    double number = 0;
+    bool bare = field->type == SCN_T_BOOL ||
+                ((field->type == SCN_T_I64 || field->type == SCN_T_U32 ||
+                  field->type == SCN_T_REAL) &&
+                 scn_real_parse(SCN_DIM_REAL, text, &number) == NULL);
+    if (bare) {
+        scn_buffer_text(out, text);
+    } else {
+        scn_buffer_quoted(out, text);
+    }
+}
+
+static void field_print(struct scn_buffer *out, const struct scn_field *field, int depth)
+{
+    newline(out, depth);
+    scn_buffer_quoted(out, field->key);
+    scn_buffer_text(out, ": {\"description\": ");
+    scn_buffer_quoted(out, field->doc);
+    scn_buffer_text(out, ", ");
+    type_print(out, field, depth);
+    default_print(out, field);
+    scn_buffer_text(out, "}");
+}
+
+/* The inside of the schema of a mapping. Recursion: as deep as the tables. */
+static void object_print(struct scn_buffer *out, const struct scn_table *table, int depth)
+{
+    if (depth > DEEPEST) {
+        out->failed = true;
+        return;
+    }
+    scn_buffer_text(out, "\"type\": \"object\", \"additionalProperties\": false, \"required\": [");
+    bool any = false;
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (table->fields[i].required) {
+            scn_buffer_add(out, "%s\"%s\"", any ? ", " : "", table->fields[i].key);
+            any = true;
+        }
+    }
+    scn_buffer_text(out, "], \"properties\": {");
+    any = false;
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (table->fields[i].type != SCN_T_LATER) {
+            scn_buffer_text(out, any ? "," : "");
+            field_print(out, &table->fields[i], depth + 1);
+            any = true;
+        }
+    }
+    newline(out, depth);
+    scn_buffer_text(out, "}");
+}
+
+char *scn_schema(void)
+{
+    struct scn_buffer out = {0};
+    scn_buffer_text(&out, "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
+                          "\"title\": \"QKDN Lab scenario\",\n");
+    object_print(&out, &scn_table_scenario, 0);
+    scn_buffer_text(&out, "}\n");
+    return scn_buffer_take(&out);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Values with a form of their own: the ends of a link, hardware addresses, targets of faults. */
+#include <stdio.h>
+#include <string.h>
+
+#include "scenarios/buffer.h"
+#include "scenarios/field.h"
+
+static void ends_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    struct scn_link *link = base;
+    link->a = UINT32_MAX;
+    link->b = UINT32_MAX;
+    if (value == NULL) {
+        return;
+    }
+    if (value->kind != SCN_TREE_LIST || value->count != 2 ||
+        value->first->kind != SCN_TREE_SCALAR || value->last->kind != SCN_TREE_SCALAR) {
+        scn_mistake(ctx, value->place, "ends: expected the ids of two nodes, such as [A, B]");
+        return;
+    }
+    link->a = scn_ref_find(ctx, SCN_KIND_NODE, value->first->text, value->first->place);
+    link->b = scn_ref_find(ctx, SCN_KIND_NODE, value->last->text, value->last->place);
+    if (link->a == link->b && link->a != UINT32_MAX) {
+        scn_mistake(ctx, value->place, "the link joins node '%s' to itself: expected two nodes",
+                    value->first->text);
+        link->b = UINT32_MAX;
+    }
+}
+
+static bool ends_print(struct scn_buffer *out, const struct scn_scenario *scenario,
+                       const void *base)
+{
+    const struct scn_link *link = base;
+    scn_buffer_text(out, "[");
+    scn_buffer_quoted(out, scenario->nodes[link->a].id);
+    scn_buffer_text(out, ", ");
+    scn_buffer_quoted(out, scenario->nodes[link->b].id);
+    scn_buffer_text(out, "]");
+    return true;
+}
+
+const struct scn_special scn_special_ends = {
+    ends_decode, ends_print,
+    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"integer\"]}, \"minItems\": 2, "
+    "\"maxItems\": 2"};
+
+/* Six pairs of hexadecimal digits. */
+static bool mac_parse(const char *text, uint8_t mac[6])
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    if (strlen(text) != 17) {
+        return false;
+    }
+    for (size_t i = 0; i < 17; i++) {
+        const char *digit = strchr(digits, text[i]);
+        if (i % 3 == 2) {
+            if (text[i] != ':') {
+                return false;
+            }
+            continue;
+        }
+        if (digit == NULL) {
+            return false;
+        }
+        mac[i / 3] = (uint8_t)((mac[i / 3] << 4) | ((digit - digits) % 16));
+    }
+    return true;
+}
+
+static void mac_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    struct scn_node *node = base;
+    if (value == NULL) {
+        return;
+    }
+    node->has_mac = value->kind == SCN_TREE_SCALAR && mac_parse(value->text, node->mac);
+    if (!node->has_mac) {
+        scn_mistake(ctx, value->place, "mac: expected six pairs of digits, such as %s",
+                    "02:00:00:00:00:01");
+        memset(node->mac, 0, sizeof node->mac);
+    }
+}
+
+static bool mac_print(struct scn_buffer *out, const struct scn_scenario *scenario, const void *base)
+{
+    const struct scn_node *node = base;
+    (void)scenario;
+    if (node->has_mac) {
+        const uint8_t *m = node->mac;
+        scn_buffer_add(out, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", m[0], m[1], m[2], m[3], m[4],
+                       m[5]);
+    }
+    return node->has_mac;
+}
+
+const struct scn_special scn_special_mac = {
+    mac_decode, mac_print,
+    "\"type\": \"string\", \"pattern\": \"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$\""};
+
+static void fault_target(struct scn_ctx *ctx, const struct scn_tree *value, struct scn_fault *fault,
+                         enum scn_target target)
+{
+    if (value == NULL) {
+        return;
+    }
+    bool link = target == SCN_TARGET_LINK;
+    if (value->kind != SCN_TREE_SCALAR || scn_tree_is_null(value)) {
+        scn_mistake(ctx, value->place, "expected the id of a %s", link ? "link" : "node");
+        return;
+    }
+    fault->target = target;
+    fault->index = scn_ref_find(ctx, link ? SCN_KIND_LINK : SCN_KIND_NODE, value->text,
+                                value->place);
+}
+
+static void fault_link_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    struct scn_fault *fault = base;
+    fault->index = UINT32_MAX;
+    fault_target(ctx, value, fault, SCN_TARGET_LINK);
+}
+
+static void fault_node_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    fault_target(ctx, value, base, SCN_TARGET_NODE);
+}
+
+static bool fault_link_print(struct scn_buffer *out, const struct scn_scenario *scenario,
+                             const void *base)
+{
+    const struct scn_fault *fault = base;
+    if (fault->target == SCN_TARGET_LINK) {
+        scn_buffer_quoted(out, scenario->links[fault->index].id);
+    }
+    return fault->target == SCN_TARGET_LINK;
+}
+
+static bool fault_node_print(struct scn_buffer *out, const struct scn_scenario *scenario,
+                             const void *base)
+{
+    const struct scn_fault *fault = base;
+    if (fault->target == SCN_TARGET_NODE) {
+        scn_buffer_quoted(out, scenario->nodes[fault->index].id);
+    }
+    return fault->target == SCN_TARGET_NODE;
+}
+
+#define ID_SCHEMA "\"type\": [\"string\", \"integer\"]"
+
+const struct scn_special scn_special_fault_link = {fault_link_decode, fault_link_print, ID_SCHEMA};
+const struct scn_special scn_special_fault_node = {fault_node_decode, fault_node_print, ID_SCHEMA};
