@@ -22,7 +22,7 @@
 #define WIRE_FRAME_MAGIC 0xF1
 #define WIRE_FRAME_HEAD_LEN 28
 #define WIRE_FRAME_TAG_LEN 16
-#define WIRE_FRAME_KEY_BYTES 4096 /* most key bytes in one frame */
+#define WIRE_FRAME_KEY_BYTES 2048 /* most key bytes in one frame */
 #define WIRE_COMPARE_LEN 32       /* bytes of the Kx-2 compare key: hash key r and pad s */
 
 enum wire_frame_type {

@@ -160,7 +160,8 @@ enum wire_status_item {
  * reply 1 answers a HELLO; a HELLO every status period is the keep-alive. */
 #define WIRE_HELLO(M, O)                                                                           \
     M(b16, sender_ip) M(str, sender_name) M(str, community) M(b32, auth_info) M(u32, link)         \
-    M(u32, epoch) M(u32, next_seq) /* of the sender's next frame */ M(u8, reply) O(blob, rx)
+    M(u32, epoch) M(u32, peer_epoch) /* the receiver's, as known; 0: not */                        \
+    M(u32, next_seq) /* all frames of the sender below are closed */ M(u8, reply) O(blob, rx)
 
 /* Table 7-9 SESSION, source KMA <-> destination KMA at Kx-1, directly. timer in seconds. hash:
  * SHA-256 of the session's base KMA-key ID, which UPDATE distributes. */
@@ -283,7 +284,7 @@ enum wire_file_code {
     M(eid, module) M(u32, link) M(u8, generating) M(u64, rate_bps) M(u32, qber_ppm)                \
     M(u64, blocks) M(u32, queued) /* key files not yet acknowledged */ M(u64, dropped)
 #define WIRE_LINK_CONFIG(M, O) M(u32, link) M(eid, a) M(eid, b) M(eid, module) M(u64, store_bits)
-#define WIRE_RX_STATE(M, O) M(u32, block) M(u32, offset)
+#define WIRE_RX_STATE(M, O) M(u32, block) M(u32, offset) M(u32, end) /* end of the chunk */
 /* One mechanism for Kx-1 (QKD-key blocks) and Kx-2 (KSA-keys): D23-RP-06. digest: at Kx-1 zero (the
  * frame has its own tag), at Kx-2 the Wegman-Carter tag keyed by the compare key. */
 #define WIRE_SYNC_ITEM(M, O) M(id, id) M(u32, length) M(b16, digest)

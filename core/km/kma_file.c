@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA: key files from the node's QKD modules at Kq-1 (7.1.1, 7.1.2, Table 7-1 group 1) and their
+ * confirmation with the matching KMA at Kx-1, after which both hold the block as chunks (rule 1). */
+#include "core/km/kma_internal.h"
+#include "core/km/sync.h"
+
+#include <string.h>
+
+#define BLOCK_NUMBER_BITS 20 /* numbers of one incarnation; the incarnation is above them */
+
+static void acknowledge(const struct kma_step *s, struct qkd_eid module,
+                        const struct wire_key_file *file, uint8_t code)
+{
+    struct wire_key_file_ack ack = {
+        .head = kma_head(s->kma, QKD_RP_KQ1, file->head.message_id),
+        .qkd_key_id = file->qkd_key_id,
+        .code = code};
+    KMA_SEND(s, key_file_ack, QKD_RP_KQ1, module, &ack);
+}
+
+/* Bits of a file that is well formed; 0 if it must be refused. */
+static uint32_t file_bits(const struct kma_step *s, const struct kma_link *link,
+                          struct qkd_eid module, const struct wire_key_file *file)
+{
+    bool ours = qkd_eid_eq(link->module, module) &&
+                (!file->has_module_id || qkd_eid_eq(file->module_id, module)) &&
+                (!file->has_matching_module_id ||
+                 qkd_eid_eq(file->matching_module_id, link->peer_module));
+    if (!ours || !file->has_qkd_key_id || file->form > 1) {
+        return 0;
+    }
+    uint64_t bits = file->has_key_length ? file->key_length : (uint64_t)file->key.len * 8;
+    bool fits = file->form == 0 ? bits == (uint64_t)file->key.len * 8
+                                : file->key.len == 32 && file->has_key_length;
+    if (!fits || bits == 0 || bits % 8 != 0 || bits > UINT32_MAX) {
+        return 0;
+    }
+    if (file->has_hash) {
+        uint8_t hash[32];
+        struct crypto_part part = {file->key.at, file->key.len};
+        if (crypto_sha256(s->kma->digest, &part, 1, hash) != 0 ||
+            !crypto_equal(hash, file->hash.b, sizeof hash)) {
+            return 0;
+        }
+    }
+    return (uint32_t)bits;
+}
+
+static void life_block(const struct kma_step *s, const struct kma_link *link,
+                       const struct km_block *block, uint8_t action)
+{
+    kma_life(s, &(struct kma_life){.action = action,
+                                   .key_class = WIRE_CLASS_QKD,
+                                   .id = block->id,
+                                   .length_bits = block->bytes * 8,
+                                   .source = link->module,
+                                   .destination = link->peer_module,
+                                   .link = link});
+}
+
+static void confirm_send(const struct kma_step *s, struct kma_link *link, uint8_t answer,
+                         const struct km_block *block)
+{
+    uint8_t item[KM_SYNC_LEN];
+    uint8_t body[128];
+    struct wire_sync_item own = {.id = block->id, .length = block->bytes * 8};
+    struct wire_confirm_body confirm = {
+        .answer = answer, .block = block->number, .sync = km_sync_build(&own, item)};
+    int len = wire_confirm_body_encode(&confirm, body, sizeof body);
+    QKD_ASSERT(len > 0);
+    struct kma_send send = {
+        .type = WIRE_FRAME_CONFIRM, .body = body, .body_len = (uint32_t)len};
+    struct km_take take;
+    (void)kma_frame_send(s, link, &send, &take); /* short of tags: the tick tries again */
+}
+
+/* Both ends have it: the block becomes two chunks. */
+static void block_confirmed(const struct kma_step *s, struct kma_link *link, uint32_t slot,
+                            uint32_t number)
+{
+    struct km_block *block = km_pool_block(&link->pool, slot);
+    uint32_t unit = s->kma->config->unit_bits / 8;
+    uint32_t half = block->bytes / 2;
+    struct km_confirm confirm = {.slot = slot,
+                                 .number = number,
+                                 .mid = half - half % unit,
+                                 .lower = link->lower,
+                                 .now = s->event->now};
+    if (km_pool_confirm(&link->pool, &confirm, s->out) != 0) {
+        (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_STORE_LIMIT, 0, s->out);
+        return;
+    }
+    link->n.generated += (uint64_t)block->bytes * 8;
+    life_block(s, link, block, WIRE_ACTION_SYNCHRONIZATION);
+    life_block(s, link, block, WIRE_ACTION_FORMATTING);
+    kma_link_mark(s, link);
+    kma_hold_retry(s, link);
+}
+
+/* Answers confirmations that waited for our file. */
+static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uint32_t slot)
+{
+    struct km_block *block = km_pool_block(&link->pool, slot);
+    for (uint32_t i = 0; i < link->confirm_count; i++) {
+        struct kma_confirm_wait wait = link->confirm[i];
+        if (!qkd_id_eq(&wait.id, &block->id)) {
+            continue;
+        }
+        link->confirm[i] = link->confirm[--link->confirm_count];
+        if (wait.length == block->bytes * 8) {
+            block_confirmed(s, link, slot, wait.number);
+            confirm_send(s, link, 1, block);
+        }
+        return;
+    }
+}
+
+void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
+                      const struct wire_key_file *file)
+{
+    struct kma *kma = s->kma;
+    uint32_t index = qkd_map_get(&kma->link_by_id, &file->link);
+    struct kma_link *link = index == QKD_MAP_NONE ? NULL : &kma->links[index];
+    uint32_t bits = link == NULL ? 0 : file_bits(s, link, module, file);
+    if (bits == 0) {
+        acknowledge(s, module, file, WIRE_FILE_REFUSED);
+        chan_report_security(&kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KQ1, s->out);
+        return;
+    }
+    uint32_t known = km_pool_find(&link->pool, &file->qkd_key_id);
+    if (known != QKD_SLAB_NONE) {
+        bool same = km_pool_block(&link->pool, known)->bytes == bits / 8;
+        acknowledge(s, module, file, same ? WIRE_FILE_STORED : WIRE_FILE_REFUSED);
+        return;
+    }
+    bool room = km_pool_stored(&link->pool) + bits / 8 <= link->store_bytes;
+    struct km_block block = {.id = file->qkd_key_id,
+                             .bytes = bits / 8,
+                             .form = file->form,
+                             .since = s->event->now,
+                             .stored_wall = s->event->wall};
+    if (link->lower) {
+        block.number = (kma->incarnation << BLOCK_NUMBER_BITS) + link->block_counter + 1;
+    }
+    uint32_t slot = room ? km_pool_add(&link->pool, &block, file->key.at, s->out) : QKD_SLAB_NONE;
+    if (slot == QKD_SLAB_NONE) {
+        link->paused = true;
+        link->paused_bytes = bits / 8;
+        (void)chan_report_raise(&kma->reports, s->event, WIRE_FAULT_POOL_FULL, link->id, s->out);
+        acknowledge(s, module, file, WIRE_FILE_FULL);
+        return;
+    }
+    link->block_counter++;
+    acknowledge(s, module, file, WIRE_FILE_STORED);
+    life_block(s, link, km_pool_block(&link->pool, slot), WIRE_ACTION_RECEPTION);
+    life_block(s, link, km_pool_block(&link->pool, slot), WIRE_ACTION_STORAGE);
+    if (!link->lower) {
+        confirm_waiting(s, link, slot);
+    } else if (link->up) {
+        confirm_send(s, link, 0, km_pool_block(&link->pool, slot));
+    }
+}
+
+void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link)
+{
+    for (uint32_t i = 0; link->lower && i < link->pool.waiting_count; i++) {
+        confirm_send(s, link, 0, km_pool_block(&link->pool, link->pool.waiting[i]));
+    }
+}
+
+/* The matching KMA asks (answer 0): we answer when we hold the same file. */
+static void confirm_asked(const struct kma_step *s, struct kma_link *link,
+                          const struct wire_confirm_body *body, const struct wire_sync_item *item)
+{
+    uint32_t slot = km_pool_find(&link->pool, &item->id);
+    if (slot == QKD_SLAB_NONE) {
+        if (link->confirm_count == KMA_CONFIRM_QUEUE) { /* the oldest: it will be asked again */
+            link->confirm_count--;
+            memmove(link->confirm, link->confirm + 1,
+                    link->confirm_count * sizeof link->confirm[0]);
+        }
+        link->confirm[link->confirm_count++] = (struct kma_confirm_wait){
+            .id = item->id, .number = body->block, .length = item->length};
+        return;
+    }
+    struct km_block *block = km_pool_block(&link->pool, slot);
+    struct wire_sync_item own = {.id = block->id, .length = block->bytes * 8};
+    if (km_sync_judge(&own, item) != KM_SYNC_MATCH) {
+        (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_KEY_MISMATCH, link->id,
+                                s->out);
+        if (!block->confirmed) {
+            life_block(s, link, block, WIRE_ACTION_DISCARD);
+            km_pool_drop(&link->pool, slot, s->out);
+        }
+        return;
+    }
+    if (!block->confirmed) {
+        block_confirmed(s, link, slot, body->block);
+    }
+    if (block->number == body->block) {
+        confirm_send(s, link, 1, block);
+    }
+}
+
+void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
+                      const struct wire_frame *frame)
+{
+    struct wire_confirm_body body;
+    struct wire_sync_item item;
+    if (wire_confirm_body_decode(&body, frame->body, frame->body_len) != (int)frame->body_len ||
+        km_sync_read(body.sync, &item) != 0 || (body.answer != 0) != link->lower ||
+        body.block == 0) {
+        kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
+                                          .peer = link->peer,
+                                          .a = QKD_RP_KX1,
+                                          .b = -QKD_ERR_FORMAT});
+        return;
+    }
+    if (body.answer == 0) {
+        confirm_asked(s, link, &body, &item);
+        return;
+    }
+    uint32_t slot = km_pool_find(&link->pool, &item.id);
+    struct km_block *block = slot == QKD_SLAB_NONE ? NULL : km_pool_block(&link->pool, slot);
+    if (block != NULL && !block->confirmed && block->number == body.block &&
+        item.length == block->bytes * 8) {
+        block_confirmed(s, link, slot, body.block);
+    }
+}
+
+void kma_file_room(const struct kma_step *s, struct kma_link *link)
+{
+    uint64_t margin = link->store_bytes / 16;
+    uint64_t room = link->paused_bytes > margin ? link->paused_bytes : margin;
+    if (!link->paused || km_pool_stored(&link->pool) + room > link->store_bytes) {
+        return;
+    }
+    link->paused = false;
+    (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_POOL_FULL, link->id, s->out);
+    struct wire_generation run = {
+        .head = kma_head(s->kma, QKD_RP_KMI, 0), .module_id = link->module, .run = 1};
+    KMA_SEND(s, generation, QKD_RP_KMI, qkd_eid_sibling(s->kma->self, QKD_ROLE_KMC), &run);
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA: Kx-1 frames that take pads. Sending allocates a pad range, encrypts (RELAY), tags, keeps the
+ * bytes for identical repetition. Receiving verifies the tag before anything changes, accepts each
+ * sequence number and each pad byte once, acknowledges cumulatively (rules 1-3, docs/protocol.md). */
+#include "core/km/kma_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AUTH_LEN 16 /* sender and receiver element IDs before the header, under the tag */
+#define RTO_SHIFT_MAX 3
+
+static struct kma_tx *tx_at(const struct kma_link *link, uint32_t seq)
+{
+    return &link->tx[seq & (link->tx_cap - 1)];
+}
+
+/* Room for one more frame in flight. */
+static bool tx_room(struct kma_link *link)
+{
+    uint32_t flying = link->seq - link->oldest;
+    if (flying >= KMA_WINDOW) {
+        return false;
+    }
+    if (flying < link->tx_cap) {
+        return true;
+    }
+    uint32_t cap = link->tx_cap == 0 ? 4 : link->tx_cap * 2;
+    struct kma_tx *tx = calloc(cap, sizeof *tx);
+    if (tx == NULL) {
+        return false;
+    }
+    for (uint32_t seq = link->oldest; seq != link->seq; seq++) {
+        tx[seq & (cap - 1)] = *tx_at(link, seq);
+    }
+    free(link->tx);
+    link->tx = tx;
+    link->tx_cap = cap;
+    return true;
+}
+
+static void arm_rto(const struct kma_step *s, struct kma_link *link, struct qkd_time due)
+{
+    if (link->rto_timer == QKD_TIMER_NONE) {
+        uint32_t index = (uint32_t)(link - s->kma->links);
+        link->rto_timer = qkd_timers_set(&s->kma->timers, due, kma_tag(KMA_TIMER_RTO, index));
+    }
+}
+
+/* Hands the frame to the transport: RELAY bare, the others in the record layer. */
+static void transmit(const struct kma_step *s, const struct kma_link *link, uint8_t type,
+                     struct wire_bytes bytes, const uint8_t *observed)
+{
+    if (type != WIRE_FRAME_RELAY) {
+        kma_send(s, QKD_RP_KX1, link->peer, &bytes);
+        return;
+    }
+    struct qkd_send send = {.rp = QKD_RP_KX1, .from = s->kma->self, .to = link->peer};
+    send.bytes = qkd_out_copy(s->out, bytes.at, bytes.len);
+    if (observed != NULL) {
+        send.observed = qkd_out_copy(s->out, observed, bytes.len);
+    }
+    qkd_out_send(s->out, &send);
+}
+
+static void eids_put(uint8_t to[AUTH_LEN], struct qkd_eid from, struct qkd_eid peer)
+{
+    wire_put_u64(to, from.v);
+    wire_put_u64(to + 8, peer.v);
+}
+
+/* Reads pads or keys of an allocation: [skip, skip + len) of it. */
+static void take_read(struct kma_link *link, const struct km_take *take, uint32_t skip,
+                      uint32_t len, uint8_t *to)
+{
+    struct km_range range = {take->offset + skip, take->offset + skip + len};
+    km_pool_read(&link->pool, take->block_slot, &range, true, to);
+}
+
+static void count_sent(struct kma_link *link, const struct kma_send *send)
+{
+    link->n.tags += 8 * WIRE_FRAME_TAG_LEN;
+    if (send->type == WIRE_FRAME_RELAY) {
+        link->n.pads += 8 * (uint64_t)send->body_len;
+    } else if (send->type == WIRE_FRAME_TAKE) {
+        link->n.relayed_as_key += 8 * (uint64_t)(send->key_len - WIRE_COMPARE_LEN);
+        link->n.tags += 8 * WIRE_COMPARE_LEN;
+    }
+}
+
+int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
+                   struct km_take *take)
+{
+    struct kma *kma = s->kma;
+    uint8_t work[AUTH_LEN + KMA_FRAME_MAX];
+    uint8_t pad[KMA_FRAME_MAX];
+    uint32_t total = WIRE_FRAME_HEAD_LEN + send->body_len + WIRE_FRAME_TAG_LEN;
+    bool relay = send->type == WIRE_FRAME_RELAY;
+    bool control = !relay && send->type != WIRE_FRAME_TAKE;
+    uint32_t payload = relay ? send->body_len : send->key_len; /* control: 0 */
+    if (total > KMA_FRAME_MAX || !link->up || !tx_room(link)) {
+        return QKD_ERR_LIMIT;
+    }
+    uint32_t buf = km_secbuf_take(&kma->bufs, total);
+    if (buf == KM_SECBUF_NONE) {
+        return QKD_ERR_LIMIT;
+    }
+    int err = km_pool_take(&link->pool, payload + WIRE_FRAME_TAG_LEN, control, s->out, take);
+    if (err != 0) {
+        km_secbuf_give(&kma->bufs, &buf);
+        return err;
+    }
+    struct wire_frame frame = {.type = send->type,
+                               .method = relay          ? WIRE_METHOD_OTP
+                                         : control      ? WIRE_METHOD_NONE
+                                                        : WIRE_METHOD_POOL,
+                               .link = link->id,
+                               .block = take->block,
+                               .offset = take->offset,
+                               .length = payload + WIRE_FRAME_TAG_LEN,
+                               .seq = link->seq++,
+                               .epoch = kma->incarnation};
+    uint8_t *bytes = work + AUTH_LEN;
+    uint8_t *body = bytes + WIRE_FRAME_HEAD_LEN;
+    eids_put(work, kma->self, link->peer);
+    wire_frame_head_encode(&frame, bytes);
+    take_read(link, take, 0, payload + WIRE_FRAME_TAG_LEN, pad);
+    if (relay) {
+        crypto_xor(body, send->body, pad, send->body_len);
+    } else {
+        memcpy(body, send->body, send->body_len);
+        if (send->keys != NULL) {
+            memcpy(send->keys, pad, send->key_len);
+        }
+    }
+    crypto_wc_tag(body + send->body_len, link->tx_key, pad + payload, work,
+                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + send->body_len);
+    km_pool_settle(&link->pool, s->out);
+    memcpy(km_secbuf_at(&kma->bufs, buf), bytes, total);
+    struct qkd_time due = kma_after(s, kma->config->retransmit);
+    *tx_at(link, frame.seq) = (struct kma_tx){.seq = frame.seq,
+                                              .type = send->type,
+                                              .attempt = send->attempt,
+                                              .block = take->block,
+                                              .offset = take->offset,
+                                              .length = frame.length,
+                                              .buf = buf,
+                                              .len = total,
+                                              .due = due,
+                                              .source = send->source,
+                                              .key_id = send->key_id,
+                                              .session = send->session};
+    arm_rto(s, link, due);
+    count_sent(link, send);
+    memcpy(pad, bytes, WIRE_FRAME_HEAD_LEN); /* pad now holds the observed form */
+    if (relay) {
+        memcpy(pad + WIRE_FRAME_HEAD_LEN, send->body, send->body_len);
+        memcpy(pad + total - WIRE_FRAME_TAG_LEN, body + send->body_len, WIRE_FRAME_TAG_LEN);
+    }
+    transmit(s, link, send->type, (struct wire_bytes){bytes, total}, relay ? pad : NULL);
+    crypto_wipe(pad, total > payload + WIRE_FRAME_TAG_LEN ? total : payload + WIRE_FRAME_TAG_LEN);
+    return 0;
+}
+
+/* ---- acknowledgement, repetition ---- */
+
+static void tx_free(const struct kma_step *s, struct kma_link *link, struct kma_tx *tx)
+{
+    km_secbuf_give(&s->kma->bufs, &tx->buf);
+    tx->seq = 0;
+    while (link->oldest != link->seq && tx_at(link, link->oldest)->seq == 0) {
+        link->oldest++;
+    }
+    if (link->oldest == link->seq) {
+        qkd_timers_cancel(&s->kma->timers, &link->rto_timer);
+    }
+}
+
+/* The frame will never be received: its source must know. */
+static void tx_lost(const struct kma_step *s, const struct kma_tx *tx, uint8_t reason)
+{
+    if (tx->type == WIRE_FRAME_RELAY || tx->type == WIRE_FRAME_TAKE) {
+        struct kma_forward lost = {.source = tx->source,
+                                   .key_id = tx->key_id,
+                                   .session = tx->session,
+                                   .attempt = tx->attempt};
+        kma_relay_fail(s, &lost, reason);
+    }
+}
+
+/* The body of an own GRANT in flight; false if it is none. */
+static bool tx_grant(const struct kma_step *s, const struct kma_tx *tx,
+                     struct wire_grant_body *grant)
+{
+    const uint8_t *bytes = km_secbuf_at(&s->kma->bufs, tx->buf);
+    return tx->type == WIRE_FRAME_GRANT &&
+           wire_grant_body_decode(grant, bytes + WIRE_FRAME_HEAD_LEN,
+                                  tx->len - WIRE_FRAME_HEAD_LEN - WIRE_FRAME_TAG_LEN) > 0;
+}
+
+/* Takes a frame out of flight unreceived; a GRANT is kept to be sent in a new frame. */
+static struct kma_tx tx_withdraw(const struct kma_step *s, struct kma_link *link,
+                                 struct kma_tx *slot)
+{
+    struct kma_tx tx = *slot;
+    struct wire_grant_body grant;
+    if (tx_grant(s, slot, &grant)) {
+        kma_grant_pend(s, link, &grant);
+    }
+    tx_free(s, link, slot);
+    return tx;
+}
+
+void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack)
+{
+    struct kma_link *link = kma_link_of(s->kma, peer);
+    if (link == NULL || ack->link != link->id || ack->epoch != s->kma->incarnation) {
+        return;
+    }
+    for (size_t i = 0; i + 4 <= ack->gone.len; i += 4) {
+        uint32_t seq = wire_get_u32(ack->gone.at + i);
+        if (seq - link->oldest < link->seq - link->oldest && tx_at(link, seq)->seq == seq) {
+            struct kma_tx tx = tx_withdraw(s, link, tx_at(link, seq));
+            tx_lost(s, &tx, WIRE_REASON_GONE);
+        }
+    }
+    uint32_t window = link->seq - link->oldest;
+    for (uint32_t i = 0; i < window; i++) {
+        uint32_t seq = link->seq - window + i;
+        uint32_t ahead = seq - ack->next; /* wraps for those below next */
+        bool got = (int32_t)ahead < 0 ||
+                   (ahead >= 1 && ahead <= 64 && (ack->bitmap >> (ahead - 1) & 1) != 0);
+        if ((int32_t)ahead > 64) {
+            break;
+        }
+        struct kma_tx *tx = tx_at(link, seq);
+        if (!got || tx->seq != seq) {
+            continue;
+        }
+        struct wire_grant_body grant;
+        if (tx_grant(s, tx, &grant)) {
+            kma_grant_acked(s, link, &grant);
+        }
+        tx_free(s, link, tx);
+    }
+}
+
+/* Out of tries: the range is given up, the source is told. */
+static void tx_give_up(const struct kma_step *s, struct kma_link *link, struct kma_tx *slot)
+{
+    struct kma_tx tx = tx_withdraw(s, link, slot);
+    if (tx.type != WIRE_FRAME_SKIP) {
+        kma_skip_send(s, link, tx.block, &(struct km_range){tx.offset, tx.offset + tx.length},
+                      WIRE_REASON_RELAY_FAILED);
+    }
+    tx_lost(s, &tx, WIRE_REASON_RELAY_FAILED);
+}
+
+void kma_frame_repeat(const struct kma_step *s, struct kma_link *link)
+{
+    struct qkd_time next = QKD_NEVER;
+    uint32_t end = link->seq; /* what giving up sends anew is not due yet */
+    for (uint32_t seq = link->oldest; seq != end; seq++) {
+        struct kma_tx *tx = tx_at(link, seq);
+        if (tx->seq != seq) {
+            continue;
+        }
+        if (!qkd_time_before(s->event->now, tx->due)) {
+            if (tx->tries >= s->kma->config->retries) {
+                tx_give_up(s, link, tx);
+                continue;
+            }
+            tx->tries++;
+            unsigned shift = tx->tries < RTO_SHIFT_MAX ? tx->tries : RTO_SHIFT_MAX;
+            tx->due = kma_after(s, qkd_span_ns(s->kma->config->retransmit.ns << shift));
+            link->n.retransmissions++;
+            kma_report(s, (struct qkd_report){
+                              .code = QKD_REPORT_RETRANSMIT, .a = link->id, .b = tx->type});
+            struct wire_bytes bytes = {km_secbuf_at(&s->kma->bufs, tx->buf), tx->len};
+            transmit(s, link, tx->type, bytes, NULL);
+        }
+        next = qkd_time_min(next, tx->due);
+    }
+    qkd_timers_cancel(&s->kma->timers, &link->rto_timer);
+    for (uint32_t seq = end; seq != link->seq; seq++) {
+        next = tx_at(link, seq)->seq == seq ? qkd_time_min(next, tx_at(link, seq)->due) : next;
+    }
+    if (next.ns != QKD_NEVER.ns) {
+        arm_rto(s, link, next);
+    }
+}
+
+void kma_frame_void(const struct kma_step *s, struct kma_link *link)
+{
+    uint32_t end = link->seq;
+    for (uint32_t seq = link->oldest; seq != end; seq++) {
+        struct kma_tx *tx = tx_at(link, seq);
+        if (tx->seq == seq) {
+            struct kma_tx copy = tx_withdraw(s, link, tx);
+            tx_lost(s, &copy, WIRE_REASON_GONE);
+        }
+    }
+}
+
+/* ---- receiving ---- */
+
+void kma_frame_ack_now(const struct kma_step *s, struct kma_link *link)
+{
+    qkd_timers_cancel(&s->kma->timers, &link->ack_timer);
+    link->ack_due = 0;
+    uint8_t gone[4 * KMA_GONE_MAX];
+    struct wire_hop_ack ack = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
+                               .link = link->id,
+                               .epoch = link->peer_epoch,
+                               .next = link->rx_next};
+    for (uint32_t i = 0; i < 64; i++) {
+        uint32_t bit = (link->rx_next + 1 + i) % KMA_WINDOW;
+        ack.bitmap |= (link->rx_seen[bit / 64] >> (bit % 64) & 1) << i;
+    }
+    for (uint32_t i = 0; i < link->gone_count; i++) {
+        wire_put_u32(gone + 4 * i, link->gone[i]);
+    }
+    ack.has_gone = link->gone_count > 0;
+    ack.gone = (struct wire_bytes){gone, 4 * (size_t)link->gone_count};
+    link->gone_count = 0;
+    KMA_SEND(s, hop_ack, QKD_RP_KX1, link->peer, &ack);
+}
+
+static void ack_later(const struct kma_step *s, struct kma_link *link)
+{
+    if (++link->ack_due >= KMA_ACK_EVERY) {
+        kma_frame_ack_now(s, link);
+    } else if (link->ack_timer == QKD_TIMER_NONE) {
+        uint32_t index = (uint32_t)(link - s->kma->links);
+        link->ack_timer =
+            qkd_timers_set(&s->kma->timers, kma_after(s, qkd_span_ms(KMA_ACK_DELAY_MS)),
+                           kma_tag(KMA_TIMER_ACK, index));
+    }
+}
+
+/* Whether seq is new; false: seen, or outside the window. */
+static bool seq_new(const struct kma_link *link, uint32_t seq)
+{
+    uint32_t ahead = seq - link->rx_next;
+    uint32_t bit = seq % KMA_WINDOW;
+    return ahead < KMA_WINDOW && (link->rx_seen[bit / 64] >> (bit % 64) & 1) == 0;
+}
+
+/* Lets rx_next pass what was received. */
+static void seq_advance(struct kma_link *link)
+{
+    for (;;) {
+        uint32_t bit = link->rx_next % KMA_WINDOW;
+        if ((link->rx_seen[bit / 64] >> (bit % 64) & 1) == 0) {
+            return;
+        }
+        link->rx_seen[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+        link->rx_next++;
+    }
+}
+
+static void seq_mark(struct kma_link *link, uint32_t seq)
+{
+    link->rx_seen[seq % KMA_WINDOW / 64] |= UINT64_C(1) << (seq % 64);
+    seq_advance(link);
+}
+
+void kma_frame_closed(struct kma_link *link, uint32_t below)
+{
+    if (below - link->rx_next >= KMA_WINDOW) {
+        memset(link->rx_seen, 0, sizeof link->rx_seen);
+        link->rx_next = below;
+        return;
+    }
+    while (link->rx_next != below) {
+        uint32_t bit = link->rx_next % KMA_WINDOW;
+        link->rx_seen[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+        link->rx_next++;
+    }
+    seq_advance(link);
+}
+
+static bool tag_good(const struct kma_step *s, struct kma_link *link,
+                     const struct wire_frame *frame, const uint8_t *pad)
+{
+    uint8_t work[AUTH_LEN + KMA_FRAME_MAX];
+    uint8_t tag[CRYPTO_TAG_LEN];
+    eids_put(work, link->peer, s->kma->self);
+    wire_frame_head_encode(frame, work + AUTH_LEN);
+    memcpy(work + AUTH_LEN + WIRE_FRAME_HEAD_LEN, frame->body, frame->body_len);
+    crypto_wc_tag(tag, link->rx_key, pad, work,
+                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + frame->body_len);
+    bool good = crypto_equal(tag, frame->tag, sizeof tag);
+    crypto_wipe(tag, sizeof tag);
+    if (!good) {
+        link->n.tag_failures++;
+        if (++link->n.tag_failures_period == KMA_TAG_ALARM) {
+            chan_report_security(&s->kma->reports, s->event, WIRE_FAULT_TAG_FAILURE, link->id,
+                                 s->out);
+        }
+        kma_report(s, (struct qkd_report){
+                          .code = QKD_REPORT_TAG_FAILURE, .peer = link->peer, .a = link->id});
+    }
+    return good;
+}
+
+static void dispatch(const struct kma_step *s, struct kma_link *link,
+                     const struct wire_frame *frame, const uint8_t *plain,
+                     const struct km_take *pad)
+{
+    switch (frame->type) {
+    case WIRE_FRAME_RELAY:
+        kma_relay_receive(s, link, frame, plain, pad);
+        break;
+    case WIRE_FRAME_TAKE:
+        kma_take_receive(s, link, frame, plain, pad);
+        break;
+    case WIRE_FRAME_CONFIRM:
+        kma_file_confirm(s, link, frame);
+        break;
+    case WIRE_FRAME_GRANT:
+        kma_grant_receive(s, link, frame);
+        break;
+    default:
+        kma_skip_receive(s, link, frame);
+        break;
+    }
+}
+
+/* A frame whose sequence number is new. plain is scratch of KMA_FRAME_MAX bytes. */
+static void receive_new(const struct kma_step *s, struct kma_link *link,
+                        const struct wire_frame *frame, uint8_t *plain)
+{
+    struct km_range range = {frame->offset, frame->offset + frame->length};
+    uint32_t slot = QKD_SLAB_NONE;
+    int err = km_pool_rx_check(&link->pool, frame->block, &range, &slot);
+    if (slot == QKD_SLAB_NONE || frame->length > KMA_FRAME_MAX) {
+        return; /* a block we do not hold (yet): nothing can be verified */
+    }
+    uint32_t payload = frame->length - WIRE_FRAME_TAG_LEN;
+    km_pool_read(&link->pool, slot, &range, false, plain);
+    if (!tag_good(s, link, frame, plain + payload)) {
+        return;
+    }
+    struct km_take pad = {.block = frame->block,
+                          .block_slot = slot,
+                          .offset = frame->offset,
+                          .key_id = km_pool_block(&link->pool, slot)->id};
+    link->heard = s->event->now;
+    if (err == QKD_ERR_REPLAY) { /* genuine, but its pads are void here since our restart */
+        seq_mark(link, frame->seq);
+        if (link->gone_count < KMA_GONE_MAX) {
+            link->gone[link->gone_count++] = frame->seq;
+        }
+        ack_later(s, link);
+        return;
+    }
+    if (km_pool_rx_mark(&link->pool, frame->block, &range, s->out) != 0) {
+        return; /* repeated later, when gaps have closed */
+    }
+    seq_mark(link, frame->seq);
+    ack_later(s, link);
+    if (frame->type == WIRE_FRAME_RELAY) {
+        crypto_xor(plain, plain, frame->body, payload);
+    }
+    dispatch(s, link, frame, plain, &pad);
+}
+
+void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint8_t *bytes,
+                       size_t len)
+{
+    struct wire_frame frame;
+    struct kma_link *link = kma_link_of(s->kma, from);
+    int err = len > KMA_FRAME_MAX ? QKD_ERR_RANGE : wire_frame_decode(&frame, bytes, len);
+    if (link == NULL || err != 0 || frame.link != link->id) {
+        kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
+                                          .peer = from,
+                                          .a = QKD_RP_KX1,
+                                          .b = err != 0 ? (uint64_t)-err : -QKD_ERR_UNKNOWN});
+        return;
+    }
+    if (!link->up || frame.epoch != link->peer_epoch) {
+        return; /* before HELLO, or from before its restart: repeated by a living sender */
+    }
+    if (!seq_new(link, frame.seq)) {
+        ack_later(s, link);
+        return;
+    }
+    uint8_t plain[KMA_FRAME_MAX];
+    receive_new(s, link, &frame, plain);
+    crypto_wipe(plain, frame.length < sizeof plain ? frame.length : sizeof plain);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA: ownership of key on a link (rule 1): GRANT moves free key to the other end, SKIP says what
+ * will never be used, expiry takes old key out. All three under a Wegman-Carter tag. */
+#include "core/km/kma_internal.h"
+
+#include <stdlib.h>
+
+#define GRANT_PAUSE_MS 200 /* between two requests on a link */
+
+void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes)
+{
+    struct qkd_time again =
+        qkd_time_add(link->grant_asked, qkd_span_ms(GRANT_PAUSE_MS));
+    if (!link->up || (link->grant_asked.ns != 0 && qkd_time_before(s->event->now, again)) ||
+        link->pool.peer_free == 0) {
+        return;
+    }
+    link->grant_asked = s->event->now;
+    struct wire_grant_request request = {
+        .head = kma_head(s->kma, QKD_RP_KX1, 0),
+        .link = link->id,
+        .wanted = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes};
+    KMA_SEND(s, grant_request, QKD_RP_KX1, link->peer, &request);
+}
+
+static void persist_grant(const struct kma_step *s, const struct kma_link *link,
+                          const struct wire_grant_body *grant, bool del)
+{
+    uint8_t body[64];
+    struct qkd_persist entry = {
+        .owner = s->kma->self, .del = del, .kind = WIRE_PERSIST_FRAME, .key_len = 12};
+    wire_put_u32(entry.key, link->id);
+    wire_put_u32(entry.key + 4, grant->block);
+    wire_put_u32(entry.key + 8, grant->start);
+    if (!del) {
+        int len = wire_grant_body_encode(grant, body, sizeof body);
+        QKD_ASSERT(len > 0);
+        struct wire_p_frame record = {.link = link->id,
+                                      .block = grant->block,
+                                      .offset = grant->start,
+                                      .frame = {body, (size_t)len}};
+        entry.value = qkd_out_reserve(s->out, wire_p_frame_size(&record));
+        if (entry.value.len == 0) {
+            return;
+        }
+        (void)wire_p_frame_encode(&record, qkd_out_at(s->out, entry.value), entry.value.len);
+    }
+    qkd_out_put(s->out, &entry);
+}
+
+static bool control_send(const struct kma_step *s, struct kma_link *link, uint8_t type,
+                         struct wire_bytes body)
+{
+    struct kma_send send = {.type = type, .body = body.at, .body_len = (uint32_t)body.len};
+    struct km_take take;
+    return kma_frame_send(s, link, &send, &take) == 0;
+}
+
+static bool grant_send(const struct kma_step *s, struct kma_link *link,
+                       const struct wire_grant_body *grant)
+{
+    uint8_t body[64];
+    int len = wire_grant_body_encode(grant, body, sizeof body);
+    QKD_ASSERT(len > 0);
+    return control_send(s, link, WIRE_FRAME_GRANT, (struct wire_bytes){body, (size_t)len});
+}
+
+void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
+                       const struct wire_grant_request *request)
+{
+    struct kma_link *link = kma_link_of(s->kma, peer);
+    if (link == NULL || request->link != link->id || !link->up) {
+        return;
+    }
+    uint64_t mine = km_pool_payload_free(&link->pool);
+    uint32_t unit = s->kma->config->unit_bits / 8;
+    uint64_t most = mine / 2;
+    struct wire_grant_body grant = {0};
+    struct km_take granted;
+    uint32_t len = 0;
+    uint32_t want = request->wanted < most ? request->wanted : (uint32_t)most;
+    want += unit - 1;
+    want -= want % unit;
+    if (want > most || link->grants_open >= 4 ||
+        !km_pool_grant(&link->pool, want, unit, s->out, &granted, &len)) {
+        return;
+    }
+    grant.block = granted.block;
+    grant.start = granted.offset;
+    grant.end = granted.offset + len;
+    persist_grant(s, link, &grant, false);
+    link->grants_open++;
+    if (!grant_send(s, link, &grant)) {
+        kma_grant_pend(s, link, &grant);
+    }
+    kma_link_mark(s, link);
+}
+
+void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
+                       const struct wire_frame *frame)
+{
+    struct wire_grant_body grant;
+    if (wire_grant_body_decode(&grant, frame->body, frame->body_len) != (int)frame->body_len) {
+        return;
+    }
+    struct km_range range = {grant.start, grant.end};
+    if (!km_pool_granted(&link->pool, grant.block, &range, s->out)) {
+        return; /* known already, or used: GRANTs are sent again after a restart */
+    }
+    /* What comes back answers what we once gave: our own record of it is done. */
+    persist_grant(s, link, &grant, true);
+    kma_link_mark(s, link);
+    kma_hold_retry(s, link);
+}
+
+void kma_grant_acked(const struct kma_step *s, struct kma_link *link,
+                     const struct wire_grant_body *grant)
+{
+    link->grants_open -= link->grants_open > 0;
+    persist_grant(s, link, grant, true);
+}
+
+void kma_grant_pend(const struct kma_step *s, struct kma_link *link,
+                    const struct wire_grant_body *grant)
+{
+    struct kma *kma = s->kma;
+    link->grants_open -= link->grants_open > 0;
+    if (kma->grant_count == kma->grant_cap) {
+        uint32_t cap = kma->grant_cap == 0 ? 4 : kma->grant_cap * 2;
+        struct kma_grant_record *grants = realloc(kma->grants, cap * sizeof *grants);
+        if (grants == NULL) {
+            return; /* the record is persisted: sent again after the next restart */
+        }
+        kma->grants = grants;
+        kma->grant_cap = cap;
+    }
+    kma->grants[kma->grant_count++] = (struct kma_grant_record){
+        .link = link->id, .block = grant->block, .start = grant->start, .end = grant->end};
+}
+
+void kma_grant_resend(const struct kma_step *s, struct kma_link *link)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; i < kma->grant_count;) {
+        struct kma_grant_record g = kma->grants[i];
+        if (g.link != link->id) {
+            i++;
+            continue;
+        }
+        struct wire_grant_body grant = {.block = g.block, .start = g.start, .end = g.end};
+        if (!grant_send(s, link, &grant)) {
+            return; /* no tags now: the tick tries again */
+        }
+        link->grants_open++;
+        kma->grants[i] = kma->grants[--kma->grant_count];
+    }
+}
+
+/* ---- SKIP ---- */
+
+void kma_skip_send(const struct kma_step *s, struct kma_link *link, uint32_t block,
+                   const struct km_range *range, uint8_t reason)
+{
+    uint8_t body[64];
+    struct wire_skip_body skip = {
+        .block = block, .start = range->start, .end = range->end, .reason = reason};
+    int len = wire_skip_body_encode(&skip, body, sizeof body);
+    QKD_ASSERT(len > 0);
+    /* Without a tag to pay with, the gap closes when the adjacency is next made, or by expiry. */
+    (void)control_send(s, link, WIRE_FRAME_SKIP, (struct wire_bytes){body, (size_t)len});
+}
+
+void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
+                      const struct wire_frame *frame)
+{
+    struct wire_skip_body skip;
+    if (wire_skip_body_decode(&skip, frame->body, frame->body_len) != (int)frame->body_len ||
+        skip.start > skip.end) {
+        return;
+    }
+    km_pool_rx_skip(&link->pool, skip.block, &(struct km_range){skip.start, skip.end}, s->out);
+    kma_file_room(s, link);
+}
+
+/* The owner's share of every block older than `expiry`, block 0 excepted. */
+void kma_expire(const struct kma_step *s, struct kma_link *link)
+{
+    struct qkd_span age = s->kma->config->expiry;
+    for (uint32_t i = 0; i < link->pool.count; i++) {
+        const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+        const struct km_block *b = km_pool_block(&link->pool, c->block_slot);
+        if (c->block == 0) {
+            continue;
+        }
+        if (qkd_time_before(s->event->now, qkd_time_add(b->since, age))) {
+            return; /* blocks are in order of age, but for those just granted or recovered */
+        }
+        if (!c->mine) {
+            continue;
+        }
+        struct qkd_id id = b->id;
+        uint32_t number = c->block;
+        struct km_range gone;
+        if (km_pool_forget(&link->pool, number, c->start, c->end, s->out, &gone)) {
+            link->n.expired += 8 * (uint64_t)(gone.end - gone.start);
+            kma_life(s, &(struct kma_life){.action = WIRE_ACTION_EXPIRY,
+                                           .key_class = WIRE_CLASS_QKD,
+                                           .id = id,
+                                           .length_bits = 8 * (gone.end - gone.start),
+                                           .reason = WIRE_REASON_EXPIRED,
+                                           .link = link});
+            kma_skip_send(s, link, number, &gone, WIRE_REASON_EXPIRED);
+            i = UINT32_MAX; /* tags may have emptied other chunks too: look again from the first */
+        }
+    }
+}

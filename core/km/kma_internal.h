@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the KMA share. The element is one dispatcher (kma.c) over these concepts:
+ *
+ *   kma_file.c    key files at Kq-1, confirmation of blocks (7.1.1, 7.1.2)
+ *   kma_link.c    adjacency at Kx-1: HELLO, keep-alive, status (Table 7-8)
+ *   kma_frame.c   frames that take pads: send, receive, acknowledge, repeat (rules 2, 3)
+ *   kma_grant.c   GRANT, SKIP, expiry: ownership of chunks (rule 1)
+ *   kma_relay.c   a relay frame at a hop and at the destination (7.1.3)
+ *   kma_session.c SESSION and UPDATE at hops and destination (Tables 7-9, 7-10)
+ *   kma_flow.c    source: route and session of an application pair
+ *   kma_source.c  source: a need of the KSA, served piece by piece
+ *   kma_life.c    life-cycle records
+ *
+ * A flow (application pair at its source KMA):
+ *
+ *   IDLE ─need─▶ ROUTING ─ROUTE_RSP─▶ SETUP ─SESSION_RSP─▶ READY ─validity over─▶ ROUTING
+ *                   │                    │                   └ no_session, reroute ▶ ROUTING
+ *                   └─ failure: needs fail ◀┘ (retries used)
+ *
+ * A piece (keys of one frame): drawn or taken ─▶ sent ─RELAY_DONE─▶ handed to the KSA
+ *                                           └ time-out, gone: relayed anew under fresh pads */
+#ifndef QKD_KM_KMA_INTERNAL_H
+#define QKD_KM_KMA_INTERNAL_H
+
+#include "core/base/err.h"
+#include "core/base/map.h"
+#include "core/base/rng.h"
+#include "core/base/timers.h"
+#include "core/channel/channel.h"
+#include "core/channel/reports.h"
+#include "core/crypto/crypto.h"
+#include "core/km/kma.h"
+#include "core/km/pool.h"
+#include "core/km/secbuf.h"
+#include "core/wire/frame.h"
+
+#define KMA_FRAME_MAX KM_SECBUF_MAX
+#define KMA_WINDOW 1024        /* frames in flight per link and direction; receive window */
+#define KMA_ACK_EVERY 8        /* frames per acknowledgement */
+#define KMA_ACK_DELAY_MS 20    /* an acknowledgement waits at most so long */
+#define KMA_GONE_MAX 16        /* `gone` numbers in one acknowledgement */
+#define KMA_HOP_MAX 255        /* length of a route */
+#define KMA_CONFIRM_QUEUE 16   /* confirmations waiting for our own file, per link */
+#define KMA_SILENCE_PERIODS 3  /* without a word: the link is down */
+#define KMA_TAG_ALARM 16       /* wrong tags per period that make a security event */
+
+/* A frame in flight. */
+struct kma_tx {
+    uint32_t seq; /* 0: slot free */
+    uint8_t type;
+    uint8_t tries;
+    uint8_t attempt; /* of the relayed key */
+    uint32_t block, offset, length;
+    uint32_t buf, len;       /* the frame's bytes, for repetition */
+    struct qkd_time due;     /* of the next repetition */
+    struct qkd_eid source;   /* RELAY, TAKE: whose key */
+    struct qkd_id key_id;
+    uint64_t session;
+};
+
+struct kma_link {
+    uint32_t id;
+    struct qkd_eid peer, module, peer_module;
+    char peer_name[64];
+    uint8_t peer_ip[16];
+    uint64_t store_bytes;
+    struct km_pool pool;
+    bool lower;             /* this KMA has the lower ID */
+    bool up;                /* adjacency */
+    bool known;             /* peer_epoch is valid */
+    bool configured;        /* CFG_LINK came; before it only recovered key is known */
+    bool booted;            /* the bootstrap was taken in, now or before a restart */
+    uint32_t peer_epoch;
+    struct qkd_time heard;  /* last authenticated message */
+    uint8_t tx_key[16], rx_key[16], hello_key[32];
+    /* sending */
+    uint32_t seq;           /* next */
+    uint32_t oldest;        /* first that may be unacknowledged */
+    struct kma_tx *tx;      /* ring of tx_cap by seq */
+    uint32_t tx_cap;
+    uint32_t rto_timer;
+    /* receiving */
+    uint32_t rx_next;       /* all below were received */
+    uint64_t rx_seen[KMA_WINDOW / 64];
+    uint32_t ack_due;       /* frames received since the last acknowledgement */
+    uint32_t ack_timer;
+    uint32_t gone[KMA_GONE_MAX];
+    uint32_t gone_count;
+    /* blocks */
+    struct kma_confirm_wait {
+        struct qkd_id id;
+        uint32_t number, length;
+    } confirm[KMA_CONFIRM_QUEUE];
+    uint32_t confirm_count;
+    uint32_t block_counter; /* lower KMA: blocks numbered in this incarnation */
+    bool paused;            /* module was told that the store is full */
+    uint32_t paused_bytes;  /* what it wanted to store */
+    bool low;               /* pool under the low mark */
+    bool empty;             /* a payload was refused since the pool last had room */
+    struct qkd_time grant_asked;
+    uint32_t grants_open;   /* own GRANT frames not yet acknowledged */
+    /* counters since start, bits where not said otherwise */
+    struct kma_counters {
+        uint64_t generated, pads, tags, relayed_as_key, expired, discarded;
+        uint64_t retransmissions, tag_failures; /* frames */
+        uint64_t last_generated, last_consumed; /* at the last status */
+        uint64_t rate_bps, consumption_bps;     /* averaged */
+        uint64_t tag_failures_period;
+    } n;
+};
+
+/* A session as hops and destination know it (Tables 7-9, 7-10). */
+struct kma_session {
+    uint64_t id;
+    struct qkd_id base;
+    uint8_t hash[32];
+    struct qkd_eid source, source_app, target_app;
+    struct qkd_eid next;      /* next hop; NOBODY: we are the destination */
+    uint32_t generation;
+    bool has_session, has_update;
+    struct qkd_time until;
+};
+
+/* A relayed key that waits for its KSA, and afterwards its memory. */
+struct kma_stored {
+    struct qkd_id key_id;
+    uint64_t session;
+    struct qkd_eid source, source_app, target_app, relay_source;
+    struct qkd_time generated, relayed; /* wall */
+    struct qkd_time until;
+    uint32_t key_size;
+    uint16_t count;
+    uint8_t grade, hop, method;
+    uint8_t digest[32]; /* SHA-256 of keys and compare key: a duplicate is told from a conflict */
+    uint32_t buf; /* keys, then the compare key; NONE once fetched */
+    uint32_t next;          /* list in order of `until` */
+};
+
+enum kma_flow_state { KMA_FLOW_IDLE, KMA_FLOW_ROUTING, KMA_FLOW_SETUP, KMA_FLOW_READY };
+
+struct kma_flow {
+    struct qkd_eid source_app, target_app, destination; /* destination: KMA */
+    enum kma_flow_state state;
+    uint64_t session;
+    struct qkd_id base;
+    uint64_t counter;          /* keys named so far */
+    uint32_t generation;
+    struct qkd_eid *route;     /* from this KMA to the destination */
+    uint32_t route_len, route_cap;
+    bool direct;               /* neighbours: pool units, no session */
+    bool rerouted;             /* the route was asked again */
+    uint8_t level;
+    uint32_t key_size, batch_keys;
+    struct qkd_time route_until, session_until;
+    uint32_t tries, timer;
+    uint32_t needs;            /* first waiting need, list by next */
+};
+
+struct kma_need {
+    uint64_t message_id;       /* of the KSA's KMI_NEED */
+    uint32_t flow;
+    uint32_t key_size, count;
+    uint32_t launched, done, pieces; /* keys; pieces in flight */
+    uint32_t count_id;
+    uint8_t level;
+    bool wait, queued, rerouted;
+    struct qkd_time deadline;
+    uint32_t timer;
+    uint32_t next;
+};
+
+struct kma_piece {
+    struct qkd_id key_id;
+    uint32_t need;
+    uint16_t count;
+    uint8_t attempt;
+    bool direct;
+    uint32_t buf; /* keys, then the compare key */
+    struct qkd_time drawn, drawn_wall;
+    uint32_t timer;
+};
+
+/* A key at a hop, or at its source, that waits for a GRANT. */
+struct kma_hold {
+    uint32_t link;  /* index */
+    uint32_t buf, len; /* encoded relay body */
+    struct qkd_eid source;
+    struct qkd_id key_id;
+    uint64_t session;
+    uint8_t attempt;
+    uint32_t timer;
+};
+
+struct kma {
+    const struct km_config *config;
+    struct qkd_eid self;
+    uint32_t incarnation;
+    bool started;
+    struct qkd_rng rng;
+    struct chan_set *chan;
+    struct chan_reports reports;
+    struct crypto_digest *digest;
+    uint64_t message_id;       /* next */
+    struct qkd_timers timers;
+    struct qkd_time tick_at;
+    uint32_t tick_timer;
+    struct km_store store;
+    struct km_secbuf bufs;
+    struct kma_link *links;
+    uint32_t link_count, link_cap;
+    struct qkd_map link_by_id, link_by_peer;
+    struct qkd_slab sessions, stored, flows, needs, pieces, holds;
+    struct qkd_map session_map, stored_map, flow_map, piece_map, need_map;
+    uint32_t stored_first, stored_last;
+    uint8_t *scratch;          /* encoded messages without key material */
+    size_t scratch_cap;
+    struct kma_grant_record { /* GRANTs without acknowledgement and not in flight */
+        uint32_t link, block, start, end;
+    } *grants;
+    uint32_t grant_count, grant_cap;
+};
+
+/* One step's arguments, passed along together. */
+struct kma_step {
+    struct kma *kma;
+    const struct qkd_event *event;
+    struct qkd_out *out;
+};
+
+enum kma_timer_kind {
+    KMA_TIMER_TICK = 1,
+    KMA_TIMER_ACK,
+    KMA_TIMER_RTO,
+    KMA_TIMER_NEED,
+    KMA_TIMER_FLOW,
+    KMA_TIMER_PIECE,
+    KMA_TIMER_HOLD
+};
+
+static inline uint64_t kma_tag(enum kma_timer_kind kind, uint32_t index)
+{
+    return ((uint64_t)kind << 56) | index;
+}
+
+static inline struct qkd_time kma_after(const struct kma_step *s, struct qkd_span span)
+{
+    return qkd_time_add(s->event->now, span);
+}
+
+/* kma.c */
+uint8_t *kma_scratch(struct kma *kma, size_t len); /* NULL: out of memory */
+struct wire_head kma_head(struct kma *kma, enum qkd_rp rp, uint64_t orig);
+void kma_send(const struct kma_step *s, enum qkd_rp rp, struct qkd_eid peer,
+              const struct wire_bytes *message);
+struct kma_link *kma_link_of(struct kma *kma, struct qkd_eid peer);
+void kma_report(const struct kma_step *s, struct qkd_report report);
+
+/* Encodes a keyless message of type `name` into the scratch and sends it. */
+#define KMA_SEND(s, name, rp, peer, message)                                                       \
+    do {                                                                                           \
+        size_t kma_size_ = wire_##name##_size(message);                                            \
+        uint8_t *kma_to_ = kma_scratch((s)->kma, kma_size_);                                       \
+        int kma_len_ = kma_to_ == NULL ? QKD_ERR_NOMEM                                             \
+                                       : wire_##name##_encode(message, kma_to_, kma_size_);        \
+        if (kma_len_ > 0) {                                                                        \
+            kma_send(s, rp, peer, &(struct wire_bytes){kma_to_, (size_t)kma_len_});                \
+        }                                                                                          \
+    } while (0)
+
+/* kma_file.c */
+void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
+                      const struct wire_key_file *file);
+void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link);
+void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
+                      const struct wire_frame *frame);
+void kma_file_room(const struct kma_step *s, struct kma_link *link);
+
+/* kma_link.c */
+/* The link of this number, made if new; NULL: limit or memory. Pointers into kma->links move. */
+struct kma_link *kma_link_make(const struct kma_step *s, uint32_t id);
+int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *config);
+void kma_link_channel_up(const struct kma_step *s, struct qkd_eid peer);
+void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct wire_hello *hello);
+/* Where a BOOTED mark stands among the FRAME records: this block number. */
+#define KMA_BOOT_MARK UINT32_MAX
+void kma_link_tick(const struct kma_step *s);
+void kma_link_status(const struct kma_step *s);
+void kma_link_mark(const struct kma_step *s, struct kma_link *link);
+
+/* kma_frame.c */
+struct kma_send {
+    uint8_t type;   /* enum wire_frame_type */
+    const uint8_t *body;
+    uint32_t body_len;
+    uint32_t key_len; /* TAKE: key and compare bytes before the tag's pad */
+    uint8_t *keys;    /* TAKE: receives them */
+    struct qkd_eid source;
+    struct qkd_id key_id;
+    uint64_t session;
+    uint8_t attempt;
+};
+/* 0, QKD_ERR_INSUFFICIENT (nothing changed), QKD_ERR_LIMIT (window or buffers full). */
+int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
+                   struct km_take *take);
+void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint8_t *bytes,
+                       size_t len);
+void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack);
+void kma_frame_ack_now(const struct kma_step *s, struct kma_link *link);
+void kma_frame_repeat(const struct kma_step *s, struct kma_link *link);
+/* All frames of the peer below a number were received or given up by it; never moves back. */
+void kma_frame_closed(struct kma_link *link, uint32_t below);
+/* The peer lost its receive state: voids all in flight. */
+void kma_frame_void(const struct kma_step *s, struct kma_link *link);
+
+/* kma_grant.c */
+void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes);
+void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
+                       const struct wire_grant_request *request);
+void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
+                       const struct wire_frame *frame);
+void kma_grant_acked(const struct kma_step *s, struct kma_link *link,
+                     const struct wire_grant_body *grant);
+/* Keeps a GRANT that was not acknowledged for kma_grant_resend(). */
+void kma_grant_pend(const struct kma_step *s, struct kma_link *link,
+                    const struct wire_grant_body *grant);
+void kma_grant_resend(const struct kma_step *s, struct kma_link *link);
+void kma_skip_send(const struct kma_step *s, struct kma_link *link, uint32_t block,
+                   const struct km_range *range, uint8_t reason);
+void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
+                      const struct wire_frame *frame);
+void kma_expire(const struct kma_step *s, struct kma_link *link);
+
+/* kma_relay.c */
+void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
+                       const struct wire_frame *frame, const uint8_t *body,
+                       const struct km_take *pad);
+void kma_take_receive(const struct kma_step *s, struct kma_link *link,
+                      const struct wire_frame *frame, const uint8_t *keys,
+                      const struct km_take *pad);
+/* Sends or holds an encoded relay body on a link: 0, or a negative error (nothing was sent). */
+struct kma_forward {
+    const uint8_t *body;
+    uint32_t len;
+    struct qkd_eid source;
+    struct qkd_id key_id;
+    uint64_t session;
+    uint8_t attempt;
+};
+int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
+                      const struct kma_forward *forward);
+void kma_relay_fail(const struct kma_step *s, const struct kma_forward *forward, uint8_t reason);
+void kma_hold_timeout(const struct kma_step *s, uint32_t slot);
+void kma_hold_retry(const struct kma_step *s, struct kma_link *link);
+void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch);
+void kma_drop(const struct kma_step *s, const struct wire_kmi_drop *drop);
+void kma_stored_sweep(const struct kma_step *s);
+
+/* kma_session.c */
+void kma_session_command(const struct kma_step *s, struct qkd_eid peer,
+                         const struct wire_session *session);
+void kma_session_update(const struct kma_step *s, struct qkd_eid peer,
+                        const struct wire_update *update);
+struct kma_session *kma_session_find(struct kma *kma, uint64_t id);
+void kma_session_sweep(const struct kma_step *s);
+
+/* kma_flow.c */
+uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need);
+void kma_flow_go(const struct kma_step *s, uint32_t flow);
+void kma_flow_reroute(const struct kma_step *s, uint32_t flow);
+void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp);
+void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
+                      const struct wire_session_rsp *rsp);
+void kma_flow_timeout(const struct kma_step *s, uint32_t flow);
+void kma_flow_key_id(struct kma *kma, struct kma_flow *flow, struct qkd_id *id);
+
+/* kma_source.c */
+void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);
+void kma_need_run(const struct kma_step *s, uint32_t need);
+void kma_need_fail(const struct kma_step *s, uint32_t need, uint8_t reason);
+void kma_need_timeout(const struct kma_step *s, uint32_t need);
+void kma_piece_timeout(const struct kma_step *s, uint32_t piece);
+void kma_piece_done(const struct kma_step *s, const struct wire_relay_done *done);
+void kma_source_tick(const struct kma_step *s);
+
+/* kma_life.c */
+struct kma_life {
+    uint8_t action, key_class;
+    struct qkd_id id, parent; /* parent zero: none */
+    uint32_t length_bits;
+    struct qkd_eid source, destination;
+    uint8_t method, hop, reason;
+    const struct kma_link *link; /* NULL: none */
+};
+void kma_life(const struct kma_step *s, const struct kma_life *life);
+
+#endif

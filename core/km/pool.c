@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pool of one QKD link: chunks, leases, ranges; see pool.h. Blocks, recovery and persistence are in
+ * pool_block.c. */
+#include "core/km/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/crypto/crypto.h"
+#include "core/km/pool_block.h"
+
+void km_store_init(struct km_store *store, uint32_t block_limit, uint32_t chunk_limit)
+{
+    qkd_slab_init(&store->blocks, sizeof(struct km_block), 4, block_limit);
+    qkd_slab_init(&store->chunks, sizeof(struct km_chunk), 8, chunk_limit);
+}
+
+void km_store_fini(struct km_store *store)
+{
+    for (uint32_t i = 0; i < store->blocks.top; i++) {
+        if (qkd_slab_live(&store->blocks, i)) {
+            km_block_wipe(qkd_slab_at(&store->blocks, i));
+        }
+    }
+    qkd_slab_fini(&store->blocks);
+    qkd_slab_fini(&store->chunks);
+}
+
+void km_pool_init(struct km_pool *pool, struct km_store *store, struct qkd_eid owner,
+                  uint32_t link, uint32_t lease_bytes)
+{
+    *pool = (struct km_pool){
+        .store = store, .owner = owner, .link = link, .lease_bytes = lease_bytes};
+    pool->window[0].block_slot = QKD_SLAB_NONE;
+    pool->window[1].block_slot = QKD_SLAB_NONE;
+}
+
+void km_pool_fini(struct km_pool *pool)
+{
+    for (int i = 0; i < 2; i++) {
+        if (pool->window[i].bytes != NULL) {
+            crypto_wipe(pool->window[i].bytes, KM_POOL_WINDOW);
+            free(pool->window[i].bytes);
+        }
+    }
+    free(pool->order);
+    free(pool->waiting);
+    *pool = (struct km_pool){0};
+}
+
+struct km_chunk *km_pool_chunk(const struct km_pool *pool, uint32_t index)
+{
+    return qkd_slab_at(&pool->store->chunks, pool->order[index]);
+}
+
+struct km_block *km_pool_block(const struct km_pool *pool, uint32_t slot)
+{
+    return qkd_slab_at(&pool->store->blocks, slot);
+}
+
+/* Index of the first chunk at or after (number, offset). */
+static uint32_t lower_bound(const struct km_pool *pool, uint32_t number, uint32_t offset)
+{
+    uint32_t low = 0;
+    uint32_t high = pool->count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        const struct km_chunk *c = km_pool_chunk(pool, mid);
+        if (c->block < number || (c->block == number && c->end <= offset)) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+/* Index of the chunk that holds byte `offset` of block `number`; count if there is none. */
+static uint32_t chunk_at(const struct km_pool *pool, uint32_t number, uint32_t offset)
+{
+    uint32_t i = lower_bound(pool, number, offset);
+    if (i < pool->count) {
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        if (c->block == number && c->start <= offset) {
+            return i;
+        }
+    }
+    return pool->count;
+}
+
+static uint32_t chunk_free(const struct km_chunk *c)
+{
+    uint32_t bytes = c->end - c->next;
+    for (uint32_t i = 0; i < c->range_count; i++) {
+        bytes -= c->range[i].end - c->range[i].start;
+    }
+    return bytes;
+}
+
+uint64_t km_pool_payload_free(const struct km_pool *pool)
+{
+    uint64_t boot = 0;
+    for (uint32_t i = 0; i < pool->count; i++) { /* block 0 sorts first */
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        if (c->block != 0) {
+            break;
+        }
+        boot += c->mine ? chunk_free(c) : 0;
+    }
+    uint64_t kept = boot < KM_POOL_RESERVE ? KM_POOL_RESERVE - boot : 0;
+    uint64_t free_bytes = pool->own_free - boot;
+    return free_bytes > kept ? free_bytes - kept : 0;
+}
+
+uint64_t km_pool_stored(const struct km_pool *pool)
+{
+    return pool->own_free + pool->peer_free + pool->waiting_bytes;
+}
+
+int km_pool_insert(struct km_pool *pool, const struct km_chunk *chunk)
+{
+    if (pool->count == pool->cap) {
+        uint32_t cap = pool->cap == 0 ? 4 : pool->cap * 2;
+        uint32_t *order = realloc(pool->order, cap * sizeof *order);
+        if (order == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        pool->order = order;
+        pool->cap = cap;
+    }
+    uint32_t slot = qkd_slab_take(&pool->store->chunks);
+    if (slot == QKD_SLAB_NONE) {
+        return QKD_ERR_LIMIT;
+    }
+    uint32_t at = lower_bound(pool, chunk->block, chunk->start);
+    memmove(pool->order + at + 1, pool->order + at, (pool->count - at) * sizeof *pool->order);
+    pool->order[at] = slot;
+    pool->count++;
+    *(struct km_chunk *)qkd_slab_at(&pool->store->chunks, slot) = *chunk;
+    km_pool_block(pool, chunk->block_slot)->chunks++;
+    *(chunk->mine ? &pool->own_free : &pool->peer_free) += chunk_free(chunk);
+    return 0;
+}
+
+/* Removes an exhausted chunk, and its block with the last one. */
+static void remove_at(struct km_pool *pool, uint32_t index, struct qkd_out *out)
+{
+    uint32_t slot = pool->order[index];
+    struct km_chunk *c = qkd_slab_at(&pool->store->chunks, slot);
+    *(c->mine ? &pool->own_free : &pool->peer_free) -= chunk_free(c);
+    km_pool_persist_chunk(pool, c, true, out);
+    uint32_t block_slot = c->block_slot;
+    qkd_slab_give(&pool->store->chunks, slot);
+    pool->count--;
+    memmove(pool->order + index, pool->order + index + 1,
+            (pool->count - index) * sizeof *pool->order);
+    struct km_block *b = km_pool_block(pool, block_slot);
+    if (--b->chunks == 0) {
+        km_pool_free_block(pool, block_slot, out);
+    }
+}
+
+/* Moves the lease so that `upto` is inside, and persists it. */
+static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto,
+                         struct qkd_out *out)
+{
+    if (upto <= c->lease) {
+        return;
+    }
+    uint64_t lease = (uint64_t)c->lease + pool->lease_bytes;
+    lease = lease < upto ? upto : lease;
+    c->lease = lease > c->end ? c->end : (uint32_t)lease;
+    km_pool_persist_chunk(pool, c, false, out);
+}
+
+int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_out *out,
+                 struct km_take *take)
+{
+    if (!control && km_pool_payload_free(pool) < len) {
+        return QKD_ERR_INSUFFICIENT;
+    }
+    for (uint32_t i = 0; i < pool->count; i++) {
+        struct km_chunk *c = km_pool_chunk(pool, i);
+        if (!c->mine || c->end - c->next < len || (!control && c->block == 0)) {
+            continue;
+        }
+        extend_lease(pool, c, c->next + len, out);
+        const struct km_block *b = km_pool_block(pool, c->block_slot);
+        *take = (struct km_take){
+            .block = c->block, .block_slot = c->block_slot, .offset = c->next, .key_id = b->id};
+        c->next += len;
+        pool->own_free -= len;
+        return 0;
+    }
+    return QKD_ERR_INSUFFICIENT;
+}
+
+void km_pool_settle(struct km_pool *pool, struct qkd_out *out)
+{
+    for (uint32_t i = 0; i < pool->count;) {
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        if (c->mine && c->next == c->end) {
+            remove_at(pool, i, out);
+        } else {
+            i++;
+        }
+    }
+}
+
+void km_pool_read(struct km_pool *pool, uint32_t block_slot, const struct km_range *range,
+                  bool mine, uint8_t *to)
+{
+    const struct km_block *b = km_pool_block(pool, block_slot);
+    uint32_t len = range->end - range->start;
+    QKD_ASSERT(range->start <= range->end && range->end <= b->bytes);
+    if (b->form == 0) {
+        memcpy(to, b->bits + range->start, len);
+        return;
+    }
+    struct km_window *w = &pool->window[mine];
+    bool big = len > CRYPTO_TAG_LEN && len <= KM_POOL_WINDOW / 2;
+    if (w->bytes == NULL && big) {
+        w->bytes = malloc(KM_POOL_WINDOW);
+    }
+    bool inside = w->block_slot == block_slot && range->start >= w->base &&
+                  range->end <= w->base + KM_POOL_WINDOW;
+    if (!inside && (!big || w->bytes == NULL)) {
+        crypto_expand(to, b->seed, range->start, len);
+        return;
+    }
+    if (!inside) {
+        w->base = range->start & ~63U; /* ChaCha20 block boundary */
+        w->block_slot = block_slot;
+        crypto_expand(w->bytes, b->seed, w->base, KM_POOL_WINDOW);
+    }
+    memcpy(to, w->bytes + (range->start - w->base), len);
+}
+
+int km_pool_rx_check(const struct km_pool *pool, uint32_t number, const struct km_range *range,
+                     uint32_t *block_slot)
+{
+    uint32_t i = chunk_at(pool, number, range->start);
+    if (i == pool->count) {
+        return QKD_ERR_UNKNOWN;
+    }
+    const struct km_chunk *c = km_pool_chunk(pool, i);
+    if (c->mine || range->end > c->end) {
+        return QKD_ERR_UNKNOWN;
+    }
+    *block_slot = c->block_slot;
+    if (range->start < c->next) {
+        return QKD_ERR_REPLAY;
+    }
+    for (uint32_t k = 0; k < c->range_count; k++) {
+        if (range->start < c->range[k].end && range->end > c->range[k].start) {
+            return QKD_ERR_REPLAY;
+        }
+    }
+    return 0;
+}
+
+/* Adds a disjoint range above next; false when the list is full and it touches no neighbour. */
+static bool range_add(struct km_chunk *c, struct km_range r)
+{
+    uint32_t at = 0;
+    while (at < c->range_count && c->range[at].start < r.start) {
+        at++;
+    }
+    bool left = at > 0 && c->range[at - 1].end == r.start;
+    bool right = at < c->range_count && c->range[at].start == r.end;
+    if (left && right) {
+        c->range[at - 1].end = c->range[at].end;
+        c->range_count--;
+        memmove(c->range + at, c->range + at + 1, (c->range_count - at) * sizeof r);
+    } else if (left) {
+        c->range[at - 1].end = r.end;
+    } else if (right) {
+        c->range[at].start = r.start;
+    } else if (c->range_count == KM_POOL_RANGES) {
+        return false;
+    } else {
+        memmove(c->range + at + 1, c->range + at, (c->range_count - at) * sizeof r);
+        c->range[at] = r;
+        c->range_count++;
+    }
+    return true;
+}
+
+/* Lets next pass the ranges that now touch it. */
+static void range_absorb(struct km_chunk *c)
+{
+    uint32_t n = 0;
+    while (n < c->range_count && c->range[n].start <= c->next) {
+        c->next = c->range[n].end > c->next ? c->range[n].end : c->next;
+        n++;
+    }
+    c->range_count = (uint8_t)(c->range_count - n);
+    memmove(c->range, c->range + n, c->range_count * sizeof c->range[0]);
+}
+
+int km_pool_rx_mark(struct km_pool *pool, uint32_t number, const struct km_range *range,
+                    struct qkd_out *out)
+{
+    uint32_t i = chunk_at(pool, number, range->start);
+    QKD_ASSERT(i < pool->count);
+    struct km_chunk *c = km_pool_chunk(pool, i);
+    if (range->start == c->next) {
+        c->next = range->end;
+        range_absorb(c);
+    } else if (!range_add(c, *range)) {
+        return QKD_ERR_LIMIT;
+    }
+    pool->peer_free -= range->end - range->start;
+    extend_lease(pool, c, range->end, out);
+    if (c->next == c->end) {
+        remove_at(pool, i, out);
+    }
+    return 0;
+}
+
+/* Makes [r.start, r.end) done whatever of it was done before; false when the list is full. */
+static bool range_cover(struct km_chunk *c, struct km_range r)
+{
+    for (uint32_t k = 0; k < c->range_count;) {
+        if (c->range[k].start < r.end && r.start < c->range[k].end) {
+            r.start = c->range[k].start < r.start ? c->range[k].start : r.start;
+            r.end = c->range[k].end > r.end ? c->range[k].end : r.end;
+            c->range_count--;
+            memmove(c->range + k, c->range + k + 1, (c->range_count - k) * sizeof r);
+        } else {
+            k++;
+        }
+    }
+    return range_add(c, r);
+}
+
+void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_range *range,
+                     struct qkd_out *out)
+{
+    for (uint32_t i = lower_bound(pool, number, range->start); i < pool->count;) {
+        struct km_chunk *c = km_pool_chunk(pool, i);
+        if (c->block != number || c->start >= range->end) {
+            return;
+        }
+        struct km_range r = {range->start > c->next ? range->start : c->next,
+                             range->end < c->end ? range->end : c->end};
+        if (c->mine || r.start >= r.end) {
+            i++;
+            continue;
+        }
+        uint32_t before = chunk_free(c);
+        if (r.start == c->next) {
+            c->next = r.end;
+            range_absorb(c);
+        } else {
+            /* a full list leaves the gap open until the owner expires the chunk */
+            (void)range_cover(c, r);
+        }
+        pool->peer_free -= before - chunk_free(c);
+        extend_lease(pool, c, c->next, out);
+        if (c->next >= c->end) {
+            remove_at(pool, i, out);
+        } else {
+            i++;
+        }
+    }
+}
+
+bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32_t upto,
+                    struct qkd_out *out, struct km_range *skipped)
+{
+    uint32_t i = chunk_at(pool, number, from);
+    if (i == pool->count) {
+        return false;
+    }
+    struct km_chunk *c = km_pool_chunk(pool, i);
+    uint32_t end = upto < c->end ? upto : c->end;
+    if (!c->mine || end <= c->next) {
+        return false;
+    }
+    *skipped = (struct km_range){c->next, end};
+    pool->own_free -= end - c->next;
+    c->next = end;
+    extend_lease(pool, c, end, out);
+    if (c->next == c->end) {
+        remove_at(pool, i, out);
+    }
+    return true;
+}
+
+bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
+                   struct km_take *granted, uint32_t *len)
+{
+    for (uint32_t k = pool->count; k > 0; k--) {
+        struct km_chunk *c = km_pool_chunk(pool, k - 1);
+        if (!c->mine || c->block == 0) {
+            continue;
+        }
+        /* never below the lease: what is leased may already be in a frame of this step */
+        uint32_t from = c->lease > c->next ? c->lease : c->next;
+        uint32_t n = c->end - from;
+        n = n < want ? n : want;
+        n -= n % unit;
+        if (n == 0) {
+            continue;
+        }
+        *granted = (struct km_take){.block = c->block,
+                                    .block_slot = c->block_slot,
+                                    .offset = c->end - n,
+                                    .key_id = km_pool_block(pool, c->block_slot)->id};
+        struct km_chunk given = {.block = c->block,
+                                 .block_slot = c->block_slot,
+                                 .start = c->end - n,
+                                 .end = c->end,
+                                 .next = c->end - n,
+                                 .lease = c->end - n};
+        c->end -= n;
+        pool->own_free -= n;
+        km_pool_persist_chunk(pool, c, false, out);
+        if (km_pool_insert(pool, &given) != 0) {
+            c->end += n;
+            pool->own_free += n;
+            km_pool_persist_chunk(pool, c, false, out);
+            return false;
+        }
+        km_pool_persist_chunk(pool, &given, false, out);
+        *len = n;
+        km_pool_settle(pool, out);
+        return true;
+    }
+    return false;
+}
+
+bool km_pool_granted(struct km_pool *pool, uint32_t number, const struct km_range *range,
+                     struct qkd_out *out)
+{
+    uint32_t i = chunk_at(pool, number, range->start);
+    if (i == pool->count) {
+        return false;
+    }
+    struct km_chunk *c = km_pool_chunk(pool, i);
+    uint32_t dummy;
+    if (c->mine || range->end != c->end || range->start >= range->end ||
+        km_pool_rx_check(pool, number, range, &dummy) != 0) {
+        return false;
+    }
+    struct km_chunk mine = {.block = number,
+                            .block_slot = c->block_slot,
+                            .start = range->start,
+                            .end = range->end,
+                            .next = range->start,
+                            .lease = range->start,
+                            .mine = true};
+    pool->peer_free -= range->end - range->start;
+    c->end = range->start;
+    c->lease = c->lease > c->end ? c->end : c->lease;
+    bool empty = c->next == c->end;
+    if (!empty) {
+        km_pool_persist_chunk(pool, c, false, out);
+    }
+    if (km_pool_insert(pool, &mine) != 0) {
+        c->end = range->end;
+        pool->peer_free += range->end - range->start;
+        km_pool_persist_chunk(pool, c, false, out);
+        return false;
+    }
+    if (empty) {
+        /* same (block, start) key in the store: delete first, put after */
+        remove_at(pool, i, out);
+    }
+    km_pool_persist_chunk(pool, &mine, false, out);
+    return true;
+}

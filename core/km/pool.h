@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The key of one QKD link at one end (FG QIT4N D2.3 clause 7.1.2): blocks (QKD-keys) cut into chunks,
+ * each owned by one of the two KMAs. The owner alone allocates from a chunk, front to back; the
+ * other end accepts ranges of it in any order, each byte once. What is used is never used again:
+ * both directions work ahead of a persisted lease, and after a restart begin at its end (rule 2).
+ *
+ *        owner's chunk   start ... used ... next ... lease ... end     allocate at next
+ *        peer's chunk    start ... done ... next (done ranges) lease ... end
+ *
+ * This is storage only: no messages, no time-outs. Offsets and lengths are bytes of the block. */
+#ifndef QKD_KM_POOL_H
+#define QKD_KM_POOL_H
+
+#include "core/base/out.h"
+#include "core/base/slab.h"
+#include "core/wire/codec.h"
+
+#define KM_POOL_RANGES 8      /* disjoint done ranges above `next` in a peer's chunk */
+#define KM_POOL_RESERVE 256   /* bytes per side that payload never takes: 16 tags */
+#define KM_POOL_WINDOW 1024   /* bytes of expanded key kept per direction while in use */
+#define KM_BOOT_KEYS 64       /* bytes of block 0 before its pads: 2 hash keys, HELLO key */
+
+struct km_range {
+    uint32_t start, end;
+};
+
+/* A QKD-key. */
+struct km_block {
+    struct qkd_id id;
+    uint32_t number; /* chosen by the lower KMA; 0 is the bootstrap */
+    uint32_t bytes;
+    uint8_t form; /* 0 bits, 1 seed */
+    bool confirmed;
+    uint32_t chunks;       /* live chunks of it */
+    struct qkd_time since; /* stored, then confirmed: monotonic */
+    struct qkd_time stored_wall;
+    uint8_t seed[32];
+    uint8_t *bits; /* form 0: `bytes` bytes, owned */
+};
+
+struct km_chunk {
+    uint32_t block; /* number */
+    uint32_t block_slot;
+    uint32_t start, end;
+    uint32_t next;
+    uint32_t lease;
+    bool mine;
+    uint8_t range_count;
+    struct km_range range[KM_POOL_RANGES]; /* sorted, disjoint, above next */
+};
+
+/* Blocks and chunks of all links of one KMA. */
+struct km_store {
+    struct qkd_slab blocks;
+    struct qkd_slab chunks;
+};
+
+struct km_pool {
+    struct km_store *store; /* shared, borrowed */
+    struct qkd_eid owner;   /* the KMA: persist entries carry it */
+    uint32_t link;
+    uint32_t lease_bytes;
+    uint32_t *order; /* chunk slots by (block, start) */
+    uint32_t count, cap;
+    uint32_t *waiting; /* block slots not yet confirmed, oldest first */
+    uint32_t waiting_count, waiting_cap;
+    uint64_t own_free, peer_free; /* bytes */
+    uint64_t waiting_bytes;
+    struct km_window {
+        uint32_t block_slot, base;
+        uint8_t *bytes; /* KM_POOL_WINDOW, made on first use */
+    } window[2]; /* 0: peer's, 1: mine */
+};
+
+void km_store_init(struct km_store *store, uint32_t block_limit, uint32_t chunk_limit);
+void km_store_fini(struct km_store *store);
+
+void km_pool_init(struct km_pool *pool, struct km_store *store, struct qkd_eid owner,
+                  uint32_t link, uint32_t lease_bytes);
+void km_pool_fini(struct km_pool *pool);
+
+/* Adds an unconfirmed block from a key file (number may be 0 when the peer will choose it) and
+ * persists it; its slot, or QKD_SLAB_NONE (limit, memory). */
+uint32_t km_pool_add(struct km_pool *pool, const struct km_block *block, const uint8_t *key,
+                     struct qkd_out *out);
+
+/* The slot of the block with this QKD-key ID, confirmed or not; QKD_SLAB_NONE. Linear. */
+uint32_t km_pool_find(const struct km_pool *pool, const struct qkd_id *id);
+
+/* Drops an unconfirmed block. */
+void km_pool_drop(struct km_pool *pool, uint32_t slot, struct qkd_out *out);
+
+/* Both ends have it: halves become chunks, mid bytes for the lower KMA. 0 or an error (the block
+ * then stays unconfirmed). */
+struct km_confirm {
+    uint32_t slot;
+    uint32_t number;
+    uint32_t first; /* first usable byte (bootstrap: KM_BOOT_KEYS) */
+    uint32_t mid;
+    bool lower; /* this KMA is the lower one */
+    struct qkd_time now;
+};
+int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, struct qkd_out *out);
+
+/* Own bytes that payload may take now (reserve kept back). */
+uint64_t km_pool_payload_free(const struct km_pool *pool);
+/* Bytes stored on the link: both sides' free bytes and unconfirmed blocks. */
+uint64_t km_pool_stored(const struct km_pool *pool);
+
+/* Allocates `len` contiguous own bytes, persisting the lease first if it must grow. `control`:
+ * tags, may take block 0 and the reserve. QKD_ERR_INSUFFICIENT if there are none. */
+struct km_take {
+    uint32_t block;      /* number */
+    uint32_t block_slot;
+    uint32_t offset;
+    struct qkd_id key_id; /* QKD-key ID of the block: for the life cycle */
+};
+int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_out *out,
+                 struct km_take *take);
+
+/* Copies key bytes of an allocation or of a peer's range. The block must be alive. */
+void km_pool_read(struct km_pool *pool, uint32_t block_slot, const struct km_range *range,
+                  bool mine, uint8_t *to);
+
+/* Frees what an allocation used up: call once the bytes of the take were read. */
+void km_pool_settle(struct km_pool *pool, struct qkd_out *out);
+
+/* Whether a peer's frame may consume [start, end) of block `number`: 0, QKD_ERR_UNKNOWN (no such
+ * block or chunk here), QKD_ERR_REPLAY (some byte is done already: gone). *block_slot is set when
+ * the block is alive, so that a tag can be verified first. */
+int km_pool_rx_check(const struct km_pool *pool, uint32_t number, const struct km_range *range,
+                     uint32_t *block_slot);
+
+/* Marks the range done after rx_check said 0; persists the receive lease if needed. 0 or
+ * QKD_ERR_LIMIT (too many disjoint ranges: the frame must be dropped unacknowledged). */
+int km_pool_rx_mark(struct km_pool *pool, uint32_t number, const struct km_range *range,
+                    struct qkd_out *out);
+
+/* SKIP of the owner: everything in [start, end) of the peer's chunks of the block is done. */
+void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_range *range,
+                     struct qkd_out *out);
+
+/* Gives own bytes up to `upto` of the chunk holding `from` up (peer cannot decrypt them any more,
+ * expiry): the range given up in *skipped; false if there is nothing to give up. */
+bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32_t upto,
+                    struct qkd_out *out, struct km_range *skipped);
+
+/* GRANT, owner's side: cuts `want` bytes or less (whole units) off the tail of the newest own chunk.
+ * False if nothing can be given. */
+bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
+                   struct km_take *granted, uint32_t *len);
+/* GRANT, receiver's side: [start, end) of the peer's chunk becomes own. False: stale, ignored. */
+bool km_pool_granted(struct km_pool *pool, uint32_t number, const struct km_range *range,
+                     struct qkd_out *out);
+
+/* START: takes one recovered BLOCK or CHUNK record; leases become the point to go on from. A chunk
+ * record that is of no use any more is deleted. */
+int km_pool_recover_block(struct km_pool *pool, const struct wire_p_block *record,
+                          struct qkd_time now);
+int km_pool_recover_chunk(struct km_pool *pool, const struct wire_p_chunk *record,
+                          struct qkd_out *out);
+/* After all records: drops blocks without chunks, recounts. */
+void km_pool_recovered(struct km_pool *pool, struct qkd_out *out);
+
+struct km_chunk *km_pool_chunk(const struct km_pool *pool, uint32_t index);
+struct km_block *km_pool_block(const struct km_pool *pool, uint32_t slot);
+
+#endif
