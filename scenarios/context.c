@@ -223,7 +223,7 @@ static size_t edit_distance(const char *a, const char *b)
 const char *scn_nearest(const char *text, const char *const *words, size_t count)
 {
     const char *best = NULL;
-    size_t best_distance = strlen(text) / 3 + 2; /* farther is no help */
+    size_t best_distance = (strlen(text) + 1) / 3 + 1; /* as far or farther is no help */
     for (size_t i = 0; i < count; i++) {
         size_t distance = edit_distance(text, words[i]);
         if (distance < best_distance) {

@@ -239,13 +239,17 @@ const char *scn_real_parse(enum scn_dimension dimension, const char *text, doubl
     if (unit == NULL) {
         return unit_complaint(text + len);
     }
-    char number[SCN_QUANTITY_SIZE];
-    memcpy(number, text, len);
-    number[len] = '\0';
+    char number[SCN_QUANTITY_SIZE + 4];
+    bool percent = unit->divides && unit->multiple == 100 && strpbrk(text, "eE") == NULL;
+    (void)snprintf(number, sizeof number, "%.*s%s", (int)len, text, percent ? "e-2" : "");
     char *end = NULL;
     double read = strtod(number, &end);
     if (*end != '\0' || !isfinite(read)) {
         return "is not a finite number";
+    }
+    if (percent) {
+        *value = read; /* as exact as if the fraction had been written */
+        return NULL;
     }
     *value = unit->divides ? read / (double)unit->multiple : read * (double)unit->multiple;
     return NULL;

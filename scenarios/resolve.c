@@ -95,7 +95,7 @@ static void rate_model(struct scn_ctx *ctx, size_t i)
 {
     struct scn_qkd *qkd = &ctx->scenario->links[i].qkd;
     const struct scn_tree *written = scn_tree_find(ctx->items[SCN_KIND_LINK].trees[i], "qkd");
-    if (qkd->rate_bps == 0 && scn_tree_find(written, "rate") == NULL) {
+    if (written != NULL && scn_tree_find(written, "rate") == NULL) {
         scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd"),
                     "the key 'rate' is missing in qkd: expected a rate such as '304 kbit/s'");
     }

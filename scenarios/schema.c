@@ -93,7 +93,11 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
         object_print(out, field->table, depth);
         break;
     case SCN_T_LIST:
-        scn_buffer_add(out, "\"type\": [\"array\", \"string\"], \"maxItems\": %zu, \"items\": {",
+        /* Nodes and links may be a CSV file. */
+        scn_buffer_add(out, "\"type\": %s, \"maxItems\": %zu, \"items\": {",
+                       field->table->kind == SCN_KIND_NODE || field->table->kind == SCN_KIND_LINK
+                           ? "[\"array\", \"string\"]"
+                           : "\"array\"",
                        field->limit);
         object_print(out, field->table, depth);
         scn_buffer_text(out, "}");
@@ -102,7 +106,9 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
         scn_buffer_text(out, field->special->schema);
         break;
     case SCN_T_LATER:
-        break; /* left out: refused */
+        scn_buffer_text(out, "\"type\": [\"object\", \"array\", \"null\"], \"maxItems\": 0, "
+                             "\"maxProperties\": 0");
+        break;
     }
 }
 
@@ -155,11 +161,9 @@ static void object_print(struct scn_buffer *out, const struct scn_table *table, 
     scn_buffer_text(out, "], \"properties\": {");
     any = false;
     for (size_t i = 0; i < table->field_count; i++) {
-        if (table->fields[i].type != SCN_T_LATER) {
-            scn_buffer_text(out, any ? "," : "");
-            field_print(out, &table->fields[i], depth + 1);
-            any = true;
-        }
+        scn_buffer_text(out, any ? "," : "");
+        field_print(out, &table->fields[i], depth + 1);
+        any = true;
     }
     newline(out, depth);
     scn_buffer_text(out, "}");

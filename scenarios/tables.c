@@ -127,7 +127,7 @@ static const struct scn_field clock_fields[] = {
 TABLE(clock_table, "clock", clock_fields, scn_node, SCN_KIND_NONE);
 
 static const struct scn_field node_fields[] = {
-    ID("id", id, "unique name of the node"),
+    ID("id", id, "a unique name for the node"),
     {.key = "name", .doc = "what people call it; default: the id", .type = SCN_T_TEXT, AT(name)},
     NUM("lat", lat, SCN_T_REAL, SCN_DIM_REAL, -90, 90, .unset = -1000,
         .doc = "latitude in degrees (WGS 84)"),
@@ -187,7 +187,7 @@ TABLE(link_classical_table, "classical channel of a link", link_classical_fields
       SCN_KIND_NONE);
 
 static const struct scn_field link_fields[] = {
-    ID("id", id, "unique name of the QKD link"),
+    ID("id", id, "a unique name for the QKD link"),
     {.key = "ends",
      .doc = "the two nodes",
      .type = SCN_T_SPECIAL,
@@ -333,7 +333,7 @@ TABLE(management_table, "management", management_fields, scn_management, SCN_KIN
 
 #define STRUCT scn_application
 static const struct scn_field application_fields[] = {
-    ID("id", id, "unique name of the application pair"),
+    ID("id", id, "a unique name for the application pair"),
     {.key = "from",
      .doc = "node of the master application",
      .type = SCN_T_NODE,
