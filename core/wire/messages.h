@@ -358,7 +358,9 @@ enum wire_persist_kind {
     WIRE_PERSIST_BLOCK = 1, /* KMA: link u32, QKD-key ID 16 */
     WIRE_PERSIST_CHUNK = 2, /* KMA: link u32, block u32, start u32; value names owner and lease */
     WIRE_PERSIST_FRAME = 3, /* KMA: link u32, block u32, offset u32: an unacknowledged GRANT */
-    WIRE_PERSIST_KEY = 4    /* KSA: KSA-key ID 16; state: waiting, supplied, deleted */
+    WIRE_PERSIST_KEY = 4    /* KSA: KSA-key ID 16; a deleted or expired key has no entry */
 };
+/* State of a persisted KSA-key: a slave's that waits to be fetched, or one that was supplied. */
+enum wire_key_state { WIRE_KEY_WAITING = 1, WIRE_KEY_SUPPLIED = 2 };
 
 #endif
