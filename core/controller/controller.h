@@ -13,14 +13,14 @@ struct ctl;
 enum ctl_routing { CTL_FEWEST_HOPS, CTL_WIDEST };
 
 struct ctl_config {
-    struct qkd_eid self;           /* role CONTROLLER */
-    struct qkd_eid manager;        /* QKD_NOBODY: none */
+    struct qkd_eid self;    /* role CONTROLLER */
+    struct qkd_eid manager; /* QKD_NOBODY: none */
     enum ctl_routing routing;
     struct qkd_span route_validity;
     struct qkd_span status_period; /* asked of KMs and modules; 3 periods of silence: stale */
     struct qkd_span retransmit;
-    uint32_t node_limit;           /* most KMs */
-    uint32_t link_limit;           /* most KM links */
+    uint32_t node_limit; /* most KMs */
+    uint32_t link_limit; /* most KM links */
 };
 
 int ctl_new(const struct ctl_config *config, struct ctl **ctl);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* routing: fewest-hops. Breadth first from the source; of the ways to a node in its level the
+ * widest counts, which is complete once the level before has been expanded. */
+#include "core/controller/route.h"
+
+static void expand(const struct ctl_topology *t, struct ctl_search *s, const struct ctl_query *q,
+                   uint32_t node)
+{
+    uint32_t level = s->level[node] + 1;
+    for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
+        uint32_t to = ctl_half_to(t, h);
+        bool is_seen = s->mark[to] == s->epoch;
+        if (is_seen && s->level[to] != level) {
+            continue;
+        }
+        uint64_t bits = ctl_route_usable(t, q, node, h);
+        if (bits == 0) {
+            continue;
+        }
+        uint64_t width = bits < s->width[node] ? bits : s->width[node];
+        if (!is_seen) {
+            s->mark[to] = s->epoch;
+            s->level[to] = level;
+            s->width[to] = width;
+            s->heap[s->heap_count++] = to;
+        } else if (width > s->width[to]) {
+            s->width[to] = width;
+        }
+    }
+}
+
+uint64_t ctl_route_fewest_hops(const struct ctl_topology *t, struct ctl_search *s,
+                               const struct ctl_query *q)
+{
+    ctl_search_begin(s);
+    s->mark[q->source] = s->epoch;
+    s->level[q->source] = 0;
+    s->width[q->source] = UINT64_MAX;
+    s->heap[s->heap_count++] = q->source;
+    for (uint32_t at = 0; at < s->heap_count; at++) {
+        uint32_t node = s->heap[at];
+        bool is_found = s->mark[q->destination] == s->epoch;
+        if (is_found && s->level[node] >= s->level[q->destination]) {
+            break;
+        }
+        if (s->level[node] == CTL_HOPS_MAX) {
+            break;
+        }
+        expand(t, s, q, node);
+    }
+    return s->mark[q->destination] == s->epoch ? s->width[q->destination] : 0;
+}

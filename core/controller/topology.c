@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMs, links and their statuses: see controller/topology.h. Arrays grow by doubling up to their
+ * limit; nothing is allocated once every KM and link of the network is known. */
+#include "core/controller/topology.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+
+#define FIRST_CAP 16
+#define NODE_KEY_LEN 4
+#define LINK_KEY_LEN 12
+
+void ctl_topology_init(struct ctl_topology *t, uint32_t node_limit, uint32_t link_limit,
+                       struct qkd_span fresh)
+{
+    *t = (struct ctl_topology){.node_limit = node_limit, .link_limit = link_limit, .fresh = fresh};
+    qkd_map_init(&t->by_number, NODE_KEY_LEN, node_limit, NULL);
+    qkd_map_init(&t->by_link, LINK_KEY_LEN, link_limit, NULL);
+}
+
+void ctl_topology_fini(struct ctl_topology *t)
+{
+    qkd_map_fini(&t->by_number);
+    qkd_map_fini(&t->by_link);
+    free(t->nodes);
+    free(t->links);
+    *t = (struct ctl_topology){0};
+}
+
+void ctl_topology_salt(struct ctl_topology *t, const uint8_t salt[16])
+{
+    qkd_map_init(&t->by_number, NODE_KEY_LEN, t->node_limit, salt);
+    qkd_map_init(&t->by_link, LINK_KEY_LEN, t->link_limit, salt);
+}
+
+/* Doubles an array of `size`-byte items up to `limit`; false at the limit or without memory. */
+static bool array_grow(void **items, uint32_t *cap, uint32_t limit, size_t size)
+{
+    if (*cap >= limit) {
+        return false;
+    }
+    uint32_t to = *cap == 0 ? FIRST_CAP : *cap > limit / 2 ? limit : *cap * 2;
+    to = to < limit ? to : limit;
+    void *grown = realloc(*items, to * size);
+    if (grown == NULL) {
+        return false;
+    }
+    *items = grown;
+    *cap = to;
+    return true;
+}
+
+uint32_t ctl_topology_find(const struct ctl_topology *t, uint32_t number)
+{
+    uint8_t key[NODE_KEY_LEN];
+    wire_put_u32(key, number);
+    uint32_t slot = qkd_map_get(&t->by_number, key);
+    return slot == QKD_MAP_NONE ? CTL_NONE : slot;
+}
+
+uint32_t ctl_topology_node(struct ctl_topology *t, uint32_t number)
+{
+    uint32_t slot = ctl_topology_find(t, number);
+    if (slot != CTL_NONE) {
+        return slot;
+    }
+    if (t->node_count == t->node_cap) {
+        void *items = t->nodes;
+        if (!array_grow(&items, &t->node_cap, t->node_limit, sizeof t->nodes[0])) {
+            return CTL_NONE;
+        }
+        t->nodes = items;
+    }
+    uint8_t key[NODE_KEY_LEN];
+    wire_put_u32(key, number);
+    if (qkd_map_put(&t->by_number, key, t->node_count) != 0) {
+        return CTL_NONE;
+    }
+    t->nodes[t->node_count] = (struct ctl_node){.number = number, .first = CTL_NONE};
+    return t->node_count++;
+}
+
+static void link_key(uint8_t key[LINK_KEY_LEN], uint32_t id, uint32_t low, uint32_t high)
+{
+    wire_put_u32(key, id);
+    wire_put_u32(key + 4, low);
+    wire_put_u32(key + 8, high);
+}
+
+/* Both node numbers are part of the key, so a KM that claims another's link ID makes a link of its
+ * own that nobody confirms. */
+static int link_add(struct ctl_topology *t, uint32_t id, uint32_t low, uint32_t high)
+{
+    if (t->link_count == t->link_cap) {
+        void *items = t->links;
+        if (!array_grow(&items, &t->link_cap, t->link_limit, sizeof t->links[0])) {
+            return t->link_cap >= t->link_limit ? QKD_ERR_LIMIT : QKD_ERR_NOMEM;
+        }
+        t->links = items;
+    }
+    uint8_t key[LINK_KEY_LEN];
+    link_key(key, id, t->nodes[low].number, t->nodes[high].number);
+    int err = qkd_map_put(&t->by_link, key, t->link_count);
+    if (err != 0) {
+        return err;
+    }
+    struct ctl_link *link = &t->links[t->link_count];
+    *link = (struct ctl_link){.id = id, .node = {low, high}};
+    for (uint32_t side = 0; side < 2; side++) {
+        struct ctl_node *node = &t->nodes[link->node[side]];
+        link->direction[side].at.ns = INT64_MIN;
+        link->next[side] = node->first;
+        node->first = t->link_count * 2 + side;
+    }
+    t->link_count++;
+    return 0;
+}
+
+int ctl_topology_status(struct ctl_topology *t, uint32_t node,
+                        const struct wire_link_status *status, struct qkd_time now)
+{
+    if (qkd_eid_role(status->peer) != QKD_ROLE_KMA) {
+        return QKD_ERR_INVALID;
+    }
+    uint32_t peer = ctl_topology_find(t, qkd_eid_node(status->peer));
+    if (peer == CTL_NONE) {
+        return QKD_ERR_UNKNOWN;
+    }
+    if (peer == node) {
+        return QKD_ERR_INVALID;
+    }
+    bool is_low = t->nodes[node].number < t->nodes[peer].number;
+    uint32_t low = is_low ? node : peer;
+    uint32_t high = is_low ? peer : node;
+    uint8_t key[LINK_KEY_LEN];
+    link_key(key, status->link, t->nodes[low].number, t->nodes[high].number);
+    uint32_t slot = qkd_map_get(&t->by_link, key);
+    if (slot == QKD_MAP_NONE) {
+        int err = link_add(t, status->link, low, high);
+        if (err != 0) {
+            return err;
+        }
+        slot = t->link_count - 1;
+    }
+    t->links[slot].direction[is_low ? 0 : 1] =
+        (struct ctl_direction){.own_bits = status->own_bits,
+                               .peer_bits = status->peer_bits,
+                               .at = now,
+                               .up = status->up != 0};
+    return 0;
+}
+
+static bool direction_is_fresh(const struct ctl_topology *t, const struct ctl_direction *d,
+                               struct qkd_time now)
+{
+    return d->up && d->at.ns != INT64_MIN && !qkd_time_before(qkd_time_add(d->at, t->fresh), now);
+}
+
+bool ctl_link_is_usable(const struct ctl_topology *t, uint32_t link, struct qkd_time now)
+{
+    const struct ctl_link *l = &t->links[link];
+    return direction_is_fresh(t, &l->direction[0], now) &&
+           direction_is_fresh(t, &l->direction[1], now);
+}
+
+uint64_t ctl_half_available(const struct ctl_topology *t, uint32_t half, struct qkd_time now)
+{
+    if (!ctl_link_is_usable(t, half >> 1, now)) {
+        return 0;
+    }
+    const struct ctl_direction *d = &t->links[half >> 1].direction[half & 1U];
+    uint64_t grant = d->peer_bits / 2;
+    uint64_t all = d->own_bits > UINT64_MAX - grant ? UINT64_MAX : d->own_bits + grant;
+    return all > d->promised_bits ? all - d->promised_bits : 0;
+}
+
+void ctl_half_promise(struct ctl_topology *t, uint32_t half, uint64_t bits)
+{
+    struct ctl_direction *d = &t->links[half >> 1].direction[half & 1U];
+    d->promised_bits = d->promised_bits > UINT64_MAX - bits ? UINT64_MAX : d->promised_bits + bits;
+}
