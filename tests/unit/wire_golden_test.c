@@ -180,33 +180,34 @@ START_TEST(key_supply_rsp)
 }
 END_TEST
 
-static const char hello_hex[] = "01 04 20 00 00000091"              /* Kx-1, HELLO, 145 bytes */
-                                "0000000000000002 0000000000000000" /* message id; answers none */
-                                "0100000000000001"                  /* sender: KMA of node 1 */
-                                "00000001"                          /* option 0: rx */
-                                "00000000000000000000ffff0a000001"  /* sender_ip 10.0.0.1 */
-                                "0005 6b6d612d61"                   /* sender_name "kma-a" */
-                                "0003 6c6162"                       /* community "lab" */
-                                "101112131415161718191a1b1c1d1e1f"  /* auth_info */
-                                "202122232425262728292a2b2c2d2e2f"  /* ... */
-                                "00000004"                          /* link */
-                                "00000002"                          /* epoch */
-                                "00000037"                          /* next_seq */
-                                "01"                                /* reply */
-                                "00000020"                          /* rx: 32 bytes, two records */
-                                "00000010 00000000 00000001 00000400" /* block 1 from 1024 */
-                                "00000010 00000000 00000003 00000000" /* block 3 from 0 */;
+static const char hello_hex[] =
+    "01 04 20 00 00000099"                         /* Kx-1, HELLO, 153 bytes */
+    "0000000000000002 0000000000000000"            /* message id; answers none */
+    "0100000000000001"                             /* sender: KMA of node 1 */
+    "00000001"                                     /* option 0: rx */
+    "00000000000000000000ffff0a000001"             /* sender_ip 10.0.0.1 */
+    "0005 6b6d612d61"                              /* sender_name "kma-a" */
+    "0003 6c6162"                                  /* community "lab" */
+    "101112131415161718191a1b1c1d1e1f"             /* auth_info */
+    "202122232425262728292a2b2c2d2e2f"             /* ... */
+    "00000004"                                     /* link */
+    "00000002"                                     /* epoch */
+    "00000037"                                     /* next_seq */
+    "01"                                           /* reply */
+    "00000028"                                     /* rx: 40 bytes, two records */
+    "00000014 00000000 00000001 00000400 00000800" /* block 1: 1024 to 2048 */
+    "00000014 00000000 00000003 00000000 00000c00" /* block 3: 0 to 3072 */;
 
 START_TEST(hello)
 {
     struct golden g;
     uint8_t to[BYTES_MAX];
-    uint8_t rx[32];
+    uint8_t rx[40];
     golden_init(&g, hello_hex);
-    struct wire_rx_state first = {.block = 1, .offset = 1024};
-    struct wire_rx_state second = {.block = 3};
-    ck_assert_int_eq(wire_rx_state_encode(&first, rx, sizeof rx), 16);
-    ck_assert_int_eq(wire_rx_state_encode(&second, rx + 16, sizeof rx - 16), 16);
+    struct wire_rx_state first = {.block = 1, .offset = 1024, .end = 2048};
+    struct wire_rx_state second = {.block = 3, .end = 3072};
+    ck_assert_int_eq(wire_rx_state_encode(&first, rx, sizeof rx), 20);
+    ck_assert_int_eq(wire_rx_state_encode(&second, rx + 20, sizeof rx - 20), 20);
     struct wire_hello m = {.head = {.rp = QKD_RP_KX1, .message_id = 2},
                            .sender_name = TEXT("kma-a"),
                            .community = TEXT("lab"),
@@ -235,8 +236,9 @@ START_TEST(hello)
     ck_assert_uint_eq(back.next_seq, 55);
     ck_assert_uint_eq(back.reply, 1);
     ck_assert(back.has_rx);
-    ck_assert_int_eq(wire_rx_state_decode(&state, back.rx.at + 16, back.rx.len - 16), 16);
+    ck_assert_int_eq(wire_rx_state_decode(&state, back.rx.at + 20, back.rx.len - 20), 20);
     ck_assert_uint_eq(state.block, 3);
+    ck_assert_uint_eq(state.end, 3072);
 }
 END_TEST
 
@@ -405,11 +407,11 @@ START_TEST(bad_strings_are_refused)
     /* sender_name of 255 bytes passes, of 256 does not, though the message is long enough */
     for (size_t name_len = 255; name_len <= 256; name_len++) {
         uint8_t bytes[512];
-        size_t len = 145 - 5 + name_len;
         golden_init(&g, hello_hex);
+        size_t len = g.len - 5 + name_len;
         memcpy(bytes, g.bytes, 54);
         memset(bytes + 54, 'n', name_len);
-        memcpy(bytes + 54 + name_len, g.bytes + 59, 145 - 59);
+        memcpy(bytes + 54 + name_len, g.bytes + 59, g.len - 59);
         bytes[52] = (uint8_t)(name_len >> 8);
         bytes[53] = (uint8_t)name_len;
         wire_put_u32(bytes + 4, (uint32_t)len);

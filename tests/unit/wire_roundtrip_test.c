@@ -533,18 +533,18 @@ START_TEST(records_follow_one_another)
     uint8_t blob[256];
     size_t len = 0;
     for (uint32_t i = 0; i < 5; i++) {
-        struct wire_rx_state in = {.block = 100 + i, .offset = 7 * i};
-        int n = wire_rx_state_encode(&in, blob + len, sizeof blob - len);
-        ck_assert_int_eq(n, 16);
+        struct wire_skip_body in = {.block = 100 + i, .start = 7 * i};
+        int n = wire_skip_body_encode(&in, blob + len, sizeof blob - len);
+        ck_assert_int_eq(n, 21);
         len += (size_t)n;
     }
     size_t at = 0;
     for (uint32_t i = 0; i < 5; i++) {
-        struct wire_rx_state out;
-        int n = wire_rx_state_decode(&out, blob + at, len - at);
-        ck_assert_int_eq(n, 16);
+        struct wire_skip_body out;
+        int n = wire_skip_body_decode(&out, blob + at, len - at);
+        ck_assert_int_eq(n, 21);
         ck_assert_uint_eq(out.block, 100 + i);
-        ck_assert_uint_eq(out.offset, 7 * i);
+        ck_assert_uint_eq(out.start, 7 * i);
         at += (size_t)n;
     }
     ck_assert_uint_eq(at, len);
