@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Records: AES-256-GCM with the record counter as nonce (each direction has its own key), the clear
+ * header, both element identities and the reference point as associated data, and a window of 64
+ * records against replay. Sealing writes straight into the arena of the port. */
+#include "core/base/err.h"
+#include "core/channel/state.h"
+#include "core/crypto/crypto.h"
+#include "core/wire/codec.h"
+
+#include <stdlib.h>
+
+enum { AAD_LEN = CHAN_HEAD_LEN + 17, NONCE_LEN = 12, WINDOW = 64 };
+
+static void make_aad(uint8_t aad[AAD_LEN], const uint8_t *head, const struct chan_path *path)
+{
+    memcpy(aad, head, CHAN_HEAD_LEN);
+    wire_put_u64(aad + CHAN_HEAD_LEN, path->from.v);
+    wire_put_u64(aad + CHAN_HEAD_LEN + 8, path->to.v);
+    aad[CHAN_HEAD_LEN + 16] = (uint8_t)path->rp;
+}
+
+static void make_nonce(uint8_t nonce[NONCE_LEN], uint64_t counter)
+{
+    wire_put_u32(nonce, 0);
+    wire_put_u64(nonce + 4, counter);
+}
+
+static void append(const struct chan_call *call, struct qkd_slice bytes, struct qkd_slice observed,
+                   uint32_t flags)
+{
+    struct qkd_send send = {
+        .rp = (enum qkd_rp)call->channel->rp,
+        .flags = flags,
+        .from = call->set->config.self,
+        .to = call->channel->peer,
+        .bytes = bytes,
+        .observed = observed,
+    };
+    if (!call->out->failed) {
+        qkd_out_send(call->out, &send);
+    }
+}
+
+void chan_record_send(const struct chan_call *call, struct chan_session *session,
+                      enum chan_frame_type type, const struct chan_send *send)
+{
+    struct chan_frame frame = {.type = type, .session = session->id, .counter = session->sent++};
+    struct chan_path path = {call->set->config.self, call->channel->peer,
+                             (enum qkd_rp)call->channel->rp};
+    uint8_t aad[AAD_LEN];
+    uint8_t nonce[NONCE_LEN];
+    struct qkd_slice bytes = qkd_out_reserve(call->out, send->len + (size_t)CHAN_OVERHEAD);
+    if (bytes.len == 0) {
+        return;
+    }
+    uint8_t *to = qkd_out_at(call->out, bytes);
+    chan_head_encode(&frame, to);
+    make_aad(aad, to, &path);
+    make_nonce(nonce, frame.counter);
+    struct crypto_gcm_text text = {aad, sizeof aad, send->message, send->len};
+    if (crypto_gcm_seal(session->seal, nonce, &text, to + CHAN_HEAD_LEN) != QKD_OK) {
+        qkd_out_shrink(call->out, &bytes, 0);
+        call->out->failed = true;
+        return;
+    }
+    call->set->stats.sealed++;
+    append(call, bytes, qkd_out_copy(call->out, send->message, send->len), send->flags);
+}
+
+/* Whether `counter` was seen before or is too old to tell. */
+static bool is_replay(const struct chan_session *session, uint64_t counter)
+{
+    if (counter >= session->top) {
+        return counter == UINT64_MAX;
+    }
+    uint64_t age = session->top - 1 - counter;
+    return age >= WINDOW || (session->window >> age & 1) != 0;
+}
+
+static void mark_seen(struct chan_session *session, uint64_t counter)
+{
+    if (counter >= session->top) {
+        uint64_t step = counter + 1 - session->top;
+        session->window = step >= WINDOW ? 0 : session->window << step;
+        session->top = counter + 1;
+    }
+    session->window |= UINT64_C(1) << (session->top - 1 - counter);
+}
+
+/* Makes the scratch buffer at least `need` bytes; it holds nothing at this time. */
+static bool scratch_grow(struct chan_set *set, size_t need)
+{
+    size_t cap = set->scratch_cap > 0 ? set->scratch_cap : 256;
+    while (cap < need) {
+        cap *= 2;
+    }
+    if (cap == set->scratch_cap) {
+        return true;
+    }
+    uint8_t *scratch = malloc(cap);
+    if (scratch == NULL) {
+        return false;
+    }
+    free(set->scratch);
+    set->scratch = scratch;
+    set->scratch_cap = cap;
+    return true;
+}
+
+int chan_record_open(struct chan_set *set, const struct chan_channel *channel,
+                     struct chan_session *session, const struct chan_frame *frame,
+                     const struct crypto_part *bytes)
+{
+    if (is_replay(session, frame->counter)) {
+        set->stats.replays++;
+        return QKD_ERR_REPLAY;
+    }
+    size_t len = bytes->len - CHAN_OVERHEAD;
+    if (!scratch_grow(set, len)) {
+        return QKD_ERR_NOMEM;
+    }
+    const uint8_t *from = bytes->bytes;
+    struct chan_path path = {channel->peer, set->config.self, (enum qkd_rp)channel->rp};
+    uint8_t aad[AAD_LEN];
+    uint8_t nonce[NONCE_LEN];
+    make_aad(aad, from, &path);
+    make_nonce(nonce, frame->counter);
+    struct crypto_gcm_text text = {aad, sizeof aad, from + CHAN_HEAD_LEN,
+                                   bytes->len - CHAN_HEAD_LEN};
+    int err = crypto_gcm_open(session->open, nonce, &text, set->scratch);
+    if (err == QKD_OK) {
+        set->scratch_len = len;
+        set->stats.opened++;
+        mark_seen(session, frame->counter);
+    }
+    return err;
+}
+
+void chan_clear_send(const struct chan_call *call, const uint8_t *bytes, size_t len)
+{
+    append(call, qkd_out_copy(call->out, bytes, len), (struct qkd_slice){0, 0}, 0);
+}
+
+void chan_report(const struct chan_call *call, enum qkd_report_code code, uint64_t b)
+{
+    struct qkd_report report = {
+        .code = code,
+        .who = call->set->config.self,
+        .peer = call->channel->peer,
+        .a = call->channel->rp,
+        .b = b,
+    };
+    qkd_out_report(call->out, &report);
+}
+
+void chan_auth_failure(const struct chan_call *call)
+{
+    call->set->stats.auth_failures++;
+    chan_report(call, QKD_REPORT_AUTH_FAILURE, 0);
+}
