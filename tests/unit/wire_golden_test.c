@@ -181,7 +181,7 @@ START_TEST(key_supply_rsp)
 END_TEST
 
 static const char hello_hex[] =
-    "01 04 20 00 00000099"                         /* Kx-1, HELLO, 153 bytes */
+    "01 04 20 00 0000009d"                         /* Kx-1, HELLO, 157 bytes */
     "0000000000000002 0000000000000000"            /* message id; answers none */
     "0100000000000001"                             /* sender: KMA of node 1 */
     "00000001"                                     /* option 0: rx */
@@ -192,6 +192,7 @@ static const char hello_hex[] =
     "202122232425262728292a2b2c2d2e2f"             /* ... */
     "00000004"                                     /* link */
     "00000002"                                     /* epoch */
+    "00000006"                                     /* peer_epoch */
     "00000037"                                     /* next_seq */
     "01"                                           /* reply */
     "00000028"                                     /* rx: 40 bytes, two records */
@@ -213,6 +214,7 @@ START_TEST(hello)
                            .community = TEXT("lab"),
                            .link = 4,
                            .epoch = 2,
+                           .peer_epoch = 6,
                            .next_seq = 55,
                            .reply = 1,
                            .has_rx = true,
@@ -233,6 +235,7 @@ START_TEST(hello)
     ck_assert_mem_eq(back.auth_info.b, m.auth_info.b, 32);
     ck_assert_uint_eq(back.link, 4);
     ck_assert_uint_eq(back.epoch, 2);
+    ck_assert_uint_eq(back.peer_epoch, 6);
     ck_assert_uint_eq(back.next_seq, 55);
     ck_assert_uint_eq(back.reply, 1);
     ck_assert(back.has_rx);
