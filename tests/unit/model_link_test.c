@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* models/link: block instants against rational arithmetic (the k-th block of a constant rate ends
+ * at ceil(k * block / rate)), traces and pauses against sums done by hand in the comments, wide
+ * arithmetic against Python's integers. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "models/link.h"
+
+#define S INT64_C(1000000000)
+
+static struct mdl_link link_of(const struct mdl_point *points, size_t count, uint64_t block_bits)
+{
+    struct mdl_link link;
+    struct mdl_link_params params = {.points = points, .count = count, .block_bits = block_bits};
+    mdl_link_init(&link, &params, (struct qkd_time){0});
+    return link;
+}
+
+START_TEST(rate_blocks_never_drift)
+{
+    /* 81.7 kbit/s and 1 Mbit (12.239902... s), 410 bit/s and 4,100 bit, 2.58 Mbit/s and 8 bit, and
+     * a prime rate: the quotient is never a whole number of nanoseconds. */
+    static const uint64_t cases[][2] = {
+        {81700, 1000000}, {410, 4100}, {2580000, 8}, {1000003, 77777}};
+    uint64_t rate = cases[_i][0];
+    uint64_t block = cases[_i][1];
+    struct mdl_point point = {.rate_bps = rate, .qber = 0.03};
+    struct mdl_link link = link_of(&point, 1, block);
+    for (uint64_t k = 1; k <= 10000; k++) {
+        uint64_t want_ns = (k * block * (uint64_t)S + rate - 1) / rate;
+        struct mdl_block next = mdl_link_next_block(&link);
+        ck_assert_int_eq(next.done.ns, (int64_t)want_ns);
+        ck_assert_double_eq_tol(next.qber, 0.03, 1e-12);
+        mdl_link_take_block(&link);
+    }
+}
+END_TEST
+
+/* Beyond 64 bits: Python, -(-k * 10**24 // 999999999999989). */
+START_TEST(rate_blocks_beyond_64_bits)
+{
+    struct mdl_point point = {.rate_bps = UINT64_C(999999999999989)};
+    struct mdl_link link = link_of(&point, 1, UINT64_C(1000000000000000));
+    int64_t at[1001] = {0};
+    for (size_t k = 1; k <= 1000; k++) {
+        at[k] = mdl_link_next_block(&link).done.ns;
+        mdl_link_take_block(&link);
+    }
+    ck_assert_int_eq(at[1], INT64_C(1000000001));
+    ck_assert_int_eq(at[2], INT64_C(2000000001));
+    ck_assert_int_eq(at[7], INT64_C(7000000001));
+    ck_assert_int_eq(at[1000], INT64_C(1000000000001));
+}
+END_TEST
+
+static const struct mdl_point trace[] = {{.t_ns = 1 * S, .rate_bps = 100, .qber = 0.01},
+                                         {.t_ns = 5 * S, .rate_bps = 0, .qber = 0},
+                                         {.t_ns = 10 * S, .rate_bps = 200, .qber = 0.03},
+                                         {.t_ns = 12 * S, .rate_bps = 300, .qber = 0.11},
+                                         {.t_ns = 20 * S, .rate_bps = 50, .qber = 0.02}};
+
+/* 1 to 5 s: 400 bit; 10 to 12 s: 400 bit; then 11 % yields none; 200 bit at 50 bit/s take until
+ * 24 s. QBER (400 * 0.01 + 400 * 0.03 + 200 * 0.02) / 1000 = 0.02. The next 1000 bit take 20 s. */
+START_TEST(trace_is_integrated)
+{
+    struct mdl_link link = link_of(trace, 5, 1000);
+    struct mdl_block next = mdl_link_next_block(&link);
+    ck_assert_int_eq(next.done.ns, 24 * S);
+    ck_assert_double_eq_tol(next.qber, 0.02, 1e-12);
+    mdl_link_take_block(&link);
+    next = mdl_link_next_block(&link);
+    ck_assert_int_eq(next.done.ns, 44 * S);
+    ck_assert_double_eq_tol(next.qber, 0.02, 1e-12);
+}
+END_TEST
+
+/* Blocks of 400 bit end at 5 s exactly (the point's end), at 12 s exactly, then at 28 s. */
+START_TEST(trace_block_ends_with_its_point)
+{
+    static const int64_t want_s[] = {5, 12, 28, 36};
+    static const double qber[] = {0.01, 0.03, 0.02, 0.02};
+    struct mdl_link link = link_of(trace, 5, 400);
+    for (size_t i = 0; i < 4; i++) {
+        struct mdl_block next = mdl_link_next_block(&link);
+        ck_assert_int_eq(next.done.ns, want_s[i] * S);
+        ck_assert_double_eq_tol(next.qber, qber[i], 1e-12);
+        mdl_link_take_block(&link);
+    }
+}
+END_TEST
+
+START_TEST(trace_without_key_never_ends_a_block)
+{
+    static const struct mdl_point dead[] = {{.t_ns = 0, .rate_bps = 500, .qber = 0.2},
+                                            {.t_ns = 3 * S, .rate_bps = 0, .qber = 0}};
+    struct mdl_link link = link_of(dead, 2, 8);
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, INT64_MAX);
+    struct mdl_link_params params = {.points = dead, .count = 2, .block_bits = 8};
+    ck_assert_uint_eq(mdl_link_bits(&params, (struct qkd_time){0}, (struct qkd_time){100 * S}), 0);
+}
+END_TEST
+
+/* 0 to 11 s: 400 + 200 bit; 2 to 24.5 s: 300 + 400 + 225 bit; 1/3 s at 100 bit/s: 33 bit. */
+START_TEST(bits_between_instants)
+{
+    struct mdl_link_params params = {.points = trace, .count = 5, .block_bits = 8};
+    ck_assert_uint_eq(mdl_link_bits(&params, (struct qkd_time){0}, (struct qkd_time){11 * S}), 600);
+    ck_assert_uint_eq(
+        mdl_link_bits(&params, (struct qkd_time){2 * S}, (struct qkd_time){24 * S + S / 2}), 925);
+    ck_assert_uint_eq(mdl_link_bits(&params, (struct qkd_time){S}, (struct qkd_time){S + S / 3}),
+                      33);
+}
+END_TEST
+
+/* 100 bit/s, 1000 bit: 3 s made, paused to 10 s, the rest takes 7 s; then undisturbed. */
+START_TEST(pause_keeps_the_partial_block)
+{
+    struct mdl_point point = {.rate_bps = 100, .qber = 0.01};
+    struct mdl_link link = link_of(&point, 1, 1000);
+    mdl_link_pause(&link, (struct qkd_time){3 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, INT64_MAX);
+    mdl_link_pause(&link, (struct qkd_time){4 * S}); /* nothing more */
+    mdl_link_resume(&link, (struct qkd_time){10 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 17 * S);
+    mdl_link_resume(&link, (struct qkd_time){12 * S}); /* nothing more */
+    mdl_link_take_block(&link);
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 27 * S);
+}
+END_TEST
+
+/* Paused from 2 to 11 s of the trace: 100 bit before, 200 at 11 to 12 s, 700 at 50 bit/s from 20 s
+ * on: 34 s. QBER (100 * 0.01 + 200 * 0.03 + 700 * 0.02) / 1000 = 0.021. */
+START_TEST(pause_skips_points_of_a_trace)
+{
+    struct mdl_link link = link_of(trace, 5, 1000);
+    mdl_link_pause(&link, (struct qkd_time){2 * S});
+    mdl_link_resume(&link, (struct qkd_time){11 * S});
+    struct mdl_block next = mdl_link_next_block(&link);
+    ck_assert_int_eq(next.done.ns, 34 * S);
+    ck_assert_double_eq_tol(next.qber, 0.021, 1e-12);
+}
+END_TEST
+
+/* Pausing and resuming at odd instants changes the end of a block by no more than the pauses. */
+START_TEST(pauses_cost_exactly_themselves)
+{
+    struct mdl_point point = {.rate_bps = 81700};
+    struct mdl_link link = link_of(&point, 1, 1000000);
+    int64_t plain_ns = mdl_link_next_block(&link).done.ns;
+    int64_t paused_ns = 0;
+    for (int64_t i = 1; i <= 1000; i++) {
+        int64_t at_ns = i * 7654321 + paused_ns;
+        mdl_link_pause(&link, (struct qkd_time){at_ns});
+        mdl_link_resume(&link, (struct qkd_time){at_ns + i});
+        paused_ns += i;
+    }
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, plain_ns + paused_ns);
+}
+END_TEST
+
+START_TEST(start_inside_a_trace)
+{
+    struct mdl_link link;
+    struct mdl_link_params params = {.points = trace, .count = 5, .block_bits = 100};
+    mdl_link_init(&link, &params, (struct qkd_time){11 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 11 * S + S / 2);
+}
+END_TEST
+
+/* Expected values: Python. */
+START_TEST(wide_arithmetic)
+{
+    struct mdl_wide p = mdl_wide_mul(UINT64_C(0xfedcba9876543210), UINT64_C(0x0123456789abcdef));
+    ck_assert_uint_eq(p.hi, UINT64_C(0x121fa00ad77d742));
+    ck_assert_uint_eq(p.lo, UINT64_C(0x2236d88fe5618cf0));
+    ck_assert_uint_eq(mdl_wide_div_up(p, UINT64_MAX), UINT64_C(0x121fa00ad77d743));
+    ck_assert_uint_eq(mdl_wide_div_up(p, 3), UINT64_MAX);
+    ck_assert_uint_eq(mdl_wide_div_up((struct mdl_wide){1, 0}, 3), UINT64_C(6148914691236517206));
+    struct mdl_wide one = {0, 1};
+    struct mdl_wide carry = mdl_wide_add((struct mdl_wide){0, UINT64_MAX}, one);
+    ck_assert_uint_eq(carry.hi, 1);
+    ck_assert_uint_eq(carry.lo, 0);
+    ck_assert_uint_eq(mdl_wide_sub(carry, one).lo, UINT64_MAX);
+    ck_assert(mdl_wide_less(one, carry) && !mdl_wide_less(carry, one));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("model link");
+    TCase *tc = tcase_create("link");
+    tcase_add_loop_test(tc, rate_blocks_never_drift, 0, 4);
+    tcase_add_test(tc, rate_blocks_beyond_64_bits);
+    tcase_add_test(tc, trace_is_integrated);
+    tcase_add_test(tc, trace_block_ends_with_its_point);
+    tcase_add_test(tc, trace_without_key_never_ends_a_block);
+    tcase_add_test(tc, bits_between_instants);
+    tcase_add_test(tc, pause_keeps_the_partial_block);
+    tcase_add_test(tc, pause_skips_points_of_a_trace);
+    tcase_add_test(tc, pauses_cost_exactly_themselves);
+    tcase_add_test(tc, start_inside_a_trace);
+    tcase_add_test(tc, wide_arithmetic);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
