@@ -15,7 +15,9 @@ enum {
     AT_MESSAGE_ID = 8,
     AT_ORIG_ID = 16,
     AT_SENDER = 24,
+    AT_BITMAP = 32,
     AT_SEQ = 36,
+    AT_SOURCE = 44,
     AT_RECORDS_LEN = 52,
     REPORT_HEAD_LEN = 56
 };
@@ -474,12 +476,24 @@ void chan_report_channels(struct chan_reports *r, const struct qkd_event *event,
 
 /* ---- passing on ---- */
 
+bool chan_report_source(struct wire_bytes message, struct qkd_eid *source)
+{
+    struct wire_head head;
+    if (wire_head_decode(&head, message.at, message.len) != 0 || message.len < REPORT_HEAD_LEN ||
+        head.command < WIRE_CMD_FAULT || head.command > WIRE_CMD_METADATA ||
+        wire_get_u32(message.at + AT_BITMAP) != 0 ||
+        wire_get_u32(message.at + AT_RECORDS_LEN) != message.len - REPORT_HEAD_LEN) {
+        return false;
+    }
+    source->v = wire_get_u64(message.at + AT_SOURCE);
+    return true;
+}
+
 void chan_report_forward(struct chan_reports *r, const struct qkd_event *event,
                          struct wire_bytes message, struct qkd_out *out)
 {
-    if (is_dropping(r) || message.len < REPORT_HEAD_LEN ||
-        wire_get_u32(message.at + AT_LENGTH) != message.len || message.at[2] < WIRE_CMD_FAULT ||
-        message.at[2] > WIRE_CMD_METADATA) {
+    struct qkd_eid source;
+    if (is_dropping(r) || !chan_report_source(message, &source)) {
         return;
     }
     if (!buffer_grow(&r->forward, &r->forward_cap, (uint32_t)message.len, WIRE_MAX_MESSAGE)) {

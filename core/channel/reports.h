@@ -107,6 +107,10 @@ void chan_report_security(struct chan_reports *r, const struct qkd_event *event,
 void chan_report_channels(struct chan_reports *r, const struct qkd_event *event,
                           struct qkd_out *out);
 
+/* The element that recorded what a report says; false if the bytes are no report. The records in
+ * it are not looked at. */
+bool chan_report_source(struct wire_bytes message, struct qkd_eid *source);
+
 /* Passes another element's encoded report on under own number and sender; source and records stay
  * as they are. Nothing is sent if `message` is no report. */
 void chan_report_forward(struct chan_reports *r, const struct qkd_event *event,

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The KMC's state, shared by its files: kmc.c (events), kmc_status.c (links, modules, what the
+ * controller is told), kmc_pending.c (requests passed on and not yet answered). Private to kmc. */
+#ifndef QKD_KM_KMC_STATE_H
+#define QKD_KM_KMC_STATE_H
+
+#include "core/base/map.h"
+#include "core/base/slab.h"
+#include "core/base/timers.h"
+#include "core/channel/reports.h"
+#include "core/km/kmc.h"
+
+#define KMC_SILENT_PERIODS 3
+#define KMC_PENDING_BYTES 96 /* the longest request passed on */
+
+/* A QKD link of this node: what its KMA and its module said last. */
+struct kmc_link {
+    uint32_t link;
+    struct qkd_eid module;
+    struct wire_link_status status;
+    bool has_status;
+    bool was_sent, sent_up; /* to the controller */
+    uint64_t sent_own_bits;
+    struct wire_module_status module_status;
+    bool has_module_status;
+    uint64_t last_status_id; /* of the module: a status overtaken on the way is not used */
+    struct qkd_time module_heard;
+};
+
+/* A request of the KMA that was passed on: ROUTE to the controller, GENERATION to a module. */
+struct kmc_pending {
+    uint64_t kma_id; /* message IDs: the KMA's and ours */
+    uint64_t own_id;
+    enum qkd_rp rp;
+    struct qkd_eid to;
+    struct qkd_eid a, b; /* ROUTE: source and destination; GENERATION: module and nobody */
+    uint8_t tries;
+    uint8_t len;
+    uint32_t timer;
+    uint8_t bytes[KMC_PENDING_BYTES]; /* as sent, for repetition */
+};
+
+struct kmc {
+    const struct km_config *config;
+    struct qkd_eid self, kma, ksa;
+    struct chan_set *set;
+    struct qkd_rng rng;
+    struct chan_reports reports;
+    uint64_t next_message_id;
+    struct kmc_link *links;
+    uint32_t link_count, link_cap;
+    struct qkd_map link_map; /* u32 link -> index */
+    struct qkd_slab pending;
+    struct qkd_map by_kma_id, by_own_id; /* u64 -> slot */
+    struct qkd_timers timers;            /* tag: slot of pending */
+    struct qkd_time tick_at;             /* ageing, every status period */
+    struct qkd_time push_at;             /* next periodic status to the controller */
+    struct qkd_span push_period;         /* 0: none */
+    uint32_t push_table;                 /* enum wire_status_item */
+    uint64_t last_command_id;            /* newest STATUS of the controller obeyed */
+    uint64_t last_kma_status_id;
+    struct qkd_time controller_due; /* CONTROLLER_LOST from here on while Ck is not up */
+    struct qkd_time manager_heard;  /* last REPORT_ACK, or last time that none was due */
+    uint8_t *scratch;
+    size_t scratch_cap;
+};
+
+/* kmc.c */
+
+/* Head of a message of this KMC with the next message ID; orig: Message ID answered, or 0. */
+struct wire_head kmc_head(struct kmc *kmc, enum qkd_rp rp, uint64_t orig);
+/* Room for `len` bytes in scratch; NULL without memory. */
+uint8_t *kmc_scratch(struct kmc *kmc, size_t len);
+void kmc_bad_bytes(const struct kmc *kmc, const struct chan_message *m, int err,
+                   struct qkd_out *out);
+
+/* kmc_status.c */
+
+int kmc_link_configure(struct kmc *kmc, const struct qkd_event *event);
+struct kmc_link *kmc_link_find(const struct kmc *kmc, uint32_t link);
+/* STATUS_RSP of the KMA (KMI) or of a module (Kq-2). */
+void kmc_status_from_kma(struct kmc *kmc, const struct qkd_event *event,
+                         const struct chan_message *m, struct qkd_out *out);
+void kmc_status_from_module(struct kmc *kmc, const struct qkd_event *event,
+                            const struct chan_message *m, struct qkd_out *out);
+/* STATUS of the controller (Ck). */
+void kmc_status_command(struct kmc *kmc, const struct qkd_event *event,
+                        const struct chan_message *m, struct qkd_out *out);
+/* The periodic push when it is due, and the ageing of modules, controller and manager. */
+void kmc_status_timeout(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
+
+/* kmc_pending.c */
+
+void kmc_pending_init(struct kmc *kmc, const uint8_t *salt);
+void kmc_pending_fini(struct kmc *kmc);
+void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
+                        const struct chan_message *m, struct qkd_out *out);
+void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
+                      struct qkd_out *out);
+void kmc_generation_from_kma(struct kmc *kmc, const struct qkd_event *event,
+                             const struct chan_message *m, struct qkd_out *out);
+void kmc_generation_answer(struct kmc *kmc, const struct qkd_event *event,
+                           const struct chan_message *m, struct qkd_out *out);
+void kmc_pending_timeout(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
+
+#endif
