@@ -12,11 +12,11 @@
 struct mgr;
 
 struct mgr_config {
-    struct qkd_eid self;     /* role MANAGER */
-    uint32_t peer_limit;     /* most reporting elements */
-    uint32_t life_limit;     /* life-cycle records kept; the oldest leave first */
-    uint32_t alarm_limit;    /* most alarms standing */
-    bool report_life;        /* also hand each life-cycle record out as QKD_REPORT_LIFE */
+    struct qkd_eid self;  /* role MANAGER */
+    uint32_t peer_limit;  /* most reporting elements */
+    uint32_t life_limit;  /* life-cycle records kept; the oldest leave first */
+    uint32_t alarm_limit; /* most alarms standing */
+    bool report_life;     /* also hand each life-cycle record out as QKD_REPORT_LIFE */
 };
 
 int mgr_new(const struct mgr_config *config, struct mgr **mgr);
@@ -34,6 +34,9 @@ bool mgr_account(const struct mgr *mgr, struct qkd_eid app, struct wire_account_
 /* Latest performance of one end of a link; false if never reported. */
 bool mgr_link(const struct mgr *mgr, struct qkd_eid kma, uint32_t link,
               struct wire_link_status *status);
+/* The same of its configuration. */
+bool mgr_link_configuration(const struct mgr *mgr, struct qkd_eid kma, uint32_t link,
+                            struct wire_link_config *config);
 struct mgr_counts {
     uint64_t alarms_raised, alarms_cleared, alarms_standing;
     uint64_t reports, gaps; /* gaps: reports missing by their sequence numbers */
