@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analysis/graph.h"
+#include "analysis/json.h"
 #include "analysis/results.h"
 #include "cli/cli.h"
 #include "cli/options.h"

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `qkdn run`: simulates a scenario, keeps its results, judges its expectations. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "analysis/expect.h"
+#include "analysis/json.h"
+#include "analysis/store.h"
+#include "analysis/summary.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "core/base/err.h"
+#include "scenarios/quantity.h"
+#include "sim/run.h"
+
+enum {
+    OPT_OUTPUT,
+    OPT_FORCE,
+    OPT_RECORD,
+    OPT_ENGINE,
+    OPT_SEED,
+    OPT_UNTIL,
+    OPT_SET,
+    OPT_JSON,
+    OPT_QUIET,
+    OPT_KEEP_PLATFORM
+};
+
+static const struct cli_option options[] = {
+    {"-o", true},       {"--force", false},        {"--record", true}, {"--engine", true},
+    {"--seed", true},   {"--until", true},         {"--set", true},    {"--json", false},
+    {"--quiet", false}, {"--keep-platform", true}, {NULL, false}};
+
+#define WHY_SIZE 512
+#define SET_SIZE 80
+
+struct settings {
+    const char *input, *output, *engine, *seed, *until, *keep_platform;
+    int64_t until_ns;
+    enum ana_record record;
+    bool force, json, quiet;
+    const char **sets; /* of the command line; engine and seed are added at the end */
+    size_t set_count;
+    char engine_set[SET_SIZE], seed_set[SET_SIZE];
+};
+
+static const struct cli_command *const self = &cli_run_command;
+
+/* ---- the command line ---- */
+
+static bool value_read(struct settings *settings, int option, const char *value)
+{
+    uint64_t number;
+    const char *wrong;
+    switch (option) {
+    case OPT_RECORD:
+        if (!ana_record_parse(value, &settings->record)) {
+            cli_usage(self, "--record '%s': expected summary, requests or full", value);
+            return false;
+        }
+        return true;
+    case OPT_ENGINE:
+        if (strcmp(value, "fast") != 0 && strcmp(value, "simgrid") != 0) {
+            cli_usage(self, "--engine '%s': expected fast or simgrid", value);
+            return false;
+        }
+        settings->engine = value;
+        return true;
+    case OPT_SEED:
+        if (!cli_uint(value, &number)) {
+            cli_usage(self, "--seed '%s': expected a whole number of at most 64 bits", value);
+            return false;
+        }
+        settings->seed = value;
+        return true;
+    default: /* OPT_UNTIL */
+        wrong = scn_integer_parse(SCN_DIM_TIME, value, &settings->until_ns);
+        if (wrong != NULL || settings->until_ns <= 0) {
+            cli_usage(self, "--until '%s': expected a time such as '10 min'", value);
+            return false;
+        }
+        settings->until = value;
+        return true;
+    }
+}
+
+static bool option_take(struct settings *settings, int option, const char *value)
+{
+    switch (option) {
+    case OPT_OUTPUT:
+        settings->output = value;
+        return true;
+    case OPT_FORCE:
+        settings->force = true;
+        return true;
+    case OPT_SET:
+        settings->sets[settings->set_count++] = value;
+        return true;
+    case OPT_JSON:
+        settings->json = true;
+        return true;
+    case OPT_QUIET:
+        settings->quiet = true;
+        return true;
+    case OPT_KEEP_PLATFORM:
+        settings->keep_platform = value;
+        return true;
+    default:
+        return value_read(settings, option, value);
+    }
+}
+
+/* --engine and --seed are sets of the scenario, so that the resolved scenario tells what was run. */
+static void sets_complete(struct settings *settings)
+{
+    if (settings->engine != NULL) {
+        snprintf(settings->engine_set, SET_SIZE, "engine=%s", settings->engine);
+        settings->sets[settings->set_count++] = settings->engine_set;
+    }
+    if (settings->seed != NULL) {
+        snprintf(settings->seed_set, SET_SIZE, "seed=%s", settings->seed);
+        settings->sets[settings->set_count++] = settings->seed_set;
+    }
+}
+
+static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
+{
+    struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
+    int got;
+    *exit_code = CLI_BAD_INPUT;
+    while ((got = cli_next(&walk)) != CLI_END) {
+        if (got == CLI_HELP || got == CLI_BAD) {
+            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
+            return false;
+        }
+        if (got != CLI_ARGUMENT) {
+            if (!option_take(settings, got, walk.value)) {
+                return false;
+            }
+        } else if (settings->input == NULL) {
+            settings->input = walk.value;
+        } else {
+            cli_usage(self, "one scenario at a time, not also '%s'", walk.value);
+            return false;
+        }
+    }
+    if (settings->input == NULL) {
+        cli_usage(self, "which scenario file?");
+        return false;
+    }
+    sets_complete(settings);
+    return true;
+}
+
+/* The options as they are kept with the results. */
+static char *options_json(const struct settings *settings)
+{
+    struct ana_json json = {0};
+    ana_json_object(&json, NULL, ANA_JSON_INLINE);
+    ana_json_string(&json, "file", settings->input);
+    ana_json_string(&json, "engine", settings->engine);
+    ana_json_string(&json, "seed", settings->seed);
+    ana_json_string(&json, "until", settings->until);
+    ana_json_array(&json, "set", ANA_JSON_INLINE);
+    for (size_t i = 0; i < settings->set_count; i++) {
+        ana_json_string(&json, NULL, settings->sets[i]);
+    }
+    ana_json_close(&json);
+    ana_json_close(&json);
+    return json.text; /* NULL without memory: the store then notes no options */
+}
+
+/* ---- the run ---- */
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* Opens the results, if any are wanted. */
+static int output_open(const struct settings *settings, const struct scn_scenario *scenario,
+                       struct ana_store **store)
+{
+    *store = NULL;
+    if (settings->output == NULL) {
+        return CLI_DONE;
+    }
+    if (is_same_file(settings->input, settings->output)) {
+        cli_complain(self, "%s: is the scenario itself", settings->output);
+        return CLI_BAD_INPUT;
+    }
+    struct ana_error error;
+    char *json = options_json(settings);
+    struct ana_store_options store_options = {settings->output, settings->force, settings->record,
+                                              json};
+    int err = ana_store_open(&store_options, scenario, store, &error);
+    free(json);
+    if (err != QKD_OK) {
+        cli_complain(self, "%s", error.text);
+    }
+    return cli_exit_of(err);
+}
+
+/* Failed expectations and violations go to standard error in every mode. */
+static void failures_print(const struct scn_scenario *scenario, const struct scn_summary *summary)
+{
+    if (summary->oracle.violations > 0) {
+        cli_complain(self, "a rule was violated at event %" PRIu64 " with seed %" PRIu64 ": %s",
+                     summary->oracle.first_event, summary->seed, summary->oracle.first);
+    }
+    for (size_t i = 0; i < summary->verdict_count; i++) {
+        if (!summary->verdicts[i].pass) {
+            char value[32] = "no value";
+            if (summary->verdicts[i].value == summary->verdicts[i].value) {
+                snprintf(value, sizeof value, "%.9g", summary->verdicts[i].value);
+            }
+            cli_complain(self, "expectation failed: %s (is %s)", scenario->expects[i].text, value);
+        }
+    }
+}
+
+static int result_print(const struct settings *settings, const struct scn_scenario *scenario,
+                        const struct scn_summary *summary)
+{
+    if (settings->json) {
+        char *json = ana_summary_json(scenario, summary);
+        if (json == NULL) {
+            cli_complain(self, "no memory for the summary");
+            return CLI_BROKEN;
+        }
+        puts(json);
+        free(json);
+    } else if (!settings->quiet) {
+        ana_summary_print(scenario, summary, stdout);
+        if (settings->output != NULL) {
+            printf("Results in %s\n", settings->output);
+        }
+    }
+    return CLI_DONE;
+}
+
+/* After the run: verdicts, results, output. Returns the exit code; frees the store. */
+static int conclude(const struct settings *settings, const struct scn_scenario *scenario,
+                    struct scn_summary *summary, struct ana_store *store)
+{
+    int exit_code = CLI_DONE;
+    if (ana_expect_judge(scenario, summary) > 0 || summary->oracle.violations > 0) {
+        exit_code = CLI_FAILED;
+    }
+    if (summary->interrupted && summary->oracle.violations == 0) {
+        exit_code = CLI_BROKEN;
+    }
+    summary->wall_s = cli_wall_s();
+    summary->cpu_s = cli_cpu_s();
+    struct ana_error error;
+    if (store != NULL && ana_store_finish(store, summary, &error) != QKD_OK) {
+        cli_complain(self, "%s", error.text);
+        exit_code = CLI_BROKEN;
+    }
+    failures_print(scenario, summary);
+    int printed = result_print(settings, scenario, summary);
+    return printed == CLI_DONE ? exit_code : printed;
+}
+
+static int scenario_run(const struct settings *settings, const struct scn_scenario *scenario,
+                        struct ana_store *store)
+{
+    char why[WHY_SIZE] = "";
+    struct scn_summary summary;
+    struct scn_sink sink = {.progress = cli_progress};
+    int64_t end_ns = scenario->duration_ns;
+    if (settings->until_ns > 0 && settings->until_ns < end_ns) {
+        end_ns = settings->until_ns;
+    }
+    struct sim_options sim = {.until_ns = settings->until_ns,
+                              .sink = &sink,
+                              .interrupt = &cli_interrupted,
+                              .keep_platform = settings->keep_platform,
+                              .why = why,
+                              .why_size = sizeof why};
+    if (store != NULL) {
+        ana_store_sink(store, &sink);
+    }
+    cli_progress_begin(end_ns, settings->quiet, store);
+    cli_signals_catch();
+    int err = sim_run(scenario, &sim, &summary);
+    cli_progress_end();
+    int exit_code;
+    if (err != QKD_OK && summary.events == 0) {
+        cli_complain(self, "%s", why[0] != '\0' ? why : qkd_err_text(err));
+        if (store != NULL) {
+            ana_store_abandon(store);
+        }
+        exit_code = CLI_BROKEN;
+    } else {
+        if (err != QKD_OK) {
+            summary.interrupted = true;
+            cli_complain(self, "the run ended early: %s", why[0] != '\0' ? why : qkd_err_text(err));
+        }
+        exit_code = conclude(settings, scenario, &summary, store);
+        exit_code = err != QKD_OK ? CLI_BROKEN : exit_code;
+    }
+    scn_summary_fini(&summary);
+    return exit_code;
+}
+
+static int load_and_run(const struct settings *settings)
+{
+    struct scn_sets sets = {settings->sets, settings->set_count};
+    struct scn_scenario *scenario = NULL;
+    struct scn_errors errors;
+    struct ana_store *store = NULL;
+    int exit_code;
+    int err = cli_scenario_load(settings->input, &sets, &scenario, &errors);
+    if (err != QKD_OK) {
+        cli_errors_print(&errors);
+        exit_code = err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
+    } else {
+        exit_code = output_open(settings, scenario, &store);
+        if (exit_code == CLI_DONE) {
+            exit_code = scenario_run(settings, scenario, store);
+        }
+    }
+    scn_free(scenario);
+    scn_errors_fini(&errors);
+    return exit_code;
+}
+
+static int run(int argc, char **argv)
+{
+    int exit_code = CLI_BROKEN;
+    struct settings settings = {.record = ANA_RECORD_REQUESTS};
+    settings.sets = calloc((size_t)argc + 3, sizeof *settings.sets);
+    if (settings.sets == NULL) {
+        cli_complain(self, "no memory");
+    } else if (settings_read(&settings, argc, argv, &exit_code)) {
+        exit_code = load_and_run(&settings);
+    }
+    free(settings.sets);
+    return exit_code;
+}
+
+const struct cli_command cli_run_command = {
+    "run", run, "simulate a scenario",
+    "usage: qkdn run SCENARIO.yaml [OPTIONS]\n\n"
+    "Simulates the network of a scenario with real key managers, controller and manager, and "
+    "prints\n"
+    "what was served, what was not and why.\n\n"
+    "  -o FILE             keep the results in this SQLite database\n"
+    "  --force             replace FILE if it exists\n"
+    "  --record LEVEL      how much -o keeps: summary; requests (default: also every request and\n"
+    "                      pool samples); full (also every hop and the life of every key)\n"
+    "  --engine ENGINE     fast or simgrid, instead of the scenario's\n"
+    "  --seed N            instead of the scenario's\n"
+    "  --until TIME        end at this simulated time, such as '10 min'\n"
+    "  --set PATH=VALUE    change a value of the scenario; may be repeated\n"
+    "  --keep-platform F   keep the platform file of the simgrid engine\n"
+    "  --json              print one JSON object instead of the table\n"
+    "  --quiet             print nothing but errors\n"
+    "  --help              this text\n\n"
+    "Ctrl-C ends the run and keeps what it has so far; a second one ends at once.\n\n"
+    "examples:\n"
+    "  qkdn run scenarios/line-3.yaml\n"
+    "  qkdn run scenarios/line-3.yaml --engine fast --seed 7 -o line-3.db --record full\n"
+    "  qkdn run scenarios/line-3.yaml --set 'applications[video].rate=10 /s' --json\n\n"
+    "exit codes: 0 done; 1 an expectation or a rule failed; 2 bad usage or input; 3 failure at "
+    "run\n"
+    "time, or interrupted (results so far are kept and say so)\n"};
