@@ -195,7 +195,8 @@ void scn_mistakes_take(struct scn_ctx *ctx, struct scn_errors *errors)
     errors->omitted += ctx->omitted;
 }
 
-/* Levenshtein distance of two words shorter than SCN_ID_SIZE; SIZE_MAX for longer ones. */
+/* Edit distance (insert, delete, replace, swap neighbours) of two words shorter than SCN_ID_SIZE;
+ * SIZE_MAX for longer ones. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a);
@@ -203,21 +204,26 @@ static size_t edit_distance(const char *a, const char *b)
     if (a_len >= SCN_ID_SIZE || b_len >= SCN_ID_SIZE) {
         return SIZE_MAX;
     }
-    size_t row[SCN_ID_SIZE];
+    size_t rows[3][SCN_ID_SIZE]; /* of the letters i, i - 1 and i - 2 of a, in turn */
     for (size_t j = 0; j <= b_len; j++) {
-        row[j] = j;
+        rows[0][j] = j;
     }
     for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        const size_t *before = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
-            size_t best = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            size_t best = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            best = above[j] + 1 < best ? above[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                best = before[j - 2] + 1 < best ? before[j - 2] + 1 : best;
+            }
+            row[j] = best;
         }
     }
-    return row[b_len];
+    return rows[a_len % 3][b_len];
 }
 
 const char *scn_nearest(const char *text, const char *const *words, size_t count)

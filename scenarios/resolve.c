@@ -179,36 +179,65 @@ static void links_resolve(struct scn_ctx *ctx)
     }
 }
 
+/* Links by the nodes they end at: entry 2 i is end a of link i, entry 2 i + 1 its end b. */
+struct ends {
+    uint32_t *first;  /* newest entry of each node, UINT32_MAX for none */
+    uint32_t *next;   /* the entry before, of the same node */
+    uint32_t *degree; /* entries of each node */
+};
+
+static void end_add(struct ends *ends, uint32_t node, uint32_t entry)
+{
+    ends->next[entry] = ends->first[node];
+    ends->first[node] = entry;
+    ends->degree[node]++;
+}
+
+/* A link seen before that joins the same nodes, UINT32_MAX if there is none. Searches at the end
+ * that has fewer links, so that a star is not quadratic. */
+static uint32_t parallel_find(const struct scn_scenario *s, const struct ends *ends, uint32_t i)
+{
+    const struct scn_link *link = &s->links[i];
+    bool at_a = ends->degree[link->a] <= ends->degree[link->b];
+    uint32_t here = at_a ? link->a : link->b;
+    uint32_t there = at_a ? link->b : link->a;
+    for (uint32_t e = ends->first[here]; e != UINT32_MAX; e = ends->next[e]) {
+        const struct scn_link *other = &s->links[e / 2];
+        if ((e % 2 == 0 ? other->b : other->a) == there) {
+            return e / 2;
+        }
+    }
+    return UINT32_MAX;
+}
+
 /* Two links between the same nodes: key stores and channels are per pair of neighbours. */
 static void parallel_check(struct scn_ctx *ctx)
 {
     struct scn_scenario *s = ctx->scenario;
-    uint32_t *first = scn_ctx_new(ctx, (s->node_count + 1) * sizeof *first); /* link, per node */
-    uint32_t *next = scn_ctx_new(ctx, (s->link_count + 1) * sizeof *next);
-    if (first == NULL || next == NULL) {
+    struct ends ends = {
+        .first = scn_ctx_new(ctx, (s->node_count + 1) * sizeof *ends.first),
+        .next = scn_ctx_new(ctx, (2 * s->link_count + 1) * sizeof *ends.next),
+        .degree = scn_ctx_new(ctx, (s->node_count + 1) * sizeof *ends.degree),
+    };
+    if (ctx->no_memory) {
         return;
     }
     for (size_t i = 0; i < s->node_count; i++) {
-        first[i] = UINT32_MAX;
+        ends.first[i] = UINT32_MAX;
     }
     for (uint32_t i = 0; i < s->link_count; i++) {
         const struct scn_link *link = &s->links[i];
         if (link->a >= s->node_count || link->b >= s->node_count) {
             continue;
         }
-        uint32_t low = link->a < link->b ? link->a : link->b;
-        uint32_t high = link->a < link->b ? link->b : link->a;
-        for (uint32_t other = first[low]; other != UINT32_MAX; other = next[other]) {
-            const struct scn_link *o = &s->links[other];
-            if (o->a == high || o->b == high) {
-                scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "ends"),
-                            "link '%s' joins these nodes already: expected one link per pair",
-                            o->id);
-                break;
-            }
+        uint32_t other = parallel_find(s, &ends, i);
+        if (other != UINT32_MAX) {
+            scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "ends"),
+                        "link '%s' joins these nodes already: expected one link per pair",
+                        s->links[other].id);
         }
-        next[i] = first[low];
-        first[low] = i;
+        end_add(&ends, link->a, 2 * i);
+        end_add(&ends, link->b, 2 * i + 1);
     }
 }
 

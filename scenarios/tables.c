@@ -400,13 +400,13 @@ TABLE(fault_table, "fault", fault_fields, scn_fault, SCN_KIND_FAULT);
 #define STRUCT scn_scenario
 static const struct scn_field scenario_fields[] = {
     {.key = "scenario",
-     .doc = "name of the scenario",
+     .doc = "a name for the scenario",
      .type = SCN_T_TEXT,
      AT(name),
      .required = true},
     NUM("seed", seed, SCN_T_I64, SCN_DIM_NUMBER, 0, 9223372036854774784.0, .fallback = "1",
         .doc = "of all chance"),
-    TIME("duration", duration_ns, 1, .required = true, .doc = "simulated time"),
+    TIME("duration", duration_ns, 1, .required = true, .doc = "the simulated time"),
     TIME("warmup", warmup_ns, 0, .fallback = "0",
          .doc = "requests before this time run but are not counted"),
     WORD("engine", engine, scn_words_engine, "simgrid", "which virtual world"),

@@ -83,9 +83,10 @@ static struct scn_place event_place(const struct parse *p, struct fy_event *even
                               .line = (uint32_t)mark->line + 1,
                               .column = (uint32_t)mark->column + 1};
     enum fy_node_style style = fy_event_get_node_style(event);
-    if (event->type == FYET_SCALAR && place.column > 1 &&
-        (style == FYNS_DOUBLE_QUOTED || style == FYNS_SINGLE_QUOTED)) {
-        place.column--; /* the mark is behind the quote */
+    bool quoted = event->type == FYET_SCALAR &&
+                  (style == FYNS_DOUBLE_QUOTED || style == FYNS_SINGLE_QUOTED);
+    if ((quoted || event->type == FYET_ALIAS) && place.column > 1) {
+        place.column--; /* the mark is behind the quote or the star */
     }
     return place;
 }

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* scenarios/: planted mistakes. Each case replaces one line of a good scenario; a caret in it marks
+ * the character at which the mistake must be reported (and is taken out before loading). Exactly
+ * one mistake must come out, at that place, with those words. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "scenarios/scenario.h"
+
+static const char *const base[] = {
+    "scenario: base",                                      /* 1 */
+    "seed: 1",                                             /* 2 */
+    "duration: 10 min",                                    /* 3 */
+    "warmup: 1 min",                                       /* 4 */
+    "engine: fast",                                        /* 5 */
+    "network:",                                            /* 6 */
+    "  nodes:",                                            /* 7 */
+    "    - {id: A}",                                       /* 8 */
+    "    - {id: B}",                                       /* 9 */
+    "    - {id: C}",                                       /* 10 */
+    "    - {id: D}",                                       /* 11 */
+    "  links:",                                            /* 12 */
+    "    - {id: AB, ends: [A, B], qkd: {rate: 9 kbit/s}}", /* 13 */
+    "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s}}", /* 14 */
+    "  classical: {latency: auto}",                        /* 15 */
+    "key_management: {unit: 256 bit}",                     /* 16 */
+    "control: {routing: widest}",                          /* 17 */
+    "applications:",                                       /* 18 */
+    "  - {id: v, from: A, to: C, rate: 1 /s}",             /* 19 */
+    "faults:",                                             /* 20 */
+    "  - {at: 1 min, link: AB, for: 1 s}",                 /* 21 */
+    "expect:",                                             /* 22 */
+    "  - served_fraction >= 0.5",                          /* 23 */
+};
+
+#define BASE_LINES (sizeof base / sizeof base[0])
+
+struct planted {
+    unsigned line;
+    const char *text;   /* instead of that line, with a caret */
+    const char *expect; /* part of the message */
+};
+
+static const struct planted planted[] = {
+    /* the file as a whole */
+    {1, "^scenaro: base", "*unknown key 'scenaro' in scenario: did you mean 'scenario'?"},
+    {1, "^scenario:", "scenario has no value"},
+    {1, "scenario: ^''", "scenario is empty"},
+    {1, "scenario: ^\"two\\nlines\"", "must be one line"},
+    {1, "scenario: ^[a]", "expected one value"},
+    {2, "seed: ^-1", "out of range"},
+    {2, "seed: ^one", "is not a number: expected a whole number"},
+    {2, "seed: ^1.5", "finer than the smallest unit"},
+    {2, "seed: ^99999999999999999999999", "too many digits"},
+    {3, "duration: ^0 s", "duration '0 s' is out of range: expected 1 ns to 3650 d"},
+    {3, "duration: ^-5 s", "out of range"},
+    {3, "duration: ^10", "has no unit: expected a time such as '5 s'"},
+    {3, "duration: ^10 minutes", "has an unknown unit"},
+    {3, "duration: ^20 y", "has an unknown unit"},
+    {3, "duration: ^4000 d", "out of range"},
+    {3, "duration: ^1e30 s", "is too large"},
+    {3, "duration: ^0.1 ns", "finer than the smallest unit"},
+    {4, "warmup: ^10 min", "warmup is not shorter than duration"},
+    {5, "engine: ^slow", "unknown engine 'slow': expected one of simgrid, fast"},
+    {5, "engine: ^fats", "did you mean 'fast'?"},
+    {5, "^seed: 2\nengine: fast", "the key 'seed' is given twice: first on line 2"},
+    {5, "^xyzzy: 1", "unknown key 'xyzzy' in scenario: expected one of scenario, seed"},
+    {5, "^include: other.yaml", "'include' is not available in this version"},
+    {5, "^extends: other.yaml", "'extends' is not available in this version"},
+    {5, "^attacks: [{at: 1 s}]", "'attacks' is not available in this version"},
+    {5, "^measures: {tags: off}", "'measures' is not available in this version"},
+    /* nodes */
+    {8, "    - {^ide: A, id: A}", "unknown key 'ide' in node: did you mean 'id'?"},
+    {10, "    - {id: C, ^id: X}", "the key 'id' is given twice: first on line 10"},
+    {11, "    - ^{name: x}", "the key 'id' is missing in node: expected a unique name"},
+    {11, "    - {id: ^A}", "the node id 'A' is used twice: first on line 8"},
+    {11, "    - {id: ^'D D'}", "is no identifier"},
+    {11, "    - {id: ^''}", "is no identifier"},
+    {11, "    - ^D", "node: expected a mapping of keys to values"},
+    {11, "    - {id: D, lat: ^91, lon: 0}", "lat '91' is out of range: expected -90 to 90"},
+    {11, "    - {id: D, lat: ^91 N, lon: 0}", "has an unknown unit"},
+    {11, "    - {id: D, lat: ^nan, lon: 0}", "is not a number"},
+    {11, "    - {id: D, lat: ^35}", "lat and lon go together"},
+    {11, "    - {id: D, mac: ^02:00:00:00:01}", "mac: expected six pairs of digits"},
+    {11, "    - {id: D, role: ^relais}", "unknown role 'relais': expected one of user, relay"},
+    {11, "    - {id: D, clock: {drift: ^1}}", "has no unit: expected a drift such as '20 ppm'"},
+    {11, "    - {id: D, clock: {^skew: 1 ppm}}", "unknown key 'skew' in clock"},
+    {11, "    - {id: D, ^boundary: x}", "'boundary' is not available in this version"},
+    /* links */
+    {14, "    - {id: BC, ends: [B, ^X], qkd: {rate: 9 kbit/s}}", "*unknown node 'X'"},
+    {14, "    - {id: ^AB, ends: [B, C], qkd: {rate: 9 kbit/s}}",
+     "the link id 'AB' is used twice: first on line 13"},
+    {14, "    - {id: BC, ends: [B, C], length: ^-1 km, qkd: {rate: 9 kbit/s}}", "out of range"},
+    {14, "    - {id: BC, ends: [B, C], length: ^25, qkd: {rate: 9 kbit/s}}", "has no unit"},
+    {14, "    - {id: BC, ends: [B, C], loss: ^3 db, qkd: {rate: 9 kbit/s}}", "unknown unit"},
+    {14, "    - {id: BC, ends: [B, C], qkd: ^{}}", "the key 'rate' is missing in qkd"},
+    {14, "    - ^{id: BC, ends: [B, C]}", "the key 'qkd' is missing in link"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: ^0 bit/s}}", "rate '0 bit/s' is out of range"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: ^-3 kbit/s}}", "out of range"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: ^3 kbps}}", "has an unknown unit"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: ^0.5 bit/s}}", "finer than the smallest unit"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, qber: ^11 %}}",
+     "no key at this QBER: expected less than 11 %"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, qber: ^60 %}}", "out of range"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, block: ^12 bit}}",
+     "is not a multiple of 8 bit"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, block: ^65 Mbit}}",
+     "never fits in the store"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {model: ^decoy-bb84, rate: 9 kbit/s}}",
+     "model 'decoy-bb84' is not available in this version: expected one of rate, trace"},
+    {14, "    - {id: BC, ends: [B, C], qkd: ^{model: trace}}", "the key 'trace' is missing"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {model: trace, trace: [[^x, 1 bit/s, 0]]}}",
+     "expected a time such as '5 s'"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {model: trace, trace: [^[0 s, 1 bit/s]]}}",
+     "expected [time, rate, QBER]"},
+    {14,
+     "    - {id: BC, ends: [B, C], qkd: {model: trace, trace: [[1 s, 1 bit/s, 0], [^1 s, 0, 0]]}}",
+     "unsorted: expected a time after the one before"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {model: trace, trace: ^[]}}", "the series is empty"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {model: trace, trace: ^none.csv}}",
+     "the file 'none.csv' cannot be named here"},
+    {14,
+     "    - {id: BC, ends: [B, C], qkd: {model: trace, rate: ^9 bit/s, trace: [[0, 9 bit/s, 0]]}}",
+     "rate is given, but the model is trace"},
+    {14, "    - {id: BC, ends: ^[B], qkd: {rate: 9 kbit/s}}", "*expected the ids of two nodes"},
+    {14, "    - {id: BC, ends: ^[B, B], qkd: {rate: 9 kbit/s}}", "*joins node 'B' to itself"},
+    {14,
+     "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s}}\n"
+     "    - {id: CB, ends: ^[C, B], qkd: {rate: 9 kbit/s}}",
+     "link 'BC' joins these nodes already"},
+    /* classical network, key management, control */
+    {15, "  classical: {latency: ^soon}", "latency 'soon' is not a number"},
+    {15, "  classical: {bandwidth: ^0 bit/s}", "out of range"},
+    {15, "  classical: {loss: ^1.5}", "out of range: expected 0 to 1"},
+    {15, "  classical: {queue: ^1 Mbit}", "has an unknown unit"},
+    {15, "  classical: {^links: [x]}", "'links' is not available in this version"},
+    {15, "  ^generate: {kind: ring}", "'generate' is not available in this version"},
+    {16, "key_management: {unit: ^100 bit}", "unit '100 bit' is not a multiple of 8 bit"},
+    {16, "key_management: {batch: ^0}", "out of range: expected 1 to 256"},
+    {16, "key_management: {relay: ^multipath}", "is not available in this version"},
+    {16, "key_management: ^[]", "key_management: expected a mapping"},
+    {17, "control: {routing: ^widset}", "did you mean 'widest'?"},
+    {17, "control: {routing: ^k-shortest}",
+     "routing 'k-shortest' is not available in this version: expected one of fewest-hops, widest"},
+    {17, "control: {mode: ^distributed}", "is not available in this version"},
+    {17, "control: {at: ^Z}", "unknown node 'Z'"},
+    {17, "control: {status_period: ^0 s}", "out of range"},
+    /* applications */
+    {19, "  - {id: v, from: A, to: ^D, rate: 1 /s}", "no chain of QKD links joins 'A' and 'D'"},
+    {19, "  - {id: v, from: A, to: ^A, rate: 1 /s}", "at one node, 'A': expected two nodes"},
+    {19, "  - {id: v, from: ^nobody, to: C, rate: 1 /s}", "unknown node 'nobody'"},
+    {19, "  - {id: v, from: A, to: C, key: ^255 bit, rate: 1 /s}", "not a multiple of 8 bit"},
+    {19, "  - {id: v, from: A, to: C, key: ^2 Mbit, rate: 1 /s}", "out of range"},
+    {19, "  - {id: v, from: A, to: C, rate: ^0 /s}", "rate '0 /s' is out of range"},
+    {19, "  - {id: v, from: A, to: C, rate: ^-1 /s}", "out of range"},
+    {19, "  - {id: v, from: A, to: C, rate: ^2}", "has no unit: expected a frequency"},
+    {19, "  - ^{id: v, from: A, to: C}", "the key 'rate' is missing: arrivals poisson needs it"},
+    {19, "  - {id: v, from: A, to: C, arrivals: ^trace}", "the key 'times' is missing"},
+    {19, "  - {id: v, from: A, to: C, arrivals: trace, times: [2 s, ^1 s]}",
+     "unsorted: expected a time not before the one before"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, times: ^[1 s]}",
+     "no meaning for arrivals poisson"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, offset: ^1 s}",
+     "no meaning for arrivals poisson"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, timeout: ^0 s}", "out of range"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, wait: ^maybe}", "expected true or false"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, count: ^0}", "out of range: expected 1 to 128"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, start: 2 s, stop: ^1 s}", "not after start"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, start: ^10 min}",
+     "not before the end of the run"},
+    {18, "applications: ^video\nx:", "*applications: expected a list of mappings"},
+    /* faults and expectations */
+    {21, "  - {at: 1 min, link: ^AX, for: 1 s}", "unknown link 'AX': did you mean 'AB'?"},
+    {21, "  - {at: 1 min, node: ^E, for: 1 s}", "unknown node 'E'"},
+    {21, "  - {at: 1 min, link: AB, node: ^B}", "expected a link or a node, not both"},
+    {21, "  - ^{at: 1 min}", "expected a link or a node: neither is given"},
+    {21, "  - ^{link: AB}", "the key 'at' is missing in fault"},
+    {21, "  - {at: 1 min, link: AB, what: ^crash}", "'crash' is not for a link"},
+    {21, "  - {at: 1 min, node: B, what: ^quantum}", "'quantum' is not for a node"},
+    {21, "  - {at: 1 min, link: AB, for: ^0 s}", "out of range"},
+    {21, "  - {at: ^11 min, link: AB}", "not before the end of the run"},
+    {23, "  - ^served_fraction", "expected 'path operator number'"},
+    {23, "  - ^served_fraction >= all", "expected 'path operator number'"},
+    {23, "  - ^link[XX].pool_min_bits > 0", "unknown link 'XX'"},
+    {23, "  - ^node[A].x > 0", "only link[ID] and application[ID] have brackets"},
+    {22, "expect: ^x\ny:", "*expect: expected a list"},
+};
+
+#define PLANTED_COUNT ((int)(sizeof planted / sizeof planted[0]))
+
+/* The base text with one line replaced; line and column of the caret in it. */
+static char *text_build(const struct planted *p, unsigned *line, unsigned *column)
+{
+    static char text[8192];
+    size_t used = 0;
+    for (unsigned i = 0; i < BASE_LINES; i++) {
+        const char *add = i + 1 == p->line ? p->text : base[i];
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", add);
+    }
+    char *caret = strchr(text, '^');
+    ck_assert_ptr_nonnull(caret);
+    *line = 1;
+    *column = 1;
+    for (const char *c = text; c < caret; c++) {
+        *column = *c == '\n' ? 1 : *column + 1;
+        *line += *c == '\n' ? 1 : 0;
+    }
+    memmove(caret, caret + 1, strlen(caret));
+    return text;
+}
+
+static int load(const char *text, const struct scn_sets *sets, struct scn_errors *errors)
+{
+    struct scn_scenario *scenario = NULL;
+    struct scn_text input = {.name = "t.yaml", .text = text, .len = strlen(text)};
+    int err = scn_load_text(&input, sets, &scenario, errors);
+    ck_assert((err == 0) == (scenario != NULL));
+    ck_assert((err == 0) == (errors->count == 0));
+    scn_free(scenario);
+    return err;
+}
+
+START_TEST(base_is_good)
+{
+    static const struct planted none = {1, "scenario: ^base", ""};
+    unsigned line = 0;
+    unsigned column = 0;
+    struct scn_errors errors;
+    int err = load(text_build(&none, &line, &column), NULL, &errors);
+    ck_assert_msg(err == 0, "%s", errors.count > 0 ? errors.lines[0] : "no message");
+    scn_errors_fini(&errors);
+}
+END_TEST
+
+/* A message that begins with * may be followed by others (a cause with consequences). */
+START_TEST(mistake_is_found_in_its_place)
+{
+    const struct planted *p = &planted[_i];
+    bool several = p->expect[0] == '*';
+    unsigned line = 0;
+    unsigned column = 0;
+    char *text = text_build(p, &line, &column);
+    char place[64];
+    (void)snprintf(place, sizeof place, "t.yaml:%u:%u: ", line, column);
+    struct scn_errors errors;
+    ck_assert_int_eq(load(text, NULL, &errors), QKD_ERR_INVALID);
+    bool found = false;
+    for (size_t i = 0; i < errors.count; i++) {
+        found = found || (strncmp(errors.lines[i], place, strlen(place)) == 0 &&
+                          strstr(errors.lines[i], p->expect + (several ? 1 : 0)) != NULL);
+    }
+    ck_assert_msg(found, "case %d '%s': wanted '%s%s', got '%s'", _i, p->text, place, p->expect,
+                  errors.lines[0]);
+    ck_assert_msg(several || errors.count == 1, "case %d '%s': %zu mistakes, second '%s'", _i,
+                  p->text, errors.count, errors.lines[errors.count - 1]);
+    scn_errors_fini(&errors);
+}
+END_TEST
+
+/* All mistakes in one go, in the order of the file. */
+START_TEST(all_mistakes_in_order)
+{
+    static const char text[] = "applications:\n"
+                               "  - {id: v, from: A, to: B, rate: 0 /s}\n"
+                               "duration: 0 s\n"
+                               "seed: 1\n"
+                               "seed: 2\n"
+                               "network:\n"
+                               "  nodes: [{id: A}, {id: B, lat: 1}]\n"
+                               "  links: [{id: AB, ends: [A, B], qkd: {rat: 1 kbit/s}}]\n";
+    static const char *const want[] = {
+        "t.yaml:1:1: the key 'scenario' is missing", "t.yaml:2:35: rate '0 /s' is out of range",
+        "t.yaml:3:11: duration '0 s' is out",        "t.yaml:5:1: the key 'seed' is given twice",
+        "t.yaml:7:33: lat and lon go together",      "t.yaml:8:39: the key 'rate' is missing",
+        "t.yaml:8:40: unknown key 'rat' in qkd"};
+    struct scn_errors errors;
+    ck_assert_int_eq(load(text, NULL, &errors), QKD_ERR_INVALID);
+    ck_assert_uint_eq(errors.count, sizeof want / sizeof want[0]);
+    for (size_t i = 0; i < errors.count; i++) {
+        ck_assert_msg(strncmp(errors.lines[i], want[i], strlen(want[i])) == 0, "%s, not %s",
+                      errors.lines[i], want[i]);
+    }
+    scn_errors_fini(&errors);
+}
+END_TEST
+
+struct broken {
+    const char *text;
+    const char *expect;
+};
+
+/* Not YAML, or no scenario at all. */
+static const struct broken broken[] = {
+    {"", "t.yaml:1:1: the file is empty"},
+    {"# only a comment\n", "t.yaml:1:1: the file is empty"},
+    {"- 1\n- 2\n", "t.yaml:1:1: expected a mapping"},
+    {"just words\n", "t.yaml:1:1: expected a mapping"},
+    {"scenario: a: b\n", "t.yaml:1:"},
+    {"scenario: [a\n", "not YAML: "},
+    {"scenario: \"a\n", "not YAML: "},
+    {"scenario: a\n\tseed: 1\n", "t.yaml:"},
+    {"a: b\n---\nc: d\n", "only one document per file is read"},
+    {"seed: *one\n", "t.yaml:1:7: unknown alias '*one'"},
+    {"a: &x [*x]\n", "t.yaml:1:8: unknown alias '*x'"},
+    {"{a: 1}: 2\n", "a key must be a word"},
+    {"scenario: a\xff\n", "t.yaml:1:12: byte 0xff is not allowed"},
+    {"scenario: a\n \xc0\x80\n", "t.yaml:2:2: byte 0xc0 is not allowed"},
+    {"scenario: \x01\n", "t.yaml:1:11: byte 0x01 is not allowed"},
+    {"scenario: \"a\\0b\"\n", "a text cannot contain the character 0"},
+    {"a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", "nested too deeply"},
+};
+
+START_TEST(broken_text_is_refused)
+{
+    const struct broken *b = &broken[_i];
+    struct scn_errors errors;
+    ck_assert_int_eq(load(b->text, NULL, &errors), QKD_ERR_INVALID);
+    ck_assert_msg(strstr(errors.lines[0], b->expect) != NULL, "%s, not %s", errors.lines[0],
+                  b->expect);
+    scn_errors_fini(&errors);
+}
+END_TEST
+
+/* A file that ends in the middle is an error wherever it is cut (or lacks something). */
+START_TEST(truncated_anywhere)
+{
+    static const struct planted none = {1, "scenario: ^base", ""};
+    unsigned line = 0;
+    unsigned column = 0;
+    char *whole = text_build(&none, &line, &column);
+    size_t len = (size_t)(strstr(whole, "  classical") - whole) - 3;
+    for (size_t cut = 0; cut < len; cut++) {
+        struct scn_scenario *scenario = NULL;
+        struct scn_errors errors;
+        struct scn_text input = {.name = "t.yaml", .text = whole, .len = cut};
+        int err = scn_load_text(&input, NULL, &scenario, &errors);
+        /* Cut between the nodes, it is a smaller scenario. */
+        ck_assert(err == 0 || (err == QKD_ERR_INVALID && errors.count > 0));
+        ck_assert((err == 0) == (scenario != NULL));
+        ck_assert(cut > 60 || err != 0);
+        scn_free(scenario);
+        scn_errors_fini(&errors);
+    }
+}
+END_TEST
+
+static const struct broken bad_sets[] = {
+    {"control.routing", "--set: control.routing: expected path=value"},
+    {"=1", "expected path=value"},
+    {"control.routing=wides", "--set: control.routing=wides: unknown routing 'wides'"},
+    {"control.rooting=widest", "unknown key 'rooting' in control: did you mean 'routing'?"},
+    {"applications[w].rate=1 /s", "no item with the id 'w'"},
+    {"applications[v.rate=1 /s", "a '[' needs its ']'"},
+    {"applications[v]rate=1 /s", "a '[' needs its ']'"},
+    {"control..at=A", "the path has an empty part"},
+    {"seed.x=1", "'x' is looked for in something that has no keys"},
+    {"seed=", "the value is empty"},
+    {"seed=[", "not YAML"},
+    {"duration=0 s", "--set: duration=0 s: duration '0 s' is out of range"},
+    {"network.links[AB].qkd.rate=0", "rate '0' is out of range"},
+};
+
+START_TEST(bad_override)
+{
+    static const struct planted none = {1, "scenario: ^base", ""};
+    unsigned line = 0;
+    unsigned column = 0;
+    const char *texts[1] = {bad_sets[_i].text};
+    struct scn_sets sets = {.texts = texts, .count = 1};
+    struct scn_errors errors;
+    ck_assert_int_eq(load(text_build(&none, &line, &column), &sets, &errors), QKD_ERR_INVALID);
+    ck_assert_msg(strstr(errors.lines[0], bad_sets[_i].expect) != NULL, "%s", errors.lines[0]);
+    ck_assert_msg(strncmp(errors.lines[0], "--set: ", 7) == 0, "%s", errors.lines[0]);
+    scn_errors_fini(&errors);
+}
+END_TEST
+
+START_TEST(missing_files)
+{
+    static const char *const paths[] = {"/nowhere/at/all.yaml", "/"};
+    struct scn_scenario *scenario = NULL;
+    struct scn_errors errors;
+    ck_assert_int_eq(scn_load(paths[_i], NULL, &scenario, &errors), QKD_ERR_IO);
+    ck_assert_ptr_null(scenario);
+    ck_assert_uint_eq(errors.count, 1);
+    ck_assert_ptr_nonnull(strstr(errors.lines[0], _i == 0 ? "cannot open" : "cannot "));
+    scn_errors_fini(&errors);
+}
+END_TEST
+
+/* More mistakes than anyone reads: counted, not kept. */
+START_TEST(mistakes_are_bounded)
+{
+    static char text[200000] = "scenario: many\nduration: 1 s\nnetwork:\n  nodes:\n";
+    size_t used = strlen(text);
+    for (int i = 0; i < 5000; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "    - {id: n%d, x: 1}\n", i);
+    }
+    struct scn_errors errors;
+    ck_assert_int_eq(load(text, NULL, &errors), QKD_ERR_INVALID);
+    ck_assert_uint_eq(errors.count, SCN_MAX_ERRORS);
+    ck_assert_uint_eq(errors.omitted, 5000 - SCN_MAX_ERRORS);
+    scn_errors_fini(&errors);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("scenario errors");
+    TCase *tc = tcase_create("errors");
+    tcase_add_test(tc, base_is_good);
+    tcase_add_loop_test(tc, mistake_is_found_in_its_place, 0, PLANTED_COUNT);
+    tcase_add_test(tc, all_mistakes_in_order);
+    tcase_add_loop_test(tc, broken_text_is_refused, 0, (int)(sizeof broken / sizeof broken[0]));
+    tcase_add_test(tc, truncated_anywhere);
+    tcase_add_loop_test(tc, bad_override, 0, (int)(sizeof bad_sets / sizeof bad_sets[0]));
+    tcase_add_loop_test(tc, missing_files, 0, 2);
+    tcase_add_test(tc, mistakes_are_bounded);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
