@@ -58,8 +58,8 @@ void ksa_recent_add(struct ksa_recent *recent, struct qkd_eid peer, uint64_t mes
     if (slot == QKD_SLAB_NONE) {
         return;
     }
-    *(struct ksa_answer *)qkd_slab_at(&recent->slab, slot) = (struct ksa_answer){
-        .peer = peer, .message_id = message_id, .state = KSA_ANSWER_PENDING};
+    *(struct ksa_answer *)qkd_slab_at(&recent->slab, slot) =
+        (struct ksa_answer){.peer = peer, .message_id = message_id, .state = KSA_ANSWER_PENDING};
     uint8_t key[KEY_LEN];
     key_of(peer, message_id, key);
     (void)qkd_map_put(&recent->map, key, slot); /* without it a repetition is executed: harmless */

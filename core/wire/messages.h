@@ -298,7 +298,8 @@ enum wire_file_code {
     M(time, when) M(eid, at) M(u8, action) M(u8, key_class) M(id, id)                              \
     O(id, parent) /* KSA-key -> KMA-key; KMA-key -> QKD-key whose bits padded or formed it */      \
     O(u32, key_length) O(eid, source) O(eid, destination) O(u8, method) O(eid, source_app)         \
-    O(eid, target_app) O(u32, link) O(u8, hop) O(u8, reason)
+    O(eid, target_app) O(u32, link) O(u8, hop) O(u8, reason)                                       \
+    O(b32, application) /* its name, cut at 32 bytes, zero-padded (Table 7-1 group 4) */
 #define WIRE_ACCOUNT_RECORD(M, O)                                                                  \
     M(eid, app) M(eid, peer_app) M(u64, keys) M(u64, bits) M(u64, refused) M(u64, otp_bits)
 #define WIRE_FAULT_RECORD(M, O)                                                                    \

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The KSA's directory of applications, by configuration: which KM serves an application (its node,
+ * part of its identity), with whom it may share keys, and at which security level. Entries are
+ * never taken away, only replaced. */
+#include "core/base/err.h"
+#include "core/km/ksa_element.h"
+
+int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
+{
+    struct ksa_app *app = ksa_directory_find(ksa, entry->app);
+    if (app == NULL) {
+        uint32_t slot = qkd_slab_take(&ksa->apps);
+        if (slot == QKD_SLAB_NONE) {
+            return QKD_ERR_LIMIT;
+        }
+        int err = qkd_map_put(&ksa->by_app, &entry->app.v, slot);
+        if (err != QKD_OK) {
+            qkd_slab_give(&ksa->apps, slot);
+            return err;
+        }
+        app = qkd_slab_at(&ksa->apps, slot);
+        app->app = entry->app;
+    }
+    app->peer_app = entry->peer_app;
+    app->level = entry->level;
+    app->name = (struct wire_b32){{0}};
+    size_t len = entry->name.len < sizeof app->name.b ? entry->name.len : sizeof app->name.b;
+    if (len > 0) {
+        memcpy(app->name.b, entry->name.at, len);
+    }
+    return QKD_OK;
+}
+
+struct ksa_app *ksa_directory_find(const struct ksa *ksa, struct qkd_eid app)
+{
+    uint32_t slot = qkd_map_get(&ksa->by_app, &app.v);
+    return slot == QKD_MAP_NONE ? NULL : qkd_slab_at(&ksa->apps, slot);
+}
+
+enum wire_reason ksa_directory_check(const struct ksa *ksa, struct qkd_eid source,
+                                     struct qkd_eid target)
+{
+    const struct ksa_app *asks = ksa_directory_find(ksa, source);
+    const struct ksa_app *other = ksa_directory_find(ksa, target);
+    if (other == NULL) {
+        return WIRE_REASON_UNKNOWN_APPLICATION;
+    }
+    bool paired = asks != NULL && qkd_eid_eq(asks->peer_app, target) &&
+                  qkd_eid_eq(other->peer_app, source);
+    return paired ? WIRE_REASON_NONE : WIRE_REASON_UNAUTHORIZED;
+}

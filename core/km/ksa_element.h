@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The key supply agent's state, shared by its files (FG QIT4N D2.3 clauses 7.1.3 ... 7.1.6, 7.2.1):
+ *
+ *   ksa.c           life and events            ksa_directory.c  who may ask what for whom
+ *   ksa_sessions.c  intake and answers at Ak   ksa_supply.c     master: from need to supply
+ *   ksa_slave.c     slave: compare, by ID      ksa_delete.c     key deletion
+ *   ksa_store.c     KSA-keys held, expiry      ksa_persist.c    what survives a restart
+ *   ksa_records.c   life cycle, accounts       ksa_tag.c        what the KSAs compare
+ *
+ * A request of a master:
+ *
+ *   KEY_SUPPLY ─checks─▶ NEED at KMI ──▶ pieces, each one KMA-key ("batch") ──last piece──▶ end
+ *                 │ 0x03                     │                          timeout: 0x03 ▲
+ *
+ * A batch, the keys that came with one KMA-key (one sub-session):
+ *
+ *   master:  KMI_SUPPLY ──▶ COMPARING ──match──▶ HELD (all keys supplied) ──linger──▶ gone
+ *                              │ mismatch, no answer, request over: wiped
+ *   slave:   SUPPLY_NOTIFY ──▶ FETCHING ──KMI_SUPPLY, match──▶ HELD (keys waiting, then supplied)
+ *                              │ mismatch, no key: wiped            │ fetch time over: wiped
+ *
+ * After the supply a key's bytes are wiped, or kept until expiry when the policy is to preserve. */
+#ifndef QKD_KM_KSA_ELEMENT_H
+#define QKD_KM_KSA_ELEMENT_H
+
+#include "core/base/map.h"
+#include "core/base/slab.h"
+#include "core/base/timers.h"
+#include "core/channel/channel.h"
+#include "core/channel/reports.h"
+#include "core/km/ksa.h"
+#include "core/km/ksa_pool.h"
+#include "core/km/ksa_recent.h"
+#include "core/wire/codec.h"
+
+enum {
+    KSA_ID_LEN = 16,
+    KSA_KEYS_PER_BATCH = 64,    /* most keys with one KMA-key */
+    KSA_KEYS_PER_REQUEST = 128, /* most keys asked for at once */
+    KSA_KEY_BITS_LEAST = 64,
+    KSA_KEY_BITS_MOST = 4096,
+    KSA_TIMEOUT_MS = 5000,    /* of a request that names none */
+    KSA_APPLICATIONS = 65536, /* directory entries */
+    KSA_CHANNELS = 131072,    /* applications, other KSAs, KMA, KMC */
+    KSA_SLOT_BITS = 26        /* a key is named by batch slot and place in the batch */
+};
+
+/* A directory entry (WIRE_CFG_APP) and the account of its application. */
+struct ksa_app {
+    struct qkd_eid app;
+    struct qkd_eid peer_app; /* the only one it may share keys with */
+    uint8_t level;           /* enum wire_level: policy, the stricter of it and the request wins */
+    struct wire_b32 name;    /* cut at 32 bytes, zero-padded */
+    uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
+};
+
+/* What an answer at Ak repeats of its command (D23-GM-02). */
+struct ksa_echo {
+    uint64_t message_id;
+    struct qkd_eid source_id, target_id;
+    uint64_t session_id;
+    uint8_t application_code;
+    bool has_key_amount, has_key_id, has_key_size;
+    uint32_t key_amount, key_size;
+    struct qkd_id key_id;
+};
+
+/* A master's request under way. */
+struct ksa_request {
+    struct ksa_echo echo;
+    struct qkd_eid app, target; /* source and target application */
+    uint64_t need_id;           /* Message ID of the NEED, 0: over */
+    uint32_t key_size;          /* bits */
+    uint32_t amount;            /* keys asked for */
+    uint32_t received;          /* keys that came from the KMA */
+    uint32_t supplied;          /* keys answered */
+    uint32_t pieces;            /* count_id of the last piece from the KMA */
+    uint32_t count_id;          /* of the last sub-session answered */
+    uint32_t comparing;         /* batches under comparison */
+    uint32_t first_batch;       /* of those, chained by next */
+    uint32_t timer;
+    uint8_t reason; /* enum wire_reason of the first failure */
+};
+
+enum ksa_phase { KSA_COMPARING, KSA_FETCHING, KSA_HELD };
+enum ksa_key_state { KSA_KEY_GONE, KSA_KEY_WAITING, KSA_KEY_SUPPLIED };
+
+/* Keys that came with one KMA-key. Buffer: IDs, then a state per key, then the keys. */
+struct ksa_batch {
+    struct qkd_id kma_id;
+    uint64_t session_id; /* key-supply session at Ak */
+    struct qkd_eid source_app, target_app;
+    uint32_t key_size; /* bits */
+    uint8_t count;     /* keys at first */
+    uint8_t live;      /* keys not gone */
+    uint8_t waiting;   /* keys not supplied */
+    uint8_t grade;     /* enum wire_method */
+    uint8_t phase;     /* enum ksa_phase */
+    bool slave;
+    bool spent;      /* in the line of those that may leave early */
+    bool has_keys;   /* key bytes are in the buffer */
+    uint8_t tries;   /* SUPPLY_NOTIFY sent */
+    uint8_t tag[16]; /* own (master) or received (slave) digest */
+    struct ksa_buf buf;
+    uint32_t request; /* master, comparing: slot */
+    uint32_t timer;
+    uint32_t next, prev;          /* HELD: same session; COMPARING: same request */
+    uint32_t newer, older;        /* spent line */
+    uint64_t command_id;          /* outstanding: NOTIFY (master) or FETCH (slave) */
+    uint64_t notify_id;           /* slave: Message ID of the NOTIFY to be answered */
+    struct qkd_span fetch_within; /* slave */
+    bool fetch_over;              /* slave: the time to fetch has passed */
+    struct qkd_time fetch_until;  /* wall, for the persisted entry of a waiting key */
+    struct qkd_time keep_until;   /* wall, for that of a supplied key */
+};
+
+struct ksa {
+    const struct km_config *config; /* the host's */
+    struct qkd_eid self, kma, kmc;
+    struct chan_set *chans;
+    struct chan_reports reports;
+    struct qkd_rng rng;
+    struct qkd_timers timers; /* tag: enum ksa_timer << 32 | slot */
+    struct qkd_slab apps, requests, batches;
+    struct qkd_map by_app;      /* application eid -> apps */
+    struct qkd_map outstanding; /* Message ID of own command -> KSA_COMMAND_... | slot */
+    struct qkd_map by_key;      /* KSA-key ID -> batch slot * 64 + place */
+    struct qkd_map by_session;  /* (application, session, slave) -> newest batch */
+    struct ksa_pool pool;
+    struct ksa_recent recent;
+    uint32_t keys_held; /* keys in batches, not gone */
+    uint32_t spent_oldest, spent_newest;
+    uint64_t next_message_id;
+    struct qkd_time account_at; /* end of the accounting period, QKD_NEVER: nothing to account */
+    bool started;
+    uint8_t *scratch; /* for one encoded message; wiped after use */
+    size_t scratch_cap;
+};
+
+enum ksa_timer { KSA_TIMER_REQUEST = 1, KSA_TIMER_BATCH = 2 };
+
+/* `outstanding` tells needs (requests) from notifications and fetches (batches) by this bit. */
+#define KSA_COMMAND_NEED UINT32_C(0x80000000)
+
+static inline struct ksa_request *ksa_request_at(const struct ksa *ksa, uint32_t slot)
+{
+    return qkd_slab_at(&ksa->requests, slot);
+}
+
+static inline struct ksa_batch *ksa_batch_at(const struct ksa *ksa, uint32_t slot)
+{
+    return qkd_slab_at(&ksa->batches, slot);
+}
+
+/* ---- ksa.c ---- */
+
+/* Head of a new message at `rp`; orig: Message ID answered, or 0. */
+struct wire_head ksa_head(struct ksa *ksa, enum qkd_rp rp, uint64_t orig);
+
+/* Room for one encoded message; NULL if memory ends. */
+uint8_t *ksa_scratch(struct ksa *ksa, size_t len);
+
+/* Seals and sends `len` bytes of scratch and wipes them: 0, QKD_ERR_AGAIN or an error. */
+struct ksa_to {
+    enum qkd_rp rp;
+    struct qkd_eid peer;
+    uint32_t flags; /* enum qkd_send_flags */
+};
+int ksa_send(struct ksa *ksa, const struct qkd_event *event, struct ksa_to to, int len,
+             struct qkd_out *out);
+
+/* Encodes `message`, a struct wire_NAME, and sends it. */
+#define KSA_SEND(ksa, event, to, name, message, out)                                               \
+    ksa_send((ksa), (event), (to),                                                                 \
+             ksa_scratch((ksa), wire_##name##_size(message)) == NULL                               \
+                 ? QKD_ERR_NOMEM                                                                   \
+                 : wire_##name##_encode((message), (ksa)->scratch, (ksa)->scratch_cap),            \
+             (out))
+
+void ksa_bad_bytes(const struct ksa *ksa, const struct chan_message *message, int err,
+                   struct qkd_out *out);
+
+/* ---- ksa_directory.c ---- */
+int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry);
+struct ksa_app *ksa_directory_find(const struct ksa *ksa, struct qkd_eid app);
+
+/* Whether source may share keys with target: NONE, UNKNOWN_APPLICATION or UNAUTHORIZED. */
+enum wire_reason ksa_directory_check(const struct ksa *ksa, struct qkd_eid source,
+                                     struct qkd_eid target);
+
+/* ---- ksa_sessions.c ---- */
+void ksa_on_application(struct ksa *ksa, const struct qkd_event *event,
+                        const struct chan_message *message, struct qkd_out *out);
+
+/* Answers 0x03 and remembers it. */
+void ksa_answer_refused(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                        const struct ksa_echo *echo, enum wire_reason reason, struct qkd_out *out);
+
+/* Answers keys of a batch: all of them (place < 0), or the one at `place`. */
+struct ksa_answer_keys {
+    struct qkd_eid app;
+    const struct ksa_echo *echo;
+    const struct ksa_batch *batch;
+    int place;
+    uint32_t count_id;
+    uint8_t code; /* WIRE_SUCCESS or WIRE_SUFFICIENT */
+};
+void ksa_answer_supply(struct ksa *ksa, const struct qkd_event *event,
+                       const struct ksa_answer_keys *answer, struct qkd_out *out);
+
+/* ---- ksa_supply.c: master ---- */
+struct ksa_need {
+    struct qkd_eid app, target;
+    uint32_t key_size, amount, timeout_ms;
+    uint8_t level;
+    uint8_t wait;
+};
+enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event,
+                                  const struct ksa_echo *echo, const struct ksa_need *need,
+                                  struct qkd_out *out);
+void ksa_piece_arrived(struct ksa *ksa, const struct qkd_event *event, uint32_t request_slot,
+                       const struct wire_kmi_supply *supply, struct qkd_out *out);
+void ksa_notify_answered(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
+                         const struct wire_supply_notify_rsp *answer, struct qkd_out *out);
+void ksa_notify_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
+                        struct qkd_out *out);
+void ksa_request_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out);
+
+/* ---- ksa_slave.c ---- */
+void ksa_on_notify(struct ksa *ksa, const struct qkd_event *event,
+                   const struct chan_message *message, struct qkd_out *out);
+void ksa_key_fetched(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
+                     const struct wire_kmi_supply *supply, struct qkd_out *out);
+void ksa_fetch_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
+                       struct qkd_out *out);
+void ksa_supply_by_id(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                      const struct ksa_echo *echo, struct qkd_out *out);
+
+/* ---- ksa_delete.c ---- */
+void ksa_on_delete(struct ksa *ksa, const struct qkd_event *event,
+                   const struct chan_message *message, struct qkd_out *out);
+
+/* ---- ksa_store.c ---- */
+void ksa_store_init(struct ksa *ksa, const uint8_t salt[16]);
+void ksa_store_fini(struct ksa *ksa);
+
+/* A batch with room for `count` keys; QKD_SLAB_NONE: no room even after spent ones left. */
+uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size, struct qkd_out *out);
+
+/* Wipes and forgets a batch, its timer and its outstanding command; persisted entries go. */
+void ksa_batch_drop(struct ksa *ksa, uint32_t slot, struct qkd_out *out);
+
+/* Parts of a batch's buffer. */
+uint8_t *ksa_batch_ids(const struct ksa *ksa, const struct ksa_batch *batch);
+uint8_t *ksa_batch_states(const struct ksa *ksa, const struct ksa_batch *batch);
+uint8_t *ksa_batch_keys(const struct ksa *ksa, const struct ksa_batch *batch);
+struct qkd_id ksa_batch_id(const struct ksa *ksa, const struct ksa_batch *batch, uint32_t place);
+
+/* COMPARING or FETCHING -> HELD: its keys can be found by ID and by session. QKD_ERR_EXISTS if an
+ * ID is known, QKD_ERR_NOMEM: nothing has changed then. */
+int ksa_batch_hold(struct ksa *ksa, uint32_t slot, enum ksa_key_state state);
+
+/* The batch and place of a KSA-key; QKD_SLAB_NONE if there is none. */
+uint32_t ksa_key_find(const struct ksa *ksa, const struct qkd_id *id, uint32_t *place);
+
+/* The newest batch of an application's session on one side; QKD_SLAB_NONE. Next: batch->next. */
+uint32_t ksa_session_find(const struct ksa *ksa, struct qkd_eid app, uint64_t session_id,
+                          bool slave);
+
+/* A key was supplied: its bytes are wiped unless they are preserved. Persist before answering. */
+void ksa_key_supplied(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t place,
+                      struct qkd_out *out);
+
+/* Wipes one key, its persisted entry and its ID. The batch stays, even without any key. */
+void ksa_key_gone(struct ksa *ksa, uint32_t slot, uint32_t place, struct qkd_out *out);
+
+/* Starts the time of a HELD batch: how long its keys wait, linger or are preserved. */
+bool ksa_batch_linger(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      struct qkd_span left);
+
+/* How long a HELD batch stays at first, and until when by the wall clock, from its policy. */
+struct qkd_span ksa_batch_times(const struct ksa *ksa, const struct qkd_event *event,
+                                struct ksa_batch *batch);
+void ksa_batch_expire(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      struct qkd_out *out);
+
+/* Drops the batch if no key is left in it. */
+void ksa_batch_settle(struct ksa *ksa, uint32_t slot, struct qkd_out *out);
+
+/* ---- ksa_persist.c ---- */
+void ksa_key_persist(struct ksa *ksa, const struct ksa_batch *batch, uint32_t place,
+                     struct qkd_out *out);
+void ksa_key_unpersist(struct ksa *ksa, const struct qkd_id *id, struct qkd_out *out);
+
+/* At START: what was persisted. An error means that the store is not ours or is too large. */
+int ksa_restore(struct ksa *ksa, const struct qkd_event *event, struct qkd_out *out);
+
+/* ---- ksa_records.c ---- */
+void ksa_life_batch(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
+                    enum wire_action action, enum wire_reason reason, struct qkd_out *out);
+void ksa_life_key(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
+                  uint32_t place, enum wire_action action, struct qkd_out *out);
+void ksa_account_supplied(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                          const struct ksa_batch *batch, uint32_t keys);
+void ksa_account_refused(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app);
+void ksa_accounts_timeout(struct ksa *ksa, const struct qkd_event *event, struct qkd_out *out);
+
+/* ---- ksa_tag.c ---- */
+
+/* The digest of Kx-2: Wegman-Carter tag (r ‖ s = compare) over KSA-key IDs ‖ KMA-key ID ‖ source
+ * application ‖ target application (8 bytes each) ‖ key size in bits (4) ‖ grade (1) ‖ keys; integers
+ * big-endian. The compare key must never be used again. */
+void ksa_tag(const struct ksa_batch *batch, struct wire_bytes key_ids, struct wire_bytes keys,
+             const uint8_t compare[32], uint8_t tag[16]);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a KSA tells the manager, by way of the KM's control and management function: life-cycle
+ * records with the KSA-key metadata of Table 7-1 (FG QIT4N D2.3 clauses 7.1.5, 7.1.6; D23-MD-21 ...
+ * 26), and the account of each application. Key bytes are in none of them. */
+#include "core/km/ksa_element.h"
+
+/* What both kinds of records say of a batch. */
+static struct wire_life life_of(const struct ksa *ksa, const struct qkd_event *event,
+                                const struct ksa_batch *batch, enum wire_action action)
+{
+    return (struct wire_life){
+        .when = event->wall,
+        .at = ksa->self,
+        .action = (uint8_t)action,
+        .has_source = true,
+        .source = qkd_eid_sibling(batch->source_app, QKD_ROLE_KMA),
+        .has_destination = true,
+        .destination = qkd_eid_sibling(batch->target_app, QKD_ROLE_KMA),
+        .has_method = batch->grade != 0,
+        .method = batch->grade,
+        .has_source_app = true,
+        .source_app = batch->source_app,
+        .has_target_app = true,
+        .target_app = batch->target_app,
+    };
+}
+
+void ksa_life_batch(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
+                    enum wire_action action, enum wire_reason reason, struct qkd_out *out)
+{
+    struct wire_life life = life_of(ksa, event, batch, action);
+    life.key_class = WIRE_CLASS_KMA;
+    life.id = batch->kma_id;
+    life.has_key_length = true;
+    life.key_length = batch->count * batch->key_size;
+    life.has_reason = reason != WIRE_REASON_NONE;
+    life.reason = (uint8_t)reason;
+    chan_report_life(&ksa->reports, event, &life, out);
+}
+
+void ksa_life_key(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
+                  uint32_t place, enum wire_action action, struct qkd_out *out)
+{
+    struct wire_life life = life_of(ksa, event, batch, action);
+    life.key_class = WIRE_CLASS_KSA;
+    life.id = ksa_batch_id(ksa, batch, place);
+    life.has_parent = true;
+    life.parent = batch->kma_id;
+    life.has_key_length = true;
+    life.key_length = batch->key_size;
+    if (action == WIRE_ACTION_SUPPLY) {
+        const struct ksa_app *app = ksa_directory_find(ksa, batch->slave ? batch->target_app
+                                                                         : batch->source_app);
+        life.has_application = app != NULL;
+        if (app != NULL) {
+            life.application = app->name;
+        }
+    }
+    chan_report_life(&ksa->reports, event, &life, out);
+}
+
+/* The first change of a period starts it. */
+static void accounts_touch(struct ksa *ksa, const struct qkd_event *event)
+{
+    if (ksa->account_at.ns == QKD_NEVER.ns) {
+        ksa->account_at = qkd_time_add(event->now, ksa->config->status_period);
+    }
+}
+
+void ksa_account_supplied(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                          const struct ksa_batch *batch, uint32_t keys)
+{
+    struct ksa_app *entry = ksa_directory_find(ksa, app);
+    if (entry == NULL) {
+        return;
+    }
+    uint64_t bits = (uint64_t)keys * batch->key_size;
+    entry->keys += keys;
+    entry->bits += bits;
+    entry->otp_bits += batch->grade == WIRE_METHOD_AES ? 0 : bits;
+    accounts_touch(ksa, event);
+}
+
+void ksa_account_refused(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app)
+{
+    struct ksa_app *entry = ksa_directory_find(ksa, app);
+    if (entry != NULL) {
+        entry->refused++;
+        accounts_touch(ksa, event);
+    }
+}
+
+/* Each report carries what was added since the one before; the manager sums. */
+void ksa_accounts_timeout(struct ksa *ksa, const struct qkd_event *event, struct qkd_out *out)
+{
+    if (qkd_time_before(event->now, ksa->account_at)) {
+        return;
+    }
+    ksa->account_at = QKD_NEVER;
+    for (uint32_t slot = 0; slot < ksa->apps.top; slot++) {
+        struct ksa_app *entry = qkd_slab_at(&ksa->apps, slot);
+        if (entry->keys == 0 && entry->refused == 0) {
+            continue;
+        }
+        struct wire_account_record account = {.app = entry->app,
+                                              .peer_app = entry->peer_app,
+                                              .keys = entry->keys,
+                                              .bits = entry->bits,
+                                              .refused = entry->refused,
+                                              .otp_bits = entry->otp_bits};
+        chan_report_account(&ksa->reports, event, &account, out);
+        entry->keys = entry->bits = entry->refused = entry->otp_bits = 0;
+    }
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KSA-keys held: batches of keys that came with one KMA-key, found by KSA-key ID, by session, and
+ * by age. Retention (FG QIT4N D2.3 clause 7.1.6): a supplied key's bytes are wiped at once, or, when
+ * the policy is to preserve, at deletion or expiry; its ID lingers a while so that a deletion
+ * command finds it. Lingering batches leave first when the store is full. */
+#include "core/base/err.h"
+#include "core/crypto/crypto.h"
+#include "core/km/ksa_element.h"
+
+enum { CHUNK_BATCHES = 16, CHUNK_REQUESTS = 16, CHUNK_APPS = 4, SESSION_KEY = 17 };
+
+void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
+{
+    uint32_t keys = ksa->config->key_limit;
+    uint32_t requests = ksa->config->request_limit;
+    qkd_slab_init(&ksa->apps, sizeof(struct ksa_app), CHUNK_APPS, KSA_APPLICATIONS);
+    qkd_slab_init(&ksa->requests, sizeof(struct ksa_request), CHUNK_REQUESTS, requests);
+    qkd_slab_init(&ksa->batches, sizeof(struct ksa_batch), CHUNK_BATCHES, keys);
+    qkd_map_init(&ksa->by_app, sizeof(uint64_t), KSA_APPLICATIONS, salt);
+    qkd_map_init(&ksa->outstanding, sizeof(uint64_t), requests + keys, salt);
+    qkd_map_init(&ksa->by_key, KSA_ID_LEN, keys, salt);
+    qkd_map_init(&ksa->by_session, SESSION_KEY, keys, salt);
+    qkd_timers_init(&ksa->timers, requests + keys);
+    ksa_pool_init(&ksa->pool, keys);
+    ksa_recent_init(&ksa->recent, requests + KSA_KEYS_PER_REQUEST, salt);
+    ksa->spent_oldest = ksa->spent_newest = QKD_SLAB_NONE;
+}
+
+void ksa_store_fini(struct ksa *ksa)
+{
+    ksa_recent_fini(&ksa->recent);
+    ksa_pool_fini(&ksa->pool);
+    qkd_timers_fini(&ksa->timers);
+    qkd_map_fini(&ksa->by_session);
+    qkd_map_fini(&ksa->by_key);
+    qkd_map_fini(&ksa->outstanding);
+    qkd_map_fini(&ksa->by_app);
+    qkd_slab_fini(&ksa->batches);
+    qkd_slab_fini(&ksa->requests);
+    qkd_slab_fini(&ksa->apps);
+}
+
+/* ---- the buffer of a batch ---- */
+
+uint8_t *ksa_batch_ids(const struct ksa *ksa, const struct ksa_batch *batch)
+{
+    return ksa_pool_at(&ksa->pool, batch->buf);
+}
+
+uint8_t *ksa_batch_states(const struct ksa *ksa, const struct ksa_batch *batch)
+{
+    return ksa_batch_ids(ksa, batch) + (size_t)batch->count * KSA_ID_LEN;
+}
+
+uint8_t *ksa_batch_keys(const struct ksa *ksa, const struct ksa_batch *batch)
+{
+    return ksa_batch_states(ksa, batch) + batch->count;
+}
+
+struct qkd_id ksa_batch_id(const struct ksa *ksa, const struct ksa_batch *batch, uint32_t place)
+{
+    struct qkd_id id;
+    memcpy(id.b, ksa_batch_ids(ksa, batch) + (size_t)place * KSA_ID_LEN, KSA_ID_LEN);
+    return id;
+}
+
+/* ---- the line of spent batches ---- */
+
+static void spent_add(struct ksa *ksa, uint32_t slot)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    batch->spent = true;
+    batch->older = ksa->spent_newest;
+    batch->newer = QKD_SLAB_NONE;
+    if (ksa->spent_newest != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, ksa->spent_newest)->newer = slot;
+    } else {
+        ksa->spent_oldest = slot;
+    }
+    ksa->spent_newest = slot;
+}
+
+static void spent_remove(struct ksa *ksa, struct ksa_batch *batch)
+{
+    if (!batch->spent) {
+        return;
+    }
+    if (batch->older != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, batch->older)->newer = batch->newer;
+    } else {
+        ksa->spent_oldest = batch->newer;
+    }
+    if (batch->newer != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, batch->newer)->older = batch->older;
+    } else {
+        ksa->spent_newest = batch->older;
+    }
+    batch->spent = false;
+}
+
+/* ---- sessions ---- */
+
+static void session_key(const struct ksa_batch *batch, uint8_t key[SESSION_KEY])
+{
+    wire_put_u64(key, batch->slave ? batch->target_app.v : batch->source_app.v);
+    wire_put_u64(key + 8, batch->session_id);
+    key[16] = batch->slave;
+}
+
+static int session_link(struct ksa *ksa, uint32_t slot)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    uint8_t key[SESSION_KEY];
+    session_key(batch, key);
+    uint32_t head = qkd_map_get(&ksa->by_session, key);
+    int err = qkd_map_put(&ksa->by_session, key, slot);
+    if (err == QKD_OK) {
+        batch->prev = QKD_SLAB_NONE;
+        batch->next = head;
+        if (head != QKD_SLAB_NONE) {
+            ksa_batch_at(ksa, head)->prev = slot;
+        }
+    }
+    return err;
+}
+
+static void session_unlink(struct ksa *ksa, const struct ksa_batch *batch)
+{
+    uint8_t key[SESSION_KEY];
+    session_key(batch, key);
+    if (batch->next != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, batch->next)->prev = batch->prev;
+    }
+    if (batch->prev != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, batch->prev)->next = batch->next;
+    } else if (batch->next != QKD_SLAB_NONE) {
+        (void)qkd_map_put(&ksa->by_session, key, batch->next); /* replaces: cannot fail */
+    } else {
+        (void)qkd_map_del(&ksa->by_session, key);
+    }
+}
+
+uint32_t ksa_session_find(const struct ksa *ksa, struct qkd_eid app, uint64_t session_id,
+                          bool slave)
+{
+    struct ksa_batch like = {
+        .source_app = app, .target_app = app, .session_id = session_id, .slave = slave};
+    uint8_t key[SESSION_KEY];
+    session_key(&like, key);
+    return qkd_map_get(&ksa->by_session, key);
+}
+
+/* ---- batches ---- */
+
+/* Makes room for `count` keys by letting the oldest spent batches go. */
+static bool make_room(struct ksa *ksa, uint32_t count, struct qkd_out *out)
+{
+    while (ksa->keys_held + count > ksa->config->key_limit) {
+        if (ksa->spent_oldest == QKD_SLAB_NONE) {
+            return false;
+        }
+        ksa_batch_drop(ksa, ksa->spent_oldest, out);
+    }
+    return true;
+}
+
+uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size, struct qkd_out *out)
+{
+    if (!make_room(ksa, count, out)) {
+        return QKD_SLAB_NONE;
+    }
+    size_t len = (size_t)count * (KSA_ID_LEN + 1 + key_size / 8);
+    struct ksa_buf buf = ksa_pool_take(&ksa->pool, len);
+    if (buf.slot == QKD_SLAB_NONE) {
+        return QKD_SLAB_NONE;
+    }
+    uint32_t slot = qkd_slab_take(&ksa->batches);
+    if (slot == QKD_SLAB_NONE) {
+        ksa_pool_give(&ksa->pool, &buf);
+        return QKD_SLAB_NONE;
+    }
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    batch->buf = buf;
+    batch->count = batch->live = (uint8_t)count;
+    batch->key_size = key_size;
+    batch->timer = QKD_TIMER_NONE;
+    batch->next = batch->prev = QKD_SLAB_NONE;
+    batch->request = QKD_SLAB_NONE;
+    ksa->keys_held += count;
+    return slot;
+}
+
+void ksa_batch_drop(struct ksa *ksa, uint32_t slot, struct qkd_out *out)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    qkd_timers_cancel(&ksa->timers, &batch->timer);
+    if (batch->command_id != 0) {
+        (void)qkd_map_del(&ksa->outstanding, &batch->command_id);
+    }
+    if (batch->phase == KSA_HELD) {
+        for (uint32_t place = 0; place < batch->count; place++) {
+            ksa_key_gone(ksa, slot, place, out);
+        }
+        session_unlink(ksa, batch);
+    }
+    spent_remove(ksa, batch);
+    ksa->keys_held -= batch->live;
+    ksa_pool_give(&ksa->pool, &batch->buf);
+    qkd_slab_give(&ksa->batches, slot);
+}
+
+/* Undoes the first `count` entries of a batch in by_key. */
+static void keys_unname(struct ksa *ksa, const struct ksa_batch *batch, uint32_t count)
+{
+    for (uint32_t place = 0; place < count; place++) {
+        (void)qkd_map_del(&ksa->by_key, ksa_batch_ids(ksa, batch) + (size_t)place * KSA_ID_LEN);
+    }
+}
+
+int ksa_batch_hold(struct ksa *ksa, uint32_t slot, enum ksa_key_state state)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    const uint8_t *ids = ksa_batch_ids(ksa, batch);
+    for (uint32_t place = 0; place < batch->count; place++) {
+        const uint8_t *id = ids + (size_t)place * KSA_ID_LEN;
+        int err = qkd_map_get(&ksa->by_key, id) != QKD_MAP_NONE ? QKD_ERR_EXISTS : QKD_OK;
+        if (err == QKD_OK) {
+            err = qkd_map_put(&ksa->by_key, id, slot * KSA_KEYS_PER_BATCH + place);
+        }
+        if (err != QKD_OK) {
+            keys_unname(ksa, batch, place);
+            return err;
+        }
+    }
+    int err = session_link(ksa, slot);
+    if (err != QKD_OK) {
+        keys_unname(ksa, batch, batch->count);
+        return err;
+    }
+    memset(ksa_batch_states(ksa, batch), (int)state, batch->count);
+    batch->phase = KSA_HELD;
+    batch->waiting = state == KSA_KEY_WAITING ? batch->count : 0;
+    if (state == KSA_KEY_SUPPLIED && !ksa->config->preserve) {
+        spent_add(ksa, slot);
+    }
+    return QKD_OK;
+}
+
+uint32_t ksa_key_find(const struct ksa *ksa, const struct qkd_id *id, uint32_t *place)
+{
+    uint32_t found = qkd_map_get(&ksa->by_key, id->b);
+    if (found == QKD_MAP_NONE) {
+        return QKD_SLAB_NONE;
+    }
+    *place = found % KSA_KEYS_PER_BATCH;
+    return found / KSA_KEYS_PER_BATCH;
+}
+
+static void key_wipe(const struct ksa *ksa, const struct ksa_batch *batch, uint32_t place)
+{
+    size_t len = batch->key_size / 8;
+    crypto_wipe(ksa_batch_keys(ksa, batch) + place * len, len);
+}
+
+void ksa_key_supplied(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t place,
+                      struct qkd_out *out)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    uint8_t *state = ksa_batch_states(ksa, batch) + place;
+    bool preserve = ksa->config->preserve;
+    if (*state == KSA_KEY_WAITING) {
+        batch->waiting--;
+    }
+    *state = KSA_KEY_SUPPLIED;
+    ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SUPPLY, out);
+    ksa_life_key(ksa, event, batch, place,
+                 preserve ? WIRE_ACTION_PRESERVATION : WIRE_ACTION_DELETION, out);
+    if (!preserve) {
+        key_wipe(ksa, batch, place);
+        if (batch->waiting == 0 && !batch->spent) {
+            spent_add(ksa, slot);
+        }
+    }
+}
+
+void ksa_key_gone(struct ksa *ksa, uint32_t slot, uint32_t place, struct qkd_out *out)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    uint8_t *state = ksa_batch_states(ksa, batch) + place;
+    if (*state == KSA_KEY_GONE) {
+        return;
+    }
+    struct qkd_id id = ksa_batch_id(ksa, batch, place);
+    key_wipe(ksa, batch, place);
+    (void)qkd_map_del(&ksa->by_key, id.b);
+    ksa_key_unpersist(ksa, &id, out);
+    if (*state == KSA_KEY_WAITING) {
+        batch->waiting--;
+    }
+    *state = KSA_KEY_GONE;
+    batch->live--;
+    ksa->keys_held--;
+}
+
+bool ksa_batch_linger(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      struct qkd_span left)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    struct qkd_time at = qkd_time_add(event->now, left);
+    if (batch->timer != QKD_TIMER_NONE) {
+        qkd_timers_move(&ksa->timers, batch->timer, at);
+    } else {
+        batch->timer = qkd_timers_set(&ksa->timers, at, (uint64_t)KSA_TIMER_BATCH << 32 | slot);
+    }
+    return batch->timer != QKD_TIMER_NONE;
+}
+
+/* The rest of a preserved key's time after the time to fetch. */
+static struct qkd_span preserved_rest(const struct ksa *ksa, const struct ksa_batch *batch)
+{
+    int64_t rest = ksa->config->expiry.ns - batch->fetch_within.ns;
+    return qkd_span_ns(rest > 0 ? rest : 0);
+}
+
+struct qkd_span ksa_batch_times(const struct ksa *ksa, const struct qkd_event *event,
+                                struct ksa_batch *batch)
+{
+    const struct km_config *config = ksa->config;
+    struct qkd_span linger = batch->slave ? batch->fetch_within : config->fetch_within;
+    struct qkd_span keep = config->preserve ? config->expiry : linger;
+    batch->fetch_until = qkd_time_add(event->wall, batch->fetch_within);
+    batch->keep_until = qkd_time_add(event->wall, keep);
+    return batch->slave ? batch->fetch_within : keep;
+}
+
+/* Wipes the keys in `state` and records that they expired. */
+static void expire_keys(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                        enum ksa_key_state state, struct qkd_out *out)
+{
+    const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    const uint8_t *states = ksa_batch_states(ksa, batch);
+    for (uint32_t place = 0; place < batch->count; place++) {
+        if (states[place] == state) {
+            ksa_life_key(ksa, event, batch, place, WIRE_ACTION_EXPIRY, out);
+            ksa_key_gone(ksa, slot, place, out);
+        }
+    }
+}
+
+void ksa_batch_expire(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      struct qkd_out *out)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    bool preserve = ksa->config->preserve;
+    if (batch->slave && !batch->fetch_over) {
+        batch->fetch_over = true;
+        expire_keys(ksa, event, slot, KSA_KEY_WAITING, out);
+        if (preserve && batch->live > 0 &&
+            ksa_batch_linger(ksa, event, slot, preserved_rest(ksa, batch))) {
+            return;
+        }
+    }
+    if (preserve) {
+        expire_keys(ksa, event, slot, KSA_KEY_SUPPLIED, out);
+    }
+    ksa_batch_drop(ksa, slot, out);
+}
+
+void ksa_batch_settle(struct ksa *ksa, uint32_t slot, struct qkd_out *out)
+{
+    if (ksa_batch_at(ksa, slot)->live == 0) {
+        ksa_batch_drop(ksa, slot, out);
+    }
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Master side of a supply (FG QIT4N D2.3 clauses 7.1.4, 7.1.5): the need told to the KMA, KSA-key
+ * IDs for the keys that come, comparison with the other KSA at Kx-2, and only then the keys to the
+ * application. Each piece of the KMA is one sub-session; the last one carries code 0x02. */
+#include "core/base/err.h"
+#include "core/crypto/crypto.h"
+#include "core/km/ksa_element.h"
+#include "core/km/sync.h"
+
+enum { BACKOFF_LIMIT = 16 };
+
+/* A reason that another element gave, or `instead` if it gave none or no known one. */
+static enum wire_reason reason_of(uint8_t given, enum wire_reason instead)
+{
+    return given > WIRE_REASON_NONE && given < WIRE_REASON_COUNT ? (enum wire_reason)given
+                                                                 : instead;
+}
+
+/* ---- requests ---- */
+
+/* The KMA need not work on this request any more. */
+static void need_drop(struct ksa *ksa, const struct qkd_event *event, struct ksa_request *request,
+                      enum wire_reason reason, struct qkd_out *out)
+{
+    if (request->need_id == 0) {
+        return;
+    }
+    struct wire_kmi_drop drop = {.head = ksa_head(ksa, QKD_RP_KMI, request->need_id),
+                                 .reason = (uint8_t)reason};
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0};
+    (void)KSA_SEND(ksa, event, to, kmi_drop, &drop, out);
+    (void)qkd_map_del(&ksa->outstanding, &request->need_id);
+    request->need_id = 0;
+}
+
+static void request_free(struct ksa *ksa, uint32_t slot, struct qkd_out *out)
+{
+    struct ksa_request *request = ksa_request_at(ksa, slot);
+    while (request->first_batch != QKD_SLAB_NONE) {
+        uint32_t batch = request->first_batch;
+        request->first_batch = ksa_batch_at(ksa, batch)->next;
+        ksa_batch_drop(ksa, batch, out);
+    }
+    if (request->need_id != 0) {
+        (void)qkd_map_del(&ksa->outstanding, &request->need_id);
+    }
+    qkd_timers_cancel(&ksa->timers, &request->timer);
+    qkd_slab_give(&ksa->requests, slot);
+}
+
+/* Answers 0x03 and forgets the request; what was supplied before stays valid. */
+static void request_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                         enum wire_reason reason, struct qkd_out *out)
+{
+    struct ksa_request *request = ksa_request_at(ksa, slot);
+    for (uint32_t i = request->first_batch; i != QKD_SLAB_NONE; i = ksa_batch_at(ksa, i)->next) {
+        ksa_life_batch(ksa, event, ksa_batch_at(ksa, i), WIRE_ACTION_DISCARD, reason, out);
+    }
+    need_drop(ksa, event, request, reason, out);
+    ksa_answer_refused(ksa, event, request->app, &request->echo, reason, out);
+    request_free(ksa, slot, out);
+}
+
+/* Ends the request when nothing is left to wait for. */
+static void request_settle(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                           struct qkd_out *out)
+{
+    const struct ksa_request *request = ksa_request_at(ksa, slot);
+    if (request->supplied == request->amount) {
+        request_free(ksa, slot, out);
+    } else if (request->need_id == 0 && request->comparing == 0) {
+        request_fail(ksa, event, slot, reason_of(request->reason, WIRE_REASON_INSUFFICIENT_KEY),
+                     out);
+    }
+}
+
+/* The first failure decides what the request ends with; no further piece is wanted then. */
+static void request_broken(struct ksa *ksa, const struct qkd_event *event,
+                           struct ksa_request *request, enum wire_reason reason,
+                           struct qkd_out *out)
+{
+    if (request->reason == 0) {
+        request->reason = (uint8_t)reason;
+    }
+    need_drop(ksa, event, request, reason, out);
+}
+
+enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event,
+                                  const struct ksa_echo *echo, const struct ksa_need *need,
+                                  struct qkd_out *out)
+{
+    uint32_t slot = qkd_slab_take(&ksa->requests);
+    if (slot == QKD_SLAB_NONE) {
+        return WIRE_REASON_OVERLOAD;
+    }
+    struct wire_kmi_need message = {
+        .head = ksa_head(ksa, QKD_RP_KMI, 0),
+        .destination_id = qkd_eid_sibling(need->target, QKD_ROLE_KMA),
+        .source_app = need->app,
+        .target_app = need->target,
+        .key_size = need->key_size,
+        .count = need->amount,
+        .level = need->level,
+        .wait = need->wait,
+        .timeout_ms = need->timeout_ms,
+    };
+    struct ksa_request *request = ksa_request_at(ksa, slot);
+    *request = (struct ksa_request){
+        .echo = *echo,
+        .app = need->app,
+        .target = need->target,
+        .need_id = message.head.message_id,
+        .key_size = need->key_size,
+        .amount = need->amount,
+        .first_batch = QKD_SLAB_NONE,
+    };
+    struct qkd_time end = qkd_time_add(event->now, qkd_span_ms(need->timeout_ms));
+    request->timer = qkd_timers_set(&ksa->timers, end, (uint64_t)KSA_TIMER_REQUEST << 32 | slot);
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0};
+    int err = QKD_ERR_NOMEM;
+    if (request->timer != QKD_TIMER_NONE) {
+        err = qkd_map_put(&ksa->outstanding, &request->need_id, KSA_COMMAND_NEED | slot);
+    }
+    if (err == QKD_OK) {
+        err = KSA_SEND(ksa, event, to, kmi_need, &message, out);
+    }
+    if (err != QKD_OK && err != QKD_ERR_AGAIN) {
+        request_free(ksa, slot, out);
+        return WIRE_REASON_OVERLOAD;
+    }
+    return WIRE_REASON_NONE;
+}
+
+void ksa_request_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out)
+{
+    ksa_request_at(ksa, slot)->timer = QKD_TIMER_NONE;
+    request_fail(ksa, event, slot, WIRE_REASON_TIMEOUT, out);
+}
+
+/* ---- pieces from the KMA ---- */
+
+/* Version and variant bits of RFC 9562 clause 5.4; the rest is chance. */
+static void ids_make(struct ksa *ksa, uint8_t *ids, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *id = ids + (size_t)i * KSA_ID_LEN;
+        do {
+            qkd_rng_bytes(&ksa->rng, id, KSA_ID_LEN);
+            id[6] = (uint8_t)((id[6] & 0x0fU) | 0x40U);
+            id[8] = (uint8_t)((id[8] & 0x3fU) | 0x80U);
+        } while (qkd_map_get(&ksa->by_key, id) != QKD_MAP_NONE);
+    }
+}
+
+static void notify_send(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                        struct qkd_out *out)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    uint8_t sync[KM_SYNC_LEN];
+    struct wire_sync_item item = {.id = batch->kma_id, .length = batch->count * batch->key_size};
+    memcpy(item.digest.b, batch->tag, sizeof item.digest.b);
+    struct wire_supply_notify notify = {
+        .head = {.rp = QKD_RP_KX2, .message_id = batch->command_id, .sender = ksa->self},
+        .sync = km_sync_build(&item, sync),
+        .key_ids = {ksa_batch_ids(ksa, batch), (size_t)batch->count * KSA_ID_LEN},
+        .session_id = batch->session_id,
+        .source_app = batch->source_app,
+        .target_app = batch->target_app,
+        .key_size = batch->key_size,
+        .grade = batch->grade,
+        .fetch_within_ms = (uint32_t)(ksa->config->fetch_within.ns / QKD_NS_PER_MS),
+    };
+    struct ksa_to to = {QKD_RP_KX2, qkd_eid_sibling(batch->target_app, QKD_ROLE_KSA), 0};
+    if (batch->tries == 0 || chan_is_up(ksa->chans, to.rp, to.peer)) {
+        (void)KSA_SEND(ksa, event, to, supply_notify, &notify, out); /* lost: it is repeated */
+    }
+    batch->tries++;
+}
+
+/* Waits for the answer: the retransmission time, doubled with each try. */
+static bool notify_wait(struct ksa *ksa, const struct qkd_event *event, uint32_t slot)
+{
+    const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    uint32_t doublings = batch->tries > 0 ? batch->tries - 1U : 0;
+    doublings = doublings < BACKOFF_LIMIT ? doublings : BACKOFF_LIMIT;
+    struct qkd_span wait = qkd_span_ns(ksa->config->retransmit.ns * (INT64_C(1) << doublings));
+    return ksa_batch_linger(ksa, event, slot, wait);
+}
+
+static bool piece_good(const struct ksa_request *request, const struct wire_kmi_supply *supply)
+{
+    size_t len = request->key_size / 8;
+    size_t count = supply->key_data.len / len;
+    return supply->has_key_id && supply->has_key_data && supply->has_compare && count > 0 &&
+           count <= KSA_KEYS_PER_BATCH && supply->key_data.len % len == 0 &&
+           count <= request->amount - request->received &&
+           (!supply->has_key_size || supply->key_size == request->key_size);
+}
+
+/* Takes the keys of a piece in: QKD_OK, or QKD_ERR_LIMIT if there is no room. */
+static int piece_compare(struct ksa *ksa, const struct qkd_event *event, uint32_t request_slot,
+                         const struct wire_kmi_supply *supply, struct qkd_out *out)
+{
+    struct ksa_request *request = ksa_request_at(ksa, request_slot);
+    uint32_t count = (uint32_t)(supply->key_data.len / (request->key_size / 8));
+    uint32_t slot = ksa_batch_new(ksa, count, request->key_size, out);
+    if (slot == QKD_SLAB_NONE) {
+        return QKD_ERR_LIMIT;
+    }
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    batch->phase = KSA_COMPARING;
+    batch->kma_id = supply->key_id;
+    batch->session_id = request->echo.session_id;
+    batch->source_app = request->app;
+    batch->target_app = request->target;
+    batch->grade = supply->grade;
+    batch->request = request_slot;
+    batch->command_id = ksa->next_message_id++;
+    if (qkd_map_put(&ksa->outstanding, &batch->command_id, slot) != QKD_OK ||
+        !notify_wait(ksa, event, slot)) {
+        ksa_batch_drop(ksa, slot, out);
+        return QKD_ERR_LIMIT;
+    }
+    uint8_t *ids = ksa_batch_ids(ksa, batch);
+    uint8_t *keys = ksa_batch_keys(ksa, batch);
+    ids_make(ksa, ids, count);
+    memcpy(keys, supply->key_data.at, supply->key_data.len);
+    ksa_tag(batch, (struct wire_bytes){ids, (size_t)count * KSA_ID_LEN}, supply->key_data,
+            supply->compare.b, batch->tag);
+    batch->next = request->first_batch;
+    if (batch->next != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, batch->next)->prev = slot;
+    }
+    request->first_batch = slot;
+    request->comparing++;
+    request->received += count;
+    ksa_life_batch(ksa, event, batch, WIRE_ACTION_RECEPTION, WIRE_REASON_NONE, out);
+    notify_send(ksa, event, slot, out);
+    return QKD_OK;
+}
+
+void ksa_piece_arrived(struct ksa *ksa, const struct qkd_event *event, uint32_t request_slot,
+                       const struct wire_kmi_supply *supply, struct qkd_out *out)
+{
+    struct ksa_request *request = ksa_request_at(ksa, request_slot);
+    if (supply->has_count_id && supply->count_id <= request->pieces) {
+        return; /* seen before */
+    }
+    bool good = supply->code == WIRE_SUCCESS && piece_good(request, supply);
+    bool empty_end = supply->code == WIRE_SUCCESS && !supply->has_key_data && supply->last;
+    request->pieces = supply->has_count_id ? supply->count_id : request->pieces + 1;
+    if (supply->last || supply->code != WIRE_SUCCESS) {
+        (void)qkd_map_del(&ksa->outstanding, &request->need_id);
+        request->need_id = 0;
+    }
+    enum wire_reason reason = WIRE_REASON_NONE;
+    if (good) {
+        bool room = piece_compare(ksa, event, request_slot, supply, out) == QKD_OK;
+        reason = room ? WIRE_REASON_NONE : WIRE_REASON_OVERLOAD;
+    } else if (supply->code != WIRE_SUCCESS) {
+        reason = reason_of(supply->reason, WIRE_REASON_INSUFFICIENT_KEY);
+    } else if (!empty_end) {
+        reason = WIRE_REASON_RELAY_FAILED; /* not what was asked for */
+    }
+    if (reason != WIRE_REASON_NONE) {
+        request_broken(ksa, event, request, reason, out);
+    }
+    request_settle(ksa, event, request_slot, out);
+}
+
+/* ---- comparison ---- */
+
+/* Takes a batch from the line of those under comparison. */
+static void comparing_unlink(struct ksa *ksa, struct ksa_request *request, struct ksa_batch *batch)
+{
+    if (batch->next != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, batch->next)->prev = batch->prev;
+    }
+    if (batch->prev != QKD_SLAB_NONE) {
+        ksa_batch_at(ksa, batch->prev)->next = batch->next;
+    } else {
+        request->first_batch = batch->next;
+    }
+    batch->next = batch->prev = QKD_SLAB_NONE;
+    request->comparing--;
+}
+
+/* The keys are equal on both sides: persists and answers them. */
+static void batch_supply(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    struct ksa_request *request = ksa_request_at(ksa, batch->request);
+    struct qkd_span keep = ksa_batch_times(ksa, event, batch);
+    ksa_life_batch(ksa, event, batch, WIRE_ACTION_AUTHENTICATION, WIRE_REASON_NONE, out);
+    request->supplied += batch->count;
+    bool all = request->supplied == request->amount;
+    struct ksa_answer_keys answer = {.app = request->app,
+                                     .echo = &request->echo,
+                                     .batch = batch,
+                                     .place = -1,
+                                     .count_id = ++request->count_id,
+                                     .code = all ? WIRE_SUFFICIENT : WIRE_SUCCESS};
+    ksa_answer_supply(ksa, event, &answer, out);
+    for (uint32_t place = 0; place < batch->count; place++) {
+        ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SYNCHRONIZATION, out);
+        ksa_key_supplied(ksa, event, slot, place, out);
+        ksa_key_persist(ksa, batch, place, out);
+    }
+    (void)ksa_batch_linger(ksa, event, slot, keep); /* its timer runs: it is only moved */
+}
+
+static void batch_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                       enum wire_reason reason, struct qkd_out *out)
+{
+    const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    uint32_t request_slot = batch->request;
+    ksa_life_batch(ksa, event, batch, WIRE_ACTION_DISCARD, reason, out);
+    comparing_unlink(ksa, ksa_request_at(ksa, request_slot), ksa_batch_at(ksa, slot));
+    ksa_batch_drop(ksa, slot, out);
+    request_broken(ksa, event, ksa_request_at(ksa, request_slot), reason, out);
+    request_settle(ksa, event, request_slot, out);
+}
+
+void ksa_notify_answered(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
+                         const struct wire_supply_notify_rsp *answer, struct qkd_out *out)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, batch_slot);
+    if (!qkd_id_eq(&answer->key_id, &batch->kma_id)) {
+        return;
+    }
+    if (answer->match != 1) {
+        enum wire_reason reason = reason_of(answer->reason, WIRE_REASON_MISMATCH);
+        if (reason == WIRE_REASON_MISMATCH) {
+            chan_report_security(&ksa->reports, event, WIRE_FAULT_KEY_MISMATCH, 0, out);
+        }
+        batch_fail(ksa, event, batch_slot, reason, out);
+        return;
+    }
+    uint32_t request_slot = batch->request;
+    (void)qkd_map_del(&ksa->outstanding, &batch->command_id);
+    batch->command_id = 0;
+    comparing_unlink(ksa, ksa_request_at(ksa, request_slot), batch);
+    int err = ksa_batch_hold(ksa, batch_slot, KSA_KEY_WAITING);
+    if (err != QKD_OK) {
+        request_broken(ksa, event, ksa_request_at(ksa, request_slot), WIRE_REASON_OVERLOAD, out);
+        ksa_batch_drop(ksa, batch_slot, out);
+    } else {
+        batch_supply(ksa, event, batch_slot, out);
+    }
+    request_settle(ksa, event, request_slot, out);
+}
+
+void ksa_notify_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
+                        struct qkd_out *out)
+{
+    if (ksa_batch_at(ksa, batch_slot)->tries > ksa->config->retries) {
+        batch_fail(ksa, event, batch_slot, WIRE_REASON_UNREACHABLE, out);
+        return;
+    }
+    notify_send(ksa, event, batch_slot, out);
+    if (!notify_wait(ksa, event, batch_slot)) {
+        batch_fail(ksa, event, batch_slot, WIRE_REASON_OVERLOAD, out);
+    }
+}
