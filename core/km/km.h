@@ -16,11 +16,11 @@ struct km;
 enum km_parts { KM_KMA = 1, KM_KSA = 2, KM_KMC = 4, KM_ALL = 7 };
 
 struct km_config {
-    uint32_t node;             /* node number of the element IDs */
-    uint32_t parts;            /* enum km_parts */
-    const char *name;          /* hostname, HELLO's Sender ID; copied */
-    const char *community;     /* HELLO's Community ID; copied */
-    uint8_t ip[16];            /* IPv6 or IPv4-mapped */
+    uint32_t node;         /* node number of the element IDs */
+    uint32_t parts;        /* enum km_parts */
+    const char *name;      /* hostname, HELLO's Sender ID; copied */
+    const char *community; /* HELLO's Community ID; copied */
+    uint8_t ip[16];        /* IPv6 or IPv4-mapped */
     uint8_t mac[6];
     struct qkd_eid controller; /* QKD_NOBODY: none */
     struct qkd_eid manager;    /* QKD_NOBODY: none */
@@ -33,10 +33,10 @@ struct km_config {
     struct qkd_span fetch_within; /* slave's time to fetch */
     struct qkd_span timer;        /* lifetime of a KMA-key ID (Table 7-9) */
     struct qkd_span status_period;
-    bool preserve;             /* retention: keep supplied keys until deleted or expired */
-    bool metadata_clear;       /* relay_metadata: clear (not available yet: refused by km_new) */
-    uint32_t request_limit;    /* most requests under way per part */
-    uint32_t key_limit;        /* most KSA-keys held */
+    bool preserve;          /* retention: keep supplied keys until deleted or expired */
+    bool metadata_clear;    /* relay_metadata: clear (not available yet: refused by km_new) */
+    uint32_t request_limit; /* most requests under way per part */
+    uint32_t key_limit;     /* most KSA-keys held */
     uint32_t link_limit;
 };
 
@@ -44,8 +44,7 @@ int km_new(const struct km_config *config, struct km **km);
 void km_free(struct km *km);
 
 /* START for one part: `part` chooses it; event->u.start.records are that part's alone. */
-int km_start(struct km *km, enum km_parts part, const struct qkd_event *event,
-             struct qkd_out *out);
+int km_start(struct km *km, enum km_parts part, const struct qkd_event *event, struct qkd_out *out);
 
 /* RECV and CONFIG go to the part they are addressed to, TIMEOUT and PEER to all that need it. */
 int km_step(struct km *km, const struct qkd_event *event, struct qkd_out *out);

@@ -11,10 +11,9 @@
 static void acknowledge(const struct kma_step *s, struct qkd_eid module,
                         const struct wire_key_file *file, uint8_t code)
 {
-    struct wire_key_file_ack ack = {
-        .head = kma_head(s->kma, QKD_RP_KQ1, file->head.message_id),
-        .qkd_key_id = file->qkd_key_id,
-        .code = code};
+    struct wire_key_file_ack ack = {.head = kma_head(s->kma, QKD_RP_KQ1, file->head.message_id),
+                                    .qkd_key_id = file->qkd_key_id,
+                                    .code = code};
     KMA_SEND(s, key_file_ack, QKD_RP_KQ1, module, &ack);
 }
 
@@ -64,12 +63,12 @@ static void confirm_send(const struct kma_step *s, struct kma_link *link, uint8_
     uint8_t item[KM_SYNC_LEN];
     uint8_t body[128];
     struct wire_sync_item own = {.id = block->id, .length = block->bytes * 8};
-    struct wire_confirm_body confirm = {
-        .answer = answer, .block = block->number, .sync = km_sync_build(&own, item)};
+    struct wire_confirm_body confirm = {.answer = answer,
+                                        .block = block->number,
+                                        .sync = km_sync_build(&own, item)};
     int len = wire_confirm_body_encode(&confirm, body, sizeof body);
     QKD_ASSERT(len > 0);
-    struct kma_send send = {
-        .type = WIRE_FRAME_CONFIRM, .body = body, .body_len = (uint32_t)len};
+    struct kma_send send = {.type = WIRE_FRAME_CONFIRM, .body = body, .body_len = (uint32_t)len};
     struct km_take take;
     (void)kma_frame_send(s, link, &send, &take); /* short of tags: the tick tries again */
 }
@@ -179,8 +178,9 @@ static void confirm_asked(const struct kma_step *s, struct kma_link *link,
             memmove(link->confirm, link->confirm + 1,
                     link->confirm_count * sizeof link->confirm[0]);
         }
-        link->confirm[link->confirm_count++] = (struct kma_confirm_wait){
-            .id = item->id, .number = body->block, .length = item->length};
+        link->confirm[link->confirm_count++] = (struct kma_confirm_wait){.id = item->id,
+                                                                         .number = body->block,
+                                                                         .length = item->length};
         return;
     }
     struct km_block *block = km_pool_block(&link->pool, slot);
@@ -237,7 +237,8 @@ void kma_file_room(const struct kma_step *s, struct kma_link *link)
     }
     link->paused = false;
     (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_POOL_FULL, link->id, s->out);
-    struct wire_generation run = {
-        .head = kma_head(s->kma, QKD_RP_KMI, 0), .module_id = link->module, .run = 1};
+    struct wire_generation run = {.head = kma_head(s->kma, QKD_RP_KMI, 0),
+                                  .module_id = link->module,
+                                  .run = 1};
     KMA_SEND(s, generation, QKD_RP_KMI, qkd_eid_sibling(s->kma->self, QKD_ROLE_KMC), &run);
 }

@@ -111,9 +111,9 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
         return err;
     }
     struct wire_frame frame = {.type = send->type,
-                               .method = relay          ? WIRE_METHOD_OTP
-                                         : control      ? WIRE_METHOD_NONE
-                                                        : WIRE_METHOD_POOL,
+                               .method = relay     ? WIRE_METHOD_OTP
+                                         : control ? WIRE_METHOD_NONE
+                                                   : WIRE_METHOD_POOL,
                                .link = link->id,
                                .block = take->block,
                                .offset = take->offset,
@@ -332,9 +332,9 @@ static void ack_later(const struct kma_step *s, struct kma_link *link)
         kma_frame_ack_now(s, link);
     } else if (link->ack_timer == QKD_TIMER_NONE) {
         uint32_t index = (uint32_t)(link - s->kma->links);
-        link->ack_timer =
-            qkd_timers_set(&s->kma->timers, kma_after(s, qkd_span_ms(KMA_ACK_DELAY_MS)),
-                           kma_tag(KMA_TIMER_ACK, index));
+        link->ack_timer = qkd_timers_set(&s->kma->timers,
+                                         kma_after(s, qkd_span_ms(KMA_ACK_DELAY_MS)),
+                                         kma_tag(KMA_TIMER_ACK, index));
     }
 }
 
@@ -367,6 +367,9 @@ static void seq_mark(struct kma_link *link, uint32_t seq)
 
 void kma_frame_closed(struct kma_link *link, uint32_t below)
 {
+    if ((int32_t)(below - link->rx_next) <= 0) {
+        return;
+    }
     if (below - link->rx_next >= KMA_WINDOW) {
         memset(link->rx_seen, 0, sizeof link->rx_seen);
         link->rx_next = below;
@@ -388,8 +391,7 @@ static bool tag_good(const struct kma_step *s, struct kma_link *link,
     eids_put(work, link->peer, s->kma->self);
     wire_frame_head_encode(frame, work + AUTH_LEN);
     memcpy(work + AUTH_LEN + WIRE_FRAME_HEAD_LEN, frame->body, frame->body_len);
-    crypto_wc_tag(tag, link->rx_key, pad, work,
-                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + frame->body_len);
+    crypto_wc_tag(tag, link->rx_key, pad, work, AUTH_LEN + WIRE_FRAME_HEAD_LEN + frame->body_len);
     bool good = crypto_equal(tag, frame->tag, sizeof tag);
     crypto_wipe(tag, sizeof tag);
     if (!good) {

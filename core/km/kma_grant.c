@@ -9,17 +9,16 @@
 
 void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes)
 {
-    struct qkd_time again =
-        qkd_time_add(link->grant_asked, qkd_span_ms(GRANT_PAUSE_MS));
+    struct qkd_time again = qkd_time_add(link->grant_asked, qkd_span_ms(GRANT_PAUSE_MS));
     if (!link->up || (link->grant_asked.ns != 0 && qkd_time_before(s->event->now, again)) ||
         link->pool.peer_free == 0) {
         return;
     }
     link->grant_asked = s->event->now;
-    struct wire_grant_request request = {
-        .head = kma_head(s->kma, QKD_RP_KX1, 0),
-        .link = link->id,
-        .wanted = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes};
+    struct wire_grant_request request = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
+                                         .link = link->id,
+                                         .wanted = bytes > UINT32_MAX ? UINT32_MAX
+                                                                      : (uint32_t)bytes};
     KMA_SEND(s, grant_request, QKD_RP_KX1, link->peer, &request);
 }
 

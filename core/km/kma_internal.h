@@ -35,14 +35,14 @@
 #include "core/wire/frame.h"
 
 #define KMA_FRAME_MAX KM_SECBUF_MAX
-#define KMA_WINDOW 1024        /* frames in flight per link and direction; receive window */
-#define KMA_ACK_EVERY 8        /* frames per acknowledgement */
-#define KMA_ACK_DELAY_MS 20    /* an acknowledgement waits at most so long */
-#define KMA_GONE_MAX 16        /* `gone` numbers in one acknowledgement */
-#define KMA_HOP_MAX 255        /* length of a route */
-#define KMA_CONFIRM_QUEUE 16   /* confirmations waiting for our own file, per link */
-#define KMA_SILENCE_PERIODS 3  /* without a word: the link is down */
-#define KMA_TAG_ALARM 16       /* wrong tags per period that make a security event */
+#define KMA_WINDOW 1024       /* frames in flight per link and direction; receive window */
+#define KMA_ACK_EVERY 8       /* frames per acknowledgement */
+#define KMA_ACK_DELAY_MS 20   /* an acknowledgement waits at most so long */
+#define KMA_GONE_MAX 16       /* `gone` numbers in one acknowledgement */
+#define KMA_HOP_MAX 255       /* length of a route */
+#define KMA_CONFIRM_QUEUE 16  /* confirmations waiting for our own file, per link */
+#define KMA_SILENCE_PERIODS 3 /* without a word: the link is down */
+#define KMA_TAG_ALARM 16      /* wrong tags per period that make a security event */
 
 /* A frame in flight. */
 struct kma_tx {
@@ -51,9 +51,9 @@ struct kma_tx {
     uint8_t tries;
     uint8_t attempt; /* of the relayed key */
     uint32_t block, offset, length;
-    uint32_t buf, len;       /* the frame's bytes, for repetition */
-    struct qkd_time due;     /* of the next repetition */
-    struct qkd_eid source;   /* RELAY, TAKE: whose key */
+    uint32_t buf, len;     /* the frame's bytes, for repetition */
+    struct qkd_time due;   /* of the next repetition */
+    struct qkd_eid source; /* RELAY, TAKE: whose key */
     struct qkd_id key_id;
     uint64_t session;
 };
@@ -65,24 +65,24 @@ struct kma_link {
     uint8_t peer_ip[16];
     uint64_t store_bytes;
     struct km_pool pool;
-    bool lower;             /* this KMA has the lower ID */
-    bool up;                /* adjacency */
-    bool known;             /* peer_epoch is valid */
-    bool configured;        /* CFG_LINK came; before it only recovered key is known */
-    bool booted;            /* the bootstrap was taken in, now or before a restart */
+    bool lower;      /* this KMA has the lower ID */
+    bool up;         /* adjacency */
+    bool known;      /* peer_epoch is valid */
+    bool configured; /* CFG_LINK came; before it only recovered key is known */
+    bool booted;     /* the bootstrap was taken in, now or before a restart */
     uint32_t peer_epoch;
-    struct qkd_time heard;  /* last authenticated message */
+    struct qkd_time heard; /* last authenticated message */
     uint8_t tx_key[16], rx_key[16], hello_key[32];
     /* sending */
-    uint32_t seq;           /* next */
-    uint32_t oldest;        /* first that may be unacknowledged */
-    struct kma_tx *tx;      /* ring of tx_cap by seq */
+    uint32_t seq;      /* next */
+    uint32_t oldest;   /* first that may be unacknowledged */
+    struct kma_tx *tx; /* ring of tx_cap by seq */
     uint32_t tx_cap;
     uint32_t rto_timer;
     /* receiving */
-    uint32_t rx_next;       /* all below were received */
+    uint32_t rx_next; /* all below were received */
     uint64_t rx_seen[KMA_WINDOW / 64];
-    uint32_t ack_due;       /* frames received since the last acknowledgement */
+    uint32_t ack_due; /* frames received since the last acknowledgement */
     uint32_t ack_timer;
     uint32_t gone[KMA_GONE_MAX];
     uint32_t gone_count;
@@ -98,7 +98,7 @@ struct kma_link {
     bool low;               /* pool under the low mark */
     bool empty;             /* a payload was refused since the pool last had room */
     struct qkd_time grant_asked;
-    uint32_t grants_open;   /* own GRANT frames not yet acknowledged */
+    uint32_t grants_open; /* own GRANT frames not yet acknowledged */
     /* counters since start, bits where not said otherwise */
     struct kma_counters {
         uint64_t generated, pads, tags, relayed_as_key, expired, discarded;
@@ -115,7 +115,7 @@ struct kma_session {
     struct qkd_id base;
     uint8_t hash[32];
     struct qkd_eid source, source_app, target_app;
-    struct qkd_eid next;      /* next hop; NOBODY: we are the destination */
+    struct qkd_eid next; /* next hop; NOBODY: we are the destination */
     uint32_t generation;
     bool has_session, has_update;
     struct qkd_time until;
@@ -131,9 +131,13 @@ struct kma_stored {
     uint32_t key_size;
     uint16_t count;
     uint8_t grade, hop, method;
-    uint8_t digest[32]; /* SHA-256 of keys and compare key: a duplicate is told from a conflict */
-    uint32_t buf; /* keys, then the compare key; NONE once fetched */
-    uint32_t next;          /* list in order of `until` */
+    uint8_t digest[32];   /* SHA-256 of keys and compare key: a duplicate is told from a conflict */
+    uint32_t buf;         /* keys, then the compare key; NONE once fetched */
+    uint32_t prev, after; /* in kma->waiting or kma->fetched, in order of `until` */
+};
+
+struct kma_list {
+    uint32_t first, last;
 };
 
 enum kma_flow_state { KMA_FLOW_IDLE, KMA_FLOW_ROUTING, KMA_FLOW_SETUP, KMA_FLOW_READY };
@@ -143,27 +147,29 @@ struct kma_flow {
     enum kma_flow_state state;
     uint64_t session;
     struct qkd_id base;
-    uint64_t counter;          /* keys named so far */
+    uint64_t counter; /* keys named so far */
     uint32_t generation;
-    struct qkd_eid *route;     /* from this KMA to the destination */
+    struct qkd_eid *route; /* from this KMA to the destination */
     uint32_t route_len, route_cap;
-    bool direct;               /* neighbours: pool units, no session */
-    bool rerouted;             /* the route was asked again */
-    uint8_t level;
-    uint32_t key_size, batch_keys;
+    bool direct; /* neighbours: pool units, no session */
     struct qkd_time route_until, session_until;
+    uint64_t route_message; /* of the ROUTE under way; 0: none */
+    bool route_again;       /* it asks again after the last route could not pay */
     uint32_t tries, timer;
-    uint32_t needs;            /* first waiting need, list by next */
+    uint32_t needs; /* first need with keys to launch, list by next */
 };
 
 struct kma_need {
-    uint64_t message_id;       /* of the KSA's KMI_NEED */
+    uint64_t message_id; /* of the KSA's KMI_NEED */
     uint32_t flow;
     uint32_t key_size, count;
     uint32_t launched, done, pieces; /* keys; pieces in flight */
     uint32_t count_id;
     uint8_t level;
-    bool wait, queued, rerouted;
+    bool wait;
+    bool graced;   /* it waited for a GRANT once */
+    bool rerouted; /* its route was asked again */
+    struct qkd_eid destination, source_app, target_app;
     struct qkd_time deadline;
     uint32_t timer;
     uint32_t next;
@@ -174,15 +180,16 @@ struct kma_piece {
     uint32_t need;
     uint16_t count;
     uint8_t attempt;
-    bool direct;
-    uint32_t buf; /* keys, then the compare key */
-    struct qkd_time drawn, drawn_wall;
+    bool direct;           /* pool units */
+    uint32_t buf;          /* keys, then the compare key */
+    struct qkd_time drawn; /* monotonic: for the Timer of its ID */
+    struct qkd_time drawn_wall;
     uint32_t timer;
 };
 
 /* A key at a hop, or at its source, that waits for a GRANT. */
 struct kma_hold {
-    uint32_t link;  /* index */
+    uint32_t link;     /* index */
     uint32_t buf, len; /* encoded relay body */
     struct qkd_eid source;
     struct qkd_id key_id;
@@ -200,7 +207,7 @@ struct kma {
     struct chan_set *chan;
     struct chan_reports reports;
     struct crypto_digest *digest;
-    uint64_t message_id;       /* next */
+    uint64_t message_id; /* next */
     struct qkd_timers timers;
     struct qkd_time tick_at;
     uint32_t tick_timer;
@@ -210,13 +217,13 @@ struct kma {
     uint32_t link_count, link_cap;
     struct qkd_map link_by_id, link_by_peer;
     struct qkd_slab sessions, stored, flows, needs, pieces, holds;
-    struct qkd_map session_map, stored_map, flow_map, piece_map, need_map;
-    uint32_t stored_first, stored_last;
-    uint8_t *scratch;          /* encoded messages without key material */
+    struct qkd_map session_map, stored_map, flow_map, piece_map, need_map, route_map;
+    struct kma_list waiting, fetched; /* of stored */
+    uint8_t *scratch;                 /* encoded messages without key material */
     size_t scratch_cap;
     struct kma_grant_record { /* GRANTs without acknowledgement and not in flight */
         uint32_t link, block, start, end;
-    } *grants;
+    } * grants;
     uint32_t grant_count, grant_cap;
 };
 
@@ -289,7 +296,7 @@ void kma_link_mark(const struct kma_step *s, struct kma_link *link);
 
 /* kma_frame.c */
 struct kma_send {
-    uint8_t type;   /* enum wire_frame_type */
+    uint8_t type; /* enum wire_frame_type */
     const uint8_t *body;
     uint32_t body_len;
     uint32_t key_len; /* TAKE: key and compare bytes before the tag's pad */
@@ -354,6 +361,8 @@ void kma_hold_retry(const struct kma_step *s, struct kma_link *link);
 void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch);
 void kma_drop(const struct kma_step *s, const struct wire_kmi_drop *drop);
 void kma_stored_sweep(const struct kma_step *s);
+/* Sends a KMI_SUPPLY to the KSA; the encoded bytes, which hold key data, are wiped. */
+void kma_supply_send(const struct kma_step *s, const struct wire_kmi_supply *supply);
 
 /* kma_session.c */
 void kma_session_command(const struct kma_step *s, struct qkd_eid peer,
@@ -366,16 +375,24 @@ void kma_session_sweep(const struct kma_step *s);
 /* kma_flow.c */
 uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need);
 void kma_flow_go(const struct kma_step *s, uint32_t flow);
+/* Asks for another route because this one could not pay or broke. */
 void kma_flow_reroute(const struct kma_step *s, uint32_t flow);
+/* The far end forgot the session: SESSION and UPDATE again. */
+void kma_flow_forgotten(const struct kma_step *s, uint32_t flow);
 void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp);
 void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
                       const struct wire_session_rsp *rsp);
 void kma_flow_timeout(const struct kma_step *s, uint32_t flow);
+/* Tries again after `retransmit`, by when a GRANT may have come. */
+void kma_flow_wait(const struct kma_step *s, uint32_t flow);
 void kma_flow_key_id(struct kma *kma, struct kma_flow *flow, struct qkd_id *id);
 
 /* kma_source.c */
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);
-void kma_need_run(const struct kma_step *s, uint32_t need);
+/* Launches what the flow's needs still lack. */
+void kma_need_run(const struct kma_step *s, uint32_t flow);
+/* Fails every need of a flow that has keys to launch. */
+void kma_need_fail_all(const struct kma_step *s, uint32_t flow, uint8_t reason);
 void kma_need_fail(const struct kma_step *s, uint32_t need, uint8_t reason);
 void kma_need_timeout(const struct kma_step *s, uint32_t need);
 void kma_piece_timeout(const struct kma_step *s, uint32_t piece);

@@ -27,11 +27,11 @@ void km_store_fini(struct km_store *store)
     qkd_slab_fini(&store->chunks);
 }
 
-void km_pool_init(struct km_pool *pool, struct km_store *store, struct qkd_eid owner,
-                  uint32_t link, uint32_t lease_bytes)
+void km_pool_init(struct km_pool *pool, struct km_store *store, struct qkd_eid owner, uint32_t link,
+                  uint32_t lease_bytes)
 {
-    *pool = (struct km_pool){
-        .store = store, .owner = owner, .link = link, .lease_bytes = lease_bytes};
+    *pool =
+        (struct km_pool){.store = store, .owner = owner, .link = link, .lease_bytes = lease_bytes};
     pool->window[0].block_slot = QKD_SLAB_NONE;
     pool->window[1].block_slot = QKD_SLAB_NONE;
 }

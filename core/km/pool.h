@@ -15,10 +15,10 @@
 #include "core/base/slab.h"
 #include "core/wire/codec.h"
 
-#define KM_POOL_RANGES 8      /* disjoint done ranges above `next` in a peer's chunk */
-#define KM_POOL_RESERVE 256   /* bytes per side that payload never takes: 16 tags */
-#define KM_POOL_WINDOW 1024   /* bytes of expanded key kept per direction while in use */
-#define KM_BOOT_KEYS 64       /* bytes of block 0 before its pads: 2 hash keys, HELLO key */
+#define KM_POOL_RANGES 8    /* disjoint done ranges above `next` in a peer's chunk */
+#define KM_POOL_RESERVE 256 /* bytes per side that payload never takes: 16 tags */
+#define KM_POOL_WINDOW 1024 /* bytes of expanded key kept per direction while in use */
+#define KM_BOOT_KEYS 64     /* bytes of block 0 before its pads: 2 hash keys, HELLO key */
 
 struct km_range {
     uint32_t start, end;
@@ -69,14 +69,14 @@ struct km_pool {
     struct km_window {
         uint32_t block_slot, base;
         uint8_t *bytes; /* KM_POOL_WINDOW, made on first use */
-    } window[2]; /* 0: peer's, 1: mine */
+    } window[2];        /* 0: peer's, 1: mine */
 };
 
 void km_store_init(struct km_store *store, uint32_t block_limit, uint32_t chunk_limit);
 void km_store_fini(struct km_store *store);
 
-void km_pool_init(struct km_pool *pool, struct km_store *store, struct qkd_eid owner,
-                  uint32_t link, uint32_t lease_bytes);
+void km_pool_init(struct km_pool *pool, struct km_store *store, struct qkd_eid owner, uint32_t link,
+                  uint32_t lease_bytes);
 void km_pool_fini(struct km_pool *pool);
 
 /* Adds an unconfirmed block from a key file (number may be 0 when the peer will choose it) and
@@ -110,7 +110,7 @@ uint64_t km_pool_stored(const struct km_pool *pool);
 /* Allocates `len` contiguous own bytes, persisting the lease first if it must grow. `control`:
  * tags, may take block 0 and the reserve. QKD_ERR_INSUFFICIENT if there are none. */
 struct km_take {
-    uint32_t block;      /* number */
+    uint32_t block; /* number */
     uint32_t block_slot;
     uint32_t offset;
     struct qkd_id key_id; /* QKD-key ID of the block: for the life cycle */

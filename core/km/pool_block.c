@@ -159,7 +159,8 @@ uint32_t km_pool_find(const struct km_pool *pool, const struct qkd_id *id)
             return pool->waiting[i];
         }
     }
-    for (uint32_t i = pool->count; i > 0; i--) { /* a file known twice is most likely a recent one */
+    for (uint32_t i = pool->count; i > 0;
+         i--) { /* a file known twice is most likely a recent one */
         uint32_t slot = km_pool_chunk(pool, i - 1)->block_slot;
         if (qkd_id_eq(&km_pool_block(pool, slot)->id, id)) {
             return slot;
@@ -178,8 +179,9 @@ int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, stru
 {
     struct km_block *b = km_pool_block(pool, confirm->slot);
     QKD_ASSERT(!b->confirmed && confirm->first <= confirm->mid && confirm->mid <= b->bytes);
-    struct km_chunk half[2] = {{.start = confirm->first, .end = confirm->mid, .mine = confirm->lower},
-                               {.start = confirm->mid, .end = b->bytes, .mine = !confirm->lower}};
+    struct km_chunk half[2] = {
+        {.start = confirm->first, .end = confirm->mid, .mine = confirm->lower},
+        {.start = confirm->mid, .end = b->bytes, .mine = !confirm->lower}};
     waiting_remove(pool, confirm->slot);
     b->number = confirm->number;
     b->confirmed = true;

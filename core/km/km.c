@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Host of KMA, KSA and KMC: gives each event to the part it is for, and hands messages between parts
+ * of this host over within the same step, so that they are one commit. See km.h. */
+#include "core/km/km.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/km/kma.h"
+#include "core/km/kmc.h"
+#include "core/km/ksa.h"
+
+#define NAME_MAX_LEN 64
+#define BATCH_MAX 64
+#define HANDOVERS_MAX 100000 /* a chain of hand-overs longer than this is a programming error */
+
+struct km {
+    struct km_config config;
+    char name[NAME_MAX_LEN];
+    char community[NAME_MAX_LEN];
+    struct kma *kma;
+    struct ksa *ksa;
+    struct kmc *kmc;
+    uint8_t *handed; /* a message handed over: out's arena may move while its receiver writes */
+    size_t handed_cap;
+};
+
+static bool config_valid(const struct km_config *c)
+{
+    return c->parts != 0 && (c->parts & ~(uint32_t)KM_ALL) == 0 && c->unit_bits >= 64 &&
+           c->unit_bits % 8 == 0 && c->batch >= 1 && c->batch <= BATCH_MAX &&
+           c->lease_bits >= 1024 && c->lease_bits % 8 == 0 && c->retransmit.ns > 0 &&
+           c->expiry.ns > 0 && c->fetch_within.ns > 0 && c->timer.ns >= QKD_NS_PER_S &&
+           c->status_period.ns > 0 && !c->metadata_clear && c->request_limit > 0 &&
+           c->key_limit > 0 && c->link_limit > 0 && strlen(c->name) < NAME_MAX_LEN &&
+           strlen(c->community) < NAME_MAX_LEN;
+}
+
+int km_new(const struct km_config *config, struct km **to)
+{
+    if (!config_valid(config)) {
+        return QKD_ERR_INVALID;
+    }
+    struct km *km = calloc(1, sizeof *km);
+    if (km == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    km->config = *config;
+    memcpy(km->name, config->name, strlen(config->name));
+    memcpy(km->community, config->community, strlen(config->community));
+    km->config.name = km->name;
+    km->config.community = km->community;
+    int err = 0;
+    if (config->parts & KM_KMA) {
+        err = kma_new(&km->config, &km->kma);
+    }
+    if (err == 0 && (config->parts & KM_KSA)) {
+        err = ksa_new(&km->config, &km->ksa);
+    }
+    if (err == 0 && (config->parts & KM_KMC)) {
+        err = kmc_new(&km->config, &km->kmc);
+    }
+    if (err != 0) {
+        km_free(km);
+        return err;
+    }
+    *to = km;
+    return 0;
+}
+
+void km_free(struct km *km)
+{
+    if (km != NULL) {
+        kma_free(km->kma);
+        ksa_free(km->ksa);
+        kmc_free(km->kmc);
+        free(km->handed);
+        free(km);
+    }
+}
+
+static bool serves(const struct km *km, enum qkd_role role)
+{
+    return (role == QKD_ROLE_KMA && km->kma != NULL) || (role == QKD_ROLE_KSA && km->ksa != NULL) ||
+           (role == QKD_ROLE_KMC && km->kmc != NULL);
+}
+
+static int part_step(struct km *km, enum qkd_role role, const struct qkd_event *event,
+                     struct qkd_out *out)
+{
+    switch (role) {
+    case QKD_ROLE_KMA:
+        return km->kma == NULL ? QKD_ERR_UNKNOWN : kma_step(km->kma, event, out);
+    case QKD_ROLE_KSA:
+        return km->ksa == NULL ? QKD_ERR_UNKNOWN : ksa_step(km->ksa, event, out);
+    case QKD_ROLE_KMC:
+        return km->kmc == NULL ? QKD_ERR_UNKNOWN : kmc_step(km->kmc, event, out);
+    default:
+        return QKD_ERR_UNKNOWN;
+    }
+}
+
+static bool handed_copy(struct km *km, const uint8_t *bytes, size_t len)
+{
+    if (len > km->handed_cap) {
+        size_t cap = len < 4096 ? 4096 : len + len / 2;
+        uint8_t *grown = realloc(km->handed, cap);
+        if (grown == NULL) {
+            return false;
+        }
+        km->handed = grown;
+        km->handed_cap = cap;
+    }
+    memcpy(km->handed, bytes, len);
+    return true;
+}
+
+/* Hands over what the parts sent one another since entry `from`, and what that causes. */
+static int hand_over(struct km *km, const struct qkd_event *cause, size_t from, struct qkd_out *out)
+{
+    size_t first = from;
+    int err = 0;
+    for (size_t i = from; i < out->send_count && err == 0; i++) {
+        struct qkd_send send = out->send[i];
+        if (qkd_eid_node(send.to) != km->config.node || !serves(km, qkd_eid_role(send.to)) ||
+            (send.flags & QKD_SEND_DELIVERED) != 0) {
+            continue;
+        }
+        QKD_ASSERT(i - first < HANDOVERS_MAX);
+        out->send[i].flags |= QKD_SEND_DELIVERED;
+        if (!handed_copy(km, qkd_out_at(out, send.bytes), send.bytes.len)) {
+            return QKD_ERR_NOMEM;
+        }
+        struct qkd_event event = {.type = QKD_EV_RECV, .now = cause->now, .wall = cause->wall};
+        event.u.recv.rp = send.rp;
+        event.u.recv.from = send.from;
+        event.u.recv.to = send.to;
+        event.u.recv.bytes = km->handed;
+        event.u.recv.len = send.bytes.len;
+        err = part_step(km, qkd_eid_role(send.to), &event, out);
+    }
+    return err;
+}
+
+int km_start(struct km *km, enum km_parts part, const struct qkd_event *event, struct qkd_out *out)
+{
+    size_t from = out->send_count;
+    enum qkd_role role = part == KM_KMA   ? QKD_ROLE_KMA
+                         : part == KM_KSA ? QKD_ROLE_KSA
+                                          : QKD_ROLE_KMC;
+    int err = part_step(km, role, event, out);
+    return err != 0 ? err : hand_over(km, event, from, out);
+}
+
+int km_step(struct km *km, const struct qkd_event *event, struct qkd_out *out)
+{
+    size_t from = out->send_count;
+    int err = 0;
+    if (event->type == QKD_EV_RECV) {
+        err = part_step(km, qkd_eid_role(event->u.recv.to), event, out);
+    } else if (event->type == QKD_EV_CONFIG) {
+        err = part_step(km, qkd_eid_role(event->u.config.to), event, out);
+    } else {
+        static const enum qkd_role roles[] = {QKD_ROLE_KMA, QKD_ROLE_KSA, QKD_ROLE_KMC};
+        for (size_t i = 0; i < 3 && err == 0; i++) {
+            if (serves(km, roles[i])) {
+                err = part_step(km, roles[i], event, out);
+            }
+        }
+    }
+    return err != 0 ? err : hand_over(km, event, from, out);
+}
+
+struct qkd_time km_deadline(const struct km *km)
+{
+    struct qkd_time at = QKD_NEVER;
+    at = km->kma == NULL ? at : qkd_time_min(at, kma_deadline(km->kma));
+    at = km->ksa == NULL ? at : qkd_time_min(at, ksa_deadline(km->ksa));
+    return km->kmc == NULL ? at : qkd_time_min(at, kmc_deadline(km->kmc));
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA: a flow is an application pair at its source KMA: its route (Tables 8-3, 8-4, cached for its
+ * validity), its session (Tables 7-9, 7-10) and the IDs of its keys (D23-KR-03, -05, -08). States are
+ * drawn in kma_internal.h. */
+#include "core/km/kma_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct kma_flow *flow_at(struct kma *kma, uint32_t slot)
+{
+    return qkd_slab_at(&kma->flows, slot);
+}
+
+uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need)
+{
+    struct kma *kma = s->kma;
+    uint8_t key[16];
+    wire_put_u64(key, need->source_app.v);
+    wire_put_u64(key + 8, need->target_app.v);
+    uint32_t slot = qkd_map_get(&kma->flow_map, key);
+    if (slot != QKD_MAP_NONE) {
+        return slot;
+    }
+    slot = qkd_slab_take(&kma->flows);
+    if (slot == QKD_SLAB_NONE) {
+        return slot;
+    }
+    if (qkd_map_put(&kma->flow_map, key, slot) != 0) {
+        qkd_slab_give(&kma->flows, slot);
+        return QKD_SLAB_NONE;
+    }
+    *flow_at(kma, slot) = (struct kma_flow){.source_app = need->source_app,
+                                            .target_app = need->target_app,
+                                            .destination = need->destination_id,
+                                            .timer = QKD_TIMER_NONE,
+                                            .needs = QKD_SLAB_NONE};
+    return slot;
+}
+
+static void arm(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    qkd_timers_cancel(&s->kma->timers, &flow->timer);
+    flow->timer = qkd_timers_set(&s->kma->timers, kma_after(s, s->kma->config->retransmit),
+                                 kma_tag(KMA_TIMER_FLOW, slot));
+}
+
+static void disarm(const struct kma_step *s, struct kma_flow *flow)
+{
+    qkd_timers_cancel(&s->kma->timers, &flow->timer);
+}
+
+/* ---- key IDs ---- */
+
+/* First 128 bits of a hash over the names of module pair and KMs, addresses and the session: unique
+ * in the network, the same at both ends (D23-KR-03, MD-07). */
+static void base_id(const struct kma_step *s, struct kma_flow *flow)
+{
+    struct kma *kma = s->kma;
+    uint8_t ids[56];
+    uint8_t hash[32];
+    const struct kma_link *first = flow->route_len > 1 ? kma_link_of(kma, flow->route[1])
+                                                       : &kma->links[0];
+    wire_put_u64(ids, first->module.v);
+    wire_put_u64(ids + 8, first->peer_module.v);
+    wire_put_u64(ids + 16, kma->self.v);
+    wire_put_u64(ids + 24, flow->destination.v);
+    wire_put_u64(ids + 32, flow->session);
+    wire_put_u64(ids + 40, qkd_rng_u64(&kma->rng));
+    wire_put_u64(ids + 48, kma->incarnation);
+    struct crypto_part parts[] = {{"KMA-key", 7},
+                                  {ids, sizeof ids},
+                                  {kma->config->ip, sizeof kma->config->ip},
+                                  {kma->config->mac, sizeof kma->config->mac},
+                                  {kma->config->name, strlen(kma->config->name)}};
+    int err = crypto_sha256(kma->digest, parts, sizeof parts / sizeof parts[0], hash);
+    QKD_ASSERT(err == 0);
+    memcpy(flow->base.b, hash, sizeof flow->base.b);
+    flow->counter = 0;
+}
+
+void kma_flow_key_id(struct kma *kma, struct kma_flow *flow, struct qkd_id *id)
+{
+    uint8_t counter[8];
+    uint8_t hash[32];
+    wire_put_u64(counter, ++flow->counter);
+    struct crypto_part parts[] = {{flow->base.b, sizeof flow->base.b}, {counter, sizeof counter}};
+    int err = crypto_sha256(kma->digest, parts, 2, hash);
+    QKD_ASSERT(err == 0);
+    memcpy(id->b, hash, sizeof id->b);
+}
+
+/* ---- session ---- */
+
+static void session_send(const struct kma_step *s, struct kma_flow *flow)
+{
+    struct kma *kma = s->kma;
+    struct wire_session session = {.head = kma_head(kma, QKD_RP_KX1, 0),
+                                   .session_id = flow->session,
+                                   .timer_s = (uint32_t)(kma->config->timer.ns / QKD_NS_PER_S),
+                                   .source_id = kma->self,
+                                   .destination_id = flow->destination,
+                                   .source_app = flow->source_app,
+                                   .target_app = flow->target_app};
+    struct crypto_part part = {flow->base.b, sizeof flow->base.b};
+    int err = crypto_sha256(kma->digest, &part, 1, session.key_id_hash.b);
+    QKD_ASSERT(err == 0);
+    KMA_SEND(s, session, QKD_RP_KX1, flow->destination, &session);
+    const struct kma_link *first = kma_link_of(kma, flow->route[1]);
+    uint8_t route[8 * (KMA_HOP_MAX + 1)];
+    for (uint32_t i = 0; i < flow->route_len; i++) {
+        wire_put_u64(route + (size_t)8 * i, flow->route[i].v);
+    }
+    struct wire_update update = {.head = kma_head(kma, QKD_RP_KX1, 0),
+                                 .key_id = flow->base,
+                                 .session_id = flow->session,
+                                 .timer_s = session.timer_s,
+                                 .route = {route, (size_t)8 * flow->route_len},
+                                 .hop = 1,
+                                 .generation = flow->generation};
+    memcpy(update.sender_ip.b, kma->config->ip, sizeof update.sender_ip.b);
+    memcpy(update.receiver_ip.b, first->peer_ip, sizeof update.receiver_ip.b);
+    KMA_SEND(s, update, QKD_RP_KX1, first->peer, &update);
+}
+
+static void session_begin(const struct kma_step *s, uint32_t slot, bool renew)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    if (renew) {
+        flow->session = qkd_rng_u64(&s->kma->rng);
+        flow->session_until = kma_after(s, s->kma->config->timer);
+        flow->generation = 0;
+        base_id(s, flow);
+    }
+    if (flow->direct) { /* TAKE names everything: no hop needs to know */
+        flow->state = KMA_FLOW_READY;
+        disarm(s, flow);
+        kma_need_run(s, slot);
+        return;
+    }
+    flow->state = KMA_FLOW_SETUP;
+    flow->generation++;
+    flow->tries = 0;
+    session_send(s, flow);
+    arm(s, slot);
+}
+
+void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
+                      const struct wire_session_rsp *rsp)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; i < kma->flows.top; i++) {
+        struct kma_flow *flow = qkd_slab_live(&kma->flows, i) ? flow_at(kma, i) : NULL;
+        if (flow == NULL || flow->session != rsp->session_id || flow->state != KMA_FLOW_SETUP) {
+            continue;
+        }
+        if (rsp->code == WIRE_SUCCESS && qkd_eid_eq(peer, flow->destination)) {
+            flow->state = KMA_FLOW_READY;
+            disarm(s, flow);
+            kma_need_run(s, i);
+        } else if (rsp->has_reason && rsp->reason == WIRE_REASON_UNREACHABLE) {
+            kma_flow_reroute(s, i);
+        }
+        return;
+    }
+}
+
+/* ---- route ---- */
+
+static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
+{
+    struct kma *kma = s->kma;
+    struct kma_flow *flow = flow_at(kma, slot);
+    const struct kma_need *need = qkd_slab_at(&kma->needs, flow->needs);
+    struct wire_route route = {.head = kma_head(kma, QKD_RP_KMI, 0),
+                               .source_id = kma->self,
+                               .destination_id = flow->destination,
+                               .key_amount = need->count - need->launched,
+                               .key_size = need->key_size,
+                               .batch = kma->config->batch,
+                               .has_level = true,
+                               .level = need->level,
+                               .has_reroute = again,
+                               .reroute = again};
+    flow->state = KMA_FLOW_ROUTING;
+    flow->route_again = again;
+    flow->tries = 0;
+    (void)qkd_map_del(&kma->route_map, &flow->route_message);
+    flow->route_message = route.head.message_id;
+    if (qkd_map_put(&kma->route_map, &flow->route_message, slot) != 0) {
+        kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
+        return;
+    }
+    KMA_SEND(s, route, QKD_RP_KMI, qkd_eid_sibling(kma->self, QKD_ROLE_KMC), &route);
+    disarm(s, flow);
+}
+
+/* Neighbours need no controller while their link can pay (D23-RP-04). */
+static bool direct_possible(const struct kma_step *s, const struct kma_flow *flow)
+{
+    const struct kma_link *link = kma_link_of(s->kma, flow->destination);
+    const struct kma_need *need = qkd_slab_at(&s->kma->needs, flow->needs);
+    if (link == NULL || !link->up) {
+        return false;
+    }
+    uint64_t cost = wire_take_cost_bits(need->key_size, need->count - need->launched,
+                                        s->kma->config->batch) /
+                    8;
+    return km_pool_payload_free(&link->pool) + link->pool.peer_free / 2 >= cost;
+}
+
+static bool route_reserve(struct kma_flow *flow, uint32_t len)
+{
+    if (len > flow->route_cap) {
+        struct qkd_eid *route = realloc(flow->route, len * sizeof *route);
+        if (route == NULL) {
+            return false;
+        }
+        flow->route = route;
+        flow->route_cap = len;
+    }
+    return true;
+}
+
+static void route_direct(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    if (!route_reserve(flow, 2)) {
+        kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
+        return;
+    }
+    flow->route[0] = s->kma->self;
+    flow->route[1] = flow->destination;
+    flow->route_len = 2;
+    flow->direct = true;
+    flow->route_until = kma_after(s, s->kma->config->status_period);
+    session_begin(s, slot, true);
+}
+
+void kma_flow_go(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    if (flow->needs == QKD_SLAB_NONE || flow->state == KMA_FLOW_ROUTING ||
+        flow->state == KMA_FLOW_SETUP) {
+        return;
+    }
+    bool valid = flow->state == KMA_FLOW_READY &&
+                 qkd_time_before(s->event->now, flow->route_until) &&
+                 qkd_time_before(s->event->now, flow->session_until);
+    if (valid) {
+        kma_need_run(s, slot);
+    } else if (direct_possible(s, flow)) {
+        route_direct(s, slot);
+    } else {
+        route_ask(s, slot, false);
+    }
+}
+
+void kma_flow_reroute(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    flow->route_until = s->event->now;
+    if (flow->needs != QKD_SLAB_NONE && flow->state != KMA_FLOW_ROUTING) {
+        route_ask(s, slot, true);
+    } else if (flow->state != KMA_FLOW_ROUTING) {
+        disarm(s, flow);
+        flow->state = KMA_FLOW_IDLE;
+    }
+}
+
+void kma_flow_forgotten(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    if (flow->state == KMA_FLOW_READY && !flow->direct) {
+        session_begin(s, slot, false);
+    }
+}
+
+/* Whether a route begins here, ends at the destination, and its first hop is a live neighbour. */
+static bool route_usable(const struct kma_step *s, const struct kma_flow *flow,
+                         struct wire_bytes route)
+{
+    size_t len = route.len / 8;
+    if (route.len % 8 != 0 || len < 2 || len > KMA_HOP_MAX + 1 ||
+        wire_get_u64(route.at) != s->kma->self.v ||
+        wire_get_u64(route.at + 8 * (len - 1)) != flow->destination.v) {
+        return false;
+    }
+    const struct kma_link *first = kma_link_of(s->kma,
+                                               (struct qkd_eid){wire_get_u64(route.at + 8)});
+    return first != NULL && first->up;
+}
+
+void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
+{
+    struct kma *kma = s->kma;
+    uint64_t message = rsp->head.orig_message_id;
+    uint32_t slot = qkd_map_get(&kma->route_map, &message);
+    if (slot == QKD_MAP_NONE) {
+        return; /* not asked, or answered before (GM-01) */
+    }
+    (void)qkd_map_del(&kma->route_map, &message);
+    struct kma_flow *flow = flow_at(kma, slot);
+    flow->route_message = 0;
+    uint8_t reason = rsp->has_reason ? rsp->reason : WIRE_REASON_NO_ROUTE;
+    if (rsp->code != WIRE_SUCCESS || !rsp->has_route || !route_usable(s, flow, rsp->route)) {
+        flow->state = KMA_FLOW_IDLE;
+        reason = rsp->code == WIRE_SUCCESS ? WIRE_REASON_NO_ROUTE : reason;
+        kma_need_fail_all(s, slot, reason);
+        return;
+    }
+    uint32_t len = (uint32_t)(rsp->route.len / 8);
+    if (!route_reserve(flow, len)) {
+        kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
+        return;
+    }
+    bool same = flow->route_len == len && flow->session != 0 && flow->direct == (len == 2);
+    for (uint32_t i = 0; i < len; i++) {
+        struct qkd_eid hop = {wire_get_u64(rsp->route.at + (size_t)8 * i)};
+        same = same && qkd_eid_eq(hop, flow->route[i]);
+        flow->route[i] = hop;
+    }
+    flow->route_len = len;
+    flow->direct = len == 2;
+    uint32_t validity_ms = rsp->has_validity_ms ? rsp->validity_ms : 0;
+    flow->route_until = kma_after(s, qkd_span_ms((int64_t)validity_ms));
+    bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
+    kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
+                                      .peer = flow->destination,
+                                      .a = len - 1,
+                                      .b = flow->route_again});
+    if (same && alive) {
+        flow->state = KMA_FLOW_READY;
+        kma_need_run(s, slot);
+    } else {
+        session_begin(s, slot, !alive || flow->direct);
+    }
+}
+
+void kma_flow_timeout(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    flow->timer = QKD_TIMER_NONE;
+    if (flow->state != KMA_FLOW_SETUP) {
+        kma_flow_go(s, slot); /* the wait for a GRANT is over */
+        return;
+    }
+    const struct kma_link *first = kma_link_of(s->kma, flow->route[1]);
+    if (++flow->tries > s->kma->config->retries || first == NULL || !first->up) {
+        flow->state = KMA_FLOW_IDLE;
+        kma_need_fail_all(s, slot, WIRE_REASON_UNREACHABLE);
+        return;
+    }
+    session_send(s, flow);
+    arm(s, slot);
+}
+
+void kma_flow_wait(const struct kma_step *s, uint32_t slot)
+{
+    if (flow_at(s->kma, slot)->timer == QKD_TIMER_NONE) {
+        arm(s, slot);
+    }
+}

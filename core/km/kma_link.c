@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA: QKD links and their neighbours at Kx-1. Adjacency by HELLO (Table 7-8), reconciliation of
+ * pools after a restart or an outage, keep-alive, status of links (Table 8-1). */
+#include "core/km/kma_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STATUS_SHIFT 3 /* rates are averaged over about 8 status periods */
+
+struct kma_link *kma_link_make(const struct kma_step *s, uint32_t id)
+{
+    struct kma *kma = s->kma;
+    uint32_t index = qkd_map_get(&kma->link_by_id, &id);
+    if (index != QKD_MAP_NONE) {
+        return &kma->links[index];
+    }
+    if (kma->link_count == kma->config->link_limit) {
+        return NULL;
+    }
+    if (kma->link_count == kma->link_cap) {
+        uint32_t cap = kma->link_cap == 0 ? 2 : kma->link_cap * 2;
+        struct kma_link *links = realloc(kma->links, cap * sizeof *links);
+        if (links == NULL) {
+            return NULL;
+        }
+        kma->links = links;
+        kma->link_cap = cap;
+    }
+    if (qkd_map_put(&kma->link_by_id, &id, kma->link_count) != 0) {
+        return NULL;
+    }
+    struct kma_link *link = &kma->links[kma->link_count++];
+    memset(link, 0, sizeof *link);
+    link->id = id;
+    link->seq = link->oldest = 1;
+    link->rto_timer = link->ack_timer = QKD_TIMER_NONE;
+    km_pool_init(&link->pool, &kma->store, kma->self, id, kma->config->lease_bits / 8);
+    return link;
+}
+
+/* Takes the initial secret in as block 0, once in the life of the store: its pads must never come
+ * back after they were used up. */
+static int take_bootstrap(const struct kma_step *s, struct kma_link *link, struct wire_bytes boot)
+{
+    uint8_t key[24] = "bootstrap";
+    uint8_t hash[32];
+    uint64_t low = link->lower ? s->kma->self.v : link->peer.v;
+    wire_put_u32(key + 12, link->id);
+    wire_put_u64(key + 16, low);
+    struct crypto_part part = {key, sizeof key};
+    int err = crypto_sha256(s->kma->digest, &part, 1, hash);
+    struct km_block block = {.bytes = (uint32_t)boot.len, .stored_wall = s->event->wall};
+    memcpy(block.id.b, hash, sizeof block.id.b);
+    uint32_t slot = err != 0 ? QKD_SLAB_NONE : km_pool_add(&link->pool, &block, boot.at, s->out);
+    if (slot == QKD_SLAB_NONE) {
+        return QKD_ERR_LIMIT;
+    }
+    uint32_t half = ((uint32_t)boot.len - KM_BOOT_KEYS) / 2;
+    struct km_confirm confirm = {.slot = slot,
+                                 .first = KM_BOOT_KEYS,
+                                 .mid = KM_BOOT_KEYS + half - half % CRYPTO_TAG_LEN,
+                                 .lower = link->lower,
+                                 .now = s->event->now};
+    err = km_pool_confirm(&link->pool, &confirm, s->out);
+    struct qkd_persist mark = {.owner = s->kma->self, .kind = WIRE_PERSIST_FRAME, .key_len = 12};
+    struct wire_p_frame record = {.link = link->id, .block = KMA_BOOT_MARK};
+    wire_put_u32(mark.key, link->id);
+    wire_put_u32(mark.key + 4, KMA_BOOT_MARK);
+    mark.value = qkd_out_reserve(s->out, wire_p_frame_size(&record));
+    if (mark.value.len > 0) {
+        (void)wire_p_frame_encode(&record, qkd_out_at(s->out, mark.value), mark.value.len);
+    }
+    qkd_out_put(s->out, &mark);
+    return err;
+}
+
+int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *config)
+{
+    struct kma *kma = s->kma;
+    if (config->bootstrap.len < KM_BOOT_KEYS + 2 * CRYPTO_TAG_LEN ||
+        config->bootstrap.len > KMA_FRAME_MAX) {
+        return QKD_ERR_RANGE;
+    }
+    struct kma_link *link = kma_link_make(s, config->link);
+    if (link == NULL) {
+        return QKD_ERR_LIMIT;
+    }
+    int err = qkd_map_put(&kma->link_by_peer, &config->peer.v, (uint32_t)(link - kma->links));
+    if (err != 0) {
+        return err;
+    }
+    const uint8_t *boot = config->bootstrap.at;
+    link->peer = config->peer;
+    link->module = config->module;
+    link->peer_module = config->peer_module;
+    memcpy(link->peer_ip, config->peer_ip.b, sizeof link->peer_ip);
+    size_t n = config->peer_name.len < sizeof link->peer_name - 1 ? config->peer_name.len
+                                                                  : sizeof link->peer_name - 1;
+    memcpy(link->peer_name, config->peer_name.at, n);
+    link->store_bytes = config->store_bits / 8;
+    link->lower = kma->self.v < link->peer.v;
+    memcpy(link->tx_key, boot + (link->lower ? 0 : 16), 16);
+    memcpy(link->rx_key, boot + (link->lower ? 16 : 0), 16);
+    memcpy(link->hello_key, boot + 32, 32);
+    link->heard = s->event->now;
+    if (!link->booted) {
+        err = take_bootstrap(s, link, config->bootstrap);
+        link->booted = err == 0;
+    }
+    link->configured = err == 0;
+    struct wire_link_config record = {.link = link->id,
+                                      .a = kma->self,
+                                      .b = link->peer,
+                                      .module = link->module,
+                                      .store_bits = config->store_bits};
+    chan_report_configuration(&kma->reports, s->event, &record, s->out);
+    if (err == 0 && link->lower) {
+        (void)chan_open(kma->chan, s->event, QKD_RP_KX1, link->peer, s->out);
+    }
+    return err;
+}
+
+/* ---- HELLO ---- */
+
+static void hello_auth(const struct kma_link *link, struct qkd_eid from, struct qkd_eid to,
+                       const struct wire_hello *hello, uint8_t mac[32])
+{
+    uint8_t fixed[48] = "hello";
+    wire_put_u64(fixed + 8, from.v);
+    wire_put_u64(fixed + 16, to.v);
+    wire_put_u32(fixed + 24, hello->link);
+    wire_put_u32(fixed + 28, hello->epoch);
+    wire_put_u32(fixed + 32, hello->peer_epoch);
+    wire_put_u32(fixed + 36, hello->next_seq);
+    wire_put_u32(fixed + 40, hello->reply);
+    wire_put_u32(fixed + 44, hello->has_rx);
+    struct crypto_part parts[] = {{fixed, sizeof fixed},
+                                  {hello->sender_ip.b, sizeof hello->sender_ip.b},
+                                  {hello->sender_name.at, hello->sender_name.len},
+                                  {hello->community.at, hello->community.len},
+                                  {hello->rx.at, hello->rx.len}};
+    crypto_hmac(link->hello_key, parts, sizeof parts / sizeof parts[0], mac);
+}
+
+/* What we can still decrypt: chunks of the peer, and all of blocks whose confirmation is open. */
+static uint8_t *rx_list(const struct kma_link *link, size_t *len)
+{
+    const struct km_pool *pool = &link->pool;
+    struct wire_rx_state state = {0};
+    size_t each = wire_rx_state_size(&state);
+    uint8_t *list = malloc((pool->count + (size_t)pool->waiting_count) * each + 1);
+    *len = 0;
+    if (list == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < pool->count; i++) {
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        state = (struct wire_rx_state){.block = c->block, .offset = c->next, .end = c->end};
+        if (!c->mine && *len + each < WIRE_MAX_MESSAGE / 2) {
+            *len += (size_t)wire_rx_state_encode(&state, list + *len, each);
+        }
+    }
+    for (uint32_t i = 0; i < pool->waiting_count; i++) {
+        const struct km_block *b = km_pool_block(pool, pool->waiting[i]);
+        state = (struct wire_rx_state){.block = b->number, .end = b->bytes};
+        if (b->number != 0 && *len + each < WIRE_MAX_MESSAGE / 2) {
+            *len += (size_t)wire_rx_state_encode(&state, list + *len, each);
+        }
+    }
+    return list;
+}
+
+static void hello_send(const struct kma_step *s, struct kma_link *link, bool reply, bool list)
+{
+    const struct km_config *config = s->kma->config;
+    struct wire_hello hello = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
+                               .sender_name = {(const uint8_t *)config->name, strlen(config->name)},
+                               .community = {(const uint8_t *)config->community,
+                                             strlen(config->community)},
+                               .link = link->id,
+                               .epoch = s->kma->incarnation,
+                               .peer_epoch = link->known ? link->peer_epoch : 0,
+                               .next_seq = link->oldest,
+                               .reply = reply,
+                               .has_rx = list || !link->up};
+    memcpy(hello.sender_ip.b, config->ip, sizeof config->ip);
+    uint8_t *rx = NULL;
+    if (hello.has_rx) {
+        rx = rx_list(link, &hello.rx.len);
+        hello.rx.at = rx;
+        if (rx == NULL) {
+            return;
+        }
+    }
+    hello_auth(link, s->kma->self, link->peer, &hello, hello.auth_info.b);
+    KMA_SEND(s, hello, QKD_RP_KX1, link->peer, &hello);
+    free(rx);
+}
+
+static bool hello_valid(const struct kma_step *s, const struct kma_link *link,
+                        const struct wire_hello *hello)
+{
+    uint8_t mac[32];
+    const char *community = s->kma->config->community;
+    bool same = hello->community.len == strlen(community) &&
+                memcmp(hello->community.at, community, hello->community.len) == 0;
+    hello_auth(link, link->peer, s->kma->self, hello, mac);
+    if (!crypto_equal(mac, hello->auth_info.b, sizeof mac)) {
+        chan_report_security(&s->kma->reports, s->event, WIRE_FAULT_AUTH_FAILURE, QKD_RP_KX1,
+                             s->out);
+        return false;
+    }
+    if (!same || memcmp(hello->sender_ip.b, link->peer_ip, sizeof link->peer_ip) != 0) {
+        chan_report_security(&s->kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KX1, s->out);
+        return false;
+    }
+    return true;
+}
+
+/* The state the peer lists for the own chunk [start, end) of a block; false: it lists none. */
+static bool rx_listed(struct wire_bytes list, const struct km_chunk *c, uint32_t *offset)
+{
+    struct wire_rx_state state;
+    for (size_t at = 0; at < list.len;) {
+        int n = wire_rx_state_decode(&state, list.at + at, list.len - at);
+        if (n <= 0) {
+            return false;
+        }
+        if (state.block == c->block && state.offset < c->end && state.end > c->start) {
+            *offset = state.offset > c->start ? state.offset : c->start;
+            return true;
+        }
+        at += (size_t)n;
+    }
+    return false;
+}
+
+/* Own chunks: what the peer cannot decrypt is given up; all below `next` is closed by SKIP. */
+static void reconcile_own(const struct kma_step *s, struct kma_link *link, struct wire_bytes list)
+{
+    for (uint32_t i = link->pool.count; i-- > 0;) { /* backwards: SKIPs may empty older chunks */
+        if (i >= link->pool.count || !km_pool_chunk(&link->pool, i)->mine) {
+            continue;
+        }
+        const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+        uint32_t offset = 0;
+        uint32_t block = c->block;
+        uint32_t start = c->start;
+        uint32_t end = c->end;
+        bool listed = rx_listed(list, c, &offset);
+        uint32_t upto = listed ? offset : end;
+        uint32_t next = c->next > upto ? c->next : upto;
+        struct km_range gone;
+        if (km_pool_forget(&link->pool, block, start, upto, s->out, &gone)) {
+            link->n.discarded += 8 * (uint64_t)(gone.end - gone.start);
+        }
+        if (listed && offset < next) {
+            kma_skip_send(s, link, block, &(struct km_range){offset, next}, WIRE_REASON_GONE);
+        }
+    }
+}
+
+/* Chunks the peer still holds open for us and we have no more: closed whole. */
+static void reconcile_lost(const struct kma_step *s, struct kma_link *link, struct wire_bytes list)
+{
+    struct wire_rx_state state;
+    for (size_t at = 0; at < list.len;) {
+        int n = wire_rx_state_decode(&state, list.at + at, list.len - at);
+        if (n <= 0) {
+            return;
+        }
+        at += (size_t)n;
+        uint32_t from = state.offset;
+        for (uint32_t i = 0; i < link->pool.count && from < state.end; i++) {
+            const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+            if (c->block != state.block || c->end <= from || c->start >= state.end) {
+                continue;
+            }
+            if (c->start > from) {
+                break; /* a hole before it: used up here */
+            }
+            from = c->end;
+        }
+        uint32_t end = state.end;
+        for (uint32_t i = 0; i < link->pool.count; i++) {
+            const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+            if (c->block == state.block && c->start >= from && c->start < end) {
+                end = c->start;
+            }
+        }
+        for (uint32_t i = 0; i < link->pool.waiting_count; i++) {
+            if (km_pool_block(&link->pool, link->pool.waiting[i])->number == state.block) {
+                from = end; /* not confirmed here: nothing was used */
+            }
+        }
+        if (from < end) {
+            kma_skip_send(s, link, state.block, &(struct km_range){from, end}, WIRE_REASON_GONE);
+        }
+    }
+}
+
+static void adjacency_up(const struct kma_step *s, struct kma_link *link,
+                         const struct wire_hello *hello)
+{
+    bool was_up = link->up;
+    link->up = true;
+    kma_frame_void(s, link);
+    reconcile_own(s, link, hello->rx);
+    reconcile_lost(s, link, hello->rx);
+    kma_grant_resend(s, link);
+    kma_file_confirm_all(s, link);
+    if (!was_up) {
+        (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_LINK_DOWN, link->id, s->out);
+        kma_report(s, (struct qkd_report){
+                          .code = QKD_REPORT_PEER_UP, .peer = link->peer, .a = QKD_RP_KX1});
+        kma_link_status(s);
+    }
+}
+
+void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct wire_hello *hello)
+{
+    struct kma_link *link = kma_link_of(s->kma, peer);
+    if (link == NULL || !link->configured || hello->link != link->id ||
+        !hello_valid(s, link, hello) || (link->known && hello->epoch < link->peer_epoch)) {
+        return;
+    }
+    bool fresh = !link->known || hello->epoch > link->peer_epoch;
+    if (fresh) {
+        link->known = true;
+        link->peer_epoch = hello->epoch;
+        link->up = false;
+        link->rx_next = hello->next_seq;
+        memset(link->rx_seen, 0, sizeof link->rx_seen);
+        link->gone_count = link->ack_due = 0;
+        link->confirm_count = 0;
+        qkd_timers_cancel(&s->kma->timers, &link->ack_timer);
+    }
+    link->heard = s->event->now;
+    bool mutual = hello->peer_epoch == s->kma->incarnation;
+    if (mutual) {
+        kma_frame_closed(link, hello->next_seq);
+    }
+    bool join = mutual && hello->has_rx && (!hello->reply || !link->up);
+    bool list = hello->has_rx || !link->up;
+    if (join) {
+        adjacency_up(s, link, hello);
+    }
+    if (!hello->reply || !mutual) {
+        hello_send(s, link, mutual, list);
+    }
+}
+
+void kma_link_channel_up(const struct kma_step *s, struct qkd_eid peer)
+{
+    struct kma_link *link = kma_link_of(s->kma, peer);
+    if (link != NULL && link->configured) {
+        hello_send(s, link, false, false);
+    }
+}
+
+/* ---- status and time ---- */
+
+void kma_link_mark(const struct kma_step *s, struct kma_link *link)
+{
+    uint64_t mine = km_pool_payload_free(&link->pool);
+    uint64_t total = link->pool.own_free + link->pool.peer_free;
+    bool low = mine < total / 4 && link->pool.peer_free > mine;
+    if (low) {
+        kma_grant_want(s, link, (link->pool.peer_free - mine) / 2);
+    }
+    if (link->empty && mine > 0) {
+        link->empty = false;
+        (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_POOL_LOW, link->id, s->out);
+        kma_report(s, (struct qkd_report){
+                          .code = QKD_REPORT_POOL_EMPTY, .peer = link->peer, .a = link->id});
+    }
+}
+
+static struct wire_link_status status_of(const struct kma_link *link)
+{
+    return (struct wire_link_status){.link = link->id,
+                                     .peer = link->peer,
+                                     .up = link->up,
+                                     .own_bits = 8 * km_pool_payload_free(&link->pool),
+                                     .peer_bits = 8 * link->pool.peer_free,
+                                     .stored_bits = 8 * km_pool_stored(&link->pool),
+                                     .rate_bps = link->n.rate_bps,
+                                     .consumption_bps = link->n.consumption_bps,
+                                     .generated_bits = link->n.generated,
+                                     .pad_bits = link->n.pads,
+                                     .tag_bits = link->n.tags,
+                                     .relayed_as_key_bits = link->n.relayed_as_key,
+                                     .expired_bits = link->n.expired,
+                                     .discarded_bits = link->n.discarded,
+                                     .retransmissions = link->n.retransmissions,
+                                     .tag_failures = link->n.tag_failures};
+}
+
+void kma_link_status(const struct kma_step *s)
+{
+    struct kma *kma = s->kma;
+    struct wire_link_status probe = {0};
+    size_t each = wire_link_status_size(&probe);
+    size_t len = 0;
+    uint8_t *list = malloc(kma->link_count * each + 1);
+    if (list == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < kma->link_count; i++) {
+        if (kma->links[i].configured) {
+            struct wire_link_status status = status_of(&kma->links[i]);
+            len += (size_t)wire_link_status_encode(&status, list + len, each);
+        }
+    }
+    struct wire_status_rsp rsp = {.head = kma_head(kma, QKD_RP_KMI, 0),
+                                  .table = WIRE_STATUS_KEY_AMOUNT | WIRE_STATUS_CONSUMPTION |
+                                           WIRE_STATUS_KM_LINK | WIRE_STATUS_KEY_RATE,
+                                  .has_links = true,
+                                  .links = {list, len},
+                                  .code = WIRE_SUCCESS};
+    KMA_SEND(s, status_rsp, QKD_RP_KMI, qkd_eid_sibling(kma->self, QKD_ROLE_KMC), &rsp);
+    free(list);
+}
+
+static void average(uint64_t *rate_bps, uint64_t bits, int64_t period_ns)
+{
+    uint64_t now_bps = (uint64_t)((double)bits * 1e9 / (double)period_ns);
+    *rate_bps = *rate_bps == 0
+                    ? now_bps
+                    : *rate_bps - (*rate_bps >> STATUS_SHIFT) + (now_bps >> STATUS_SHIFT);
+}
+
+static void link_tick(const struct kma_step *s, struct kma_link *link)
+{
+    struct qkd_span period = s->kma->config->status_period;
+    int64_t silence = qkd_time_sub(s->event->now, link->heard).ns;
+    uint64_t consumed = link->n.pads + link->n.tags + link->n.relayed_as_key;
+    average(&link->n.rate_bps, link->n.generated - link->n.last_generated, period.ns);
+    average(&link->n.consumption_bps, consumed - link->n.last_consumed, period.ns);
+    link->n.last_generated = link->n.generated;
+    link->n.last_consumed = consumed;
+    link->n.tag_failures_period = 0;
+    if (silence > KMA_SILENCE_PERIODS * period.ns) {
+        link->up = false;
+        if (chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_LINK_DOWN, link->id, s->out)) {
+            kma_report(s, (struct qkd_report){
+                              .code = QKD_REPORT_PEER_DOWN, .peer = link->peer, .a = QKD_RP_KX1});
+        }
+    }
+    hello_send(s, link, false, false);
+    if (link->up) {
+        kma_expire(s, link);
+        kma_grant_resend(s, link);
+        kma_link_mark(s, link);
+        kma_file_room(s, link);
+    }
+    struct wire_link_status status = status_of(link);
+    chan_report_link(&s->kma->reports, s->event, &status, s->out);
+    kma_report(s, (struct qkd_report){.code = QKD_REPORT_POOL,
+                                      .peer = link->peer,
+                                      .a = link->id,
+                                      .b = 8 * link->pool.own_free,
+                                      .c = 8 * link->pool.peer_free,
+                                      .d = 8 * km_pool_stored(&link->pool)});
+}
+
+void kma_link_tick(const struct kma_step *s)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; i < kma->link_count; i++) {
+        if (kma->links[i].configured) {
+            link_tick(s, &kma->links[i]);
+        }
+    }
+    kma_link_status(s);
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA: a relayed key at a hop and at its destination (7.1.3). A hop decrypts, records the relay
+ * information, encrypts under fresh pads of the next link. The destination keeps the key for its KSA
+ * and tells the source. Pool units of neighbours (TAKE) arrive here too. */
+#include "core/km/kma_internal.h"
+
+#include <string.h>
+
+#define FETCHED_MEMORY 16 /* x retransmit: how long a fetched key's ID is remembered */
+
+/* ---- telling the source ---- */
+
+static void done_send(const struct kma_step *s, const struct kma_forward *key, uint8_t reason,
+                      uint8_t grade)
+{
+    struct wire_relay_done done = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
+                                   .key_id = key->key_id,
+                                   .session_id = key->session,
+                                   .attempt = key->attempt,
+                                   .reason = reason,
+                                   .at = s->kma->self,
+                                   .has_grade = grade != 0,
+                                   .grade = grade};
+    if (qkd_eid_eq(key->source, s->kma->self)) {
+        kma_piece_done(s, &done);
+    } else {
+        KMA_SEND(s, relay_done, QKD_RP_KX1, key->source, &done);
+    }
+}
+
+void kma_relay_fail(const struct kma_step *s, const struct kma_forward *forward, uint8_t reason)
+{
+    done_send(s, forward, reason, 0);
+}
+
+/* ---- hop ---- */
+
+static void pool_exhausted(const struct kma_step *s, struct kma_link *link)
+{
+    if (!link->empty) {
+        link->empty = true;
+        (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_POOL_LOW, link->id, s->out);
+        kma_report(s,
+                   (struct qkd_report){
+                       .code = QKD_REPORT_POOL_EMPTY, .peer = link->peer, .a = link->id, .b = 1});
+    }
+}
+
+static int hold(const struct kma_step *s, struct kma_link *link, const struct kma_forward *forward)
+{
+    struct kma *kma = s->kma;
+    uint64_t need = forward->len + WIRE_FRAME_TAG_LEN;
+    if (link->pool.peer_free / 2 < need) {
+        return QKD_ERR_INSUFFICIENT;
+    }
+    uint32_t slot = qkd_slab_take(&kma->holds);
+    uint32_t buf = slot == QKD_SLAB_NONE ? KM_SECBUF_NONE
+                                         : km_secbuf_take(&kma->bufs, forward->len);
+    if (buf == KM_SECBUF_NONE) {
+        if (slot != QKD_SLAB_NONE) {
+            qkd_slab_give(&kma->holds, slot);
+        }
+        return QKD_ERR_LIMIT;
+    }
+    memcpy(km_secbuf_at(&kma->bufs, buf), forward->body, forward->len);
+    struct kma_hold *h = qkd_slab_at(&kma->holds, slot);
+    *h = (struct kma_hold){.link = (uint32_t)(link - kma->links),
+                           .buf = buf,
+                           .len = forward->len,
+                           .source = forward->source,
+                           .key_id = forward->key_id,
+                           .session = forward->session,
+                           .attempt = forward->attempt};
+    h->timer = qkd_timers_set(&kma->timers, kma_after(s, kma->config->retransmit),
+                              kma_tag(KMA_TIMER_HOLD, slot));
+    kma_grant_want(s, link, need + link->pool.peer_free / 4);
+    return 0;
+}
+
+static int send_body(const struct kma_step *s, struct kma_link *link,
+                     const struct kma_forward *forward)
+{
+    struct kma_send send = {.type = WIRE_FRAME_RELAY,
+                            .body = forward->body,
+                            .body_len = forward->len,
+                            .source = forward->source,
+                            .key_id = forward->key_id,
+                            .session = forward->session,
+                            .attempt = forward->attempt};
+    struct km_take take;
+    return kma_frame_send(s, link, &send, &take);
+}
+
+int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
+                      const struct kma_forward *forward)
+{
+    if (!link->up) {
+        return QKD_ERR_STATE;
+    }
+    int err = send_body(s, link, forward);
+    if (err == QKD_ERR_INSUFFICIENT) {
+        pool_exhausted(s, link);
+        err = hold(s, link, forward);
+    }
+    kma_link_mark(s, link);
+    return err;
+}
+
+static void hold_give(struct kma *kma, uint32_t slot)
+{
+    struct kma_hold *h = qkd_slab_at(&kma->holds, slot);
+    qkd_timers_cancel(&kma->timers, &h->timer);
+    km_secbuf_give(&kma->bufs, &h->buf);
+    qkd_slab_give(&kma->holds, slot);
+}
+
+static struct kma_forward hold_forward(struct kma *kma, const struct kma_hold *h)
+{
+    return (struct kma_forward){.body = km_secbuf_at(&kma->bufs, h->buf),
+                                .len = h->len,
+                                .source = h->source,
+                                .key_id = h->key_id,
+                                .session = h->session,
+                                .attempt = h->attempt};
+}
+
+void kma_hold_timeout(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_hold *h = qkd_slab_at(&s->kma->holds, slot);
+    struct kma_forward forward = hold_forward(s->kma, h);
+    h->timer = QKD_TIMER_NONE;
+    forward.body = NULL;
+    hold_give(s->kma, slot);
+    kma_relay_fail(s, &forward, WIRE_REASON_INSUFFICIENT_KEY);
+}
+
+void kma_hold_retry(const struct kma_step *s, struct kma_link *link)
+{
+    struct kma *kma = s->kma;
+    uint32_t index = (uint32_t)(link - kma->links);
+    for (uint32_t i = 0; kma->holds.live > 0 && i < kma->holds.top; i++) {
+        struct kma_hold *h = qkd_slab_live(&kma->holds, i) ? qkd_slab_at(&kma->holds, i) : NULL;
+        if (h == NULL || h->link != index) {
+            continue;
+        }
+        struct kma_forward forward = hold_forward(kma, h);
+        if (send_body(s, link, &forward) == 0) {
+            hold_give(kma, i);
+        }
+    }
+    kma_source_tick(s);
+}
+
+/* Encodes the body for the next hop; its length or an error. */
+static int body_onward(const struct wire_relay_body *body, uint8_t to[KMA_FRAME_MAX])
+{
+    struct wire_relay_body onward = *body;
+    onward.hop++;
+    return wire_relay_body_encode(&onward, to, KMA_FRAME_MAX);
+}
+
+static void relay_onward(const struct kma_step *s, const struct wire_relay_body *body,
+                         const struct kma_forward *key)
+{
+    struct kma *kma = s->kma;
+    const struct kma_session *session = kma_session_find(kma, body->session_id);
+    bool known = session != NULL && session->has_update && session->next.v != 0 &&
+                 qkd_eid_eq(session->source, body->source) &&
+                 qkd_time_before(s->event->now, session->until);
+    if (!known || body->hop == KMA_HOP_MAX || qkd_eid_eq(body->source, kma->self)) {
+        kma_relay_fail(s, key, WIRE_REASON_NO_SESSION);
+        return;
+    }
+    struct kma_link *onward = kma_link_of(kma, session->next);
+    uint8_t bytes[KMA_FRAME_MAX];
+    struct kma_forward forward = *key;
+    int len = body_onward(body, bytes);
+    forward.body = bytes;
+    forward.len = len > 0 ? (uint32_t)len : 0;
+    int err = len <= 0         ? len
+              : onward == NULL ? QKD_ERR_STATE
+                               : kma_relay_forward(s, onward, &forward);
+    crypto_wipe(bytes, forward.len);
+    if (err != 0) {
+        kma_relay_fail(s, key,
+                       err == QKD_ERR_INSUFFICIENT ? WIRE_REASON_INSUFFICIENT_KEY
+                       : err == QKD_ERR_STATE      ? WIRE_REASON_UNREACHABLE
+                                                   : WIRE_REASON_OVERLOAD);
+    }
+}
+
+/* ---- destination ---- */
+
+static void list_remove(struct kma *kma, struct kma_list *list, struct kma_stored *item)
+{
+    if (item->prev == QKD_SLAB_NONE) {
+        list->first = item->after;
+    } else {
+        ((struct kma_stored *)qkd_slab_at(&kma->stored, item->prev))->after = item->after;
+    }
+    if (item->after == QKD_SLAB_NONE) {
+        list->last = item->prev;
+    } else {
+        ((struct kma_stored *)qkd_slab_at(&kma->stored, item->after))->prev = item->prev;
+    }
+}
+
+static void list_append(struct kma *kma, struct kma_list *list, uint32_t slot)
+{
+    struct kma_stored *item = qkd_slab_at(&kma->stored, slot);
+    item->prev = list->last;
+    item->after = QKD_SLAB_NONE;
+    if (list->last == QKD_SLAB_NONE) {
+        list->first = slot;
+    } else {
+        ((struct kma_stored *)qkd_slab_at(&kma->stored, list->last))->after = slot;
+    }
+    list->last = slot;
+}
+
+/* A key as it arrived, by RELAY or TAKE. */
+struct arrival {
+    struct kma_stored item; /* all but digest, buf, lists */
+    struct wire_bytes keys;
+    const uint8_t *compare;
+};
+
+/* Keeps it. 0 also when it was kept before with the same bytes; QKD_ERR_EXISTS with others. */
+static int keep(const struct kma_step *s, const struct arrival *a)
+{
+    struct kma *kma = s->kma;
+    struct crypto_part parts[] = {{a->keys.at, a->keys.len}, {a->compare, WIRE_COMPARE_LEN}};
+    uint8_t digest[32];
+    if (crypto_sha256(kma->digest, parts, 2, digest) != 0) {
+        return QKD_ERR_CRYPTO;
+    }
+    uint32_t slot = qkd_map_get(&kma->stored_map, &a->item.key_id);
+    if (slot != QKD_MAP_NONE) {
+        const struct kma_stored *old = qkd_slab_at(&kma->stored, slot);
+        return crypto_equal(old->digest, digest, sizeof digest) ? 0 : QKD_ERR_EXISTS;
+    }
+    slot = qkd_slab_take(&kma->stored);
+    uint32_t buf = slot == QKD_SLAB_NONE
+                       ? KM_SECBUF_NONE
+                       : km_secbuf_take(&kma->bufs, a->keys.len + WIRE_COMPARE_LEN);
+    if (buf == KM_SECBUF_NONE || qkd_map_put(&kma->stored_map, &a->item.key_id, slot) != 0) {
+        km_secbuf_give(&kma->bufs, &buf);
+        if (slot != QKD_SLAB_NONE) {
+            qkd_slab_give(&kma->stored, slot);
+        }
+        return QKD_ERR_LIMIT;
+    }
+    struct kma_stored *item = qkd_slab_at(&kma->stored, slot);
+    *item = a->item;
+    item->buf = buf;
+    item->until = kma_after(s, kma->config->fetch_within);
+    memcpy(item->digest, digest, sizeof digest);
+    memcpy(km_secbuf_at(&kma->bufs, buf), a->keys.at, a->keys.len);
+    memcpy(km_secbuf_at(&kma->bufs, buf) + a->keys.len, a->compare, WIRE_COMPARE_LEN);
+    list_append(kma, &kma->waiting, slot);
+    return 0;
+}
+
+static void arrived(const struct kma_step *s, const struct arrival *a,
+                    const struct kma_forward *key)
+{
+    int err = keep(s, a);
+    if (err == QKD_ERR_EXISTS) {
+        (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_KEY_MISMATCH, 0, s->out);
+    }
+    done_send(s, key,
+              err == 0                ? WIRE_REASON_NONE
+              : err == QKD_ERR_EXISTS ? WIRE_REASON_DUPLICATE
+                                      : WIRE_REASON_OVERLOAD,
+              a->item.grade);
+}
+
+static void life_relay(const struct kma_step *s, const struct kma_link *link,
+                       const struct kma_stored *item, const struct km_take *pad)
+{
+    kma_life(s, &(struct kma_life){.action = WIRE_ACTION_RELAY,
+                                   .key_class = WIRE_CLASS_KMA,
+                                   .id = item->key_id,
+                                   .parent = pad->key_id,
+                                   .length_bits = item->key_size * item->count,
+                                   .source = link->peer,
+                                   .destination = s->kma->self,
+                                   .method = item->method,
+                                   .hop = item->hop,
+                                   .link = link});
+}
+
+void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
+                       const struct wire_frame *frame, const uint8_t *bytes,
+                       const struct km_take *pad)
+{
+    struct wire_relay_body body;
+    struct wire_relay_metadata metadata = {0};
+    bool good = wire_relay_body_decode(&body, bytes, frame->body_len) == (int)frame->body_len;
+    good = good && wire_relay_metadata_decode(&metadata, body.metadata.at, body.metadata.len) > 0;
+    good = good && body.count > 0 && body.key_size % 8 == 0 &&
+           (uint64_t)body.key_size / 8 * body.count == body.keys.len && body.keys.len > 0 &&
+           qkd_id_eq(&metadata.kma_key_id, &body.key_id) && /* MD-T1: mandatory items */
+           qkd_eid_eq(metadata.matching_kma_id, body.destination);
+    if (!good) {
+        kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
+                                          .peer = link->peer,
+                                          .a = QKD_RP_KX1,
+                                          .b = -QKD_ERR_FORMAT});
+        return;
+    }
+    struct arrival a = {.item = {.key_id = body.key_id,
+                                 .session = body.session_id,
+                                 .source = body.source,
+                                 .relay_source = link->peer,
+                                 .generated = metadata.generated,
+                                 .relayed = s->event->wall,
+                                 .key_size = body.key_size,
+                                 .count = body.count,
+                                 .grade = body.grade,
+                                 .hop = body.hop,
+                                 .method = frame->method},
+                        .keys = body.keys,
+                        .compare = body.compare.b};
+    struct kma_forward key = {.source = body.source,
+                              .key_id = body.key_id,
+                              .session = body.session_id,
+                              .attempt = body.attempt};
+    life_relay(s, link, &a.item, pad);
+    kma_report(s, (struct qkd_report){.code = QKD_REPORT_RELAY,
+                                      .peer = link->peer,
+                                      .id = body.key_id,
+                                      .a = link->id,
+                                      .b = body.hop,
+                                      .c = 8 * (uint64_t)frame->length});
+    if (!qkd_eid_eq(body.destination, s->kma->self)) {
+        relay_onward(s, &body, &key);
+        return;
+    }
+    const struct kma_session *session = kma_session_find(s->kma, body.session_id);
+    bool live = session != NULL && session->has_session && session->has_update &&
+                qkd_eid_eq(session->source, body.source) &&
+                qkd_time_before(s->event->now, session->until);
+    bool again = qkd_map_get(&s->kma->stored_map, &body.key_id) != QKD_MAP_NONE;
+    if (!live && !again) {
+        kma_relay_fail(s, &key, WIRE_REASON_NO_SESSION);
+        return;
+    }
+    if (live) {
+        a.item.source_app = session->source_app;
+        a.item.target_app = session->target_app;
+    }
+    arrived(s, &a, &key);
+}
+
+void kma_take_receive(const struct kma_step *s, struct kma_link *link,
+                      const struct wire_frame *frame, const uint8_t *bytes,
+                      const struct km_take *pad)
+{
+    struct wire_take_body body;
+    bool good = wire_take_body_decode(&body, frame->body, frame->body_len) == (int)frame->body_len;
+    uint32_t keys_len = frame->length - WIRE_FRAME_TAG_LEN - WIRE_COMPARE_LEN;
+    good = good && body.count > 0 && (uint64_t)body.key_size / 8 * body.count == keys_len &&
+           body.key_size % 8 == 0 && qkd_eid_eq(body.source, link->peer) &&
+           qkd_eid_eq(body.destination, s->kma->self);
+    if (!good) {
+        kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
+                                          .peer = link->peer,
+                                          .a = QKD_RP_KX1,
+                                          .b = -QKD_ERR_FORMAT});
+        return;
+    }
+    struct arrival a = {.item = {.key_id = body.key_id,
+                                 .session = body.session_id,
+                                 .source = body.source,
+                                 .source_app = body.source_app,
+                                 .target_app = body.target_app,
+                                 .relay_source = link->peer,
+                                 .generated = body.taken,
+                                 .relayed = s->event->wall,
+                                 .key_size = body.key_size,
+                                 .count = body.count,
+                                 .grade = WIRE_METHOD_OTP, /* no cipher touched it */
+                                 .hop = 1,
+                                 .method = WIRE_METHOD_POOL},
+                        .keys = {bytes, keys_len},
+                        .compare = bytes + keys_len};
+    struct kma_forward key = {.source = body.source,
+                              .key_id = body.key_id,
+                              .session = body.session_id};
+    life_relay(s, link, &a.item, pad);
+    kma_report(s, (struct qkd_report){.code = QKD_REPORT_RELAY,
+                                      .peer = link->peer,
+                                      .id = body.key_id,
+                                      .a = link->id,
+                                      .b = 1,
+                                      .c = 8 * (uint64_t)frame->length});
+    arrived(s, &a, &key);
+}
+
+/* ---- hand-over to the slave's KSA ---- */
+
+/* Encodes and sends a KMI_SUPPLY, which holds key data: its bytes are wiped here. */
+void kma_supply_send(const struct kma_step *s, const struct wire_kmi_supply *supply)
+{
+    uint8_t bytes[KMA_FRAME_MAX + 512];
+    int len = wire_kmi_supply_encode(supply, bytes, sizeof bytes);
+    if (len > 0) {
+        kma_send(s, QKD_RP_KMI, qkd_eid_sibling(s->kma->self, QKD_ROLE_KSA),
+                 &(struct wire_bytes){bytes, (size_t)len});
+        crypto_wipe(bytes, (size_t)len);
+    }
+}
+
+static void stored_fetched(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_stored *item = qkd_slab_at(&kma->stored, slot);
+    km_secbuf_give(&kma->bufs, &item->buf);
+    item->until = kma_after(s, qkd_span_ns(kma->config->retransmit.ns * FETCHED_MEMORY));
+    list_remove(kma, &kma->waiting, item);
+    list_append(kma, &kma->fetched, slot);
+}
+
+static void life_stored(const struct kma_step *s, const struct kma_stored *item, uint8_t action,
+                        uint8_t reason)
+{
+    kma_life(s, &(struct kma_life){.action = action,
+                                   .key_class = WIRE_CLASS_KMA,
+                                   .id = item->key_id,
+                                   .length_bits = item->key_size * item->count,
+                                   .source = item->source,
+                                   .destination = s->kma->self,
+                                   .method = item->method,
+                                   .reason = reason});
+}
+
+void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch)
+{
+    struct kma *kma = s->kma;
+    uint32_t slot = qkd_map_get(&kma->stored_map, &fetch->key_id);
+    struct kma_stored *item = slot == QKD_MAP_NONE ? NULL : qkd_slab_at(&kma->stored, slot);
+    struct wire_kmi_supply supply = {.head = kma_head(kma, QKD_RP_KMI, fetch->head.message_id),
+                                     .code = WIRE_INSUFFICIENT,
+                                     .reason = WIRE_REASON_UNKNOWN_KEY,
+                                     .has_key_id = true,
+                                     .key_id = fetch->key_id};
+    if (item == NULL || item->buf == KM_SECBUF_NONE ||
+        !qkd_eid_eq(item->source_app, fetch->source_app) ||
+        !qkd_eid_eq(item->target_app, fetch->target_app)) {
+        kma_supply_send(s, &supply);
+        return;
+    }
+    uint8_t meta[256];
+    struct wire_key_metadata metadata = {.has_kma_key_id = true,
+                                         .kma_key_id = item->key_id,
+                                         .has_key_length = true,
+                                         .key_length = item->key_size,
+                                         .has_key_type = true,
+                                         .key_type = WIRE_FOR_DECRYPTION,
+                                         .has_kma_id = true,
+                                         .kma_id = kma->self,
+                                         .has_matching_kma_id = true,
+                                         .matching_kma_id = item->source,
+                                         .has_generated = true,
+                                         .generated = item->generated,
+                                         .has_relay_source = true,
+                                         .relay_source = item->relay_source,
+                                         .has_relay_destination = true,
+                                         .relay_destination = kma->self,
+                                         .has_relayed = true,
+                                         .relayed = item->relayed,
+                                         .has_method = true,
+                                         .method = item->method};
+    int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
+    QKD_ASSERT(meta_len > 0);
+    size_t keys_len = (size_t)item->key_size / 8 * item->count;
+    const uint8_t *buf = km_secbuf_at(&kma->bufs, item->buf);
+    supply.code = WIRE_SUCCESS;
+    supply.reason = WIRE_REASON_NONE;
+    supply.has_key_size = supply.has_key_data = supply.has_compare = supply.has_grade = true;
+    supply.has_hops = supply.has_source_id = supply.has_destination_id = true;
+    supply.has_metadata = true;
+    supply.key_size = item->key_size;
+    supply.key_data = (struct wire_bytes){buf, keys_len};
+    memcpy(supply.compare.b, buf + keys_len, WIRE_COMPARE_LEN);
+    supply.grade = item->grade;
+    supply.hops = item->hop;
+    supply.source_id = item->source;
+    supply.destination_id = kma->self;
+    supply.metadata = (struct wire_bytes){meta, (size_t)meta_len};
+    kma_supply_send(s, &supply);
+    crypto_wipe(supply.compare.b, sizeof supply.compare.b);
+    life_stored(s, item, WIRE_ACTION_SUPPLY, 0);
+    stored_fetched(s, slot);
+}
+
+void kma_drop(const struct kma_step *s, const struct wire_kmi_drop *drop)
+{
+    uint32_t slot = qkd_map_get(&s->kma->stored_map, &drop->key_id);
+    if (slot == QKD_MAP_NONE) {
+        return;
+    }
+    struct kma_stored *item = qkd_slab_at(&s->kma->stored, slot);
+    if (item->buf != KM_SECBUF_NONE) {
+        life_stored(s, item, WIRE_ACTION_DISCARD, drop->reason);
+        stored_fetched(s, slot);
+    }
+}
+
+static void sweep_list(const struct kma_step *s, struct kma_list *list)
+{
+    struct kma *kma = s->kma;
+    while (list->first != QKD_SLAB_NONE) {
+        uint32_t slot = list->first;
+        struct kma_stored *item = qkd_slab_at(&kma->stored, slot);
+        if (qkd_time_before(s->event->now, item->until)) {
+            return;
+        }
+        if (item->buf != KM_SECBUF_NONE) {
+            life_stored(s, item, WIRE_ACTION_EXPIRY, WIRE_REASON_EXPIRED);
+            km_secbuf_give(&kma->bufs, &item->buf);
+        }
+        list_remove(kma, list, item);
+        (void)qkd_map_del(&kma->stored_map, &item->key_id);
+        qkd_slab_give(&kma->stored, slot);
+    }
+}
+
+void kma_stored_sweep(const struct kma_step *s)
+{
+    sweep_list(s, &s->kma->waiting);
+    sweep_list(s, &s->kma->fetched);
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA as source of a relay: a need of the KSA is served piece by piece, each piece the keys of one
+ * frame. Far destinations get random keys by hop-by-hop relay, neighbours get pool units
+ * (docs/protocol.md, "A key request"). */
+#include "core/km/kma_internal.h"
+
+#include <string.h>
+
+static struct kma_need *need_at(struct kma *kma, uint32_t slot)
+{
+    return qkd_slab_at(&kma->needs, slot);
+}
+
+static struct kma_piece *piece_at(struct kma *kma, uint32_t slot)
+{
+    return qkd_slab_at(&kma->pieces, slot);
+}
+
+static struct kma_flow *flow_of(struct kma *kma, const struct kma_need *need)
+{
+    return qkd_slab_at(&kma->flows, need->flow);
+}
+
+/* ---- the list of needs that still lack keys ---- */
+
+static void waiting_append(struct kma *kma, struct kma_flow *flow, uint32_t slot)
+{
+    uint32_t *at = &flow->needs;
+    while (*at != QKD_SLAB_NONE) {
+        at = &need_at(kma, *at)->next;
+    }
+    *at = slot;
+    need_at(kma, slot)->next = QKD_SLAB_NONE;
+}
+
+static void waiting_remove(struct kma *kma, struct kma_flow *flow, uint32_t slot)
+{
+    for (uint32_t *at = &flow->needs; *at != QKD_SLAB_NONE; at = &need_at(kma, *at)->next) {
+        if (*at == slot) {
+            *at = need_at(kma, slot)->next;
+            return;
+        }
+    }
+}
+
+/* ---- pieces ---- */
+
+static void life_piece(const struct kma_step *s, const struct kma_piece *piece,
+                       const struct kma_need *need, uint8_t action, uint8_t reason)
+{
+    kma_life(s, &(struct kma_life){.action = action,
+                                   .key_class = WIRE_CLASS_KMA,
+                                   .id = piece->key_id,
+                                   .length_bits = need->key_size * piece->count,
+                                   .source = s->kma->self,
+                                   .destination = need->destination,
+                                   .method = piece->direct ? WIRE_METHOD_POOL : WIRE_METHOD_OTP,
+                                   .reason = reason});
+}
+
+static void piece_give(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    need_at(kma, piece->need)->pieces--;
+    qkd_timers_cancel(&kma->timers, &piece->timer);
+    km_secbuf_give(&kma->bufs, &piece->buf);
+    (void)qkd_map_del(&kma->piece_map, &piece->key_id);
+    qkd_slab_give(&kma->pieces, slot);
+}
+
+static void piece_arm(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    const struct kma_flow *flow = flow_of(kma, need_at(kma, piece->need));
+    int64_t wait = 2 * kma->config->retransmit.ns * (int64_t)flow->route_len;
+    qkd_timers_cancel(&kma->timers, &piece->timer);
+    piece->timer = qkd_timers_set(&kma->timers, kma_after(s, qkd_span_ns(wait)),
+                                  kma_tag(KMA_TIMER_PIECE, slot));
+}
+
+/* Relays a piece over the flow's route: 0 or a negative error. */
+static int piece_relay(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    const struct kma_need *need = need_at(kma, piece->need);
+    const struct kma_flow *flow = flow_of(kma, need);
+    struct kma_link *first = kma_link_of(kma, flow->route[1]);
+    const uint8_t *keys = km_secbuf_at(&kma->bufs, piece->buf);
+    size_t keys_len = (size_t)need->key_size / 8 * piece->count;
+    uint8_t meta[64];
+    uint8_t bytes[KMA_FRAME_MAX];
+    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
+                                           .key_type = WIRE_FOR_ENCRYPTION,
+                                           .matching_kma_id = need->destination,
+                                           .generated = piece->drawn_wall};
+    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
+    QKD_ASSERT(meta_len > 0);
+    struct wire_relay_body body = {.session_id = flow->session,
+                                   .key_id = piece->key_id,
+                                   .source = kma->self,
+                                   .destination = need->destination,
+                                   .attempt = piece->attempt,
+                                   .hop = 1,
+                                   .grade = WIRE_METHOD_OTP,
+                                   .key_size = need->key_size,
+                                   .count = piece->count,
+                                   .metadata = {meta, (size_t)meta_len},
+                                   .keys = {keys, keys_len}};
+    memcpy(body.compare.b, keys + keys_len, WIRE_COMPARE_LEN);
+    int len = wire_relay_body_encode(&body, bytes, sizeof bytes);
+    crypto_wipe(body.compare.b, sizeof body.compare.b);
+    if (len < 0) {
+        return len;
+    }
+    struct kma_forward forward = {.body = bytes,
+                                  .len = (uint32_t)len,
+                                  .source = kma->self,
+                                  .key_id = piece->key_id,
+                                  .session = flow->session,
+                                  .attempt = piece->attempt};
+    int err = first == NULL ? QKD_ERR_STATE : kma_relay_forward(s, first, &forward);
+    crypto_wipe(bytes, (size_t)len);
+    return err;
+}
+
+/* Takes pool units for the neighbour and tells it which. */
+static int piece_take(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    const struct kma_need *need = need_at(kma, piece->need);
+    const struct kma_flow *flow = flow_of(kma, need);
+    struct kma_link *link = kma_link_of(kma, need->destination);
+    uint8_t meta[64];
+    uint8_t bytes[256];
+    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
+                                           .key_type = WIRE_FOR_ENCRYPTION,
+                                           .matching_kma_id = need->destination,
+                                           .generated = piece->drawn_wall};
+    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
+    QKD_ASSERT(meta_len > 0);
+    struct wire_take_body body = {.session_id = flow->session,
+                                  .key_id = piece->key_id,
+                                  .source = kma->self,
+                                  .destination = need->destination,
+                                  .key_size = need->key_size,
+                                  .count = piece->count,
+                                  .taken = piece->drawn_wall,
+                                  .source_app = flow->source_app,
+                                  .target_app = flow->target_app,
+                                  .metadata = {meta, (size_t)meta_len}};
+    int len = wire_take_body_encode(&body, bytes, sizeof bytes);
+    QKD_ASSERT(len > 0);
+    struct kma_send send = {.type = WIRE_FRAME_TAKE,
+                            .body = bytes,
+                            .body_len = (uint32_t)len,
+                            .key_len = (uint32_t)wire_take_bytes(need->key_size, piece->count),
+                            .keys = km_secbuf_at(&kma->bufs, piece->buf),
+                            .source = kma->self,
+                            .key_id = piece->key_id,
+                            .session = flow->session};
+    struct km_take take;
+    if (link == NULL || !link->up) {
+        return QKD_ERR_STATE;
+    }
+    int err = kma_frame_send(s, link, &send, &take);
+    kma_link_mark(s, link);
+    return err;
+}
+
+/* A new piece of `count` keys; QKD_SLAB_NONE at a limit. */
+static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_t count)
+{
+    struct kma *kma = s->kma;
+    struct kma_need *need = need_at(kma, need_slot);
+    struct kma_flow *flow = flow_of(kma, need);
+    size_t len = (size_t)need->key_size / 8 * count + WIRE_COMPARE_LEN;
+    uint32_t slot = qkd_slab_take(&kma->pieces);
+    uint32_t buf = slot == QKD_SLAB_NONE ? KM_SECBUF_NONE : km_secbuf_take(&kma->bufs, len);
+    if (buf == KM_SECBUF_NONE) {
+        if (slot != QKD_SLAB_NONE) {
+            qkd_slab_give(&kma->pieces, slot);
+        }
+        return QKD_SLAB_NONE;
+    }
+    struct kma_piece *piece = piece_at(kma, slot);
+    *piece = (struct kma_piece){.need = need_slot,
+                                .count = count,
+                                .attempt = 1,
+                                .direct = flow->direct,
+                                .buf = buf,
+                                .drawn = s->event->now,
+                                .drawn_wall = s->event->wall,
+                                .timer = QKD_TIMER_NONE};
+    kma_flow_key_id(kma, flow, &piece->key_id);
+    if (qkd_map_put(&kma->piece_map, &piece->key_id, slot) != 0) {
+        km_secbuf_give(&kma->bufs, &buf);
+        qkd_slab_give(&kma->pieces, slot);
+        return QKD_SLAB_NONE;
+    }
+    need->pieces++;
+    return slot;
+}
+
+static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t count)
+{
+    struct kma *kma = s->kma;
+    uint32_t slot = piece_make(s, need_slot, count);
+    if (slot == QKD_SLAB_NONE) {
+        return QKD_ERR_LIMIT;
+    }
+    struct kma_piece *piece = piece_at(kma, slot);
+    struct kma_need *need = need_at(kma, need_slot);
+    int err;
+    if (piece->direct) {
+        err = piece_take(s, slot);
+    } else {
+        qkd_rng_bytes(&kma->rng, km_secbuf_at(&kma->bufs, piece->buf),
+                      (size_t)need->key_size / 8 * count + WIRE_COMPARE_LEN);
+        err = piece_relay(s, slot);
+    }
+    if (err != 0) {
+        piece_give(s, slot);
+        return err;
+    }
+    life_piece(s, piece, need, WIRE_ACTION_GENERATION, 0);
+    piece_arm(s, slot);
+    return 0;
+}
+
+/* ---- needs ---- */
+
+static void need_give(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_need *need = need_at(kma, slot);
+    waiting_remove(kma, flow_of(kma, need), slot);
+    for (uint32_t i = 0; need->pieces > 0 && i < kma->pieces.top; i++) {
+        if (qkd_slab_live(&kma->pieces, i) && piece_at(kma, i)->need == slot) {
+            life_piece(s, piece_at(kma, i), need, WIRE_ACTION_DISCARD, WIRE_REASON_TIMEOUT);
+            piece_give(s, i);
+        }
+    }
+    qkd_timers_cancel(&kma->timers, &need->timer);
+    (void)qkd_map_del(&kma->need_map, &need->message_id);
+    qkd_slab_give(&kma->needs, slot);
+}
+
+void kma_need_fail(const struct kma_step *s, uint32_t slot, uint8_t reason)
+{
+    struct kma_need *need = need_at(s->kma, slot);
+    struct wire_kmi_supply supply = {.head = kma_head(s->kma, QKD_RP_KMI, need->message_id),
+                                     .code = WIRE_INSUFFICIENT,
+                                     .reason = reason,
+                                     .has_last = true,
+                                     .last = 1,
+                                     .has_rerouted = true,
+                                     .rerouted = need->rerouted};
+    kma_supply_send(s, &supply);
+    need_give(s, slot);
+}
+
+void kma_need_fail_all(const struct kma_step *s, uint32_t flow_slot, uint8_t reason)
+{
+    struct kma_flow *flow = qkd_slab_at(&s->kma->flows, flow_slot);
+    uint32_t slot = flow->needs;
+    while (slot != QKD_SLAB_NONE) {
+        struct kma_need *need = need_at(s->kma, slot);
+        uint32_t next = need->next;
+        bool later = need->wait &&
+                     (reason == WIRE_REASON_INSUFFICIENT_KEY || reason == WIRE_REASON_NO_ROUTE);
+        if (!later) { /* a patient one is tried again by the tick until its time is over */
+            kma_need_fail(s, slot, reason);
+        }
+        slot = next;
+    }
+}
+
+void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need)
+{
+    struct kma *kma = s->kma;
+    struct wire_kmi_supply refused = {.head = kma_head(kma, QKD_RP_KMI, need->head.message_id),
+                                      .code = WIRE_INSUFFICIENT,
+                                      .reason = WIRE_REASON_OVERLOAD,
+                                      .has_last = true,
+                                      .last = 1};
+    if (qkd_map_get(&kma->need_map, &need->head.message_id) != QKD_MAP_NONE) {
+        return; /* repeated: under way (GM-04) */
+    }
+    if (need->count == 0 || need->key_size == 0 || need->key_size % 8 != 0 ||
+        need->key_size / 8 > WIRE_FRAME_KEY_BYTES) {
+        refused.reason = WIRE_REASON_BAD_REQUEST;
+        kma_supply_send(s, &refused);
+        return;
+    }
+    uint32_t flow = kma_flow_get(s, need);
+    uint32_t slot = flow == QKD_SLAB_NONE ? QKD_SLAB_NONE : qkd_slab_take(&kma->needs);
+    if (slot == QKD_SLAB_NONE || qkd_map_put(&kma->need_map, &need->head.message_id, slot) != 0) {
+        if (slot != QKD_SLAB_NONE) {
+            qkd_slab_give(&kma->needs, slot);
+        }
+        kma_supply_send(s, &refused);
+        return;
+    }
+    struct kma_need *n = need_at(kma, slot);
+    *n = (struct kma_need){.message_id = need->head.message_id,
+                           .flow = flow,
+                           .key_size = need->key_size,
+                           .count = need->count,
+                           .level = need->level,
+                           .wait = need->wait != 0,
+                           .destination = need->destination_id,
+                           .source_app = need->source_app,
+                           .target_app = need->target_app,
+                           .deadline = kma_after(s, qkd_span_ms((int64_t)need->timeout_ms)),
+                           .next = QKD_SLAB_NONE};
+    n->timer = qkd_timers_set(&kma->timers, n->deadline, kma_tag(KMA_TIMER_NEED, slot));
+    waiting_append(kma, qkd_slab_at(&kma->flows, flow), slot);
+    kma_flow_go(s, flow);
+}
+
+void kma_need_timeout(const struct kma_step *s, uint32_t slot)
+{
+    need_at(s->kma, slot)->timer = QKD_TIMER_NONE;
+    kma_need_fail(s, slot, WIRE_REASON_TIMEOUT);
+}
+
+static uint8_t reason_of(int err)
+{
+    return err == QKD_ERR_INSUFFICIENT ? WIRE_REASON_INSUFFICIENT_KEY
+           : err == QKD_ERR_STATE      ? WIRE_REASON_UNREACHABLE
+                                       : WIRE_REASON_OVERLOAD;
+}
+
+/* A need could not be launched: wait for a GRANT once, ask another route once, then refuse. */
+static void need_stuck(const struct kma_step *s, uint32_t slot, int err)
+{
+    struct kma *kma = s->kma;
+    struct kma_need *need = need_at(kma, slot);
+    struct kma_flow *flow = flow_of(kma, need);
+    struct kma_link *first = kma_link_of(kma, flow->route[1]);
+    uint8_t reason = reason_of(err);
+    if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && flow->direct &&
+        first->pool.peer_free / 2 >= wire_take_cost_bits(need->key_size, 1, 1) / 8) {
+        need->graced = true;
+        kma_grant_want(s, first, first->pool.peer_free / 2);
+        kma_flow_wait(s, need->flow);
+        return;
+    }
+    if (!need->rerouted && reason != WIRE_REASON_OVERLOAD) {
+        need->rerouted = true;
+        kma_flow_reroute(s, need->flow);
+        return;
+    }
+    if (!need->wait) {
+        kma_need_fail(s, slot, reason);
+    }
+}
+
+void kma_need_run(const struct kma_step *s, uint32_t flow_slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_flow *flow = qkd_slab_at(&kma->flows, flow_slot);
+    while (flow->needs != QKD_SLAB_NONE) {
+        uint32_t slot = flow->needs;
+        struct kma_need *need = need_at(kma, slot);
+        uint32_t most = wire_keys_per_frame(need->key_size, kma->config->batch);
+        while (need->launched < need->count) {
+            uint32_t left = need->count - need->launched;
+            uint16_t count = (uint16_t)(left < most ? left : most);
+            int err = piece_launch(s, slot, count);
+            if (err != 0) {
+                need_stuck(s, slot, err);
+                return;
+            }
+            need->launched += count;
+        }
+        waiting_remove(kma, flow, slot);
+    }
+}
+
+void kma_source_tick(const struct kma_step *s)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; i < kma->flows.top; i++) {
+        if (qkd_slab_live(&kma->flows, i)) {
+            kma_flow_go(s, i);
+        }
+    }
+}
+
+/* ---- how a piece went ---- */
+
+/* The piece is to be launched again from scratch. */
+static void piece_again(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    uint32_t need_slot = piece->need;
+    struct kma_need *need = need_at(kma, need_slot);
+    struct kma_flow *flow = flow_of(kma, need);
+    bool listed = need->launched < need->count;
+    need->launched -= piece->count;
+    life_piece(s, piece, need, WIRE_ACTION_DISCARD, WIRE_REASON_GONE);
+    piece_give(s, slot);
+    if (!listed) {
+        waiting_append(kma, flow, need_slot);
+    }
+}
+
+/* Relays the same keys under fresh pads (attempt + 1), or starts anew when that cannot be. */
+static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    uint32_t need_slot = piece->need;
+    uint32_t flow_slot = need_at(kma, need_slot)->flow;
+    const struct kma_flow *flow = flow_of(kma, need_at(kma, need_slot));
+    struct qkd_time end = qkd_time_add(piece->drawn, kma->config->timer);
+    if (piece->attempt > kma->config->retries) {
+        kma_need_fail(s, need_slot, WIRE_REASON_RELAY_FAILED);
+        return;
+    }
+    if (!qkd_time_before(s->event->now, end)) {
+        kma_need_fail(s, need_slot, WIRE_REASON_EXPIRED); /* HS-T2: the ID's Timer */
+        return;
+    }
+    if (anew || flow->direct != piece->direct || flow->state != KMA_FLOW_READY) {
+        piece_again(s, slot);
+        kma_flow_go(s, flow_slot);
+        return;
+    }
+    piece->attempt++;
+    piece_arm(s, slot);
+    int err = piece_relay(s, slot);
+    if (err != 0 && err != QKD_ERR_LIMIT) {
+        piece_again(s, slot);
+        need_stuck(s, need_slot, err);
+    }
+}
+
+void kma_piece_timeout(const struct kma_step *s, uint32_t slot)
+{
+    piece_at(s->kma, slot)->timer = QKD_TIMER_NONE;
+    piece_retry(s, slot, false);
+}
+
+static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    uint32_t need_slot = piece->need;
+    struct kma_need *need = need_at(kma, need_slot);
+    const struct kma_flow *flow = flow_of(kma, need);
+    size_t keys_len = (size_t)need->key_size / 8 * piece->count;
+    const uint8_t *buf = km_secbuf_at(&kma->bufs, piece->buf);
+    need->done += piece->count;
+    uint8_t meta[160];
+    struct wire_key_metadata metadata = {.has_kma_key_id = true,
+                                         .kma_key_id = piece->key_id,
+                                         .has_key_length = true,
+                                         .key_length = need->key_size,
+                                         .has_key_type = true,
+                                         .key_type = WIRE_FOR_ENCRYPTION,
+                                         .has_kma_id = true,
+                                         .kma_id = kma->self,
+                                         .has_matching_kma_id = true,
+                                         .matching_kma_id = need->destination,
+                                         .has_generated = true,
+                                         .generated = piece->drawn_wall,
+                                         .has_method = true,
+                                         .method = piece->direct ? WIRE_METHOD_POOL
+                                                                 : WIRE_METHOD_OTP};
+    int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
+    QKD_ASSERT(meta_len > 0);
+    struct wire_kmi_supply supply = {.head = kma_head(kma, QKD_RP_KMI, need->message_id),
+                                     .code = WIRE_SUCCESS,
+                                     .has_key_id = true,
+                                     .key_id = piece->key_id,
+                                     .has_key_size = true,
+                                     .key_size = need->key_size,
+                                     .has_key_data = true,
+                                     .key_data = {buf, keys_len},
+                                     .has_compare = true,
+                                     .has_grade = true,
+                                     .grade = grade,
+                                     .has_hops = true,
+                                     .hops = (uint8_t)(flow->route_len - 1),
+                                     .has_source_id = true,
+                                     .source_id = kma->self,
+                                     .has_destination_id = true,
+                                     .destination_id = need->destination,
+                                     .has_metadata = true,
+                                     .metadata = {meta, (size_t)meta_len},
+                                     .has_count_id = true,
+                                     .count_id = ++need->count_id,
+                                     .has_last = true,
+                                     .last = need->done == need->count,
+                                     .has_rerouted = true,
+                                     .rerouted = need->rerouted};
+    memcpy(supply.compare.b, buf + keys_len, WIRE_COMPARE_LEN);
+    kma_supply_send(s, &supply);
+    crypto_wipe(supply.compare.b, sizeof supply.compare.b);
+    life_piece(s, piece, need, WIRE_ACTION_SUPPLY, 0);
+    piece_give(s, slot);
+    if (need->done == need->count) {
+        need_give(s, need_slot);
+    }
+}
+
+void kma_piece_done(const struct kma_step *s, const struct wire_relay_done *done)
+{
+    struct kma *kma = s->kma;
+    uint32_t slot = qkd_map_get(&kma->piece_map, &done->key_id);
+    if (slot == QKD_MAP_NONE) {
+        return; /* an earlier attempt of a key that is settled */
+    }
+    struct kma_piece *piece = piece_at(kma, slot);
+    uint32_t need_slot = piece->need;
+    struct kma_need *need = need_at(kma, need_slot);
+    bool ours = done->attempt == 0 || done->attempt == piece->attempt;
+    switch (done->reason) {
+    case WIRE_REASON_NONE:
+        piece_supply(s, slot, done->has_grade ? done->grade : WIRE_METHOD_OTP);
+        break;
+    case WIRE_REASON_GONE:
+        if (ours) {
+            piece_retry(s, slot, piece->direct);
+        }
+        break;
+    case WIRE_REASON_NO_SESSION:
+        if (ours) {
+            kma_flow_forgotten(s, need->flow);
+            piece_retry(s, slot, piece->direct);
+        }
+        break;
+    case WIRE_REASON_INSUFFICIENT_KEY:
+    case WIRE_REASON_UNREACHABLE:
+    case WIRE_REASON_RELAY_FAILED:
+        if (ours) {
+            piece_again(s, slot);
+            need_stuck(s, need_slot,
+                       done->reason == WIRE_REASON_INSUFFICIENT_KEY ? QKD_ERR_INSUFFICIENT
+                                                                    : QKD_ERR_STATE);
+        }
+        break;
+    default:
+        kma_need_fail(s, need_slot,
+                      done->reason < WIRE_REASON_COUNT ? done->reason : WIRE_REASON_RELAY_FAILED);
+        break;
+    }
+}
