@@ -263,6 +263,8 @@ static int conclude(const struct settings *settings, const struct scn_scenario *
         cli_complain(self, "%s", error.text);
         exit_code = CLI_BROKEN;
     }
+    summary->wall_s = cli_wall_s();
+    summary->cpu_s = cli_cpu_s();
     failures_print(scenario, summary);
     int printed = result_print(settings, scenario, summary);
     return printed == CLI_DONE ? exit_code : printed;

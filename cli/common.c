@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What subcommands share: complaints, exit codes, loading a scenario. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +53,10 @@ int cli_exit_of(int err)
 }
 
 /* Adds a line to the list of what is wrong; without memory the line counts as omitted. */
-static void errors_add(struct scn_errors *errors, const char *path, const char *text)
+static void errors_add(struct scn_errors *errors, const char *path, const struct scn_expect *expect,
+                       const char *text)
 {
-    size_t size = strlen(path) + strlen(text) + 16;
+    size_t size = strlen(path) + strlen(text) + 48;
     char *line = malloc(size);
     char **lines = realloc(errors->lines, (errors->count + 1) * sizeof *lines);
     if (lines != NULL) {
@@ -65,7 +67,12 @@ static void errors_add(struct scn_errors *errors, const char *path, const char *
         errors->omitted++;
         return;
     }
-    snprintf(line, size, "%s: expect: %s", path, text);
+    if (expect->line == 0) {
+        snprintf(line, size, "--set: expect %s", text);
+    } else {
+        snprintf(line, size, "%s:%" PRIu32 ":%" PRIu32 ": expect %s", path, expect->line,
+                 expect->column, text);
+    }
     errors->lines[errors->count++] = line;
 }
 
@@ -83,7 +90,7 @@ static int expects_check(const char *path, const struct scn_scenario *scenario,
         struct ana_error error;
         int err = ana_expect_check(scenario, &scenario->expects[i], &reasons, &error);
         if (err != QKD_OK) {
-            errors_add(errors, path, error.text);
+            errors_add(errors, path, &scenario->expects[i], error.text);
             result = err;
         }
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "scenarios/context.h"
 
 static const struct cli_command *const commands[] = {
@@ -55,6 +56,7 @@ static int close_output(int code)
 
 int main(int argc, char **argv)
 {
+    cli_clock_start();
     /* Writing past a limit is an error to report, not a reason to die. */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);

@@ -16,8 +16,9 @@
 volatile sig_atomic_t cli_interrupted;
 
 static struct {
-    struct timespec began;
-    double last_line_s;
+    struct timespec began; /* the process */
+    double run_s;          /* wall time when the run began */
+    double last_line_s;    /* and when the line was drawn last */
     int64_t end_ns;
     bool shown, drawn;
     struct ana_store *store;
@@ -42,6 +43,11 @@ void cli_signals_catch(void)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
+void cli_clock_start(void)
+{
+    (void)clock_gettime(CLOCK_MONOTONIC, &state.began);
+}
+
 double cli_wall_s(void)
 {
     struct timespec now;
@@ -59,8 +65,8 @@ double cli_cpu_s(void)
 
 void cli_progress_begin(int64_t end_ns, bool quiet, struct ana_store *store)
 {
-    (void)clock_gettime(CLOCK_MONOTONIC, &state.began);
-    state.last_line_s = 0;
+    state.run_s = cli_wall_s();
+    state.last_line_s = state.run_s;
     state.end_ns = end_ns;
     state.shown = !quiet && isatty(STDERR_FILENO) == 1;
     state.drawn = false;
@@ -88,7 +94,7 @@ bool cli_progress(void *ctx, const struct scn_progress *progress)
         double wall_s = cli_wall_s();
         if (wall_s - state.last_line_s >= LINE_EVERY_S) {
             state.last_line_s = wall_s;
-            draw(progress, wall_s);
+            draw(progress, wall_s - state.run_s);
         }
     }
     bool store_failed = state.store != NULL && !ana_store_tick(state.store);

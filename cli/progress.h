@@ -25,7 +25,10 @@ bool cli_progress(void *ctx, const struct scn_progress *progress);
 /* Removes the line. */
 void cli_progress_end(void);
 
-/* Wall time since begin, CPU time of the process; seconds. */
+/* Starts the wall clock; first thing in main(). */
+void cli_clock_start(void);
+
+/* Wall time since the clock's start, CPU time of the process; seconds. */
 double cli_wall_s(void);
 double cli_cpu_s(void);
 

@@ -86,6 +86,8 @@ static bool expect_read(struct scn_ctx *ctx, const struct scn_tree *value,
     }
     memcpy(expect->path, text, path_len);
     expect->path[path_len] = '\0';
+    expect->line = value->place.line;
+    expect->column = value->place.column;
     int len = snprintf(expect->text, sizeof expect->text, "%s %s %s", expect->path,
                        scn_word_of(scn_words_compare, (int)expect->compare), number);
     if (len < 0 || (size_t)len >= sizeof expect->text) {

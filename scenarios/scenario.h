@@ -203,6 +203,7 @@ struct scn_expect {
     char path[SCN_NAME_SIZE]; /* into the summary: "link[BC].pool_min_bits" */
     enum scn_compare compare;
     double number;
+    uint32_t line, column; /* where it stands in the file; 0 if an override gave it */
 };
 
 struct scn_scenario {
