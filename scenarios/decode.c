@@ -454,9 +454,11 @@ static void field_decode(struct scn_ctx *ctx, const struct scn_field *field, str
 void scn_decode_section(struct scn_ctx *ctx, const struct scn_table *table,
                         const struct scn_tree *map, struct scn_place at, void *base)
 {
+    bool written = map != NULL; /* then its required keys must be in it */
     if (map != NULL && map->kind != SCN_TREE_MAP) {
         if (!scn_tree_is_null(map) || table->kind != SCN_KIND_NONE) {
             scn_mistake(ctx, map->place, "%s: expected a mapping of keys to values", table->name);
+            written = false;
         }
         at = map->place;
         map = NULL;
@@ -468,7 +470,7 @@ void scn_decode_section(struct scn_ctx *ctx, const struct scn_table *table,
         const struct scn_field *field = &table->fields[i];
         struct scn_tree *value = scn_tree_find(map, field->key);
         field_decode(ctx, field, value, at, base);
-        if (value == NULL && map != NULL && field->required) {
+        if (value == NULL && written && field->required) {
             scn_mistake(ctx, at, "the key '%s' is missing in %s: expected %s", field->key,
                         table->name, field->doc);
         }

@@ -374,8 +374,10 @@ static void top_resolve(struct scn_ctx *ctx)
 {
     struct scn_scenario *s = ctx->scenario;
     const struct scn_tree *network = scn_tree_find(ctx->root, "network");
-    if (s->node_count == 0 && scn_tree_find(network, "nodes") != NULL) {
-        scn_mistake(ctx, scn_tree_find(network, "nodes")->place, "no nodes: expected at least one");
+    const struct scn_tree *nodes = scn_tree_find(network, "nodes");
+    if (s->node_count == 0 && (nodes != NULL || ctx->mistake_count == 0)) {
+        scn_mistake(ctx, nodes == NULL ? ctx->root->place : nodes->place,
+                    "no nodes: expected at least one");
     }
     if (s->duration_ns > 0 && s->warmup_ns >= s->duration_ns) {
         scn_mistake(ctx, root_place(ctx, "warmup"), "warmup is not shorter than duration");
