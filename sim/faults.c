@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Faults by time. A link loses its light (both devices stop, the key in work is lost), its classical
+ * channel (frames that depart or arrive on any channel routed over it are dropped; routes are static
+ * and do not move) or both. A node crashes (its elements are dropped; frames that reach it meanwhile
+ * find nobody; it starts again from what was persisted) or is cut off (no light and no frame in or
+ * out; its elements run on). Frames only passing through such a node pass: the classical network's
+ * routers are not the QKDN's nodes. */
+#include <stdio.h>
+
+#include "sim/stats.h"
+#include "sim/world.h"
+
+enum { ENTITY_BYTES = SCN_ID_SIZE + 8 };
+
+static void entity(const struct sim_world *world, const struct scn_fault *fault,
+                   char text[ENTITY_BYTES])
+{
+    const struct scn_scenario *scenario = world->scenario;
+    if (fault->target == SCN_TARGET_LINK) {
+        (void)snprintf(text, ENTITY_BYTES, "link %s", scenario->links[fault->index].id);
+    } else {
+        (void)snprintf(text, ENTITY_BYTES, "node %s", scenario->nodes[fault->index].id);
+    }
+}
+
+static void note_node(struct sim_world *world, const char *kind, uint32_t node)
+{
+    char text[ENTITY_BYTES];
+    struct scn_fault fault = {.target = SCN_TARGET_NODE, .index = node};
+    entity(world, &fault, text);
+    sim_world_note(world, kind, text, "");
+}
+
+void sim_faults_start(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    for (uint32_t i = 0; i < scenario->fault_count; i++) {
+        const struct scn_fault *fault = &scenario->faults[i];
+        uint32_t node = fault->target == SCN_TARGET_NODE ? fault->index
+                                                         : scenario->links[fault->index].a;
+        sim_world_post(world, node, fault->at_ns, sim_world_tag(SIM_TIMER_FAULT_BEGIN, 0, i));
+        if (fault->for_ns < scenario->duration_ns - fault->at_ns) {
+            sim_world_post(world, node, fault->at_ns + fault->for_ns,
+                           sim_world_tag(SIM_TIMER_FAULT_END, 0, i));
+        }
+    }
+}
+
+/* ---- nodes ---- */
+
+void sim_node_crash(struct sim_world *world, uint32_t number)
+{
+    if (world->nodes[number].crashed++ > 0) {
+        return;
+    }
+    int64_t now_ns = sim_world_now(world);
+    sim_node_drop(world, number);
+    if (world->oracle != NULL) {
+        sim_oracle_crash(world->oracle, now_ns, number);
+    }
+    sim_world_fail(world, sim_stats_crash(world->stats, now_ns, number), "statistics");
+    note_node(world, "crash", number);
+}
+
+void sim_node_restart(struct sim_world *world, uint32_t number)
+{
+    if (world->nodes[number].crashed == 0 || --world->nodes[number].crashed > 0) {
+        return;
+    }
+    if (world->oracle != NULL) {
+        sim_oracle_restart(world->oracle, sim_world_now(world), number);
+    }
+    note_node(world, "restart", number);
+    sim_node_start(world, number);
+}
+
+/* No light and no frame in or out. */
+static void node_cut(struct sim_world *world, uint32_t number, bool begin)
+{
+    const struct sim_node *node = &world->nodes[number];
+    sim_net_node_set(world->net, number, !begin);
+    for (uint32_t i = 0; i < node->module_count; i++) {
+        uint32_t link = world->ports[node->first_port + i].link;
+        if (begin) {
+            sim_device_break(world, link);
+        } else {
+            sim_device_mend(world, link);
+        }
+    }
+}
+
+static void node_fault(struct sim_world *world, const struct scn_fault *fault, bool begin)
+{
+    if (fault->what == SCN_FAULT_DOWN) {
+        node_cut(world, fault->index, begin);
+    } else if (begin) {
+        sim_node_crash(world, fault->index);
+    } else {
+        sim_node_restart(world, fault->index);
+    }
+}
+
+/* ---- links ---- */
+
+static void link_fault(struct sim_world *world, const struct scn_fault *fault, bool begin)
+{
+    if (fault->what != SCN_FAULT_CLASSICAL) {
+        if (begin) {
+            sim_device_break(world, fault->index);
+        } else {
+            sim_device_mend(world, fault->index);
+        }
+    }
+    if (fault->what != SCN_FAULT_QUANTUM) {
+        sim_net_link_set(world->net, fault->index, !begin);
+    }
+}
+
+static void fault_do(struct sim_world *world, uint32_t number, bool begin)
+{
+    const struct scn_fault *fault = &world->scenario->faults[number];
+    char text[ENTITY_BYTES];
+    entity(world, fault, text);
+    sim_world_note(world, begin ? "fault_begin" : "fault_end", text, scn_fault_name(fault->what));
+    if (begin) {
+        sim_stats_fault(world->stats, sim_world_now(world), fault);
+    }
+    if (fault->target == SCN_TARGET_NODE) {
+        node_fault(world, fault, begin);
+    } else {
+        link_fault(world, fault, begin);
+    }
+}
+
+void sim_fault_begin(struct sim_world *world, uint32_t fault)
+{
+    fault_do(world, fault, true);
+}
+
+void sim_fault_end(struct sim_world *world, uint32_t fault)
+{
+    fault_do(world, fault, false);
+}

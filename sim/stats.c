@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics of requests: from the master's question to the slave's last key. A request is open from
+ * its REQUEST report to its OUTCOME; its record goes to the sink when the slave has fetched (or
+ * failed to fetch) every key, at the latest at the end of the run. */
+#include "sim/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "sim/clock.h"
+#include "sim/stats_state.h"
+
+enum {
+    OPEN_LIMIT = 1 << 22, /* requests followed at a time */
+    KEY_LIMIT = 1 << 22,  /* KSA-keys followed at a time */
+    CHUNK_ITEMS = 64
+};
+
+static const char *const method_texts[] = {[WIRE_METHOD_NONE] = "none",
+                                           [WIRE_METHOD_OTP] = "otp",
+                                           [WIRE_METHOD_AES] = "aes256",
+                                           [WIRE_METHOD_POOL] = "pool"};
+
+static const char *method_text(uint64_t method)
+{
+    return method < sizeof(method_texts) / sizeof(method_texts[0]) ? method_texts[method] : "?";
+}
+
+/* ---- new, free ---- */
+
+struct sim_stats *sim_stats_new(const struct sim_stats_config *config)
+{
+    const struct scn_scenario *scenario = config->scenario;
+    struct sim_stats *stats = calloc(1, sizeof(*stats));
+    if (stats == NULL) {
+        return NULL;
+    }
+    stats->scenario = scenario;
+    stats->sink = config->sink;
+    qkd_slab_init(&stats->requests, sizeof(struct sim_request), CHUNK_ITEMS, OPEN_LIMIT);
+    qkd_slab_init(&stats->keys, sizeof(struct sim_key), CHUNK_ITEMS, KEY_LIMIT);
+    qkd_map_init(&stats->request_map, sizeof(struct qkd_id), OPEN_LIMIT, NULL);
+    qkd_map_init(&stats->key_map, sizeof(struct qkd_id), KEY_LIMIT, NULL);
+    qkd_map_init(&stats->relay_map, sizeof(struct qkd_id), SIM_RELAYS, NULL);
+    stats->apps = calloc(scenario->application_count + 1, sizeof(*stats->apps));
+    stats->faults = calloc(scenario->fault_count + 1, sizeof(*stats->faults));
+    stats->open_faults = calloc(scenario->fault_count + 1, sizeof(*stats->open_faults));
+    if (stats->apps == NULL || stats->faults == NULL || stats->open_faults == NULL ||
+        sim_links_new(stats) != 0) {
+        sim_stats_free(stats);
+        return NULL;
+    }
+    for (size_t i = 0; i < scenario->application_count; i++) {
+        stats->apps[i].fault = SCN_NO_INDEX;
+    }
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        stats->faults[i] = (struct sim_fault_stats){SCN_NO_TIME, SCN_NO_TIME, SCN_NO_TIME, false};
+    }
+    return stats;
+}
+
+static void request_fini(struct sim_request *request)
+{
+    sim_route_fini(&request->route);
+    free(request->keys);
+    request->keys = NULL;
+}
+
+void sim_stats_free(struct sim_stats *stats)
+{
+    if (stats == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < stats->requests.top; i++) {
+        if (qkd_slab_live(&stats->requests, i)) {
+            request_fini(qkd_slab_at(&stats->requests, i));
+        }
+    }
+    for (size_t i = 0; stats->apps != NULL && i < stats->scenario->application_count; i++) {
+        scn_sampler_fini(&stats->apps[i].latency);
+        scn_sampler_fini(&stats->apps[i].fetch);
+        sim_route_fini(&stats->apps[i].route);
+    }
+    for (uint32_t i = 0; i < stats->relay_cap; i++) {
+        sim_route_fini(&stats->relays[i].route);
+    }
+    scn_sampler_fini(&stats->latency);
+    scn_sampler_fini(&stats->fetch);
+    qkd_slab_fini(&stats->requests);
+    qkd_slab_fini(&stats->keys);
+    qkd_map_fini(&stats->request_map);
+    qkd_map_fini(&stats->key_map);
+    qkd_map_fini(&stats->relay_map);
+    free(stats->relays);
+    free(stats->apps);
+    sim_links_free(stats);
+    free(stats->faults);
+    free(stats->open_faults);
+    free(stats);
+}
+
+uint64_t sim_stats_ended(const struct sim_stats *stats)
+{
+    return stats->ended;
+}
+
+/* ---- the life of a request ---- */
+
+static struct sim_request *request_at(const struct sim_stats *stats, uint32_t slot)
+{
+    return qkd_slab_at(&stats->requests, slot);
+}
+
+static int request_open(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+{
+    uint32_t application = qkd_eid_instance(report->who) / 2;
+    if (application >= stats->scenario->application_count) {
+        return 0;
+    }
+    uint32_t slot = qkd_slab_take(&stats->requests);
+    if (slot == QKD_SLAB_NONE || qkd_map_put(&stats->request_map, &report->id, slot) != 0) {
+        return QKD_ERR_NOMEM;
+    }
+    struct sim_request *request = request_at(stats, slot);
+    request->id = report->id;
+    request->number = ++stats->number;
+    request->application = application;
+    request->start_ns = now_ns;
+    request->end_ns = request->fetched_ns = SCN_NO_TIME;
+    request->asked = (uint32_t)report->b;
+    request->counted = now_ns >= stats->scenario->warmup_ns;
+    return 0;
+}
+
+static void request_emit(struct sim_stats *stats, const struct sim_request *request)
+{
+    if (stats->sink->request == NULL) {
+        return;
+    }
+    const struct sim_route *route = &request->route;
+    struct scn_request record = {
+        .number = request->number,
+        .application = request->application,
+        .start_ns = request->start_ns,
+        .end_ns = request->end_ns,
+        .fetched_ns = request->fetched_ns,
+        .outcome = wire_outcome_text(request->outcome),
+        .reason = wire_reason_text(request->reason),
+        .grade = method_text(request->grade),
+        .key_bits = stats->scenario->applications[request->application].key_bits,
+        .keys_asked = request->asked,
+        .keys_supplied = request->supplied,
+        .hops = route->len > 0 ? route->len - 1 : 0,
+        .reroutes = request->reroutes,
+        .counted = request->counted,
+        .route = route->len > 0 ? sim_route_nodes(route) : NULL,
+        .route_count = route->len,
+        .keys = request->keys != NULL ? request->keys : &request->one,
+        .key_count = request->key_count,
+    };
+    stats->sink->request(stats->sink->ctx, &record);
+}
+
+static void request_close(struct sim_stats *stats, uint32_t slot)
+{
+    struct sim_request *request = request_at(stats, slot);
+    request_emit(stats, request);
+    (void)qkd_map_del(&stats->request_map, &request->id);
+    request_fini(request);
+    qkd_slab_give(&stats->requests, slot);
+}
+
+/* Closes a request that has ended and waits for nothing more. */
+static void request_settle(struct sim_stats *stats, uint32_t slot)
+{
+    const struct sim_request *request = request_at(stats, slot);
+    if (request->ended && request->fetched + request->missed >= request->supplied) {
+        request_close(stats, slot);
+    }
+}
+
+static int request_route(struct sim_stats *stats, struct sim_request *request,
+                         const struct qkd_id *kma_key)
+{
+    const struct sim_relay *relay = sim_relay_find(stats, kma_key);
+    if (relay == NULL || relay->route.len == 0 || request->route.len > 0) {
+        return 0;
+    }
+    request->reroutes += relay->reroutes;
+    return sim_route_set(&request->route, sim_route_nodes(&relay->route), relay->route.len);
+}
+
+/* Counts a decided request; pending ones are counted at the end. */
+static void request_count(struct sim_stats *stats, const struct sim_request *request)
+{
+    struct sim_app_stats *app = &stats->apps[request->application];
+    uint64_t *const counts[] = {&app->requests.pending, &app->requests.served,
+                                &app->requests.refused, &app->requests.timed_out,
+                                &app->requests.failed};
+    if (!request->counted) {
+        return;
+    }
+    app->requests.total++;
+    (*counts[request->outcome < WIRE_OUTCOME_COUNT ? request->outcome : WIRE_OUTCOME_FAILED])++;
+    if (request->outcome != WIRE_OUTCOME_PENDING && request->reason < SCN_MAX_REASONS) {
+        stats->reasons[request->reason]++;
+        app->reasons[request->reason]++;
+    }
+    app->reroutes += request->reroutes;
+}
+
+static int request_served(struct sim_stats *stats, const struct sim_request *request)
+{
+    struct sim_app_stats *app = &stats->apps[request->application];
+    sim_healing_served(stats, request);
+    int rc = 0;
+    if (request->route.len > 0) {
+        rc = sim_route_set(&app->route, sim_route_nodes(&request->route), request->route.len);
+    }
+    if (!request->counted || rc != 0) {
+        return rc;
+    }
+    if (request->route.len > 0) {
+        stats->hops += request->route.len - 1;
+        app->hops += request->route.len - 1;
+        stats->hops_known++;
+        app->hops_known++;
+    }
+    int64_t took_ns = request->end_ns - request->start_ns;
+    rc = scn_sampler_add(&stats->latency, took_ns);
+    int rc_app = scn_sampler_add(&app->latency, took_ns);
+    return rc != 0 ? rc : rc_app;
+}
+
+static int request_end(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+{
+    uint32_t slot = qkd_map_get(&stats->request_map, &report->id);
+    if (slot == QKD_MAP_NONE) {
+        return 0;
+    }
+    struct sim_request *request = request_at(stats, slot);
+    if (request->ended) {
+        return 0;
+    }
+    request->ended = true;
+    request->end_ns = now_ns;
+    request->outcome = (uint8_t)report->a;
+    request->reason = (uint8_t)report->b;
+    request->grade = (uint8_t)report->d;
+    stats->ended++;
+    request_count(stats, request);
+    if (request->counted) {
+        uint64_t *bits = report->d == WIRE_METHOD_AES ? &stats->supplied_aes_bits
+                                                      : &stats->supplied_otp_bits;
+        *bits += report->c;
+        stats->apps[request->application].supplied_bits += report->c;
+        stats->apps[request->application].supplied_keys += request->supplied;
+    }
+    int rc = request->outcome == WIRE_OUTCOME_SERVED ? request_served(stats, request) : 0;
+    request_settle(stats, slot);
+    return rc;
+}
+
+/* ---- keys ---- */
+
+static int key_get(struct sim_stats *stats, const struct qkd_id *ksa_key, uint32_t *slot)
+{
+    *slot = qkd_map_get(&stats->key_map, ksa_key);
+    if (*slot != QKD_MAP_NONE) {
+        return 0;
+    }
+    *slot = qkd_slab_take(&stats->keys);
+    if (*slot == QKD_SLAB_NONE || qkd_map_put(&stats->key_map, ksa_key, *slot) != 0) {
+        return QKD_ERR_NOMEM;
+    }
+    struct sim_key *key = qkd_slab_at(&stats->keys, *slot);
+    key->ksa_key = *ksa_key;
+    key->request = QKD_SLAB_NONE;
+    return 0;
+}
+
+static void key_drop(struct sim_stats *stats, uint32_t slot)
+{
+    const struct sim_key *key = qkd_slab_at(&stats->keys, slot);
+    (void)qkd_map_del(&stats->key_map, &key->ksa_key);
+    qkd_slab_give(&stats->keys, slot);
+}
+
+int sim_stats_key(struct sim_stats *stats, const struct qkd_persist *entry, const uint8_t *value)
+{
+    struct wire_p_key record;
+    if (wire_p_key_decode(&record, value, entry->value.len) < 0 || record.slave != 0 ||
+        record.state != WIRE_KEY_SUPPLIED) {
+        return 0;
+    }
+    uint32_t slot = QKD_SLAB_NONE;
+    int rc = key_get(stats, &record.key_id, &slot);
+    if (rc == 0) {
+        ((struct sim_key *)qkd_slab_at(&stats->keys, slot))->kma_key = record.parent;
+    }
+    return rc;
+}
+
+static int request_key_add(struct sim_request *request, const struct sim_key *key)
+{
+    struct scn_key_pair pair = {key->ksa_key, key->kma_key};
+    if (request->key_count == 0) {
+        request->one = pair;
+        request->key_count = 1;
+        return 0;
+    }
+    if (request->keys == NULL || request->key_count == request->key_cap) {
+        uint32_t cap = 2 * request->key_count + 2;
+        struct scn_key_pair *keys = realloc(request->keys, cap * sizeof(*keys));
+        if (keys == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        keys[0] = request->keys == NULL ? request->one : keys[0];
+        request->keys = keys;
+        request->key_cap = cap;
+    }
+    request->keys[request->key_count++] = pair;
+    return 0;
+}
+
+/* The master has a key. */
+static int key_supplied(struct sim_stats *stats, const struct qkd_report *report)
+{
+    uint32_t request_slot = qkd_map_get(&stats->request_map, &report->id);
+    uint32_t slot = QKD_SLAB_NONE;
+    int rc = key_get(stats, &report->id2, &slot);
+    if (rc != 0 || request_slot == QKD_MAP_NONE) {
+        return rc;
+    }
+    struct sim_key *key = qkd_slab_at(&stats->keys, slot);
+    struct sim_request *request = request_at(stats, request_slot);
+    key->request = request_slot;
+    request->supplied++;
+    rc = request_route(stats, request, &key->kma_key);
+    if (rc == 0 && stats->sink->request != NULL) {
+        rc = request_key_add(request, key);
+    }
+    return rc;
+}
+
+/* The slave has a key, or gave it up. */
+static int key_fetched(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+{
+    uint32_t slot = qkd_map_get(&stats->key_map, &report->id);
+    if (slot == QKD_MAP_NONE) {
+        return 0;
+    }
+    uint32_t request_slot = ((struct sim_key *)qkd_slab_at(&stats->keys, slot))->request;
+    key_drop(stats, slot);
+    if (request_slot == QKD_SLAB_NONE) {
+        return 0;
+    }
+    struct sim_request *request = request_at(stats, request_slot);
+    int rc = 0;
+    if (report->code == QKD_REPORT_FETCH_FAILED) {
+        request->missed++;
+    } else {
+        request->fetched++;
+        if (request->counted) {
+            int64_t took_ns = now_ns - request->start_ns;
+            rc = scn_sampler_add(&stats->fetch, took_ns);
+            int rc_app = scn_sampler_add(&stats->apps[request->application].fetch, took_ns);
+            rc = rc != 0 ? rc : rc_app;
+        }
+        if (request->fetched == request->asked) {
+            request->fetched_ns = now_ns;
+        }
+    }
+    request_settle(stats, request_slot);
+    return rc;
+}
+
+/* ---- reports ---- */
+
+static void life_emit(const struct sim_stats *stats, const struct wire_life *life)
+{
+    static const char *const classes[] = {"", "qkd", "kma", "ksa"};
+    struct scn_life record = {
+        .time_ns = life->when.ns - SIM_EPOCH_NS,
+        .at = life->at,
+        .action = wire_action_text(life->action),
+        .key_class = life->key_class <= WIRE_CLASS_KSA ? classes[life->key_class] : "",
+        .id = life->id,
+        .parent = life->parent,
+        .key_bits = life->key_length,
+        .source = life->source,
+        .destination = life->destination,
+        .source_app = life->source_app,
+        .target_app = life->target_app,
+        .method = method_text(life->method),
+        .link = life->has_link ? life->link : SCN_NO_INDEX,
+        .hop = life->hop,
+        .reason = life->has_reason ? wire_reason_text(life->reason) : "",
+    };
+    stats->sink->life(stats->sink->ctx, &record);
+}
+
+static void life_report(const struct sim_stats *stats, const struct qkd_report *report,
+                        const uint8_t *bytes)
+{
+    struct wire_life life;
+    if (stats->sink->life != NULL && wire_life_decode(&life, bytes, report->bytes.len) > 0) {
+        life_emit(stats, &life);
+    }
+}
+
+int sim_stats_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report,
+                     const uint8_t *bytes)
+{
+    switch (report->code) {
+    case QKD_REPORT_REQUEST:
+        return request_open(stats, now_ns, report);
+    case QKD_REPORT_OUTCOME:
+        return request_end(stats, now_ns, report);
+    case QKD_REPORT_KEY:
+        return key_supplied(stats, report);
+    case QKD_REPORT_FETCHED:
+    case QKD_REPORT_FETCH_FAILED:
+        return key_fetched(stats, now_ns, report);
+    case QKD_REPORT_ROUTE:
+        return sim_relay_report(stats, report);
+    case QKD_REPORT_LIFE:
+        life_report(stats, report, bytes);
+        return 0;
+    case QKD_REPORT_AUTH_FAILURE:
+        stats->auth_failures++;
+        return 0;
+    default:
+        sim_links_report(stats, now_ns, report);
+        return 0;
+    }
+}
+
+void sim_stats_warm(struct sim_stats *stats, int64_t now_ns)
+{
+    sim_links_warm(stats, now_ns);
+}
+
+int sim_stats_crash(struct sim_stats *stats, int64_t now_ns, uint32_t node)
+{
+    int rc = 0;
+    for (uint32_t slot = 0; slot < stats->requests.top && rc == 0; slot++) {
+        if (!qkd_slab_live(&stats->requests, slot)) {
+            continue;
+        }
+        const struct sim_request *request = request_at(stats, slot);
+        if (!request->ended && stats->scenario->applications[request->application].from == node) {
+            struct qkd_report report = {
+                .code = QKD_REPORT_OUTCOME,
+                .id = request->id,
+                .a = WIRE_OUTCOME_FAILED,
+                .b = WIRE_REASON_RESTARTED,
+                .c = (uint64_t)request->supplied *
+                     stats->scenario->applications[request->application].key_bits};
+            rc = request_end(stats, now_ns, &report);
+        }
+    }
+    return rc;
+}
+
+/* ---- the end ---- */
+
+static void application_finish(struct sim_app_stats *app, struct scn_application_summary *to)
+{
+    to->requests = app->requests;
+    memcpy(to->reasons, app->reasons, sizeof(to->reasons));
+    to->supplied_keys = app->supplied_keys;
+    to->supplied_bits = app->supplied_bits;
+    to->hops_mean = app->hops_known > 0 ? (double)app->hops / (double)app->hops_known : NAN;
+    to->reroutes = app->reroutes;
+    scn_sampler_spread(&app->latency, &to->latency);
+    scn_sampler_spread(&app->fetch, &to->fetch_latency);
+}
+
+static void requests_add(struct scn_requests *sum, const struct scn_requests *requests)
+{
+    sum->total += requests->total;
+    sum->served += requests->served;
+    sum->refused += requests->refused;
+    sum->timed_out += requests->timed_out;
+    sum->failed += requests->failed;
+    sum->pending += requests->pending;
+}
+
+int sim_stats_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary)
+{
+    for (uint32_t slot = 0; slot < stats->requests.top; slot++) {
+        if (!qkd_slab_live(&stats->requests, slot)) {
+            continue;
+        }
+        const struct sim_request *request = request_at(stats, slot);
+        if (!request->ended) {
+            request_count(stats, request); /* outcome is PENDING */
+        }
+        request_close(stats, slot);
+    }
+    for (size_t i = 0; i < stats->scenario->application_count; i++) {
+        requests_add(&summary->requests, &stats->apps[i].requests);
+        summary->supplied_bits += stats->apps[i].supplied_bits;
+        application_finish(&stats->apps[i], &summary->applications[i]);
+    }
+    summary->reason_count = WIRE_REASON_COUNT;
+    for (unsigned i = 0; i < WIRE_REASON_COUNT; i++) {
+        summary->reasons[i] = (struct scn_reason_count){wire_reason_text(i), stats->reasons[i]};
+    }
+    summary->supplied_otp_bits = stats->supplied_otp_bits;
+    summary->supplied_aes_bits = stats->supplied_aes_bits;
+    summary->relay.hops_mean = stats->hops_known > 0
+                                   ? (double)stats->hops / (double)stats->hops_known
+                                   : NAN;
+    summary->relay.reroutes = stats->reroutes;
+    scn_sampler_spread(&stats->latency, &summary->latency);
+    scn_sampler_spread(&stats->fetch, &summary->fetch_latency);
+    sim_links_finish(stats, now_ns, summary);
+    return 0;
+}

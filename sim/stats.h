@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics of a run: follows requests, relayed keys, pools and faults by what elements report,
+ * send and persist; feeds the sink; fills the summary. It steers nothing. */
+#ifndef SIM_STATS_H
+#define SIM_STATS_H
+
+#include "core/base/out.h"
+#include "scenarios/outcome.h"
+
+struct sim_stats;
+
+/* What is watched; all must outlive it. */
+struct sim_stats_config {
+    const struct scn_scenario *scenario;
+    const struct scn_sink *sink;
+};
+
+struct sim_stats *sim_stats_new(const struct sim_stats_config *config); /* NULL: no memory */
+void sim_stats_free(struct sim_stats *stats);
+
+/* One report of an element; bytes as report->bytes says. 0 or QKD_ERR_NOMEM. */
+int sim_stats_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report,
+                     const uint8_t *bytes);
+
+/* A frame at Kx-1 that takes pads, before sealing (send->observed). */
+int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_send *send,
+                    const uint8_t *observed);
+
+/* A KSA's key record (WIRE_PERSIST_KEY). */
+int sim_stats_key(struct sim_stats *stats, const struct qkd_persist *entry, const uint8_t *value);
+
+/* A fault of the scenario begins: which pairs does it hit? */
+void sim_stats_fault(struct sim_stats *stats, int64_t now_ns, const struct scn_fault *fault);
+
+/* The application agents at a node are gone: their requests end here. */
+int sim_stats_crash(struct sim_stats *stats, int64_t now_ns, uint32_t node);
+
+void sim_stats_warm(struct sim_stats *stats, int64_t now_ns); /* the warm-up is over */
+
+/* End of the run: open requests are pending; fills requests, latencies, relay, pools, healing,
+ * alarms, security, links (ledgers excepted) and applications of the summary. */
+int sim_stats_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary);
+
+uint64_t sim_stats_ended(const struct sim_stats *stats); /* requests */
+
+#endif

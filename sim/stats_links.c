@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics of links: pool levels over time, and how the network heals after faults. A pool's level
+ * is what the two ends own, each by its own report; figures over time start with the warm-up's end.
+ *
+ * A fault is `in use` if the last served request of some application went over what it breaks. It is
+ * detected when a KMA at its edge reports the neighbour down or the manager raises an alarm about
+ * the link. It is healed when such an application is served a request that it made afterwards. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/base/err.h"
+#include "core/wire/frame.h"
+#include "sim/stats_state.h"
+
+struct sim_link_stats *sim_links_at(struct sim_stats *stats, uint64_t link)
+{
+    return link < stats->scenario->link_count ? &stats->links[link] : NULL;
+}
+
+int sim_links_new(struct sim_stats *stats)
+{
+    const struct scn_scenario *scenario = stats->scenario;
+    stats->links = calloc(scenario->link_count + 1, sizeof(*stats->links));
+    stats->first_link = calloc(scenario->node_count + 2, sizeof(*stats->first_link));
+    stats->node_links = calloc(2 * scenario->link_count + 1, sizeof(*stats->node_links));
+    if (stats->links == NULL || stats->first_link == NULL || stats->node_links == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    uint32_t *first = stats->first_link; /* while filling: node n's entries end at first[n + 1] */
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        stats->links[i].min_bits = UINT64_MAX;
+        first[scenario->links[i].a + 2]++;
+        first[scenario->links[i].b + 2]++;
+    }
+    for (size_t n = 0; n < scenario->node_count; n++) {
+        first[n + 2] += first[n + 1];
+    }
+    for (uint32_t i = 0; i < scenario->link_count; i++) {
+        stats->node_links[first[scenario->links[i].a + 1]++] = i;
+        stats->node_links[first[scenario->links[i].b + 1]++] = i;
+    }
+    return 0;
+}
+
+void sim_links_free(struct sim_stats *stats)
+{
+    free(stats->links);
+    free(stats->first_link);
+    free(stats->node_links);
+}
+
+/* ---- pools ---- */
+
+static uint64_t level(const struct sim_link_stats *link)
+{
+    return link->own_bits[0] + link->own_bits[1];
+}
+
+static bool level_known(const struct sim_link_stats *link)
+{
+    return link->known[0] && link->known[1];
+}
+
+/* Accounts the time since the last change. */
+static void advance(const struct sim_stats *stats, struct sim_link_stats *link, int64_t now_ns)
+{
+    double past_s = (double)(now_ns - link->since_ns) * 1e-9;
+    link->since_ns = now_ns;
+    if (!stats->warm) {
+        return;
+    }
+    if (!link->up[0] || !link->up[1]) {
+        link->down_s += past_s;
+    }
+    if (level_known(link)) {
+        link->known_s += past_s;
+        link->bit_s += past_s * (double)level(link);
+        if (level(link) < stats->scenario->key_management.unit_bits) {
+            link->empty_s += past_s;
+        }
+    }
+}
+
+static void note_min(const struct sim_stats *stats, struct sim_link_stats *link)
+{
+    if (stats->warm && level_known(link) && level(link) < link->min_bits) {
+        link->min_bits = level(link);
+    }
+}
+
+void sim_links_warm(struct sim_stats *stats, int64_t now_ns)
+{
+    for (size_t i = 0; i < stats->scenario->link_count; i++) {
+        advance(stats, &stats->links[i], now_ns);
+    }
+    stats->warm = true;
+    for (size_t i = 0; i < stats->scenario->link_count; i++) {
+        note_min(stats, &stats->links[i]);
+    }
+}
+
+static unsigned end_of(const struct sim_stats *stats, uint64_t link, struct qkd_eid who)
+{
+    return stats->scenario->links[link].a == qkd_eid_node(who) ? 0 : 1;
+}
+
+static void pool_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+{
+    struct sim_link_stats *link = sim_links_at(stats, report->a);
+    if (link == NULL) {
+        return;
+    }
+    unsigned end = end_of(stats, report->a, report->who);
+    advance(stats, link, now_ns);
+    link->own_bits[end] = report->b;
+    link->known[end] = true;
+    note_min(stats, link);
+    if (stats->sink->pool != NULL) {
+        stats->sink->pool(stats->sink->ctx,
+                          &(struct scn_pool_sample){.time_ns = now_ns,
+                                                    .link = (uint32_t)report->a,
+                                                    .node = qkd_eid_node(report->who),
+                                                    .own_bits = report->b,
+                                                    .peer_bits = report->c,
+                                                    .stored_bits = report->d,
+                                                    .up = link->up[end]});
+    }
+}
+
+/* ---- up, down, healing ---- */
+
+static bool fault_touches(const struct sim_stats *stats, const struct scn_fault *fault, uint32_t a,
+                          uint32_t b)
+{
+    if (fault->target == SCN_TARGET_NODE) {
+        return fault->index == a || fault->index == b;
+    }
+    const struct scn_link *link = &stats->scenario->links[fault->index];
+    return (link->a == a && link->b == b) || (link->a == b && link->b == a);
+}
+
+static void detected(struct sim_stats *stats, int64_t now_ns, uint32_t a, uint32_t b)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < stats->open_count; i++) {
+        uint32_t fault = stats->open_faults[i];
+        if (fault_touches(stats, &stats->scenario->faults[fault], a, b)) {
+            stats->faults[fault].detect_ns = now_ns;
+        } else {
+            stats->open_faults[left++] = fault;
+        }
+    }
+    stats->open_count = left;
+}
+
+static void adjacency(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report,
+                      bool up)
+{
+    uint32_t self = qkd_eid_node(report->who);
+    uint32_t peer = qkd_eid_node(report->peer);
+    if (self >= stats->scenario->node_count) {
+        return;
+    }
+    for (uint32_t i = stats->first_link[self]; i < stats->first_link[self + 1]; i++) {
+        uint32_t number = stats->node_links[i];
+        const struct scn_link *link = &stats->scenario->links[number];
+        if (link->a == peer || link->b == peer) {
+            advance(stats, &stats->links[number], now_ns);
+            stats->links[number].up[link->a == self ? 0 : 1] = up;
+        }
+    }
+    if (!up) {
+        detected(stats, now_ns, self, peer);
+    }
+}
+
+static void alarm_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+{
+    bool raised = report->b != 0;
+    stats->alarms_raised += raised;
+    stats->alarms_cleared += !raised;
+    bool of_link = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_POOL_LOW ||
+                   report->a == WIRE_FAULT_MODULE_DOWN;
+    if (raised && of_link && report->c < stats->scenario->link_count) {
+        const struct scn_link *link = &stats->scenario->links[report->c];
+        detected(stats, now_ns, link->a, link->b);
+    }
+    if (stats->sink->alarm != NULL) {
+        stats->sink->alarm(stats->sink->ctx,
+                           &(struct scn_alarm){.time_ns = now_ns,
+                                               .at = report->peer,
+                                               .fault = wire_fault_text((unsigned)report->a),
+                                               .object = report->c,
+                                               .raised = raised,
+                                               .count = report->d > 0 ? report->d : 1});
+    }
+}
+
+static void empty_report(struct sim_stats *stats, const struct qkd_report *report)
+{
+    struct sim_link_stats *link = sim_links_at(stats, report->a);
+    if (link == NULL) {
+        return;
+    }
+    unsigned end = end_of(stats, report->a, report->who);
+    bool empty = report->b != 0;
+    if (stats->warm && empty && !link->empty[end]) {
+        link->exhaustions++;
+    }
+    link->empty[end] = empty;
+}
+
+void sim_links_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+{
+    struct sim_link_stats *link = sim_links_at(stats, report->a);
+    switch (report->code) {
+    case QKD_REPORT_POOL:
+        pool_report(stats, now_ns, report);
+        break;
+    case QKD_REPORT_POOL_EMPTY:
+        empty_report(stats, report);
+        break;
+    case QKD_REPORT_PEER_UP:
+    case QKD_REPORT_PEER_DOWN:
+        if (report->a == QKD_RP_KX1) {
+            adjacency(stats, now_ns, report, report->code == QKD_REPORT_PEER_UP);
+        }
+        break;
+    case QKD_REPORT_RETRANSMIT:
+        if (link != NULL && report->b == WIRE_FRAME_RELAY) {
+            link->retransmissions++;
+        }
+        break;
+    case QKD_REPORT_TAG_FAILURE:
+        stats->tag_failures++;
+        if (link != NULL) {
+            link->tag_failures++;
+        }
+        break;
+    case QKD_REPORT_ALARM:
+        alarm_report(stats, now_ns, report);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool route_uses(const struct sim_stats *stats, const struct sim_route *route,
+                       const struct scn_fault *fault)
+{
+    const uint32_t *nodes = sim_route_nodes(route);
+    for (uint32_t i = 0; i + 1 < route->len; i++) {
+        if (fault_touches(stats, fault, nodes[i], nodes[i + 1])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sim_stats_fault(struct sim_stats *stats, int64_t now_ns, const struct scn_fault *fault)
+{
+    uint32_t number = (uint32_t)(fault - stats->scenario->faults);
+    struct sim_fault_stats *state = &stats->faults[number];
+    state->at_ns = now_ns;
+    stats->open_faults[stats->open_count++] = number;
+    for (size_t i = 0; i < stats->scenario->application_count; i++) {
+        if (route_uses(stats, &stats->apps[i].route, fault)) {
+            stats->apps[i].fault = number;
+            state->in_use = true;
+        }
+    }
+}
+
+void sim_healing_served(struct sim_stats *stats, const struct sim_request *request)
+{
+    struct sim_app_stats *app = &stats->apps[request->application];
+    if (app->fault == SCN_NO_INDEX) {
+        return;
+    }
+    struct sim_fault_stats *fault = &stats->faults[app->fault];
+    if (request->start_ns < fault->at_ns) {
+        return;
+    }
+    if (fault->key_ns == SCN_NO_TIME) {
+        fault->key_ns = request->end_ns;
+    }
+    app->fault = SCN_NO_INDEX;
+}
+
+/* ---- the end ---- */
+
+static void healing_finish(const struct sim_stats *stats, struct scn_summary *summary)
+{
+    double detect_s = 0;
+    double key_s = 0;
+    uint64_t detections = 0;
+    uint64_t keys = 0;
+    for (size_t i = 0; i < stats->scenario->fault_count; i++) {
+        const struct sim_fault_stats *fault = &stats->faults[i];
+        summary->healing.events += fault->in_use;
+        if (fault->in_use && fault->detect_ns != SCN_NO_TIME) {
+            detect_s += (double)(fault->detect_ns - fault->at_ns) * 1e-9;
+            detections++;
+        }
+        if (fault->in_use && fault->key_ns != SCN_NO_TIME) {
+            key_s += (double)(fault->key_ns - fault->at_ns) * 1e-9;
+            keys++;
+        }
+    }
+    summary->healing.detect_s = detections > 0 ? detect_s / (double)detections : NAN;
+    summary->healing.first_key_s = keys > 0 ? key_s / (double)keys : NAN;
+}
+
+void sim_links_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < stats->scenario->link_count; i++) {
+        struct sim_link_stats *link = &stats->links[i];
+        struct scn_link_summary *to = &summary->links[i];
+        advance(stats, link, now_ns);
+        to->rate_bps = stats->scenario->links[i].qkd.mean_bps;
+        to->pool_end_bits = level(link);
+        to->pool_min_bits = link->min_bits == UINT64_MAX ? level(link) : link->min_bits;
+        to->pool_mean_bits = link->known_s > 0 ? link->bit_s / link->known_s : NAN;
+        to->exhaustions = link->exhaustions;
+        to->empty_s = link->empty_s;
+        to->down_s = link->down_s;
+        to->up_end = link->up[0] && link->up[1];
+        to->frames = link->frames;
+        to->retransmissions = link->retransmissions;
+        to->tag_failures = link->tag_failures;
+        to->relayed_keys = link->relayed_keys;
+        summary->pools.exhaustions += link->exhaustions;
+        summary->pools.empty_s += link->empty_s;
+        summary->relay.frames += link->frames;
+        summary->relay.retransmissions += link->retransmissions;
+        if (to->pool_min_bits < least) {
+            least = to->pool_min_bits;
+        }
+    }
+    summary->pools.min_bits = stats->scenario->link_count > 0 ? least : 0;
+    summary->alarms.raised = stats->alarms_raised;
+    summary->alarms.cleared = stats->alarms_cleared;
+    summary->security.auth_failures = stats->auth_failures;
+    summary->security.forgeries_rejected = stats->tag_failures;
+    healing_finish(stats, summary);
+}

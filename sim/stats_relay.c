@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics of relayed keys: which nodes a KMA-key passed, by the frames at Kx-1. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/wire/frame.h"
+#include "sim/stats_state.h"
+
+enum { FIRST_RELAYS = 64 };
+
+/* ---- routes ---- */
+
+void sim_route_fini(struct sim_route *route)
+{
+    free(route->many);
+    *route = (struct sim_route){0};
+}
+
+int sim_route_add(struct sim_route *route, uint32_t node)
+{
+    if (route->many == NULL && route->len < SIM_ROUTE_SHORT) {
+        route->few[route->len++] = node;
+        return 0;
+    }
+    if (route->many == NULL || route->len == route->cap) {
+        uint32_t cap = 2 * route->len;
+        uint32_t *many = realloc(route->many, cap * sizeof(*many));
+        if (many == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        if (route->many == NULL) {
+            memcpy(many, route->few, sizeof(route->few));
+        }
+        route->many = many;
+        route->cap = cap;
+    }
+    route->many[route->len++] = node;
+    return 0;
+}
+
+int sim_route_set(struct sim_route *route, const uint32_t *nodes, uint32_t len)
+{
+    if (route->len == len && memcmp(sim_route_nodes(route), nodes, len * sizeof(*nodes)) == 0) {
+        return 0;
+    }
+    route->len = 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < len && rc == 0; i++) {
+        rc = sim_route_add(route, nodes[i]);
+    }
+    return rc;
+}
+
+/* ---- the ring of relayed keys ---- */
+
+struct sim_relay *sim_relay_find(struct sim_stats *stats, const struct qkd_id *kma_key)
+{
+    uint32_t slot = qkd_map_get(&stats->relay_map, kma_key);
+    return slot == QKD_MAP_NONE ? NULL : &stats->relays[slot];
+}
+
+/* The entry of a key, made in place of the oldest one if need be; NULL without memory. */
+static struct sim_relay *relay_get(struct sim_stats *stats, const struct qkd_id *kma_key)
+{
+    struct sim_relay *relay = sim_relay_find(stats, kma_key);
+    if (relay != NULL) {
+        return relay;
+    }
+    if (stats->relay_next == stats->relay_cap && stats->relay_cap < SIM_RELAYS) {
+        uint32_t cap = stats->relay_cap == 0 ? FIRST_RELAYS : 2 * stats->relay_cap;
+        struct sim_relay *relays = realloc(stats->relays, cap * sizeof(*relays));
+        if (relays == NULL) {
+            return NULL;
+        }
+        memset(relays + stats->relay_cap, 0, (cap - stats->relay_cap) * sizeof(*relays));
+        stats->relays = relays;
+        stats->relay_cap = cap;
+    }
+    uint32_t slot = stats->relay_next % stats->relay_cap;
+    relay = &stats->relays[slot];
+    if (!qkd_id_is_zero(&relay->kma_key)) {
+        (void)qkd_map_del(&stats->relay_map, &relay->kma_key);
+    }
+    if (qkd_map_put(&stats->relay_map, kma_key, slot) != 0) {
+        relay->kma_key = (struct qkd_id){{0}};
+        return NULL;
+    }
+    stats->relay_next = slot + 1;
+    relay->kma_key = *kma_key;
+    relay->route.len = 0;
+    relay->attempt = 0;
+    relay->reroutes = 0;
+    return relay;
+}
+
+int sim_relay_report(struct sim_stats *stats, const struct qkd_report *report)
+{
+    if (report->b == 0 || qkd_id_is_zero(&report->id)) {
+        return 0;
+    }
+    stats->reroutes++;
+    struct sim_relay *relay = relay_get(stats, &report->id);
+    if (relay == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    relay->reroutes++;
+    return 0;
+}
+
+/* A key leaves a node toward another: its way grows, or starts anew with an attempt. */
+static int relay_move(struct sim_stats *stats, const struct qkd_id *kma_key, uint8_t attempt,
+                      const struct qkd_send *send)
+{
+    struct sim_relay *relay = relay_get(stats, kma_key);
+    if (relay == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    uint32_t from = qkd_eid_node(send->from);
+    struct sim_route *route = &relay->route;
+    bool goes_on = attempt == relay->attempt && route->len > 0 &&
+                   sim_route_nodes(route)[route->len - 1] == from;
+    relay->attempt = attempt;
+    int rc = 0;
+    if (!goes_on) {
+        route->len = 0;
+        rc = sim_route_add(route, from);
+    }
+    return rc == 0 ? sim_route_add(route, qkd_eid_node(send->to)) : rc;
+}
+
+static void hop_emit(const struct sim_stats *stats, const struct scn_hop *hop)
+{
+    if (stats->sink->hop != NULL) {
+        stats->sink->hop(stats->sink->ctx, hop);
+    }
+}
+
+int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_send *send,
+                    const uint8_t *observed)
+{
+    struct wire_frame frame;
+    struct sim_link_stats *link = NULL;
+    if (wire_frame_decode(&frame, observed, send->observed.len) == 0) {
+        link = sim_links_at(stats, frame.link);
+    }
+    if (link == NULL) {
+        return 0;
+    }
+    struct scn_hop hop = {.link = frame.link,
+                          .from = qkd_eid_node(send->from),
+                          .to = qkd_eid_node(send->to),
+                          .sent_ns = now_ns,
+                          .block = frame.block,
+                          .offset = frame.offset,
+                          .tag_bits = 8 * WIRE_FRAME_TAG_LEN,
+                          .pad_bits = 8 * ((uint64_t)frame.length - WIRE_FRAME_TAG_LEN)};
+    if (frame.type == WIRE_FRAME_RELAY) {
+        struct wire_relay_body body;
+        if (wire_relay_body_decode(&body, frame.body, frame.body_len) < 0) {
+            return 0;
+        }
+        link->frames++;
+        link->relayed_keys++;
+        hop.kma_key = body.key_id;
+        hop.hop = body.hop;
+        hop.attempt = body.attempt;
+        hop.method = frame.method == WIRE_METHOD_AES ? "aes256" : "otp";
+    } else if (frame.type == WIRE_FRAME_TAKE) {
+        struct wire_take_body body;
+        unsigned end = stats->scenario->links[frame.link].a == hop.from ? 0 : 1;
+        bool repeated = frame.epoch == link->last_epoch[end] && frame.seq <= link->last_seq[end];
+        if (repeated || wire_take_body_decode(&body, frame.body, frame.body_len) < 0) {
+            return 0;
+        }
+        link->last_epoch[end] = frame.epoch;
+        link->last_seq[end] = frame.seq;
+        link->relayed_keys++;
+        hop.kma_key = body.key_id;
+        hop.hop = 1;
+        hop.attempt = 1;
+        hop.method = "pool";
+    } else {
+        return 0;
+    }
+    hop_emit(stats, &hop);
+    return relay_move(stats, &hop.kma_key, (uint8_t)hop.attempt, send);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the statistics remember. For stats*.c only. */
+#ifndef SIM_STATS_STATE_H
+#define SIM_STATS_STATE_H
+
+#include "core/base/map.h"
+#include "core/base/slab.h"
+#include "core/wire/codec.h"
+#include "sim/stats.h"
+
+#define SIM_ROUTE_SHORT 8 /* nodes of a route kept without an allocation */
+
+/* A list of nodes that a key passed. */
+struct sim_route {
+    uint32_t few[SIM_ROUTE_SHORT];
+    uint32_t *many; /* instead of few, once it was longer */
+    uint32_t len, cap;
+};
+
+static inline const uint32_t *sim_route_nodes(const struct sim_route *route)
+{
+    return route->many != NULL ? route->many : route->few;
+}
+
+/* A request that has not ended, or whose keys the slave has not all fetched. */
+struct sim_request {
+    struct qkd_id id;
+    uint64_t number;
+    uint32_t application;
+    int64_t start_ns, end_ns, fetched_ns;
+    uint8_t outcome, reason, grade;
+    bool counted, ended;
+    uint32_t asked, supplied, fetched, missed; /* keys */
+    uint32_t reroutes;
+    struct sim_route route;
+    struct scn_key_pair one; /* if only one key */
+    struct scn_key_pair *keys;
+    uint32_t key_count, key_cap;
+};
+
+/* A KSA-key on its way from the master's KSA to the slave's agent. */
+struct sim_key {
+    struct qkd_id ksa_key, kma_key;
+    uint32_t request; /* slot, or QKD_SLAB_NONE while the master was not answered */
+};
+
+/* A KMA-key on its way: the last SIM_RELAYS of them are remembered. */
+#define SIM_RELAYS 65536
+struct sim_relay {
+    struct qkd_id kma_key;
+    struct sim_route route;
+    uint8_t attempt;
+    uint8_t reroutes;
+};
+
+struct sim_app_stats {
+    struct scn_requests requests;
+    uint64_t reasons[SCN_MAX_REASONS];
+    uint64_t supplied_keys, supplied_bits;
+    uint64_t hops, hops_known;
+    uint64_t reroutes;
+    struct scn_sampler latency, fetch;
+    struct sim_route route; /* of the last served request */
+    uint32_t fault;         /* that hit it last; SCN_NO_INDEX: none, or served since */
+};
+
+struct sim_link_stats {
+    uint64_t own_bits[2];                /* per end: free payload bits it owns */
+    uint32_t last_seq[2], last_epoch[2]; /* of TAKE frames */
+    bool known[2], up[2], empty[2];
+    int64_t since_ns; /* figures below hold up to here */
+    double bit_s, known_s, empty_s, down_s;
+    uint64_t min_bits;
+    uint64_t exhaustions, frames, retransmissions, tag_failures, relayed_keys;
+};
+
+struct sim_fault_stats {
+    int64_t at_ns, detect_ns, key_ns; /* SCN_NO_TIME: not yet */
+    bool in_use;
+};
+
+struct sim_stats {
+    const struct scn_scenario *scenario;
+    const struct scn_sink *sink;
+    bool warm;
+    struct qkd_slab requests, keys;
+    struct qkd_map request_map, key_map, relay_map;
+    struct sim_relay *relays; /* ring */
+    uint32_t relay_cap, relay_next;
+    uint64_t number, ended;
+    uint64_t reasons[SCN_MAX_REASONS];
+    uint64_t supplied_otp_bits, supplied_aes_bits, reroutes, hops, hops_known;
+    struct scn_sampler latency, fetch;
+    struct sim_app_stats *apps;
+    struct sim_link_stats *links;
+    uint32_t
+        *first_link; /* links of node n: node_links[first_link[n]] .. [first_link[n + 1] - 1] */
+    uint32_t *node_links;
+    struct sim_fault_stats *faults;
+    uint32_t *open_faults; /* begun and not yet detected */
+    uint32_t open_count;
+    uint64_t alarms_raised, alarms_cleared, auth_failures, tag_failures;
+};
+
+/* ---- stats_relay.c ---- */
+int sim_route_set(struct sim_route *route, const uint32_t *nodes, uint32_t len);
+int sim_route_add(struct sim_route *route, uint32_t node);
+void sim_route_fini(struct sim_route *route);
+struct sim_relay *sim_relay_find(struct sim_stats *stats, const struct qkd_id *kma_key);
+int sim_relay_report(struct sim_stats *stats, const struct qkd_report *report);
+
+/* ---- stats_links.c ---- */
+int sim_links_new(struct sim_stats *stats);
+void sim_links_free(struct sim_stats *stats);
+void sim_links_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report);
+void sim_links_warm(struct sim_stats *stats, int64_t now_ns);
+void sim_links_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary);
+struct sim_link_stats *sim_links_at(struct sim_stats *stats, uint64_t link);
+
+/* A request was served: was its pair waiting since a fault? */
+void sim_healing_served(struct sim_stats *stats, const struct sim_request *request);
+
+#endif

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The life of a world: made from a scenario, booted at time 0, run to its end, summed up. */
+#include "sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/crypto/crypto.h"
+#include "core/wire/codec.h"
+#include "sim/stats.h"
+
+enum {
+    OUT_LIMIT = 16 << 20, /* bytes that one step may put out */
+    POLL_EVERY = 4096     /* callbacks between looks at the interrupt flag */
+};
+
+/* ---- small services ---- */
+
+void sim_world_fail(struct sim_world *world, int err, const char *what)
+{
+    if (err == 0 || world->error != 0) {
+        return;
+    }
+    world->error = err;
+    if (world->options.why != NULL && world->options.why_size > 0) {
+        (void)snprintf(world->options.why, world->options.why_size, "%s at %.9f s: %s", what,
+                       (double)(world->engine != NULL ? sim_world_now(world) : 0) * 1e-9,
+                       qkd_err_text(err));
+    }
+    if (world->engine != NULL) {
+        sim_engine_stop(world->engine);
+    }
+}
+
+void sim_world_post(struct sim_world *world, uint32_t node, int64_t at_ns, uint64_t tag)
+{
+    sim_world_fail(world, sim_engine_post(world->engine, node, at_ns, tag), "timer");
+}
+
+void sim_world_note(struct sim_world *world, const char *kind, const char *entity,
+                    const char *detail)
+{
+    sim_trace_add(&world->trace, &(struct sim_trace_event){.now_ns = sim_world_now(world),
+                                                           .what = UINT32_MAX,
+                                                           .bytes = (const uint8_t *)entity,
+                                                           .len = strlen(entity)});
+    if (world->sink.event != NULL) {
+        world->sink.event(world->sink.ctx, &(struct scn_event){.time_ns = sim_world_now(world),
+                                                               .kind = kind,
+                                                               .entity = entity,
+                                                               .detail = detail});
+    }
+}
+
+void sim_world_derive(const struct sim_world *world, const char *name, const uint64_t numbers[3],
+                      uint8_t to[32])
+{
+    uint8_t text[24];
+    for (int i = 0; i < 3; i++) {
+        wire_put_u64(text + 8 * i, numbers[i]);
+    }
+    struct crypto_part parts[2] = {{name, strlen(name)}, {text, sizeof(text)}};
+    crypto_hmac(world->secret, parts, 2, to);
+}
+
+void sim_world_bootstrap(const struct sim_world *world, uint32_t link, uint8_t *to, size_t len)
+{
+    uint8_t seed[32];
+    uint64_t numbers[3] = {link, 0, 0};
+    sim_world_derive(world, "bootstrap", numbers, seed);
+    crypto_expand(to, seed, 0, len);
+    crypto_wipe(seed, sizeof(seed));
+}
+
+/* ---- callbacks ---- */
+
+static void stop(struct sim_world *world, bool interrupted)
+{
+    world->interrupted = world->interrupted || interrupted;
+    sim_engine_stop(world->engine);
+}
+
+/* After each callback: has a rule been broken, does somebody want to know or to end it? */
+static void tick(struct sim_world *world)
+{
+    world->callbacks++;
+    if (world->verdict != NULL && world->verdict->violations > 0) {
+        stop(world, false);
+    }
+    int64_t now_ns = sim_world_now(world);
+    bool poll = world->callbacks % POLL_EVERY == 0;
+    if (!poll && now_ns - world->progress_ns < QKD_NS_PER_S) {
+        return;
+    }
+    world->progress_ns = now_ns;
+    if (world->options.interrupt != NULL && *world->options.interrupt != 0) {
+        stop(world, true);
+    }
+    if (world->sink.progress != NULL) {
+        struct scn_progress progress = {.now_ns = now_ns,
+                                        .events = world->events,
+                                        .requests_ended = sim_stats_ended(world->stats)};
+        if (world->sink.progress(world->sink.ctx, &progress)) {
+            stop(world, true);
+        }
+    }
+}
+
+static void on_deliver(void *ctx, struct sim_packet *packet)
+{
+    sim_world_on_deliver(ctx, packet);
+    tick(ctx);
+}
+
+static void on_wake(void *ctx, uint32_t unit)
+{
+    sim_world_on_wake(ctx, unit);
+    tick(ctx);
+}
+
+static void oracle_bootstrap(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    size_t len = (size_t)(scenario->key_management.bootstrap_bits / 8);
+    uint8_t *secret = malloc(len > 0 ? len : 1);
+    if (secret == NULL) {
+        sim_world_fail(world, QKD_ERR_NOMEM, "bootstrap secret");
+        return;
+    }
+    for (uint32_t i = 0; i < scenario->link_count; i++) {
+        sim_world_bootstrap(world, i, secret, len);
+        sim_oracle_config_link(world->oracle, i, secret, len);
+    }
+    crypto_wipe(secret, len);
+    free(secret);
+}
+
+static void boot(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    if (world->oracle != NULL) {
+        oracle_bootstrap(world);
+    }
+    for (uint32_t n = 0; n < scenario->node_count && world->error == 0; n++) {
+        sim_node_start(world, n);
+    }
+    sim_devices_start(world);
+    sim_faults_start(world);
+    sim_world_post(world, 0, scenario->warmup_ns, sim_world_tag(SIM_TIMER_WARM, 0, 0));
+}
+
+static void on_timer(void *ctx, uint64_t tag)
+{
+    struct sim_world *world = ctx;
+    uint32_t index = (uint32_t)tag;
+    switch ((enum sim_timer)(tag >> 56)) {
+    case SIM_TIMER_BOOT:
+        boot(world);
+        break;
+    case SIM_TIMER_BLOCK:
+        sim_device_timer(world, index, (uint32_t)(tag >> 32) & 0xffffffU);
+        break;
+    case SIM_TIMER_LOAD:
+        sim_load_timer(world, index);
+        break;
+    case SIM_TIMER_FAULT_BEGIN:
+        sim_fault_begin(world, index);
+        break;
+    case SIM_TIMER_FAULT_END:
+        sim_fault_end(world, index);
+        break;
+    case SIM_TIMER_RESTART:
+        sim_node_restart(world, index);
+        break;
+    case SIM_TIMER_WARM:
+        sim_stats_warm(world->stats, sim_world_now(world));
+        break;
+    }
+    sim_world_drain(world);
+    tick(world);
+}
+
+/* ---- new, run, free ---- */
+
+static int net_new(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    const struct scn_classical *classical = &scenario->classical;
+    struct sim_net_link *links = calloc(scenario->link_count + 1, sizeof(*links));
+    if (links == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        const struct scn_link *link = &scenario->links[i];
+        links[i] = (struct sim_net_link){link->a, link->b, link->classical_latency_ns,
+                                         link->classical_bandwidth_bps};
+    }
+    struct sim_net_config config = {
+        .node_count = (uint32_t)scenario->node_count,
+        .links = links,
+        .link_count = (uint32_t)scenario->link_count,
+        .queue_bytes = classical->queue_bytes,
+        .management_latency_ns = classical->management_latency_ns,
+        .management_bandwidth_bps = classical->management_bandwidth_bps,
+        .loss = classical->loss,
+        .duplicate = classical->duplicate,
+        .reorder = classical->reorder,
+        .reorder_jitter_ns = classical->reorder_jitter_ns,
+        .seed = scenario->seed,
+        .hubs = {scenario->control.at, scenario->management.at},
+    };
+    int rc = sim_net_new(&config, &world->net);
+    free(links);
+    return rc;
+}
+
+static int engine_new(struct sim_world *world)
+{
+    struct sim_engine_config config = {
+        .kind = world->options.has_engine ? world->options.engine : world->scenario->engine,
+        .net = world->net,
+        .pool = world->pool,
+        .keep_platform = world->options.keep_platform,
+        .calls = {world, on_deliver, on_wake, on_timer},
+        .why = world->options.why,
+        .why_size = world->options.why_size,
+    };
+    world->summary->engine = config.kind;
+    return sim_engine_new(&config, &world->engine);
+}
+
+static int world_fill(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    world->pool = sim_pool_new();
+    world->stats = sim_stats_new(&(struct sim_stats_config){scenario, &world->sink});
+    if (world->pool == NULL || world->stats == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    if (!world->options.oracle_off) {
+        world->oracle = sim_oracle_new(scenario);
+        if (world->oracle == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        world->verdict = sim_oracle_verdict(world->oracle);
+    }
+    int rc = net_new(world);
+    if (rc == 0) {
+        rc = engine_new(world);
+    }
+    if (rc == 0) {
+        rc = sim_devices_new(world);
+    }
+    return rc == 0 ? sim_world_build(world) : rc;
+}
+
+int sim_world_new(const struct scn_scenario *scenario, const struct sim_options *options,
+                  struct scn_summary *summary, struct sim_world **world_out)
+{
+    *world_out = NULL;
+    int rc = crypto_init();
+    struct sim_world *world = rc == 0 ? calloc(1, sizeof(*world)) : NULL;
+    if (world == NULL) {
+        return rc == 0 ? QKD_ERR_NOMEM : rc;
+    }
+    world->scenario = scenario;
+    world->options = *options;
+    world->summary = summary;
+    if (options->sink != NULL) {
+        world->sink = *options->sink;
+    }
+    qkd_out_init(&world->out, OUT_LIMIT);
+    struct qkd_rng rng;
+    qkd_rng_init_named(&rng, scenario->seed, "world", 0);
+    qkd_rng_bytes(&rng, world->secret, sizeof(world->secret));
+    qkd_rng_fini(&rng);
+    world->end_ns = scenario->duration_ns;
+    if (options->until_ns > 0 && options->until_ns < world->end_ns) {
+        world->end_ns = options->until_ns;
+    }
+    rc = world_fill(world);
+    if (rc != 0) {
+        sim_world_free(world);
+        return rc;
+    }
+    *world_out = world;
+    return 0;
+}
+
+void sim_world_free(struct sim_world *world)
+{
+    if (world == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < world->unit_count; i++) {
+        sim_unit_free(&world->units[i]);
+        free(world->units[i].secrets);
+    }
+    for (size_t i = 0; i < world->scenario->node_count && world->nodes != NULL; i++) {
+        sim_store_fini(&world->nodes[i].store);
+    }
+    sim_devices_free(world);
+    sim_engine_free(world->engine);
+    sim_net_free(world->net);
+    sim_pool_free(world->pool);
+    sim_stats_free(world->stats);
+    sim_oracle_free(world->oracle);
+    qkd_out_fini(&world->out);
+    free(world->nodes);
+    free(world->units);
+    free(world->ports);
+    free(world->agents);
+    free(world->dirty);
+    crypto_wipe(world->secret, sizeof(world->secret));
+    free(world);
+}
+
+void sim_world_hook(struct sim_world *world, const struct sim_hooks *hooks)
+{
+    world->hooks = *hooks;
+}
+
+static void bits_add(struct scn_bits *sum, const struct scn_bits *bits)
+{
+    sum->generated += bits->generated;
+    sum->bootstrap += bits->bootstrap;
+    sum->stored += bits->stored;
+    sum->pads += bits->pads;
+    sum->tags += bits->tags;
+    sum->hash_keys += bits->hash_keys;
+    sum->fallback_keys += bits->fallback_keys;
+    sum->postproc_auth += bits->postproc_auth;
+    sum->relayed_as_key += bits->relayed_as_key;
+    sum->expired += bits->expired;
+    sum->discarded += bits->discarded;
+    sum->in_flight += bits->in_flight;
+}
+
+static void oracle_summary(struct sim_world *world)
+{
+    struct scn_summary *summary = world->summary;
+    const struct sim_oracle_verdict *verdict = world->verdict;
+    for (uint32_t i = 0; i < world->scenario->link_count; i++) {
+        summary->links[i].bits = sim_oracle_link_ledger(world->oracle, i);
+        bits_add(&summary->bits, &summary->links[i].bits);
+    }
+    summary->keys = sim_oracle_key_ledger(world->oracle);
+    summary->supplied_unanswered = verdict->supplied_unanswered;
+    summary->mismatched_pairs = verdict->mismatched_pairs;
+    summary->oracle.checks = verdict->checks;
+    summary->oracle.violations = verdict->violations;
+    if (verdict->violations > 0) {
+        (void)snprintf(summary->oracle.first, sizeof(summary->oracle.first), "%s", verdict->first);
+        summary->oracle.first_event = world->events;
+        sim_world_note(world, "violation", "", verdict->first);
+    }
+}
+
+int sim_world_run(struct sim_world *world)
+{
+    struct scn_summary *summary = world->summary;
+    sim_world_post(world, 0, 0, sim_world_tag(SIM_TIMER_BOOT, 0, 0));
+    int rc = sim_engine_run(world->engine, world->end_ns);
+    sim_world_fail(world, rc, "engine");
+    int64_t now_ns = sim_world_now(world);
+    if (world->oracle != NULL) {
+        if (world->verdict->violations == 0 && world->error == 0) {
+            sim_oracle_finish(world->oracle, now_ns);
+        }
+        oracle_summary(world);
+    }
+    sim_world_fail(world, sim_stats_finish(world->stats, now_ns, summary), "statistics");
+    summary->seed = world->scenario->seed;
+    summary->interrupted = world->interrupted;
+    summary->sim_s = (double)now_ns * 1e-9;
+    summary->events = world->events;
+    summary->messages = world->messages;
+    summary->trace_digest = sim_trace_digest(&world->trace);
+    return world->error;
+}
+
+int sim_run(const struct scn_scenario *scenario, const struct sim_options *options,
+            struct scn_summary *summary)
+{
+    int rc = scn_summary_init(summary, scenario);
+    if (rc != 0) {
+        return rc;
+    }
+    struct sim_world *world = NULL;
+    rc = sim_world_new(scenario, options, summary, &world);
+    if (rc == 0) {
+        rc = sim_world_run(world);
+    }
+    sim_world_free(world);
+    return rc;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The virtual world: elements of core at nodes, an engine between them, devices and load around
+ * them, and an oracle that watches. Internal to sim/ and its tests; users call sim/run.h.
+ *
+ * An event reaches a unit (an element, or a key manager's host of elements); what the step puts out
+ * is executed at once: everything persisted is committed to the node's store, then sends go to the
+ * node's own first-in-first-out queue (same node) or to the engine (other node), then reports go to
+ * the statistics. The queue is drained before the engine's callback returns.
+ *
+ *   world_build.c  nodes, units, their configuration and start    world_exec.c  steps and outputs
+ *   devices.c      optics and load                               faults.c      links and nodes fail
+ *   stats.c        requests, pools, records for the sink         world.c       life, time, end */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "core/app/app.h"
+#include "core/controller/controller.h"
+#include "core/km/km.h"
+#include "core/manager/manager.h"
+#include "core/module/module.h"
+#include "models/arrivals.h"
+#include "models/link.h"
+#include "sim/clock.h"
+#include "sim/engine.h"
+#include "sim/oracle.h"
+#include "sim/run.h"
+#include "sim/store.h"
+#include "sim/trace.h"
+
+#define SIM_NO_UNIT UINT32_MAX
+
+enum sim_unit_kind {
+    SIM_UNIT_KM,
+    SIM_UNIT_MODULE,
+    SIM_UNIT_CONTROLLER,
+    SIM_UNIT_MANAGER,
+    SIM_UNIT_APP
+};
+
+/* A pair of elements that share a secret at a reference point. */
+struct sim_secret {
+    struct qkd_eid self, peer;
+    uint32_t rp;
+};
+
+struct sim_unit {
+    uint8_t kind;  /* enum sim_unit_kind */
+    uint8_t parts; /* KM: enum km_parts that it hosts */
+    bool dirty;    /* its deadline may have moved */
+    uint8_t idle;  /* time-outs in a row that moved nothing */
+    uint32_t node;
+    uint32_t instance; /* module: of the node; app: of the element ID */
+    union {
+        void *any; /* NULL: crashed or not yet started */
+        struct km *km;
+        struct mod *mod;
+        struct ctl *ctl;
+        struct mgr *mgr;
+        struct app *app;
+    } element;
+    struct sim_secret *secrets; /* what it was given; given again after a restart */
+    uint32_t secret_count, secret_cap;
+};
+
+struct sim_node {
+    struct sim_clock clock;
+    struct sim_store store;
+    uint32_t first_unit, unit_count;        /* its units lie together */
+    uint32_t kma_unit, ksa_unit;            /* the same when one process hosts both */
+    uint32_t controller_unit, manager_unit; /* SIM_NO_UNIT if it has none */
+    uint32_t first_module, module_count;    /* units, in the order of its ports */
+    uint32_t first_port;                    /* in world->ports */
+    uint32_t incarnation;
+    uint32_t crashed; /* faults that hold it down */
+    uint32_t cut;     /* faults that cut it off */
+};
+
+/* One end of a QKD link, in the order of the node's links: a module. */
+struct sim_port {
+    uint32_t link;
+    uint8_t end; /* 0: links[link].a, 1: .b */
+};
+
+/* The optics of one link. */
+struct sim_device {
+    struct mdl_link model;
+    struct mdl_point *points; /* of the model */
+    struct qkd_rng rng;
+    bool run[2];      /* what each end's module wants */
+    uint32_t broken;  /* faults on the light, ends that are down */
+    uint32_t stamp;   /* of the timer that counts */
+    bool lost;        /* the block in work was lost: start anew */
+    uint32_t unit[2]; /* the modules */
+};
+
+struct sim_load {
+    struct mdl_arrivals arrivals;
+    struct qkd_rng rng;
+};
+
+/* What tests ask for beyond a scenario. */
+struct sim_hooks {
+    uint64_t crash_output; /* crash the node that makes the n-th output (commit or send), after it;
+                              0: never */
+    int64_t crash_for_ns;  /* and restart it after this */
+};
+
+struct sim_stats;
+
+struct sim_world {
+    const struct scn_scenario *scenario;
+    struct sim_options options;
+    struct scn_sink sink; /* callbacks NULL if there is none */
+    struct scn_summary *summary;
+    struct sim_hooks hooks;
+
+    struct sim_net *net;
+    struct sim_pool *pool;
+    struct sim_engine *engine;
+    struct sim_oracle *oracle; /* NULL: off */
+    const struct sim_oracle_verdict *verdict;
+    struct sim_stats *stats;
+    struct sim_trace trace;
+
+    struct sim_node *nodes;
+    struct sim_unit *units;
+    uint32_t unit_count;
+    struct sim_port *ports;
+    uint32_t *agents; /* unit of application agent n */
+    struct sim_device *devices;
+    struct sim_load *loads;
+
+    struct qkd_out out;
+    struct sim_packet *first, *last; /* what the current callback still has to deliver */
+    uint32_t *dirty;
+    uint32_t dirty_count;
+
+    uint8_t secret[32]; /* of the run: secrets and seeds of elements derive from it */
+    uint64_t message_id;
+    uint64_t events;   /* steps */
+    uint64_t messages; /* sends */
+    uint64_t outputs;  /* commits and sends executed */
+    uint64_t callbacks;
+    int64_t end_ns;
+    int64_t progress_ns; /* last call of progress */
+    int error;
+    bool interrupted;
+};
+
+/* Kinds of packets inside the world (sim_packet.kind). */
+enum sim_packet_kind { SIM_PACKET_MESSAGE, SIM_PACKET_CONFIG };
+
+/* Posted timers: kind (8 bits), stamp (24), index (32). */
+enum sim_timer {
+    SIM_TIMER_BOOT,
+    SIM_TIMER_BLOCK,
+    SIM_TIMER_LOAD,
+    SIM_TIMER_FAULT_BEGIN,
+    SIM_TIMER_FAULT_END,
+    SIM_TIMER_RESTART, /* after a crash hook */
+    SIM_TIMER_WARM     /* end of the warm-up */
+};
+
+/* ---- world.c ---- */
+
+int sim_world_new(const struct scn_scenario *scenario, const struct sim_options *options,
+                  struct scn_summary *summary, struct sim_world **world);
+void sim_world_free(struct sim_world *world);
+
+/* Before sim_world_run(): what tests want. */
+void sim_world_hook(struct sim_world *world, const struct sim_hooks *hooks);
+
+/* Runs to the end and fills the summary. */
+int sim_world_run(struct sim_world *world);
+
+/* The first error of a run is kept and ends it; err 0 does nothing. `what` for the caller's why. */
+void sim_world_fail(struct sim_world *world, int err, const char *what);
+
+static inline int64_t sim_world_now(const struct sim_world *world)
+{
+    return sim_engine_now(world->engine);
+}
+
+void sim_world_post(struct sim_world *world, uint32_t node, int64_t at_ns, uint64_t tag);
+
+static inline uint64_t sim_world_tag(enum sim_timer kind, uint32_t stamp, uint32_t index)
+{
+    return ((uint64_t)kind << 56) | ((uint64_t)(stamp & 0xffffffU) << 32) | index;
+}
+
+/* Tells the sink of something that happened to the network. */
+void sim_world_note(struct sim_world *world, const char *kind, const char *entity,
+                    const char *detail);
+
+/* Derives 32 secret bytes from the run's secret, a name and two numbers. */
+void sim_world_derive(const struct sim_world *world, const char *name, const uint64_t numbers[3],
+                      uint8_t to[32]);
+
+/* ---- world_build.c ---- */
+
+int sim_world_build(struct sim_world *world);
+
+/* Starts all units of a node from the node's store and configures them. */
+void sim_node_start(struct sim_world *world, uint32_t node);
+
+/* The initial secret of a link: the same at both ends and after each restart. */
+void sim_world_bootstrap(const struct sim_world *world, uint32_t link, uint8_t *to, size_t len);
+
+/* Drops all elements of a node. */
+void sim_node_drop(struct sim_world *world, uint32_t node);
+
+void sim_unit_free(struct sim_unit *unit);
+const char *sim_unit_name(const struct sim_unit *unit);
+
+/* The unit that hosts an element, SIM_NO_UNIT if there is none. */
+uint32_t sim_unit_find(const struct sim_world *world, struct qkd_eid eid);
+
+/* ---- world_exec.c ---- */
+
+/* Steps a unit and executes what it puts out. part: for START of a KM's part, else 0. */
+void sim_unit_step(struct sim_world *world, uint32_t unit, struct qkd_event *event, uint32_t part);
+
+/* Queues a message (encoded, plain) from the world to an element at the same instant. */
+struct sim_local {
+    enum sim_packet_kind kind;
+    enum qkd_rp rp;
+    struct qkd_eid from, to;
+    const uint8_t *bytes;
+    size_t len;
+};
+void sim_world_local(struct sim_world *world, const struct sim_local *local);
+
+/* Delivers all that is queued, then tells the engine the new deadlines. */
+void sim_world_drain(struct sim_world *world);
+
+/* Gives both ends of (rp, a, b) their pairwise secret. */
+void sim_world_introduce(struct sim_world *world, enum qkd_rp rp, struct qkd_eid a,
+                         struct qkd_eid b);
+
+/* Gives `unit` again the first `count` of the secrets it was given before. */
+void sim_unit_introduce_again(struct sim_world *world, uint32_t unit, uint32_t count);
+
+void sim_world_on_deliver(void *world, struct sim_packet *packet);
+void sim_world_on_wake(void *world, uint32_t unit);
+
+/* ---- devices.c ---- */
+
+int sim_devices_new(struct sim_world *world);
+void sim_devices_free(struct sim_world *world);
+void sim_devices_start(struct sim_world *world); /* the load; optics wait for their modules */
+void sim_device_control(struct sim_world *world, struct qkd_eid device, const uint8_t *bytes,
+                        size_t len);
+void sim_device_break(struct sim_world *world, uint32_t link); /* nests */
+void sim_device_mend(struct sim_world *world, uint32_t link);
+void sim_device_stop(struct sim_world *world, uint32_t link, uint8_t end); /* module gone */
+void sim_device_timer(struct sim_world *world, uint32_t link, uint32_t stamp);
+void sim_load_timer(struct sim_world *world, uint32_t application);
+
+/* ---- faults.c ---- */
+
+void sim_faults_start(struct sim_world *world);
+void sim_fault_begin(struct sim_world *world, uint32_t fault);
+void sim_fault_end(struct sim_world *world, uint32_t fault);
+void sim_node_crash(struct sim_world *world, uint32_t node);
+void sim_node_restart(struct sim_world *world, uint32_t node);
+
+#endif

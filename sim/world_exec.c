@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Steps of units and what follows from them: commit, sends, reports, in this order (base/out.h). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/crypto/crypto.h"
+#include "core/wire/codec.h"
+#include "core/wire/frame.h"
+#include "sim/stats.h"
+#include "sim/world.h"
+
+enum {
+    APP_NOTIFY_BYTES = 64, /* what an application's own message takes on the wire */
+    IDLE_LIMIT = 21        /* fruitless time-outs are at most 2^20 ns apart */
+};
+
+/* ---- steps ---- */
+
+static int unit_event(const struct sim_unit *unit, const struct qkd_event *event, uint32_t part,
+                      struct qkd_out *out)
+{
+    switch ((enum sim_unit_kind)unit->kind) {
+    case SIM_UNIT_KM:
+        if (event->type == QKD_EV_START) {
+            return km_start(unit->element.km, (enum km_parts)part, event, out);
+        }
+        return km_step(unit->element.km, event, out);
+    case SIM_UNIT_MODULE:
+        return mod_step(unit->element.mod, event, out);
+    case SIM_UNIT_CONTROLLER:
+        return ctl_step(unit->element.ctl, event, out);
+    case SIM_UNIT_MANAGER:
+        return mgr_step(unit->element.mgr, event, out);
+    case SIM_UNIT_APP:
+        return app_step(unit->element.app, event, out);
+    }
+    return QKD_ERR_INVALID;
+}
+
+static struct qkd_time unit_deadline(const struct sim_unit *unit)
+{
+    switch ((enum sim_unit_kind)unit->kind) {
+    case SIM_UNIT_KM:
+        return km_deadline(unit->element.km);
+    case SIM_UNIT_MODULE:
+        return mod_deadline(unit->element.mod);
+    case SIM_UNIT_CONTROLLER:
+        return ctl_deadline(unit->element.ctl);
+    case SIM_UNIT_MANAGER:
+        return mgr_deadline(unit->element.mgr);
+    case SIM_UNIT_APP:
+        return app_deadline(unit->element.app);
+    }
+    return QKD_NEVER;
+}
+
+/* Counts an output; true if a hook crashed its node. */
+static bool output_done(struct sim_world *world, uint32_t node)
+{
+    if (++world->outputs != world->hooks.crash_output) {
+        return false;
+    }
+    sim_node_crash(world, node);
+    sim_world_post(world, node, sim_world_now(world) + world->hooks.crash_for_ns,
+                   sim_world_tag(SIM_TIMER_RESTART, 0, node));
+    return true;
+}
+
+static void commit(struct sim_world *world, uint32_t node)
+{
+    const struct qkd_out *out = &world->out;
+    int64_t now_ns = sim_world_now(world);
+    for (size_t i = 0; i < out->persist_count; i++) {
+        const struct qkd_persist *entry = &out->persist[i];
+        const uint8_t *value = qkd_out_at(out, entry->value);
+        if (world->oracle != NULL) {
+            sim_oracle_persist(world->oracle, now_ns, entry, value);
+        }
+        int rc = sim_store_apply(&world->nodes[node].store, entry, value);
+        if (rc == 0 && entry->kind == WIRE_PERSIST_KEY && !entry->del) {
+            rc = sim_stats_key(world->stats, entry, value);
+        }
+        sim_world_fail(world, rc, "store");
+    }
+}
+
+static enum sim_plane plane_of(const struct sim_world *world, enum qkd_rp rp)
+{
+    if (world->scenario->classical.management != SCN_MANAGEMENT_SEPARATE) {
+        return SIM_PLANE_DATA;
+    }
+    switch (rp) {
+    case QKD_RP_CK:
+    case QKD_RP_CQ:
+    case QKD_RP_MC:
+    case QKD_RP_MK:
+    case QKD_RP_MQ:
+        return SIM_PLANE_MANAGEMENT;
+    default:
+        return SIM_PLANE_DATA;
+    }
+}
+
+/* The packet's bytes go to the end of the queue of this instant. */
+static void queue(struct sim_world *world, struct sim_packet *packet)
+{
+    packet->next = NULL;
+    if (world->last != NULL) {
+        world->last->next = packet;
+    } else {
+        world->first = packet;
+    }
+    world->last = packet;
+}
+
+static struct sim_packet *packet_make(struct sim_world *world, const struct sim_local *local)
+{
+    struct sim_packet *packet = sim_pool_take(world->pool, local->len);
+    if (packet == NULL) {
+        sim_world_fail(world, QKD_ERR_NOMEM, "packet");
+        return NULL;
+    }
+    packet->kind = (uint8_t)local->kind;
+    packet->rp = (uint8_t)local->rp;
+    packet->from = local->from;
+    packet->to = local->to;
+    if (local->len > 0) {
+        memcpy(packet->bytes, local->bytes, local->len);
+    }
+    return packet;
+}
+
+void sim_world_local(struct sim_world *world, const struct sim_local *local)
+{
+    struct sim_packet *packet = packet_make(world, local);
+    if (packet != NULL) {
+        queue(world, packet);
+    }
+}
+
+static void transport(struct sim_world *world, const struct qkd_send *send, uint32_t node)
+{
+    const uint8_t *bytes = qkd_out_at(&world->out, send->bytes);
+    if (send->rp == QKD_RP_Q && qkd_eid_role(send->to) == QKD_ROLE_DEVICE) {
+        sim_device_control(world, send->to, bytes, send->bytes.len);
+        return;
+    }
+    uint32_t to_node = qkd_eid_node(send->to);
+    if (to_node >= world->scenario->node_count) {
+        return; /* nobody there */
+    }
+    struct sim_local local = {.kind = SIM_PACKET_MESSAGE,
+                              .rp = send->rp,
+                              .from = send->from,
+                              .to = send->to,
+                              .bytes = bytes,
+                              .len = send->bytes.len};
+    if (to_node == node) {
+        sim_world_local(world, &local);
+        return;
+    }
+    struct sim_packet *packet = packet_make(world, &local);
+    if (packet != NULL) {
+        packet->from_node = node;
+        packet->to_node = to_node;
+        packet->plane = (uint8_t)plane_of(world, send->rp);
+        packet->wire_len = send->rp == QKD_RP_APP ? APP_NOTIFY_BYTES
+                                                  : packet->len + SIM_TRANSPORT_BYTES;
+        (void)sim_engine_send(world->engine, packet);
+    }
+}
+
+static void send_one(struct sim_world *world, const struct qkd_send *send, uint32_t node)
+{
+    const struct qkd_out *out = &world->out;
+    const uint8_t *observed = send->observed.len > 0 ? qkd_out_at(out, send->observed) : NULL;
+    world->messages++;
+    if (world->oracle != NULL) {
+        sim_oracle_send(world->oracle, sim_world_now(world), send, qkd_out_at(out, send->bytes),
+                        observed);
+    }
+    if (send->rp == QKD_RP_KX1 && send->observed.len > WIRE_FRAME_HEAD_LEN &&
+        observed[0] == WIRE_FRAME_MAGIC) {
+        sim_world_fail(world, sim_stats_frame(world->stats, sim_world_now(world), send, observed),
+                       "statistics");
+    }
+    if ((send->flags & QKD_SEND_DELIVERED) == 0) {
+        transport(world, send, node);
+    }
+}
+
+static void report_one(struct sim_world *world, const struct qkd_report *report)
+{
+    if (report->code == QKD_REPORT_WANT_SECRET) {
+        sim_world_introduce(world, (enum qkd_rp)report->a, report->who, report->peer);
+        return;
+    }
+    sim_world_fail(world,
+                   sim_stats_report(world->stats, sim_world_now(world), report,
+                                    qkd_out_at(&world->out, report->bytes)),
+                   "statistics");
+}
+
+static void execute(struct sim_world *world, uint32_t node)
+{
+    struct qkd_out *out = &world->out;
+    bool crashed = false;
+    if (out->persist_count > 0) {
+        commit(world, node);
+        crashed = output_done(world, node);
+    }
+    for (size_t i = 0; i < out->send_count && !crashed; i++) {
+        send_one(world, &out->send[i], node);
+        crashed = output_done(world, node);
+    }
+    for (size_t i = 0; i < out->report_count && !crashed; i++) {
+        report_one(world, &out->report[i]);
+    }
+    qkd_out_reset(out);
+}
+
+static void mark_dirty(struct sim_world *world, uint32_t number)
+{
+    struct sim_unit *unit = &world->units[number];
+    if (!unit->dirty) {
+        unit->dirty = true;
+        world->dirty[world->dirty_count++] = number;
+    }
+}
+
+void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *event, uint32_t part)
+{
+    struct sim_unit *unit = &world->units[number];
+    const struct sim_clock *clock = &world->nodes[unit->node].clock;
+    int64_t now_ns = sim_world_now(world);
+    event->now = sim_clock_mono(clock, now_ns);
+    event->wall = sim_clock_wall(clock, now_ns);
+    world->events++;
+    mark_dirty(world, number);
+    int rc = unit_event(unit, event, part, &world->out);
+    if (rc != 0) {
+        qkd_out_reset(&world->out);
+        sim_world_fail(world, rc, sim_unit_name(unit));
+        return;
+    }
+    execute(world, unit->node);
+}
+
+/* ---- delivery ---- */
+
+static void deliver(struct sim_world *world, const struct sim_packet *packet)
+{
+    uint32_t number = sim_unit_find(world, packet->to);
+    if (number == SIM_NO_UNIT || world->units[number].element.any == NULL) {
+        return;
+    }
+    int64_t now_ns = sim_world_now(world);
+    struct qkd_event event = {.type = QKD_EV_RECV};
+    if (packet->kind == SIM_PACKET_CONFIG) {
+        event.type = QKD_EV_CONFIG;
+        event.u.config.to = packet->to;
+        event.u.config.bytes = packet->bytes;
+        event.u.config.len = packet->len;
+    } else {
+        event.u.recv.rp = (enum qkd_rp)packet->rp;
+        event.u.recv.from = packet->from;
+        event.u.recv.to = packet->to;
+        event.u.recv.bytes = packet->bytes;
+        event.u.recv.len = packet->len;
+        if (world->oracle != NULL && packet->rp != QKD_RP_Q) {
+            struct sim_oracle_frame frame = {(enum qkd_rp)packet->rp, packet->from, packet->to,
+                                             packet->bytes, packet->len};
+            sim_oracle_deliver(world->oracle, now_ns, &frame);
+        }
+    }
+    sim_trace_add(&world->trace, &(struct sim_trace_event){.now_ns = now_ns,
+                                                           .from = packet->from,
+                                                           .to = packet->to,
+                                                           .what = packet->rp,
+                                                           .bytes = packet->bytes,
+                                                           .len = packet->len});
+    sim_unit_step(world, number, &event, 0);
+}
+
+static void packet_done(struct sim_world *world, struct sim_packet *packet)
+{
+    if (packet->rp == QKD_RP_Q || packet->kind == SIM_PACKET_CONFIG) {
+        crypto_wipe(packet->bytes, packet->len); /* key material in the open */
+    }
+    sim_pool_give(world->pool, packet);
+}
+
+/* Asks the engine for the unit's next time-out. An element that stays due although it was told is
+ * told again, each time a little later. */
+static void arm(struct sim_world *world, uint32_t number)
+{
+    struct sim_unit *unit = &world->units[number];
+    unit->dirty = false;
+    if (unit->element.any == NULL) {
+        return;
+    }
+    int64_t at_ns = sim_clock_when(&world->nodes[unit->node].clock, unit_deadline(unit));
+    int64_t now_ns = sim_world_now(world);
+    if (at_ns > now_ns) {
+        unit->idle = 0;
+    } else {
+        at_ns = unit->idle == 0 ? now_ns : now_ns + (INT64_C(1) << (unit->idle - 1));
+    }
+    sim_engine_deadline(world->engine, number, at_ns);
+}
+
+void sim_world_drain(struct sim_world *world)
+{
+    while (world->first != NULL) {
+        struct sim_packet *packet = world->first;
+        world->first = packet->next;
+        if (world->first == NULL) {
+            world->last = NULL;
+        }
+        if (world->error == 0) {
+            deliver(world, packet);
+        }
+        packet_done(world, packet);
+    }
+    for (uint32_t i = 0; i < world->dirty_count; i++) {
+        arm(world, world->dirty[i]);
+    }
+    world->dirty_count = 0;
+}
+
+void sim_world_on_deliver(void *ctx, struct sim_packet *packet)
+{
+    struct sim_world *world = ctx;
+    queue(world, packet);
+    sim_world_drain(world);
+}
+
+void sim_world_on_wake(void *ctx, uint32_t number)
+{
+    struct sim_world *world = ctx;
+    struct sim_unit *unit = &world->units[number];
+    if (unit->element.any == NULL) {
+        return;
+    }
+    if (unit->idle < IDLE_LIMIT) {
+        unit->idle++;
+    }
+    struct qkd_event event = {.type = QKD_EV_TIMEOUT};
+    sim_unit_step(world, number, &event, 0);
+    sim_world_drain(world);
+}
+
+/* ---- secrets ---- */
+
+static bool secret_known(const struct sim_unit *unit, const struct sim_secret *secret)
+{
+    for (uint32_t i = unit->secret_count; i-- > 0;) {
+        const struct sim_secret *known = &unit->secrets[i];
+        if (known->rp == secret->rp && known->self.v == secret->self.v &&
+            known->peer.v == secret->peer.v) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int secret_add(struct sim_unit *unit, const struct sim_secret *secret)
+{
+    if (unit->secret_count == unit->secret_cap) {
+        uint32_t cap = unit->secret_cap == 0 ? 4 : 2 * unit->secret_cap;
+        struct sim_secret *secrets = realloc(unit->secrets, cap * sizeof(*secrets));
+        if (secrets == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        unit->secrets = secrets;
+        unit->secret_cap = cap;
+    }
+    unit->secrets[unit->secret_count++] = *secret;
+    return 0;
+}
+
+static void secret_give(struct sim_world *world, const struct sim_secret *secret)
+{
+    bool first = secret->self.v < secret->peer.v;
+    uint64_t numbers[3] = {secret->rp, first ? secret->self.v : secret->peer.v,
+                           first ? secret->peer.v : secret->self.v};
+    struct wire_cfg_peer config = {.head = {.message_id = ++world->message_id},
+                                   .rp = (uint8_t)secret->rp,
+                                   .peer = secret->peer};
+    sim_world_derive(world, "pairwise secret", numbers, config.secret.b);
+    uint8_t bytes[128];
+    int len = wire_cfg_peer_encode(&config, bytes, sizeof(bytes));
+    QKD_ASSERT(len > 0);
+    sim_world_local(world, &(struct sim_local){.kind = SIM_PACKET_CONFIG,
+                                               .to = secret->self,
+                                               .bytes = bytes,
+                                               .len = (size_t)len});
+    crypto_wipe(bytes, sizeof(bytes));
+    crypto_wipe(&config, sizeof(config));
+}
+
+void sim_world_introduce(struct sim_world *world, enum qkd_rp rp, struct qkd_eid a,
+                         struct qkd_eid b)
+{
+    struct sim_secret sides[2] = {{.self = a, .peer = b, .rp = rp},
+                                  {.self = b, .peer = a, .rp = rp}};
+    uint32_t units[2] = {sim_unit_find(world, a), sim_unit_find(world, b)};
+    if (units[0] == SIM_NO_UNIT || units[1] == SIM_NO_UNIT) {
+        return; /* nobody is there: no secret */
+    }
+    bool known = secret_known(&world->units[units[0]], &sides[0]);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct sim_unit *unit = &world->units[units[i]];
+        if (!known) {
+            sim_world_fail(world, secret_add(unit, &sides[i]), "pairwise secret");
+        }
+        if (unit->element.any != NULL) {
+            secret_give(world, &sides[i]);
+        }
+    }
+}
+
+void sim_unit_introduce_again(struct sim_world *world, uint32_t number, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct sim_secret secret = world->units[number].secrets[i];
+        secret_give(world, &secret);
+    }
+}
