@@ -28,16 +28,6 @@ bool scn_id_valid(const char *text)
                len;
 }
 
-/* " did you mean 'x'?" or "": for the end of a message. */
-static const char *hint_make(char hint[SCN_NAME_SIZE], const char *near)
-{
-    hint[0] = '\0';
-    if (near != NULL) {
-        (void)snprintf(hint, SCN_NAME_SIZE, ": did you mean '%s'?", near);
-    }
-    return hint;
-}
-
 /* Appends ", word" to a list of words. */
 static void list_append(char list[LIST_BYTES], const char *word)
 {
@@ -61,7 +51,7 @@ static void unknown_key(struct scn_ctx *ctx, const struct scn_table *table,
     const char *near = scn_nearest(pair->key, keys, count);
     if (near != NULL) {
         scn_mistake(ctx, pair->key_place, "unknown key '%.64s' in %s%s", pair->key, table->name,
-                    hint_make(hint, near));
+                    scn_hint(hint, near));
     } else {
         scn_mistake(ctx, pair->key_place, "unknown key '%.64s' in %s: expected one of %s",
                     pair->key, table->name, list);
@@ -183,7 +173,7 @@ static void word_decode(struct scn_ctx *ctx, const struct scn_field *field,
     }
     char hint[SCN_NAME_SIZE];
     scn_mistake(ctx, value->place, "unknown %s '%.64s': expected one of %s%s", field->key,
-                value->text, list, hint_make(hint, scn_nearest(value->text, words, count)));
+                value->text, list, scn_hint(hint, scn_nearest(value->text, words, count)));
 }
 
 static void id_decode(struct scn_ctx *ctx, const struct scn_field *field,
@@ -228,105 +218,6 @@ static void bool_decode(struct scn_ctx *ctx, const struct scn_field *field,
     }
 }
 
-static int item_compare(const char *ids, size_t stride, uint32_t a, uint32_t b)
-{
-    int order = strcmp(ids + a * stride, ids + b * stride);
-    return order != 0 ? order : (a < b ? -1 : 1);
-}
-
-/* Heap sort of item numbers by id: in place, without recursion, and with the context that qsort
- * cannot pass. */
-static void heap_down(const struct scn_items *items, size_t root, size_t count)
-{
-    uint32_t *heap = items->by_id;
-    for (size_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count &&
-            item_compare(items->ids, items->stride, heap[child], heap[child + 1]) < 0) {
-            child++;
-        }
-        if (item_compare(items->ids, items->stride, heap[root], heap[child]) >= 0) {
-            return;
-        }
-        uint32_t swap = heap[root];
-        heap[root] = heap[child];
-        heap[child] = swap;
-    }
-}
-
-static void items_sort(const struct scn_items *items)
-{
-    for (size_t i = items->by_id_count / 2; i-- > 0;) {
-        heap_down(items, i, items->by_id_count);
-    }
-    for (size_t end = items->by_id_count; end > 1;) {
-        end--;
-        uint32_t swap = items->by_id[0];
-        items->by_id[0] = items->by_id[end];
-        items->by_id[end] = swap;
-        heap_down(items, 0, end);
-    }
-}
-
-/* Makes the index of a decoded list and reports ids that are used twice. */
-static void items_index(struct scn_ctx *ctx, const struct scn_table *table, const char *ids)
-{
-    struct scn_items *items = &ctx->items[table->kind];
-    items->by_id = scn_ctx_new(ctx, (items->count + 1) * sizeof *items->by_id);
-    if (items->by_id == NULL) {
-        items->by_id_count = 0;
-        return;
-    }
-    items->ids = ids;
-    items->stride = table->item_bytes;
-    for (uint32_t i = 0; i < items->count; i++) {
-        if (ids[i * items->stride] != '\0') {
-            items->by_id[items->by_id_count++] = i;
-        }
-    }
-    items_sort(items);
-    for (size_t i = 1; i < items->by_id_count; i++) {
-        uint32_t first = items->by_id[i - 1];
-        uint32_t again = items->by_id[i];
-        const char *id = ids + again * items->stride;
-        if (strcmp(ids + first * items->stride, id) == 0) {
-            const struct scn_tree *here = scn_tree_find(items->trees[again], "id");
-            const struct scn_tree *there = scn_tree_find(items->trees[first], "id");
-            scn_mistake(ctx, here->place, "the %s id '%s' is used twice: first on line %u",
-                        table->name, id, there->place.line);
-        }
-    }
-}
-
-uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at)
-{
-    const struct scn_items *items = &ctx->items[kind];
-    size_t low = 0;
-    size_t high = items->by_id_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(items->ids + items->by_id[middle] * items->stride, id);
-        if (order == 0) {
-            return items->by_id[middle];
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    const char *near[256];
-    size_t count = 0;
-    for (size_t i = 0; i < items->by_id_count && count < sizeof near / sizeof near[0]; i++) {
-        near[count++] = items->ids + items->by_id[i] * items->stride;
-    }
-    const char *name = kind == SCN_KIND_NODE ? "node"
-                                             : (kind == SCN_KIND_LINK ? "link" : "application");
-    char hint[SCN_NAME_SIZE];
-    scn_mistake(ctx, at, "unknown %s '%.64s'%s", name, id,
-                hint_make(hint, scn_nearest(id, near, count)));
-    return UINT32_MAX;
-}
-
 static void list_decode(struct scn_ctx *ctx, const struct scn_field *field, struct scn_tree *value,
                         char *base)
 {
@@ -360,7 +251,7 @@ static void list_decode(struct scn_ctx *ctx, const struct scn_field *field, stru
         items->count++;
     }
     if (table->fields[0].type == SCN_T_ID) {
-        items_index(ctx, table, array + table->fields[0].offset);
+        scn_items_index(ctx, table, array + table->fields[0].offset);
     }
 }
 

@@ -88,6 +88,12 @@ void scn_decode_section(struct scn_ctx *ctx, const struct scn_table *table,
  * the nearest id if there is none. */
 uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at);
 
+/* Makes the index of a decoded list, whose first id is `ids`, and reports ids used twice. */
+void scn_items_index(struct scn_ctx *ctx, const struct scn_table *table, const char *ids);
+
+/* ": did you mean 'near'?", or "" for NULL: for the end of a message. */
+const char *scn_hint(char hint[SCN_NAME_SIZE], const char *near);
+
 /* Whether a text can be an identifier. */
 bool scn_id_valid(const char *text);
 

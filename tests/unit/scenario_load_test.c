@@ -172,6 +172,13 @@ START_TEST(every_key_is_read)
     ck_assert_double_eq_tol(ab->qkd.trace[0].qber, 0.01, 1e-15);
     ck_assert_int_eq(ab->classical_latency_ns, 7000);
     ck_assert_uint_eq(ab->classical_bandwidth_bps, 10000000);
+    scn_free(s);
+}
+END_TEST
+
+START_TEST(every_key_is_read_2)
+{
+    struct scn_scenario *s = load(full, NULL);
     ck_assert_int_eq(s->classical.latency_ns, 3 * MS);
     ck_assert_uint_eq(s->classical.queue_bytes, 65536);
     ck_assert_int_eq(s->classical.management, SCN_MANAGEMENT_IN_BAND);
@@ -421,6 +428,7 @@ int main(void)
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, defaults);
     tcase_add_test(tc, every_key_is_read);
+    tcase_add_test(tc, every_key_is_read_2);
     tcase_add_loop_test(tc, print_loads_again, 0, 2);
     tcase_add_test(tc, print_is_complete);
     tcase_add_test(tc, hash_is_of_the_meaning);
