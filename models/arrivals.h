@@ -9,11 +9,7 @@
 #include "core/base/rng.h"
 #include "core/base/time.h"
 
-enum mdl_arrivals_kind {
-    MDL_ARRIVALS_POISSON,
-    MDL_ARRIVALS_PERIODIC,
-    MDL_ARRIVALS_TRACE
-};
+enum mdl_arrivals_kind { MDL_ARRIVALS_POISSON, MDL_ARRIVALS_PERIODIC, MDL_ARRIVALS_TRACE };
 
 struct mdl_arrivals_params {
     enum mdl_arrivals_kind kind;

@@ -130,8 +130,9 @@ void mdl_link_take_block(struct mdl_link *link)
     c.progress = mdl_wide_sub(c.progress, whole);
     uint64_t rate = rate_of(&link->params, c.index);
     /* The rest of the last nanosecond belongs to the next block. */
-    c.error_bits =
-        rate == 0 ? 0 : link->params.points[c.index].qber * (mdl_wide_real(c.progress) / 1e9);
+    c.error_bits = rate == 0
+                       ? 0
+                       : link->params.points[c.index].qber * (mdl_wide_real(c.progress) / 1e9);
     count_store(link, &c);
     link->next = block_find(link);
 }
