@@ -409,6 +409,14 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
                                     .block_slot = c->block_slot,
                                     .offset = c->end - n,
                                     .key_id = km_pool_block(pool, c->block_slot)->id};
+        if (n == c->end - c->start) { /* all of it, untouched: it changes hands as it is */
+            c->mine = false;
+            pool->own_free -= n;
+            pool->peer_free += n;
+            km_pool_persist_chunk(pool, c, false, out);
+            *len = n;
+            return true;
+        }
         struct km_chunk given = {.block = c->block,
                                  .block_slot = c->block_slot,
                                  .start = c->end - n,

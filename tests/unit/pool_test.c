@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Two ends of one link's pool against a naive model of one flag per byte: random takes, deliveries
+ * in any order, GRANTs, SKIPs and restarts from what was persisted. No byte is ever used twice, both
+ * ends read the same bytes, and every byte is accounted for (rules 1, 2, 6). */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/base/event.h"
+#include "core/base/rng.h"
+#include "core/crypto/crypto.h"
+#include "core/km/pool.h"
+
+#define BLOCKS 6
+#define BLOCK_BYTES 4096
+#define PENDING 64
+#define RECORDS 256
+
+/* What one end persisted. */
+struct disk {
+    struct qkd_record record[RECORDS];
+    uint8_t value[RECORDS][256];
+    size_t count;
+};
+
+struct end {
+    struct km_store store;
+    struct km_pool pool;
+    struct disk disk;
+    struct qkd_out out;
+};
+
+/* A frame under way from one end to the other. */
+struct flight {
+    uint32_t block;
+    struct km_range range;
+    uint8_t bytes[128];
+    int from;
+};
+
+static uint8_t used[BLOCKS + 1][BLOCK_BYTES]; /* by allocation, SKIP or loss at a restart */
+
+static void disk_apply(struct end *e)
+{
+    for (size_t i = 0; i < e->out.persist_count; i++) {
+        const struct qkd_persist *p = &e->out.persist[i];
+        size_t at = 0;
+        while (at < e->disk.count && (e->disk.record[at].kind != p->kind ||
+                                      memcmp(e->disk.record[at].key, p->key, sizeof p->key) != 0)) {
+            at++;
+        }
+        if (p->del) {
+            ck_assert_uint_lt(at, e->disk.count); /* nothing is deleted that was never put */
+            e->disk.count--;
+            e->disk.record[at] = e->disk.record[e->disk.count];
+            memcpy(e->disk.value[at], e->disk.value[e->disk.count], sizeof e->disk.value[at]);
+            continue;
+        }
+        if (at == e->disk.count) {
+            e->disk.count++;
+        }
+        ck_assert_uint_le(e->disk.count, RECORDS);
+        ck_assert_uint_le(p->value.len, sizeof e->disk.value[at]);
+        e->disk.record[at] = (struct qkd_record){.kind = p->kind, .key_len = p->key_len};
+        memcpy(e->disk.record[at].key, p->key, sizeof p->key);
+        memcpy(e->disk.value[at], qkd_out_at(&e->out, p->value), p->value.len);
+        e->disk.record[at].value_len = p->value.len;
+    }
+    qkd_out_reset(&e->out);
+}
+
+static void end_open(struct end *e, int which)
+{
+    km_store_init(&e->store, 64, 256);
+    km_pool_init(&e->pool, &e->store, qkd_eid_make(QKD_ROLE_KMA, 0, (uint32_t)which), 3, 512);
+}
+
+static void end_close(struct end *e)
+{
+    km_pool_fini(&e->pool);
+    km_store_fini(&e->store);
+}
+
+static void add_block(struct end *e, uint32_t number, bool lower)
+{
+    uint8_t seed[32] = {9, (uint8_t)number};
+    struct km_block block = {.number = number, .bytes = BLOCK_BYTES, .form = 1};
+    block.id.b[0] = (uint8_t)number;
+    uint32_t slot = km_pool_add(&e->pool, &block, seed, &e->out);
+    ck_assert_uint_ne(slot, QKD_SLAB_NONE);
+    struct km_confirm confirm = {
+        .slot = slot, .number = number, .mid = BLOCK_BYTES / 2, .lower = lower};
+    ck_assert_int_eq(km_pool_confirm(&e->pool, &confirm, &e->out), 0);
+    disk_apply(e);
+}
+
+static void mark_used(uint32_t block, struct km_range r)
+{
+    for (uint32_t i = r.start; i < r.end; i++) {
+        ck_assert_msg(used[block][i] == 0, "byte %u of block %u used twice", i, block);
+        used[block][i] = 1;
+    }
+}
+
+static bool take(struct end *e, int which, struct qkd_rng *rng, struct flight *f)
+{
+    struct km_take t;
+    uint32_t len = 16 + (uint32_t)qkd_rng_below(rng, 100);
+    if (km_pool_take(&e->pool, len, false, &e->out, &t) != 0) {
+        return false;
+    }
+    *f = (struct flight){.block = t.block, .range = {t.offset, t.offset + len}, .from = which};
+    km_pool_read(&e->pool, t.block_slot, &f->range, true, f->bytes);
+    km_pool_settle(&e->pool, &e->out);
+    disk_apply(e);
+    mark_used(f->block, f->range);
+    return true;
+}
+
+static void deliver(struct end *e, const struct flight *f)
+{
+    uint32_t slot = QKD_SLAB_NONE;
+    uint8_t bytes[128];
+    int err = km_pool_rx_check(&e->pool, f->block, &f->range, &slot);
+    if (err == 0) {
+        km_pool_read(&e->pool, slot, &f->range, false, bytes);
+        ck_assert_mem_eq(bytes, f->bytes, f->range.end - f->range.start);
+        if (km_pool_rx_mark(&e->pool, f->block, &f->range, &e->out) == 0) {
+            ck_assert_int_ne(km_pool_rx_check(&e->pool, f->block, &f->range, &slot), 0);
+        }
+    }
+    disk_apply(e);
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    const struct qkd_record *x = *(const struct qkd_record *const *)a;
+    const struct qkd_record *y = *(const struct qkd_record *const *)b;
+    return (int)x->kind - (int)y->kind;
+}
+
+/* Drops the end and builds it again from its disk; what was leased and unused is lost. */
+static void restart(struct end *e, int which)
+{
+    const struct qkd_record *order[RECORDS];
+    end_close(e);
+    end_open(e, which);
+    for (size_t i = 0; i < e->disk.count; i++) {
+        order[i] = &e->disk.record[i];
+    }
+    qsort(order, e->disk.count, sizeof order[0], by_kind);
+    for (size_t i = 0; i < e->disk.count; i++) {
+        const uint8_t *value = e->disk.value[order[i] - e->disk.record];
+        struct wire_p_block block;
+        struct wire_p_chunk chunk;
+        if (order[i]->kind == WIRE_PERSIST_BLOCK) {
+            ck_assert_int_gt(wire_p_block_decode(&block, value, order[i]->value_len), 0);
+            ck_assert_int_eq(km_pool_recover_block(&e->pool, &block, (struct qkd_time){0}), 0);
+        } else {
+            ck_assert_int_gt(wire_p_chunk_decode(&chunk, value, order[i]->value_len), 0);
+            ck_assert_int_eq(km_pool_recover_chunk(&e->pool, &chunk, &e->out), 0);
+        }
+    }
+    km_pool_recovered(&e->pool, &e->out);
+    disk_apply(e);
+}
+
+static void grant(struct end *from, struct end *to, struct qkd_rng *rng)
+{
+    struct km_take g;
+    uint32_t len = 0;
+    uint32_t want = 32 + (uint32_t)qkd_rng_below(rng, 600);
+    if (km_pool_grant(&from->pool, want, 32, &from->out, &g, &len)) {
+        disk_apply(from);
+        struct km_range r = {g.offset, g.offset + len};
+        ck_assert_uint_eq(len % 32, 0);
+        (void)km_pool_granted(&to->pool, g.block, &r, &to->out);
+        disk_apply(to);
+    }
+}
+
+/* Free bytes as the chunks say, against the running sums. */
+static void audit(const struct end *e)
+{
+    uint64_t own = 0;
+    for (uint32_t i = 0; i < e->pool.count; i++) {
+        const struct km_chunk *c = km_pool_chunk(&e->pool, i);
+        uint64_t bytes = c->end - c->next;
+        for (uint32_t k = 0; k < c->range_count; k++) {
+            ck_assert_uint_gt(c->range[k].start, c->next);
+            bytes -= c->range[k].end - c->range[k].start;
+        }
+        ck_assert_uint_le(c->next, c->lease);
+        own += c->mine ? bytes : 0;
+        for (uint32_t b = c->next; c->mine && b < c->end; b++) {
+            ck_assert_msg(used[c->block][b] == 0, "byte %u of block %u is free but used", b,
+                          c->block);
+        }
+    }
+    ck_assert_uint_eq(own, e->pool.own_free);
+}
+
+START_TEST(random_life)
+{
+    struct qkd_rng rng;
+    struct end ends[2] = {0};
+    static struct flight flights[PENDING];
+    uint32_t flying = 0;
+    uint32_t takes = 0;
+    memset(used, 0, sizeof used);
+    qkd_rng_init_named(&rng, (uint64_t)_i, "pool", 0);
+    for (int w = 0; w < 2; w++) {
+        qkd_out_init(&ends[w].out, 1 << 20);
+        end_open(&ends[w], w);
+        for (uint32_t b = 1; b <= BLOCKS; b++) {
+            add_block(&ends[w], b, w == 0);
+        }
+    }
+    for (int step = 0; step < 3000; step++) {
+        int w = (int)qkd_rng_below(&rng, 2);
+        uint64_t dice = qkd_rng_below(&rng, 100);
+        if (dice < 45 && flying < PENDING) {
+            bool ok = take(&ends[w], w, &rng, &flights[flying]);
+            flying += ok;
+            takes += ok;
+        } else if (dice < 90 && flying > 0) {
+            uint32_t k = (uint32_t)qkd_rng_below(&rng, flying);
+            deliver(&ends[1 - flights[k].from], &flights[k]);
+            if (qkd_rng_below(&rng, 4) != 0) { /* else it stays: delivered again later */
+                flights[k] = flights[--flying];
+            }
+        } else if (dice < 97) {
+            grant(&ends[w], &ends[1 - w], &rng);
+        } else if (dice < 98) {
+            restart(&ends[w], w);
+        }
+        if (step % 64 == 0) {
+            audit(&ends[w]);
+        }
+    }
+    ck_assert_uint_gt(takes, 100);
+    for (int w = 0; w < 2; w++) {
+        end_close(&ends[w]);
+        qkd_out_fini(&ends[w].out);
+    }
+}
+END_TEST
+
+START_TEST(skip_closes_gaps)
+{
+    struct end e = {0};
+    qkd_out_init(&e.out, 1 << 20);
+    end_open(&e, 1);
+    add_block(&e, 1, false); /* [0, 2048) belongs to the peer */
+    struct km_range first = {0, 100};
+    struct km_range later = {300, 400};
+    uint32_t slot;
+    ck_assert_int_eq(km_pool_rx_mark(&e.pool, 1, &first, &e.out), 0);
+    ck_assert_int_eq(km_pool_rx_mark(&e.pool, 1, &later, &e.out), 0);
+    ck_assert_uint_eq(e.pool.peer_free, 2048 - 200);
+    km_pool_rx_skip(&e.pool, 1, &(struct km_range){50, 350}, &e.out);
+    ck_assert_uint_eq(e.pool.peer_free, 2048 - 400);
+    ck_assert_uint_eq(km_pool_chunk(&e.pool, 0)->next, 400);
+    ck_assert_int_eq(km_pool_rx_check(&e.pool, 1, &(struct km_range){100, 116}, &slot),
+                     QKD_ERR_REPLAY);
+    km_pool_rx_skip(&e.pool, 1, &(struct km_range){1000, UINT32_MAX}, &e.out);
+    ck_assert_uint_eq(e.pool.peer_free, 600);
+    km_pool_rx_skip(&e.pool, 1, &(struct km_range){0, UINT32_MAX}, &e.out);
+    ck_assert_uint_eq(e.pool.peer_free, 0);
+    ck_assert_uint_eq(e.pool.count, 1); /* our own half is still there */
+    ck_assert_int_eq(km_pool_rx_check(&e.pool, 1, &first, &slot), QKD_ERR_UNKNOWN);
+    end_close(&e);
+    qkd_out_fini(&e.out);
+}
+END_TEST
+
+START_TEST(reserve_is_kept)
+{
+    struct end e = {0};
+    struct km_take t;
+    qkd_out_init(&e.out, 1 << 20);
+    end_open(&e, 0);
+    add_block(&e, 1, true);
+    ck_assert_uint_eq(km_pool_payload_free(&e.pool), 2048 - KM_POOL_RESERVE);
+    ck_assert_int_eq(km_pool_take(&e.pool, 2048 - KM_POOL_RESERVE, false, &e.out, &t), 0);
+    ck_assert_int_eq(km_pool_take(&e.pool, 16, false, &e.out, &t), QKD_ERR_INSUFFICIENT);
+    for (int i = 0; i < KM_POOL_RESERVE / 16; i++) { /* the 16 tags of rule 1 */
+        ck_assert_int_eq(km_pool_take(&e.pool, 16, true, &e.out, &t), 0);
+    }
+    ck_assert_int_eq(km_pool_take(&e.pool, 16, true, &e.out, &t), QKD_ERR_INSUFFICIENT);
+    end_close(&e);
+    qkd_out_fini(&e.out);
+}
+END_TEST
+
+int main(void)
+{
+    if (crypto_init() != 0) {
+        return EXIT_FAILURE;
+    }
+    Suite *suite = suite_create("pool");
+    TCase *tc = tcase_create("pool");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, random_life, 0, 40);
+    tcase_add_test(tc, skip_closes_gaps);
+    tcase_add_test(tc, reserve_is_kept);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
