@@ -23,6 +23,8 @@ struct qkd_slab {
 };
 
 void qkd_slab_init(struct qkd_slab *slab, size_t item_size, uint32_t chunk_items, uint32_t limit);
+
+/* Wipes all items and frees the memory; the slab is empty then and may be used again. */
 void qkd_slab_fini(struct qkd_slab *slab);
 
 /* A zeroed item; QKD_SLAB_NONE when the limit or memory is reached. */

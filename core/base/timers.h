@@ -25,6 +25,8 @@ struct qkd_timers {
 };
 
 void qkd_timers_init(struct qkd_timers *timers, uint32_t limit);
+
+/* Forgets all timers and frees the memory; may be used again. */
 void qkd_timers_fini(struct qkd_timers *timers);
 
 /* Sets a timer; its handle, or QKD_TIMER_NONE when the limit or memory is reached. */

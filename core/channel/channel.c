@@ -9,7 +9,7 @@
 #include "core/channel/state.h"
 #include "core/wire/codec.h"
 
-enum { KEY_LEN = 9, CHUNK_FIRST = 8 };
+enum { KEY_LEN = 9, CHUNK = 2 }; /* small chunks: most elements have few peers */
 
 /* ---- the table ---- */
 
@@ -115,9 +115,9 @@ int chan_set_new(const struct chan_config *config, struct chan_set **set)
         return QKD_ERR_NOMEM;
     }
     made->config = *config;
-    qkd_slab_init(&made->channels, sizeof(struct chan_channel), CHUNK_FIRST, config->limit);
-    qkd_slab_init(&made->shakes, sizeof(struct chan_shake), 2, config->limit);
-    qkd_slab_init(&made->queues, sizeof(struct chan_queue), 2, config->limit);
+    qkd_slab_init(&made->channels, sizeof(struct chan_channel), CHUNK, config->limit);
+    qkd_slab_init(&made->shakes, sizeof(struct chan_shake), CHUNK, config->limit);
+    qkd_slab_init(&made->queues, sizeof(struct chan_queue), CHUNK, config->limit);
     qkd_map_init(&made->by_peer, KEY_LEN, config->limit, NULL);
     qkd_timers_init(&made->timers, config->limit);
     *set = made;

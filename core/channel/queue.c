@@ -13,6 +13,16 @@ static void waiting_free(struct chan_waiting *message)
     free(message->bytes);
 }
 
+/* Gives the queue of a channel back; the memory too if it was the last. */
+static void queue_give(struct chan_set *set, struct chan_channel *channel)
+{
+    qkd_slab_give(&set->queues, channel->queue);
+    channel->queue = QKD_SLAB_NONE;
+    if (set->queues.live == 0) {
+        qkd_slab_fini(&set->queues);
+    }
+}
+
 int chan_queue_add(const struct chan_call *call, const struct chan_send *send)
 {
     struct chan_set *set = call->set;
@@ -29,6 +39,9 @@ int chan_queue_add(const struct chan_call *call, const struct chan_send *send)
     uint8_t *bytes = full ? NULL : malloc(send->len > 0 ? send->len : 1);
     if (bytes == NULL) {
         set->stats.queue_drops++;
+        if (queue->count == 0) {
+            queue_give(set, channel);
+        }
         return QKD_ERR_LIMIT;
     }
     if (send->len > 0) {
@@ -53,8 +66,7 @@ void chan_queue_flush(const struct chan_call *call)
         chan_record_send(call, &channel->serving, CHAN_FRAME_DATA, &send);
         waiting_free(&queue->item[i]);
     }
-    qkd_slab_give(&set->queues, channel->queue);
-    channel->queue = QKD_SLAB_NONE;
+    queue_give(set, channel);
 }
 
 uint32_t chan_queue_drop(struct chan_set *set, struct chan_channel *channel)
@@ -67,7 +79,6 @@ uint32_t chan_queue_drop(struct chan_set *set, struct chan_channel *channel)
     for (uint32_t i = 0; i < count; i++) {
         waiting_free(&queue->item[i]);
     }
-    qkd_slab_give(&set->queues, channel->queue);
-    channel->queue = QKD_SLAB_NONE;
+    queue_give(set, channel);
     return count;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Records: AES-256-GCM with the record counter as nonce (each direction has its own key), the clear
- * header, both element identities and the reference point as associated data, and a window of 64
- * records against replay. Sealing writes straight into the arena of the port. */
+/* Records: AES-256-GCM with the record counter as nonce (each direction has its own key), and a
+ * window of 64 records against replay. Sealing writes straight into the arena of the port.
+ *
+ * Associated data, 32 bytes (two blocks: a third would cost 5 % of the time of a short record): the
+ * clear header with the reference point in the first of its two zero bytes, sender eid, receiver
+ * eid. */
 #include "core/base/err.h"
 #include "core/channel/state.h"
 #include "core/crypto/crypto.h"
@@ -9,14 +12,14 @@
 
 #include <stdlib.h>
 
-enum { AAD_LEN = CHAN_HEAD_LEN + 17, NONCE_LEN = 12, WINDOW = 64 };
+enum { AAD_LEN = CHAN_HEAD_LEN + 16, NONCE_LEN = 12, WINDOW = 64 };
 
 static void make_aad(uint8_t aad[AAD_LEN], const uint8_t *head, const struct chan_path *path)
 {
     memcpy(aad, head, CHAN_HEAD_LEN);
     wire_put_u64(aad + CHAN_HEAD_LEN, path->from.v);
     wire_put_u64(aad + CHAN_HEAD_LEN + 8, path->to.v);
-    aad[CHAN_HEAD_LEN + 16] = (uint8_t)path->rp;
+    aad[2] = (uint8_t)path->rp;
 }
 
 static void make_nonce(uint8_t nonce[NONCE_LEN], uint64_t counter)

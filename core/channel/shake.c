@@ -65,11 +65,18 @@ static struct chan_shake *shake_take(const struct chan_call *call)
 
 void chan_shake_end(const struct chan_call *call)
 {
-    struct chan_shake *shake = chan_shake_of(call->set, call->channel);
-    if (shake != NULL) {
-        qkd_timers_cancel(&call->set->timers, &shake->timer);
-        qkd_slab_give(&call->set->shakes, call->channel->shake);
-        call->channel->shake = QKD_SLAB_NONE;
+    struct chan_set *set = call->set;
+    struct chan_shake *shake = chan_shake_of(set, call->channel);
+    if (shake == NULL) {
+        return;
+    }
+    qkd_timers_cancel(&set->timers, &shake->timer);
+    qkd_slab_give(&set->shakes, call->channel->shake);
+    call->channel->shake = QKD_SLAB_NONE;
+    if (set->shakes.live == 0) {
+        /* Idle sets are many, handshakes rare: their memory is not kept. */
+        qkd_slab_fini(&set->shakes);
+        qkd_timers_fini(&set->timers);
     }
 }
 

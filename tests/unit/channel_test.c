@@ -173,16 +173,16 @@ END_TEST
 /* Decrypts record `frame` by EVP and returns the length of the text. */
 static size_t golden_open(const struct net_frame *frame, const uint8_t key[32], uint8_t *text)
 {
-    uint8_t nonce[12] = {0}, aad[33], tag[16];
+    uint8_t nonce[12] = {0}, aad[32], tag[16];
     size_t len = frame->len - 32;
     int done;
     memcpy(nonce + 4, frame->bytes + 8, 8);
     memcpy(aad, frame->bytes, 16);
-    memset(aad + 16, 0, 17);
+    memset(aad + 16, 0, 16);
     aad[16] = aad[24] = 1;
     aad[23] = (uint8_t)frame->from.v;
     aad[31] = (uint8_t)frame->to.v;
-    aad[32] = 4;
+    aad[2] = 4;
     memcpy(tag, frame->bytes + frame->len - 16, 16);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     ck_assert_int_eq(EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce), 1);
@@ -334,9 +334,12 @@ END_TEST
 
 START_TEST(queue_bytes)
 {
-    static uint8_t big[CHAN_QUEUE_BYTES];
+    static uint8_t big[CHAN_QUEUE_BYTES + 1];
     struct qkd_event event = net_event(&net);
-    struct chan_send send = {.rp = QKD_RP_KX1, .peer = net.element[1].eid, .message = big};
+    struct chan_send send = {
+        .rp = QKD_RP_KX1, .peer = net.element[1].eid, .message = big, .len = sizeof big};
+    ck_assert_int_eq(chan_send(net.element[0].set, &event, &send, &net.out), QKD_ERR_LIMIT);
+    ck_assert_uint_eq(net.element[0].set->queues.live, 0);
     send.len = CHAN_QUEUE_BYTES - 1;
     struct chan_set *set = net.element[0].set;
     ck_assert_int_eq(chan_send(set, &event, &send, &net.out), QKD_ERR_AGAIN);
