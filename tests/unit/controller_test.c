@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* QKDN controller against scripted KMCs, modules and a manager (FG QIT4N D2.3 clause 8; Tables 8-1
  * to 8-4; docs/protocol.md, "Control"). Small graphs are worked out by hand below; the Cambridge and
- * SECOQC facts are quoted where they are used. Routes on random graphs: route_test.c. */
+ * SECOQC facts are quoted where they are used. Routes on random graphs: controller_route_test.c. */
 #include <check.h>
 #include <stdlib.h>
 
