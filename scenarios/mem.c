@@ -12,7 +12,7 @@ void *scn_mem_new(size_t count, size_t item_bytes)
 
 void *scn_mem_resize(void *old, size_t count, size_t item_bytes)
 {
-    if (item_bytes != 0 && count > SIZE_MAX / item_bytes) {
+    if (count == 0 || item_bytes == 0 || count > SIZE_MAX / item_bytes) {
         return NULL;
     }
     return realloc(old, count * item_bytes);

@@ -9,7 +9,8 @@
 /* Zeroed memory for count items; NULL if there is none. count 0 gives one item. */
 void *scn_mem_new(size_t count, size_t item_bytes);
 
-/* Grows or shrinks; new items are not zeroed; NULL leaves the old memory as it was. */
+/* Grows or shrinks to count > 0 items; new ones are not zeroed; NULL leaves the old memory as it
+ * was. */
 void *scn_mem_resize(void *old, size_t count, size_t item_bytes);
 
 /* Gives memory back; NULL is nothing. */

@@ -134,16 +134,21 @@ static void anchor_add(struct parse *p, const char *name, const struct scn_tree 
     p->anchors = anchor;
 }
 
+/* The mapping or list that is being filled, NULL at the top. */
+static struct frame *frame_open(struct parse *p)
+{
+    struct frame *frame = p->depth > 0 ? &p->stack[p->depth - 1] : NULL;
+    return frame != NULL && frame->tree != NULL ? frame : NULL;
+}
+
 /* Puts a finished or opened value where it belongs: the root, a list, or behind its key. */
 static void place_value(struct parse *p, struct scn_tree *value)
 {
-    if (p->depth == 0) {
-        if (p->root == NULL) {
-            p->root = value;
-        }
+    struct frame *frame = frame_open(p);
+    if (frame == NULL) {
+        p->root = p->root == NULL ? value : p->root;
         return;
     }
-    struct frame *frame = &p->stack[p->depth - 1];
     if (frame->tree->kind == SCN_TREE_MAP) {
         value->key = frame->key;
         value->key_place = frame->key_place;
@@ -152,10 +157,10 @@ static void place_value(struct parse *p, struct scn_tree *value)
     child_append(frame->tree, value);
 }
 
-static bool key_expected(const struct parse *p)
+static bool key_expected(struct parse *p)
 {
-    return p->depth > 0 && p->stack[p->depth - 1].tree->kind == SCN_TREE_MAP &&
-           p->stack[p->depth - 1].key == NULL;
+    const struct frame *frame = frame_open(p);
+    return frame != NULL && frame->tree->kind == SCN_TREE_MAP && frame->key == NULL;
 }
 
 static void scalar_take(struct parse *p, struct fy_event *event)
