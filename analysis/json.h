@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A JSON writer (RFC 8259) into one growing text. It only writes; numbers have the shortest form
- * that reads back to the same double, so that equal results are equal texts on every machine. */
+/* A JSON writer (RFC 8259) into one growing text. It only writes; numbers have 15, 16 or
+ * 17 digits, the fewest that read back to the same double, and no final zeros, so that equal results
+ * are equal texts on every machine. */
 #ifndef ANA_JSON_H
 #define ANA_JSON_H
 
@@ -37,7 +38,7 @@ void ana_json_int(struct ana_json *json, const char *name, int64_t value);
 void ana_json_double(struct ana_json *json, const char *name, double value); /* not finite: null */
 void ana_json_bool(struct ana_json *json, const char *name, bool value);
 
-/* The shortest text of a finite double that reads back to the same value, into text[32]. */
+/* A finite double with 15 to 17 digits, the fewest that read back to it, into text[32]. */
 void ana_double_text(double value, char text[32]);
 
 #endif

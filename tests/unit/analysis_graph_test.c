@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* analysis/graph: what the picture says, read from its DOT and SVG form; where nodes lie; files that
+ * must not be overwritten. How it looks is for eyes. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis/graph.h"
+#include "analysis/graph_place.h"
+#include "analysis/graph_style.h"
+#include "core/base/err.h"
+#include "tests/lib/results.h"
+
+static char folder[] = "/tmp/qkdn_graph_XXXXXX";
+static char path[64];
+static struct scn_scenario *scenario;
+static struct scn_summary summary;
+
+static void setup(void)
+{
+    strcpy(folder, "/tmp/qkdn_graph_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    scenario = test_scenario();
+    test_summary(scenario, &summary);
+}
+
+static void teardown(void)
+{
+    unlink(path);
+    rmdir(folder);
+    scn_summary_fini(&summary);
+    scn_free(scenario);
+}
+
+/* Draws to a file of this name and returns the start of what was written. */
+static const char *draw(const char *name, const struct scn_summary *results, bool applications)
+{
+    static char text[1 << 16];
+    struct ana_error error = {""};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    struct ana_graph_options options = {path, false, applications};
+    ck_assert_msg(ana_graph_write(scenario, results, &options, &error) == QKD_OK, "%s", error.text);
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+/* The attributes of an edge in DOT form, from its line to the closing bracket. */
+static void edge_of(const char *dot, const char *ends, char edge[4096])
+{
+    const char *start = strstr(dot, ends);
+    ck_assert_msg(start != NULL, "no edge %s in %s", ends, dot);
+    const char *end = strstr(start, "];");
+    ck_assert_ptr_nonnull(end);
+    size_t len = (size_t)(end - start) < 4095 ? (size_t)(end - start) : 4095;
+    memcpy(edge, start, len);
+    edge[len] = '\0';
+}
+
+START_TEST(dot_of_results)
+{
+    char edge[4096];
+    const char *dot = draw("r.dot", &summary, false);
+    edge_of(dot, "A -- B", edge); /* down at the end */
+    ck_assert_ptr_nonnull(strstr(edge, "style=dashed"));
+    ck_assert_ptr_nonnull(strstr(edge, ANA_RED));
+    ck_assert_ptr_nonnull(strstr(edge, "100 kbit/s"));
+    ck_assert_ptr_nonnull(strstr(edge, "45 km"));
+    ck_assert_ptr_nonnull(strstr(edge, "pool 1 Mbit"));
+    edge_of(dot, "B -- C", edge);
+    ck_assert_ptr_null(strstr(edge, "style=dashed"));
+    ck_assert_ptr_nonnull(strstr(edge, "used 10 %"));
+    char colour[ANA_COLOUR_SIZE];
+    ana_level_colour(2e6 / (double)scenario->links[1].store_bits, colour);
+    ck_assert_ptr_nonnull(strstr(edge, colour));
+    ck_assert_ptr_null(strstr(dot, "A -- C"));
+}
+END_TEST
+
+START_TEST(dot_of_a_scenario)
+{
+    char edge[4096];
+    const char *dot = draw("s.dot", NULL, true);
+    edge_of(dot, "A -- B", edge); /* a fault is planned */
+    ck_assert_ptr_nonnull(strstr(edge, "style=dashed"));
+    ck_assert_ptr_nonnull(strstr(edge, "quantum at 10 s for 5 s"));
+    ck_assert_ptr_null(strstr(edge, "pool"));
+    edge_of(dot, "A -- C", edge);
+    ck_assert_ptr_nonnull(strstr(edge, "style=dotted"));
+}
+END_TEST
+
+START_TEST(formats)
+{
+    ck_assert_ptr_nonnull(strstr(draw("r.svg", &summary, false), "<svg"));
+    unlink(path);
+    ck_assert(memcmp(draw("r.png", &summary, false), "\x89PNG\r\n\x1a\n", 8) == 0);
+    unlink(path);
+    struct ana_error error = {""};
+    struct ana_graph_options options = {"x.pdf", false, false};
+    ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(error.text, ".svg, .png or .dot"));
+}
+END_TEST
+
+START_TEST(files_are_kept)
+{
+    struct ana_error error = {""};
+    draw("s.dot", NULL, false);
+    struct ana_graph_options options = {path, false, false};
+    ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_ERR_EXISTS);
+    options.force = true;
+    ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_OK);
+    options.path = "/nonexistent/x.svg";
+    ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_ERR_IO);
+}
+END_TEST
+
+/* Names that mean something in DOT and HTML are only text. */
+START_TEST(names_are_text)
+{
+    strcpy(scenario->nodes[0].name, "<B>&\"x\"");
+    ck_assert_ptr_nonnull(strstr(draw("s.svg", NULL, false), "&lt;B&gt;&amp;"));
+}
+END_TEST
+
+/* North is up, east is right, and one degree of longitude at 60 degrees is half one of latitude. */
+START_TEST(map_directions)
+{
+    struct ana_point p[3];
+    double lat[] = {60, 60, 61};
+    double lon[] = {10, 12, 10};
+    for (int i = 0; i < 3; i++) {
+        scenario->nodes[i].lat = lat[i] - 0.5; /* middle latitude 60 */
+        scenario->nodes[i].lon = lon[i];
+    }
+    ck_assert(ana_map_points(scenario, p));
+    ck_assert(p[1].x > p[0].x && fabs(p[1].y - p[0].y) < 1e-9);
+    ck_assert(p[2].y > p[0].y && fabs(p[2].x - p[0].x) < 1e-9);
+    ck_assert_double_eq_tol((p[1].x - p[0].x) / (p[2].y - p[0].y), 1.0, 1e-9);
+    scenario->nodes[2].has_geo = false;
+    ck_assert(!ana_map_points(scenario, p));
+}
+END_TEST
+
+/* Nodes at one place, or nearly, are drawn apart. */
+START_TEST(map_room)
+{
+    struct ana_point p[3];
+    scenario->nodes[0].lat = scenario->nodes[1].lat = 35.7;
+    scenario->nodes[0].lon = scenario->nodes[1].lon = 139.5;
+    scenario->nodes[2].lat = 36.7;
+    ck_assert(ana_map_points(scenario, p));
+    ck_assert(hypot(p[0].x - p[1].x, p[0].y - p[1].y) > 1);
+    ck_assert(p[2].y > p[0].y && p[2].y > p[1].y);
+}
+END_TEST
+
+START_TEST(widths_and_colours)
+{
+    char colour[ANA_COLOUR_SIZE];
+    ck_assert_double_eq(ana_rate_width(0), ana_rate_width(1000));
+    ck_assert_double_lt(ana_rate_width(1e4), ana_rate_width(1e5));
+    ck_assert_double_eq_tol(ana_rate_width(1e6) - ana_rate_width(1e5),
+                            ana_rate_width(1e5) - ana_rate_width(1e4), 1e-9);
+    for (int i = -1; i <= 12; i++) {
+        ana_level_colour(i / 10.0, colour);
+        ck_assert_uint_eq(strlen(colour), 7);
+        ck_assert_str_ne(colour, ANA_RED); /* that is for what is broken */
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("analysis/graph");
+    TCase *tests = tcase_create("pictures");
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, dot_of_results);
+    tcase_add_test(tests, dot_of_a_scenario);
+    tcase_add_test(tests, formats);
+    tcase_add_test(tests, files_are_kept);
+    tcase_add_test(tests, names_are_text);
+    tcase_add_test(tests, map_directions);
+    tcase_add_test(tests, map_room);
+    tcase_add_test(tests, widths_and_colours);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
