@@ -139,7 +139,7 @@ static void on_recv(struct app *app, const struct qkd_event *event, struct qkd_o
     struct chan_message message = {0};
     switch (chan_receive(app->chans, event, out, &message)) {
     case CHAN_UP:
-        app_unsent_flush(app, event, out);
+        app_connected(app, event, out);
         break;
     case CHAN_DATA:
         on_answer(app, event, &message, out);

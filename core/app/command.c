@@ -157,8 +157,20 @@ void app_command_send(struct app *app, const struct qkd_event *event, uint32_t s
     (void)chan_open(app->chans, event, QKD_RP_AK, app->ksa, out);
 }
 
-void app_unsent_flush(struct app *app, const struct qkd_event *event, struct qkd_out *out)
+/* The KSA may have lost what it was sent before, with its channel: it answers a Message ID that it
+ * knows without executing it again. */
+static void sent_repeat(struct app *app, const struct qkd_event *event, struct qkd_out *out)
 {
+    for (uint32_t slot = 0; slot < app->commands.top; slot++) {
+        if (qkd_slab_live(&app->commands, slot) && app_command_at(app, slot)->sent) {
+            transmit(app, event, app_command_at(app, slot), out);
+        }
+    }
+}
+
+void app_connected(struct app *app, const struct qkd_event *event, struct qkd_out *out)
+{
+    sent_repeat(app, event, out);
     while (app->first_unsent != QKD_SLAB_NONE) {
         struct app_command *command = app_command_at(app, app->first_unsent);
         app->first_unsent = command->next_unsent;

@@ -70,8 +70,8 @@ uint32_t app_command_find(const struct app *app, uint64_t message_id);
 void app_command_send(struct app *app, const struct qkd_event *event, uint32_t slot,
                       struct qkd_out *out);
 
-/* The channel is up: sends what waited, in order. */
-void app_unsent_flush(struct app *app, const struct qkd_event *event, struct qkd_out *out);
+/* The channel is up, again perhaps: repeats what has no answer, then sends what waited, in order. */
+void app_connected(struct app *app, const struct qkd_event *event, struct qkd_out *out);
 
 /* request.c */
 void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
