@@ -275,7 +275,7 @@ static bool on_kx1(const struct kma_step *s, const struct chan_message *m, uint8
         KMA_CASE(SESSION, session, kma_session_command(s, m->peer, &msg))
         KMA_CASE(SESSION_RSP, session_rsp, kma_flow_session(s, m->peer, &msg))
         KMA_CASE(UPDATE, update, kma_session_update(s, m->peer, &msg))
-        KMA_CASE(RELAY_DONE, relay_done, kma_piece_done(s, &msg))
+        KMA_CASE(RELAY_DONE, relay_done, kma_piece_done(s, m->peer, &msg))
         KMA_CASE(HOP_ACK, hop_ack, kma_frame_acked(s, m->peer, &msg))
         KMA_CASE(GRANT_REQUEST, grant_request, kma_grant_request(s, m->peer, &msg))
     default:

@@ -145,7 +145,6 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     if (slot == QKD_SLAB_NONE) {
         link->paused = true;
         link->paused_bytes = bits / 8;
-        (void)chan_report_raise(&kma->reports, s->event, WIRE_FAULT_POOL_FULL, link->id, s->out);
         acknowledge(s, module, file, WIRE_FILE_FULL);
         return;
     }
@@ -236,7 +235,6 @@ void kma_file_room(const struct kma_step *s, struct kma_link *link)
         return;
     }
     link->paused = false;
-    (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_POOL_FULL, link->id, s->out);
     struct wire_generation run = {.head = kma_head(s->kma, QKD_RP_KMI, 0),
                                   .module_id = link->module,
                                   .run = 1};

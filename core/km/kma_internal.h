@@ -396,7 +396,8 @@ void kma_need_fail_all(const struct kma_step *s, uint32_t flow, uint8_t reason);
 void kma_need_fail(const struct kma_step *s, uint32_t need, uint8_t reason);
 void kma_need_timeout(const struct kma_step *s, uint32_t need);
 void kma_piece_timeout(const struct kma_step *s, uint32_t piece);
-void kma_piece_done(const struct kma_step *s, const struct wire_relay_done *done);
+void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
+                    const struct wire_relay_done *done);
 void kma_source_tick(const struct kma_step *s);
 
 /* kma_life.c */

@@ -22,7 +22,7 @@ static void done_send(const struct kma_step *s, const struct kma_forward *key, u
                                    .has_grade = grade != 0,
                                    .grade = grade};
     if (qkd_eid_eq(key->source, s->kma->self)) {
-        kma_piece_done(s, &done);
+        kma_piece_done(s, s->kma->self, &done);
     } else {
         KMA_SEND(s, relay_done, QKD_RP_KX1, key->source, &done);
     }
@@ -253,7 +253,8 @@ static int keep(const struct kma_step *s, const struct arrival *a)
     struct kma_stored *item = qkd_slab_at(&kma->stored, slot);
     *item = a->item;
     item->buf = buf;
-    item->until = kma_after(s, kma->config->fetch_within);
+    bool timer_first = kma->config->timer.ns < kma->config->fetch_within.ns; /* HS-T2 */
+    item->until = kma_after(s, timer_first ? kma->config->timer : kma->config->fetch_within);
     memcpy(item->digest, digest, sizeof digest);
     memcpy(km_secbuf_at(&kma->bufs, buf), a->keys.at, a->keys.len);
     memcpy(km_secbuf_at(&kma->bufs, buf) + a->keys.len, a->compare, WIRE_COMPARE_LEN);
@@ -358,11 +359,15 @@ void kma_take_receive(const struct kma_step *s, struct kma_link *link,
                       const struct km_take *pad)
 {
     struct wire_take_body body;
+    struct wire_relay_metadata metadata = {0};
     bool good = wire_take_body_decode(&body, frame->body, frame->body_len) == (int)frame->body_len;
     uint32_t keys_len = frame->length - WIRE_FRAME_TAG_LEN - WIRE_COMPARE_LEN;
     good = good && body.count > 0 && (uint64_t)body.key_size / 8 * body.count == keys_len &&
            body.key_size % 8 == 0 && qkd_eid_eq(body.source, link->peer) &&
-           qkd_eid_eq(body.destination, s->kma->self);
+           qkd_eid_eq(body.destination, s->kma->self) &&
+           wire_relay_metadata_decode(&metadata, body.metadata.at, body.metadata.len) > 0 &&
+           qkd_id_eq(&metadata.kma_key_id, &body.key_id) && /* MD-T1: mandatory items */
+           qkd_eid_eq(metadata.matching_kma_id, s->kma->self);
     if (!good) {
         kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
                                           .peer = link->peer,

@@ -511,7 +511,8 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
     }
 }
 
-void kma_piece_done(const struct kma_step *s, const struct wire_relay_done *done)
+void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
+                    const struct wire_relay_done *done)
 {
     struct kma *kma = s->kma;
     uint32_t slot = qkd_map_get(&kma->piece_map, &done->key_id);
@@ -522,6 +523,10 @@ void kma_piece_done(const struct kma_step *s, const struct wire_relay_done *done
     uint32_t need_slot = piece->need;
     struct kma_need *need = need_at(kma, need_slot);
     bool ours = done->attempt == 0 || done->attempt == piece->attempt;
+    if (done->reason == WIRE_REASON_NONE && !qkd_eid_eq(peer, need->destination)) {
+        chan_report_security(&kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KX1, s->out);
+        return; /* a hop cannot say that the destination has it */
+    }
     switch (done->reason) {
     case WIRE_REASON_NONE:
         piece_supply(s, slot, done->has_grade ? done->grade : WIRE_METHOD_OTP);
