@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include "analysis/outfile.h"
 #include "analysis/schema.h"
 #include "analysis/store_rows.h"
-#include "analysis/summary.h"
 #include "core/base/err.h"
 
 #define CLOCK_EVERY 256 /* rows between two looks at the clock */
@@ -54,7 +52,7 @@ int ana_store_fail(struct ana_store *store)
     return QKD_ERR_IO;
 }
 
-static int execute(struct ana_store *store, const char *sql)
+int ana_store_execute(struct ana_store *store, const char *sql)
 {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? QKD_OK
                                                                        : ana_store_fail(store);
@@ -65,13 +63,13 @@ static int begin(struct ana_store *store)
     store->in_batch = 0;
     store->since_clock = 0;
     clock_gettime(CLOCK_MONOTONIC, &store->began);
-    return execute(store, "BEGIN");
+    return ana_store_execute(store, "BEGIN");
 }
 
 static int commit(struct ana_store *store)
 {
     bool rows = store->in_batch > 0;
-    int err = execute(store, "COMMIT");
+    int err = ana_store_execute(store, "COMMIT");
     store->kept = store->kept || (err == QKD_OK && rows);
     return err;
 }
@@ -120,7 +118,7 @@ void ana_store_sink(struct ana_store *store, struct scn_sink *sink)
 
 /* ---- statements that run once ---- */
 
-static sqlite3_stmt *prepare(struct ana_store *store, const char *sql)
+sqlite3_stmt *ana_store_prepare(struct ana_store *store, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK) {
@@ -130,7 +128,7 @@ static sqlite3_stmt *prepare(struct ana_store *store, const char *sql)
 }
 
 /* Runs a filled statement once and clears it. */
-static int step(struct ana_store *store, sqlite3_stmt *statement)
+int ana_store_step(struct ana_store *store, sqlite3_stmt *statement)
 {
     int err = sqlite3_step(statement) == SQLITE_DONE ? QKD_OK : ana_store_fail(store);
     (void)sqlite3_reset(statement);
@@ -138,13 +136,13 @@ static int step(struct ana_store *store, sqlite3_stmt *statement)
     return err;
 }
 
-static void bind_text(sqlite3_stmt *statement, int column, const char *text)
+void ana_bind_text(sqlite3_stmt *statement, int column, const char *text)
 {
     (void)sqlite3_bind_text(statement, column, text, -1, SQLITE_STATIC);
 }
 
 /* UTC now as ISO 8601. */
-static void now_text(char text[32])
+void ana_now_text(char text[32])
 {
     time_t now = time(NULL);
     struct tm utc;
@@ -166,24 +164,24 @@ static int write_run(struct ana_store *store, const char *command_options)
         return ana_fail(&store->error, QKD_ERR_NOMEM, "%s: no memory", store->path);
     }
     snprintf(seed, sizeof seed, "%" PRIu64, store->scenario->seed);
-    now_text(started);
-    sqlite3_stmt *s = prepare(store,
-                              "INSERT INTO run(id, schema, version, scenario, scenario_yaml, "
-                              "scenario_hash, engine, seed, record, options, started, interrupted) "
-                              "VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
+    ana_now_text(started);
+    sqlite3_stmt *s = ana_store_prepare(
+        store, "INSERT INTO run(id, schema, version, scenario, scenario_yaml, "
+               "scenario_hash, engine, seed, record, options, started, interrupted) "
+               "VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)");
     int err = QKD_ERR_IO;
     if (s != NULL) {
         (void)sqlite3_bind_int(s, 1, ANA_SCHEMA_VERSION);
-        bind_text(s, 2, QKDN_VERSION);
-        bind_text(s, 3, store->scenario->name);
-        bind_text(s, 4, yaml);
-        bind_text(s, 5, hash);
-        bind_text(s, 6, scn_engine_name(store->scenario->engine));
-        bind_text(s, 7, seed);
-        bind_text(s, 8, ana_record_name(store->record));
-        bind_text(s, 9, command_options == NULL ? "{}" : command_options);
-        bind_text(s, 10, started);
-        err = step(store, s);
+        ana_bind_text(s, 2, QKDN_VERSION);
+        ana_bind_text(s, 3, store->scenario->name);
+        ana_bind_text(s, 4, yaml);
+        ana_bind_text(s, 5, hash);
+        ana_bind_text(s, 6, scn_engine_name(store->scenario->engine));
+        ana_bind_text(s, 7, seed);
+        ana_bind_text(s, 8, ana_record_name(store->record));
+        ana_bind_text(s, 9, command_options == NULL ? "{}" : command_options);
+        ana_bind_text(s, 10, started);
+        err = ana_store_step(store, s);
     }
     sqlite3_finalize(s);
     free(yaml);
@@ -192,19 +190,19 @@ static int write_run(struct ana_store *store, const char *command_options)
 
 static int write_nodes(struct ana_store *store)
 {
-    sqlite3_stmt *s = prepare(store, "INSERT INTO nodes VALUES(?, ?, ?, ?, ?, ?, ?)");
+    sqlite3_stmt *s = ana_store_prepare(store, "INSERT INTO nodes VALUES(?, ?, ?, ?, ?, ?, ?)");
     for (size_t i = 0; i < store->scenario->node_count && !store->failed; i++) {
         const struct scn_node *node = &store->scenario->nodes[i];
         (void)sqlite3_bind_int64(s, 1, (sqlite3_int64)i);
-        bind_text(s, 2, node->id);
-        bind_text(s, 3, node->name);
-        bind_text(s, 4, scn_role_name(node->role));
-        bind_text(s, 5, node->operator_id);
+        ana_bind_text(s, 2, node->id);
+        ana_bind_text(s, 3, node->name);
+        ana_bind_text(s, 4, scn_role_name(node->role));
+        ana_bind_text(s, 5, node->operator_id);
         if (node->has_geo) {
             (void)sqlite3_bind_double(s, 6, node->lat);
             (void)sqlite3_bind_double(s, 7, node->lon);
         }
-        (void)step(store, s);
+        (void)ana_store_step(store, s);
     }
     sqlite3_finalize(s);
     return store->failed ? QKD_ERR_IO : QKD_OK;
@@ -212,19 +210,20 @@ static int write_nodes(struct ana_store *store)
 
 static int write_links(struct ana_store *store)
 {
-    sqlite3_stmt *s = prepare(store, "INSERT INTO links(idx, id, a, b, length_m, loss_db, "
-                                     "store_bits, rate_bps) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+    sqlite3_stmt *s = ana_store_prepare(store,
+                                        "INSERT INTO links(idx, id, a, b, length_m, loss_db, "
+                                        "store_bits, rate_bps) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
     for (size_t i = 0; i < store->scenario->link_count && !store->failed; i++) {
         const struct scn_link *link = &store->scenario->links[i];
         (void)sqlite3_bind_int64(s, 1, (sqlite3_int64)i);
-        bind_text(s, 2, link->id);
+        ana_bind_text(s, 2, link->id);
         (void)sqlite3_bind_int64(s, 3, link->a);
         (void)sqlite3_bind_int64(s, 4, link->b);
         (void)sqlite3_bind_int64(s, 5, link->length_m);
         (void)sqlite3_bind_double(s, 6, link->loss_db);
         (void)sqlite3_bind_int64(s, 7, (sqlite3_int64)link->store_bits);
         (void)sqlite3_bind_int64(s, 8, (sqlite3_int64)link->qkd.mean_bps);
-        (void)step(store, s);
+        (void)ana_store_step(store, s);
     }
     sqlite3_finalize(s);
     return store->failed ? QKD_ERR_IO : QKD_OK;
@@ -232,19 +231,19 @@ static int write_links(struct ana_store *store)
 
 static int write_applications(struct ana_store *store)
 {
-    sqlite3_stmt *s = prepare(store,
-                              "INSERT INTO applications(idx, id, from_node, to_node, key_bits, "
-                              "keys_per_request, level) VALUES(?, ?, ?, ?, ?, ?, ?)");
+    sqlite3_stmt *s =
+        ana_store_prepare(store, "INSERT INTO applications(idx, id, from_node, to_node, key_bits, "
+                                 "keys_per_request, level) VALUES(?, ?, ?, ?, ?, ?, ?)");
     for (size_t i = 0; i < store->scenario->application_count && !store->failed; i++) {
         const struct scn_application *app = &store->scenario->applications[i];
         (void)sqlite3_bind_int64(s, 1, (sqlite3_int64)i);
-        bind_text(s, 2, app->id);
+        ana_bind_text(s, 2, app->id);
         (void)sqlite3_bind_int64(s, 3, app->from);
         (void)sqlite3_bind_int64(s, 4, app->to);
         (void)sqlite3_bind_int64(s, 5, app->key_bits);
         (void)sqlite3_bind_int64(s, 6, app->count);
-        bind_text(s, 7, scn_level_name(app->level));
-        (void)step(store, s);
+        ana_bind_text(s, 7, scn_level_name(app->level));
+        (void)ana_store_step(store, s);
     }
     sqlite3_finalize(s);
     return store->failed ? QKD_ERR_IO : QKD_OK;
@@ -259,10 +258,11 @@ static int write_scenario(struct ana_store *store, const char *command_options)
                  "PRAGMA application_id = %d; PRAGMA user_version = %d; BEGIN;",
                  ANA_APPLICATION_ID, ANA_SCHEMA_VERSION);
     ana_figure_tables(&text);
-    if (execute(store, sql) != QKD_OK || execute(store, ana_schema_sql) != QKD_OK ||
+    if (ana_store_execute(store, sql) != QKD_OK ||
+        ana_store_execute(store, ana_schema_sql) != QKD_OK ||
         write_run(store, command_options) != QKD_OK || write_nodes(store) != QKD_OK ||
         write_links(store) != QKD_OK || write_applications(store) != QKD_OK ||
-        execute(store, "COMMIT") != QKD_OK) {
+        ana_store_execute(store, "COMMIT") != QKD_OK) {
         return QKD_ERR_IO;
     }
     return ana_rows_prepare(store) != QKD_OK ? QKD_ERR_IO : begin(store);
@@ -361,177 +361,6 @@ int ana_store_open(const struct ana_store_options *options, const struct scn_sce
     return QKD_OK;
 }
 
-/* ---- figures at the end ---- */
-
-static void bind_field(sqlite3_stmt *statement, int column, const struct ana_field *field,
-                       const void *base)
-{
-    if (field->kind == ANA_KIND_COUNT) {
-        uint64_t value = ana_field_count(field, base);
-        (void)sqlite3_bind_int64(statement, column,
-                                 value > INT64_MAX ? INT64_MAX : (sqlite3_int64)value);
-    } else if (field->kind == ANA_KIND_BOOL) {
-        (void)sqlite3_bind_int(statement, column, ana_field_bool(field, base));
-    } else {
-        double value = ana_field_number(field, base);
-        if (isnan(value)) {
-            (void)sqlite3_bind_null(statement, column);
-        } else {
-            (void)sqlite3_bind_double(statement, column, value);
-        }
-    }
-}
-
-/* "name=?, name=?" for the fields of a table that stand in the SQL table. */
-static void assignments(struct ana_text *sql, const struct ana_field *table, bool ledger_too)
-{
-    bool first = true;
-    for (const struct ana_field *f = table; f->name != NULL; f++) {
-        if (!ana_field_in_ledger(f) || ledger_too) {
-            ana_text_add(sql, first ? "" : ", ");
-            ana_column_add(sql, f);
-            ana_text_add(sql, " = ?");
-            first = false;
-        }
-    }
-}
-
-/* Binds them in the same order from column `from`; returns the next column. */
-static int bind_fields(sqlite3_stmt *statement, int from, const struct ana_field *table,
-                       const void *base)
-{
-    for (const struct ana_field *f = table; f->name != NULL; f++) {
-        if (table != ana_link_fields || !ana_field_in_ledger(f)) {
-            bind_field(statement, from++, f, base);
-        }
-    }
-    return from;
-}
-
-static void update_run(struct ana_store *store, const struct scn_summary *summary)
-{
-    char sql[ANA_SQL_SIZE], digest[24], ended[32];
-    struct ana_text text = {sql, 0, sizeof sql};
-    ana_text_add(&text, "UPDATE run SET ");
-    assignments(&text, ana_head_fields, true);
-    ana_text_add(&text, ", ");
-    assignments(&text, ana_run_fields, true);
-    ana_text_add(&text, ", ended = ?, trace_digest = ?, summary = ?");
-    snprintf(digest, sizeof digest, "%016" PRIx64, summary->trace_digest);
-    now_text(ended);
-    char *json = ana_summary_json(store->scenario, summary);
-    sqlite3_stmt *s = prepare(store, sql);
-    if (s != NULL) {
-        int column = bind_fields(s, 1, ana_head_fields, summary);
-        column = bind_fields(s, column, ana_run_fields, summary);
-        bind_text(s, column, ended);
-        bind_text(s, column + 1, digest);
-        bind_text(s, column + 2, json);
-        (void)step(store, s);
-    }
-    sqlite3_finalize(s);
-    free(json);
-}
-
-static void update_links(struct ana_store *store, const struct scn_summary *summary)
-{
-    char sql[ANA_SQL_SIZE];
-    struct ana_text text = {sql, 0, sizeof sql};
-    ana_text_add(&text, "UPDATE links SET ");
-    assignments(&text, ana_link_fields, false);
-    ana_text_add(&text, " WHERE idx = ?");
-    sqlite3_stmt *s = prepare(store, sql);
-    for (size_t i = 0; i < summary->link_count && !store->failed; i++) {
-        int column = bind_fields(s, 1, ana_link_fields, &summary->links[i]);
-        (void)sqlite3_bind_int64(s, column, (sqlite3_int64)i);
-        (void)step(store, s);
-    }
-    sqlite3_finalize(s);
-}
-
-static void insert_ledger(struct ana_store *store, const struct scn_summary *summary)
-{
-    sqlite3_stmt *s = prepare(store,
-                              "INSERT INTO ledger VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    for (size_t i = 0; i < summary->link_count && !store->failed; i++) {
-        int column = 1;
-        (void)sqlite3_bind_int64(s, column++, (sqlite3_int64)i);
-        for (const struct ana_field *f = ana_link_fields; f->name != NULL; f++) {
-            if (ana_field_in_ledger(f)) {
-                bind_field(s, column++, f, &summary->links[i]);
-            }
-        }
-        (void)step(store, s);
-    }
-    sqlite3_finalize(s);
-}
-
-static void update_applications(struct ana_store *store, const struct scn_summary *summary)
-{
-    char sql[ANA_SQL_SIZE];
-    struct ana_text text = {sql, 0, sizeof sql};
-    ana_text_add(&text, "UPDATE applications SET ");
-    assignments(&text, ana_application_fields, true);
-    ana_text_add(&text, " WHERE idx = ?");
-    sqlite3_stmt *s = prepare(store, sql);
-    for (size_t i = 0; i < summary->application_count && !store->failed; i++) {
-        int column = bind_fields(s, 1, ana_application_fields, &summary->applications[i]);
-        (void)sqlite3_bind_int64(s, column, (sqlite3_int64)i);
-        (void)step(store, s);
-    }
-    sqlite3_finalize(s);
-}
-
-static void insert_reasons(struct ana_store *store, const struct scn_summary *summary)
-{
-    sqlite3_stmt *s = prepare(store, "INSERT INTO reasons VALUES(?, ?)");
-    sqlite3_stmt *a = prepare(store, "INSERT INTO application_reasons VALUES(?, ?, ?)");
-    for (size_t r = 0; r < summary->reason_count && !store->failed; r++) {
-        bind_text(s, 1, summary->reasons[r].text);
-        (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)summary->reasons[r].count);
-        (void)step(store, s);
-        for (size_t i = 0; i < summary->application_count && !store->failed; i++) {
-            if (summary->applications[i].reasons[r] > 0) {
-                (void)sqlite3_bind_int64(a, 1, (sqlite3_int64)i);
-                bind_text(a, 2, summary->reasons[r].text);
-                (void)sqlite3_bind_int64(a, 3, (sqlite3_int64)summary->applications[i].reasons[r]);
-                (void)step(store, a);
-            }
-        }
-    }
-    sqlite3_finalize(s);
-    sqlite3_finalize(a);
-}
-
-static void insert_expectations(struct ana_store *store, const struct scn_summary *summary)
-{
-    sqlite3_stmt *s = prepare(store, "INSERT INTO expectations VALUES(?, ?, ?, ?)");
-    for (size_t i = 0; i < summary->verdict_count && !store->failed; i++) {
-        (void)sqlite3_bind_int64(s, 1, (sqlite3_int64)i);
-        bind_text(s, 2, store->scenario->expects[i].text);
-        if (!isnan(summary->verdicts[i].value)) {
-            (void)sqlite3_bind_double(s, 3, summary->verdicts[i].value);
-        }
-        (void)sqlite3_bind_int(s, 4, summary->verdicts[i].pass);
-        (void)step(store, s);
-    }
-    sqlite3_finalize(s);
-}
-
-/* All figures in the transaction that holds the last records: a reader sees none or all. */
-static void write_figures(struct ana_store *store, const struct scn_summary *summary)
-{
-    static void (*const writers[])(struct ana_store *, const struct scn_summary *) = {
-        update_run,     update_links,        insert_ledger,
-        insert_reasons, update_applications, insert_expectations};
-    for (size_t i = 0; i < sizeof writers / sizeof writers[0] && !store->failed; i++) {
-        writers[i](store, summary);
-    }
-    if (!store->failed && execute(store, ana_index_sql) == QKD_OK) {
-        (void)commit(store);
-    }
-}
-
 /* After a failure: what was committed stays, marked interrupted since the beginning. */
 static void close_failed(struct ana_store *store)
 {
@@ -552,7 +381,10 @@ int ana_store_finish(struct ana_store *store, const struct scn_summary *summary,
                      struct ana_error *error)
 {
     if (!store->failed) {
-        write_figures(store, summary);
+        ana_figures_write(store, summary);
+    }
+    if (!store->failed) {
+        (void)commit(store);
     }
     if (store->failed) {
         *error = store->error;

@@ -47,4 +47,17 @@ int ana_store_fail(struct ana_store *store);
 /* A row was inserted: commits if the batch is full or old. */
 void ana_store_row_done(struct ana_store *store);
 
+/* Statements that run once. Each notes a failure in the store. */
+int ana_store_execute(struct ana_store *store, const char *sql);
+sqlite3_stmt *ana_store_prepare(struct ana_store *store, const char *sql); /* NULL on failure */
+int ana_store_step(struct ana_store *store, sqlite3_stmt *statement);      /* and clears it */
+void ana_bind_text(sqlite3_stmt *statement, int column, const char *text);
+
+/* UTC now as ISO 8601. */
+void ana_now_text(char text[32]);
+
+/* Writes all figures and makes the indexes, in the transaction that holds the last records: a
+ * reader sees none or all. */
+void ana_figures_write(struct ana_store *store, const struct scn_summary *summary);
+
 #endif
