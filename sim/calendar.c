@@ -149,7 +149,7 @@ static void wake_drop_first(struct sim_calendar *calendar)
     }
 }
 
-uint32_t sim_calendar_unit_add(struct sim_calendar *calendar)
+uint32_t sim_calendar_unit_add(struct sim_calendar *calendar, uint32_t label)
 {
     if (calendar->unit_count == calendar->unit_cap) {
         uint32_t cap = calendar->unit_cap == 0 ? 4 : 2 * calendar->unit_cap;
@@ -165,8 +165,8 @@ uint32_t sim_calendar_unit_add(struct sim_calendar *calendar)
         calendar->wakes = wakes;
         calendar->unit_cap = cap;
     }
-    calendar->units[calendar->unit_count] = (struct sim_calendar_unit){.deadline_ns = INT64_MAX,
-                                                                       .where = NOWHERE};
+    calendar->units[calendar->unit_count] =
+        (struct sim_calendar_unit){.deadline_ns = INT64_MAX, .where = NOWHERE, .label = label};
     return calendar->unit_count++;
 }
 
@@ -234,8 +234,9 @@ struct sim_due sim_calendar_pop(struct sim_calendar *calendar)
     if (wake_is_first(calendar)) {
         due.kind = SIM_DUE_WAKE;
         due.at_ns = calendar->wakes[0].at_ns;
-        due.u.unit = calendar->wakes[0].unit;
-        calendar->units[due.u.unit].deadline_ns = INT64_MAX;
+        struct sim_calendar_unit *unit = &calendar->units[calendar->wakes[0].unit];
+        due.u.unit = unit->label;
+        unit->deadline_ns = INT64_MAX;
         wake_drop_first(calendar);
         return due;
     }

@@ -21,7 +21,7 @@ struct sim_due {
     union {
         void *packet;
         uint64_t tag;
-        uint32_t unit;
+        uint32_t unit; /* its label */
     } u;
 };
 
@@ -43,6 +43,7 @@ struct sim_calendar_wake {
 struct sim_calendar_unit {
     int64_t deadline_ns;
     uint32_t where; /* index in wakes, or UINT32_MAX */
+    uint32_t label; /* the owner's number of it */
 };
 
 struct sim_calendar {
@@ -57,8 +58,8 @@ struct sim_calendar {
 /* Zero-initialise; fini frees. */
 void sim_calendar_fini(struct sim_calendar *calendar);
 
-/* Adds a unit without deadline: its number, UINT32_MAX without memory. */
-uint32_t sim_calendar_unit_add(struct sim_calendar *calendar);
+/* Adds a unit without deadline: its number here, UINT32_MAX without memory. */
+uint32_t sim_calendar_unit_add(struct sim_calendar *calendar, uint32_t label);
 void sim_calendar_deadline(struct sim_calendar *calendar, uint32_t unit, int64_t at_ns);
 
 /* 0 or QKD_ERR_NOMEM. */

@@ -17,7 +17,9 @@
 #include "sim/packet.h"
 
 #define SIM_NEVER INT64_MAX
-#define SIM_SIMGRID_NODE_LIMIT 1000 /* most nodes in the simgrid engine */
+#define SIM_SIMGRID_NODE_LIMIT 1000    /* most nodes in the simgrid engine */
+#define SIM_SIMGRID_ALL_PAIRS 200      /* up to so many nodes, all may talk to all there */
+#define SIM_SIMGRID_ROUTE_LIMIT 300000 /* most directed pairs of nodes that may talk there */
 
 /* What the engine calls. The packet belongs to the callee from then on (sim_pool_give()). */
 struct sim_engine_calls {
@@ -32,6 +34,8 @@ struct sim_engine_config {
     struct sim_net *net;       /* borrowed; outlives the engine */
     struct sim_pool *pool;     /* borrowed; outlives the engine */
     const char *keep_platform; /* simgrid: keep the platform file under this name, or NULL */
+    const bool *far; /* simgrid, above SIM_SIMGRID_ALL_PAIRS nodes: per node, whether it talks to
+                        others than its neighbours on the data plane; read by new() only */
     struct sim_engine_calls calls;
     char *why;       /* receives one line when sim_engine_new() fails */
     size_t why_size; /* bytes of why */

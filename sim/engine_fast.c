@@ -28,7 +28,8 @@ static void fast_free(struct sim_engine *engine)
 static uint32_t fast_unit(struct sim_engine *engine, uint32_t node)
 {
     (void)node;
-    return sim_calendar_unit_add(&fast_of(engine)->calendar);
+    struct sim_calendar *calendar = &fast_of(engine)->calendar;
+    return sim_calendar_unit_add(calendar, calendar->unit_count);
 }
 
 static void fast_deadline(struct sim_engine *engine, uint32_t unit, int64_t at_ns)

@@ -9,7 +9,10 @@
 #include "core/base/err.h"
 #include "sim/routes.h"
 
-enum { CHUNK = 256 /* channels per allocation */ };
+enum {
+    CHUNK = 256,        /* channels per allocation */
+    TREES_ALWAYS = 1024 /* up to so many nodes every root's routes are kept */
+};
 
 #define NS_PER_BYTE_AT_1BPS INT64_C(8000000000)
 
@@ -195,7 +198,7 @@ static int channel_route(struct sim_net *net, struct sim_channel *channel)
     }
     uint32_t leaf = root == low ? high : low;
     uint32_t count = 0;
-    bool keep = is_hub(net, root);
+    bool keep = is_hub(net, root) || net->config.node_count <= TREES_ALWAYS;
     int rc = sim_routes_find(net->routes,
                              &(struct sim_route_query){.root = root, .leaf = leaf, .keep = keep},
                              net->scratch, &count);

@@ -25,11 +25,6 @@ struct heap_entry {
     uint32_t node;
 };
 
-struct tree {
-    uint32_t root;
-    uint32_t *parent; /* per node: link towards the root, SIM_NET_NONE if not reached */
-};
-
 struct sim_routes {
     uint32_t node_count;
     const struct sim_net_link *links;
@@ -39,8 +34,7 @@ struct sim_routes {
     struct heap_entry *heap;
     uint32_t heap_count;
     uint32_t stamp;
-    struct tree *trees;
-    uint32_t tree_count;
+    uint32_t **trees; /* per root: NULL, or per node the link towards the root (or NONE) */
 };
 
 void sim_routes_free(struct sim_routes *routes)
@@ -48,8 +42,8 @@ void sim_routes_free(struct sim_routes *routes)
     if (routes == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < routes->tree_count; i++) {
-        free(routes->trees[i].parent);
+    for (uint32_t i = 0; i < routes->node_count && routes->trees != NULL; i++) {
+        free(routes->trees[i]);
     }
     free(routes->trees);
     free(routes->first);
@@ -94,8 +88,9 @@ struct sim_routes *sim_routes_new(uint32_t node_count, const struct sim_net_link
     routes->edges = calloc(2 * (size_t)link_count + 1, sizeof(*routes->edges));
     routes->reach = calloc((size_t)node_count + 1, sizeof(*routes->reach));
     routes->heap = calloc(2 * (size_t)link_count + 2, sizeof(*routes->heap));
+    routes->trees = calloc((size_t)node_count + 1, sizeof(*routes->trees));
     if (routes->first == NULL || routes->edges == NULL || routes->reach == NULL ||
-        routes->heap == NULL) {
+        routes->heap == NULL || routes->trees == NULL) {
         sim_routes_free(routes);
         return NULL;
     }
@@ -189,23 +184,12 @@ static void search(struct sim_routes *routes, uint32_t root, uint32_t leaf)
 }
 
 /* The kept tree of `root`, made if `keep`; NULL in *tree if there is none. */
-static int tree_get(struct sim_routes *routes, uint32_t root, bool keep, struct tree **tree)
+static int tree_get(struct sim_routes *routes, uint32_t root, bool keep, const uint32_t **tree)
 {
-    *tree = NULL;
-    for (uint32_t i = 0; i < routes->tree_count; i++) {
-        if (routes->trees[i].root == root) {
-            *tree = &routes->trees[i];
-            return 0;
-        }
-    }
-    if (!keep) {
+    *tree = routes->trees[root];
+    if (*tree != NULL || !keep) {
         return 0;
     }
-    struct tree *trees = realloc(routes->trees, (routes->tree_count + 1) * sizeof(*trees));
-    if (trees == NULL) {
-        return QKD_ERR_NOMEM;
-    }
-    routes->trees = trees;
     uint32_t *parent = malloc(routes->node_count * sizeof(*parent));
     if (parent == NULL) {
         return QKD_ERR_NOMEM;
@@ -215,15 +199,15 @@ static int tree_get(struct sim_routes *routes, uint32_t root, bool keep, struct 
         const struct reach *reach = &routes->reach[n];
         parent[n] = reach->stamp == routes->stamp ? reach->parent : SIM_NET_NONE;
     }
-    trees[routes->tree_count] = (struct tree){root, parent};
-    *tree = &trees[routes->tree_count++];
+    routes->trees[root] = parent;
+    *tree = parent;
     return 0;
 }
 
-static uint32_t parent_of(const struct sim_routes *routes, const struct tree *tree, uint32_t node)
+static uint32_t parent_of(const struct sim_routes *routes, const uint32_t *tree, uint32_t node)
 {
     if (tree != NULL) {
-        return tree->parent[node];
+        return tree[node];
     }
     const struct reach *reach = &routes->reach[node];
     return reach->stamp == routes->stamp ? reach->parent : SIM_NET_NONE;
@@ -256,7 +240,7 @@ int sim_routes_find(struct sim_routes *routes, const struct sim_route_query *que
         *count = 1;
         return 0;
     }
-    struct tree *tree = NULL;
+    const uint32_t *tree = NULL;
     int rc = tree_get(routes, query->root, query->keep, &tree);
     if (rc != 0) {
         return rc;

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Private to sim/oracle*.c: what the oracle remembers. docs/oracle.md says what it checks and why.
+ *
+ *   oracle.c         entry points: order of checks, verdict, cost   oracle_key.c    rules 4, 5
+ *   oracle_block.c   bytes of a block and who may use them (1, 2)   oracle_leak.c   key bits in clear
+ *   oracle_frame.c   Kx-1 frames that take pads (1, 2, 3)           oracle_place.c  who speaks where
+ *   oracle_mail.c    sealed messages under way                      oracle_ledger.c rule 6
+ *
+ * The two ends of a link are its sides: 0 the KMA with the lower ID, 1 the other. */
+#ifndef SIM_ORACLE_STATE_H
+#define SIM_ORACLE_STATE_H
+
+#include "core/base/err.h"
+#include "core/base/map.h"
+#include "core/base/slab.h"
+#include "core/wire/frame.h"
+#include "sim/oracle.h"
+
+#define SIM_ORC_SAMPLE 64    /* one frame of so many is opened with the key of its block */
+#define SIM_ORC_WINDOW 1024  /* most frames in flight per side that are told from new ones */
+#define SIM_ORC_CLOSED 1024  /* settled KMA-keys whose ID is still known */
+#define SIM_ORC_RECENT 1024  /* keys whose bits are looked for on the links */
+#define SIM_ORC_AUDIT 65536  /* calls between two recounts of the ledgers */
+
+/* Where a bit of a link is; the order is that of struct scn_bits. */
+enum sim_orc_class {
+    SIM_ORC_STORED,
+    SIM_ORC_PADS,
+    SIM_ORC_TAGS,
+    SIM_ORC_HASH_KEYS,
+    SIM_ORC_FALLBACK,
+    SIM_ORC_POSTPROC,
+    SIM_ORC_RELAYED,
+    SIM_ORC_EXPIRED,
+    SIM_ORC_DISCARDED,
+    SIM_ORC_IN_FLIGHT,
+    SIM_ORC_CLASSES
+};
+
+/* What became of bytes of a confirmed block. `side` of a segment is their owner; of GRANTED bytes
+ * the one who gives. */
+enum sim_orc_kind {
+    SIM_ORC_FREE,
+    SIM_ORC_GRANTED,        /* GRANT sent, not yet delivered */
+    SIM_ORC_DROPPED,        /* the owner can or will not use them and has not said so */
+    SIM_ORC_SKIP_EXPIRED,   /* SKIP sent, not yet delivered */
+    SIM_ORC_SKIP_DISCARDED, /* the same with another reason than age */
+    SIM_ORC_USED,           /* by a frame */
+    SIM_ORC_GONE            /* out of use at both ends */
+};
+
+struct sim_orc_segment {
+    uint32_t start, end;
+    uint8_t kind, side;
+};
+
+/* A persisted chunk record of a KMA. */
+struct sim_orc_chunk {
+    uint32_t start, end, lease;
+    uint32_t empty; /* bytes below are lost to a crash of this KMA */
+    uint8_t side;   /* whose record */
+    bool mine;      /* it owns the bytes */
+    bool deleted;
+};
+
+struct sim_orc_block {
+    struct qkd_id id;
+    uint32_t link, number, bytes;
+    uint32_t asked;          /* number in the last CONFIRM 0 sent */
+    uint32_t asked_received; /* number in the last CONFIRM 0 delivered */
+    uint8_t form;
+    uint8_t modules, filed, stored; /* bit per side: handed to module, sent at Kq-1, persisted */
+    bool generated;                 /* counted */
+    bool lost;      /* can never be confirmed */
+    bool answered;  /* the higher KMA confirmed: it may use its half */
+    bool confirmed; /* and the lower KMA heard of it */
+    uint8_t seed[32];
+    uint8_t *bits; /* form 0 */
+    uint64_t digest;
+    struct sim_orc_segment *segment;
+    uint32_t segments, segment_cap;
+    struct sim_orc_chunk *chunk;
+    uint32_t chunks, chunk_cap;
+};
+
+/* A frame that its sender may still repeat. */
+struct sim_orc_frame {
+    uint32_t seq; /* 0: none */
+    uint32_t block, offset, length;
+    uint32_t payload_bytes; /* of the class below; the rest of the range are tags */
+    uint8_t payload;        /* enum sim_orc_class */
+    bool open;              /* not yet delivered: its bits are in flight */
+    uint64_t hash;          /* of all its bytes */
+    uint64_t tag;           /* first 8 bytes of its tag */
+};
+
+struct sim_orc_side {
+    struct qkd_eid kma;
+    uint32_t epoch;
+    uint32_t top;   /* highest seq sent */
+    uint32_t acked; /* all below were acknowledged, and the sender knows */
+    bool restarted; /* the next frame must have a higher epoch */
+    struct sim_orc_frame *ring;
+    uint32_t ring_cap;
+    uint8_t hash_key[16];
+    int64_t heard_ns; /* a frame of this side was last delivered to the other */
+};
+
+struct sim_orc_link {
+    struct sim_orc_side side[2];
+    uint32_t boot_block; /* slot of block 0 or QKD_SLAB_NONE */
+    uint64_t generated, bootstrap;       /* bytes */
+    uint64_t bytes[SIM_ORC_CLASSES];     /* incremental ledger */
+    uint64_t settled[SIM_ORC_CLASSES];   /* part of `bytes` that no live block or frame holds */
+    bool configured;
+};
+
+/* A sealed message between its send and its delivery: what delivery will mean. */
+enum sim_orc_mail_kind { SIM_ORC_MAIL_FRAME, SIM_ORC_MAIL_ACK, SIM_ORC_MAIL_MATCH };
+struct sim_orc_mail {
+    uint64_t tail; /* last 8 bytes of the record: of its GCM tag */
+    int64_t sent_ns;
+    struct qkd_eid to;
+    struct qkd_id id; /* QKD-key ID of CONFIRM, KMA-key ID of MATCH */
+    uint32_t link, seq, epoch, block, start, end;
+    uint32_t prev, next; /* in order of age */
+    uint8_t kind, type, side, detail;
+};
+
+enum sim_orc_key_flag {
+    SIM_ORC_SLAVE_WAITS = 1,    /* persisted at the slave's KSA */
+    SIM_ORC_MASTER_PERSIST = 2, /* persisted as supplied */
+    SIM_ORC_SLAVE_PERSIST = 4,
+    SIM_ORC_MASTER_SENT = 8,
+    SIM_ORC_SLAVE_SENT = 16,
+    SIM_ORC_SETTLED = 32, /* left in_flight in the end-to-end ledger */
+    SIM_ORC_NAMED = 64
+};
+
+struct sim_orc_ksa_key {
+    struct qkd_id id;
+    uint64_t hash;  /* of the bits that travelled */
+    uint64_t given; /* of the bits first supplied */
+    uint32_t kma;   /* slot of the KMA-key it is part of */
+    uint32_t next;
+    uint32_t bits;
+    uint8_t flags;
+};
+
+struct sim_orc_kma_key {
+    struct qkd_id id;
+    struct qkd_eid source, destination; /* KMAs */
+    struct qkd_eid master, slave;       /* applications, once named */
+    uint64_t compare;                   /* hash of the compare key */
+    int64_t born_ns;
+    uint32_t key_size;
+    uint32_t count, open; /* KSA-keys; not yet supplied on both sides */
+    uint32_t first;       /* KSA-key */
+    uint32_t prev, next;  /* in order of age */
+    bool named, matched;
+    bool dead;   /* its source crashed or the slave said no: may not be supplied */
+    bool closed; /* its KSA-keys are forgotten */
+};
+
+struct sim_orc_leak {
+    uint64_t bits[1024]; /* which 16-bit hashes occur among the recent keys */
+    uint16_t head[4096]; /* chains through `next`, index + 1 */
+    uint16_t next[SIM_ORC_RECENT];
+    uint64_t key[SIM_ORC_RECENT]; /* first 8 bytes */
+    uint32_t count;
+};
+
+struct sim_oracle {
+    const struct scn_scenario *scenario;
+    struct sim_oracle_verdict verdict;
+    uint32_t unit_bytes;
+    int64_t horizon_ns; /* a KMA-key that old is over */
+    int64_t now_ns;
+    struct sim_orc_link *links;
+    struct qkd_slab blocks;
+    struct qkd_map block_by_id, block_by_number; /* number: link u32, number u32 */
+    struct qkd_slab mails;
+    struct qkd_map mail_by_tail;
+    uint32_t mail_first, mail_last;
+    struct qkd_slab kma_keys, ksa_keys;
+    struct qkd_map kma_by_id, ksa_by_id;
+    uint32_t key_first, key_last;
+    uint32_t closed[SIM_ORC_CLOSED];
+    uint32_t closed_count; /* ever */
+    uint64_t key_bits[4];  /* end to end: enum sim_orc_end */
+    uint64_t drawn_bits, taken_bits;
+    struct sim_orc_leak leak;
+    struct sim_orc_deleted { /* own chunk records deleted in the step under way */
+        uint32_t block, start, end;
+        uint8_t side;
+    } * deleted;
+    uint32_t deleted_count, deleted_cap;
+    int64_t deleted_ns;
+    uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
+    uint32_t places[256];                         /* command -> bit per reference point */
+    uint64_t calls, frames;
+    uint64_t cost_ns;
+    uint8_t *scratch; /* pads of a sampled frame */
+    size_t scratch_cap;
+};
+
+enum sim_orc_end { SIM_ORC_KEY_IN_FLIGHT, SIM_ORC_KEY_SUPPLIED, SIM_ORC_KEY_EXPIRED,
+                   SIM_ORC_KEY_DISCARDED };
+
+/* ---- oracle.c ---- */
+
+/* Where something went wrong; zero fields are not printed. */
+struct sim_orc_scene {
+    struct qkd_eid from, to;
+    const struct qkd_id *id;
+    bool has_range;
+    uint32_t link, block, start, end, seq;
+    unsigned rp, command;
+};
+void sim_orc_fail(struct sim_oracle *o, const char *what, const struct sim_orc_scene *scene);
+
+/* Counts a check; `what` starts with the rule. Gives cond back. */
+static inline bool sim_orc_check(struct sim_oracle *o, bool cond, const char *what,
+                                 const struct sim_orc_scene *scene)
+{
+    o->verdict.checks++;
+    if (!cond) {
+        sim_orc_fail(o, what, scene);
+    }
+    return cond;
+}
+
+/* A fast 64-bit hash of key or frame bytes; not for enemies. */
+static inline uint64_t sim_orc_hash(const uint8_t *bytes, size_t len)
+{
+    const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t a = len * k;
+    uint64_t b = ~a;
+    uint64_t w[2];
+    for (; len >= 16; len -= 16, bytes += 16) {
+        memcpy(w, bytes, 16);
+        a = (a ^ w[0]) * k;
+        b = (b ^ w[1]) * UINT64_C(0xc2b2ae3d27d4eb4f);
+        a ^= a >> 29;
+        b ^= b >> 31;
+    }
+    w[0] = w[1] = 0;
+    if (len > 0) {
+        memcpy(w, bytes, len);
+    }
+    a = (a ^ w[0]) * k;
+    b = (b ^ w[1]) * UINT64_C(0xc2b2ae3d27d4eb4f);
+    a ^= b ^ (a >> 32) ^ (b << 7);
+    return (a ^ (a >> 29)) * k;
+}
+
+static inline uint64_t sim_orc_word(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, 8);
+    return word;
+}
+
+/* ---- oracle_block.c ---- */
+
+struct sim_orc_block *sim_orc_block_at(const struct sim_oracle *o, uint32_t slot);
+/* Slot of block `number` of a link, QKD_SLAB_NONE if it is not confirmed or is used up. */
+uint32_t sim_orc_block_find(const struct sim_oracle *o, uint32_t link, uint32_t number);
+uint32_t sim_orc_block_new(struct sim_oracle *o, uint32_t link, const struct wire_q_block *from);
+/* Cuts [first, mid) and [mid, bytes) into the halves of both owners and names it. */
+void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
+                         uint32_t mid);
+void sim_orc_block_confirmed(struct sim_oracle *o, uint32_t slot);
+/* Forgets a block of which nothing is left to watch. */
+void sim_orc_block_settle(struct sim_oracle *o, uint32_t slot);
+void sim_orc_block_free(struct sim_oracle *o, uint32_t slot);
+/* Copies key bytes. */
+void sim_orc_block_read(const struct sim_orc_block *block, uint32_t offset, uint8_t *to,
+                        size_t len);
+
+/* Turns the bytes of [start, end) that are (kind, side) into (to_kind, to_side); how many. */
+struct sim_orc_paint {
+    uint32_t start, end;
+    uint8_t kind, side, to_kind, to_side;
+};
+uint32_t sim_orc_paint(struct sim_oracle *o, struct sim_orc_block *block,
+                       const struct sim_orc_paint *paint);
+/* The segment that holds a byte, NULL outside of all. */
+const struct sim_orc_segment *sim_orc_segment_at(const struct sim_orc_block *block,
+                                                 uint32_t offset);
+
+/* A frame of `side` consumes [offset, offset + length): checks rules 1 and 2. */
+void sim_orc_use(struct sim_oracle *o, uint32_t side, const struct wire_frame *frame,
+                 const struct sim_orc_scene *scene);
+/* What the owner gave up and the other end can no longer use either is gone. */
+void sim_orc_follow(struct sim_oracle *o, uint32_t slot);
+void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry,
+                           const uint8_t *value);
+void sim_orc_persist_chunk(struct sim_oracle *o, const struct qkd_persist *entry,
+                           const uint8_t *value);
+/* Own chunk records that were deleted: what was left in them is given up. */
+void sim_orc_flush(struct sim_oracle *o);
+void sim_orc_block_crash(struct sim_oracle *o, uint32_t node);
+
+/* ---- oracle_frame.c ---- */
+
+/* The link's side that an element is, 0 or 1; 2 if it is neither end. */
+uint32_t sim_orc_side_of(const struct sim_oracle *o, uint32_t link, struct qkd_eid kma);
+void sim_orc_frame_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                        const uint8_t *observed);
+/* `frame` as delivered: the other end follows. */
+void sim_orc_frame_delivered(struct sim_oracle *o, uint32_t link, uint32_t side, uint32_t epoch,
+                             uint32_t seq, uint64_t tag);
+void sim_orc_relay_delivered(struct sim_oracle *o, const struct sim_oracle_frame *frame);
+void sim_orc_frame_meant(struct sim_oracle *o, const struct sim_orc_mail *mail);
+void sim_orc_ack_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                      const uint8_t *observed);
+void sim_orc_ack_meant(struct sim_oracle *o, const struct sim_orc_mail *mail);
+void sim_orc_frame_crash(struct sim_oracle *o, uint32_t node);
+/* Frames not delivered whose range lies in [start, end) never will be. */
+void sim_orc_frame_close(struct sim_oracle *o, uint32_t link, uint32_t side,
+                         const struct sim_orc_segment *range);
+void sim_orc_key_file(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed);
+
+/* ---- oracle_mail.c ---- */
+
+void sim_orc_mail_post(struct sim_oracle *o, const struct sim_orc_mail *mail);
+/* True if `tail` was under way to `to`: it is no more. */
+bool sim_orc_mail_take(struct sim_oracle *o, uint64_t tail, struct qkd_eid to,
+                       struct sim_orc_mail *mail);
+
+/* ---- oracle_key.c ---- */
+
+/* A key leaves its source, or crosses a further hop. */
+struct sim_orc_travel {
+    struct qkd_eid source, destination;
+    const struct qkd_id *id;
+    const uint8_t *keys, *compare;
+    uint32_t key_size, count;
+    bool first; /* it is the source that sends */
+    bool taken; /* pool units */
+};
+void sim_orc_key_travels(struct sim_oracle *o, const struct sim_orc_travel *travel,
+                         const struct sim_orc_scene *scene);
+void sim_orc_notify(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed);
+void sim_orc_notify_rsp(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                        const uint8_t *observed);
+void sim_orc_match_meant(struct sim_oracle *o, const struct sim_orc_mail *mail);
+void sim_orc_supply(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed);
+void sim_orc_persist_key(struct sim_oracle *o, const struct qkd_persist *entry,
+                         const uint8_t *value);
+void sim_orc_key_crash(struct sim_oracle *o, uint32_t node);
+void sim_orc_key_age(struct sim_oracle *o);
+
+/* ---- oracle_leak.c ---- */
+
+void sim_orc_leak_add(struct sim_orc_leak *leak, const uint8_t *key, size_t len);
+/* Whether 8 bytes in a row are the start of a recent key. */
+bool sim_orc_leak_found(const struct sim_orc_leak *leak, const uint8_t *bytes, size_t len);
+
+/* ---- oracle_place.c ---- */
+
+void sim_orc_place_init(struct sim_oracle *o);
+/* Checks roles, reference point and head of a message. */
+void sim_orc_place_check(struct sim_oracle *o, const struct qkd_send *send,
+                         const uint8_t *observed);
+
+/* ---- oracle_ledger.c ---- */
+
+static inline void sim_orc_move(struct sim_orc_link *link, uint8_t from, uint8_t to,
+                                uint64_t bytes)
+{
+    link->bytes[from] -= bytes;
+    link->bytes[to] += bytes;
+}
+/* Recounts everything and compares. */
+void sim_orc_audit(struct sim_oracle *o);
+/* At the end: bits that vanished. */
+void sim_orc_ledger_finish(struct sim_oracle *o);
+
+#endif
