@@ -20,7 +20,8 @@ static void report_failed(struct app *app, const struct qkd_id *key_id, uint8_t 
 static void repeat_later(struct app *app, const struct qkd_event *event, uint32_t slot)
 {
     struct app_command *command = app_command_at(app, slot);
-    uint32_t doublings = command->tries < BACKOFF_LIMIT ? command->tries : BACKOFF_LIMIT;
+    uint32_t doublings = command->tries > 0 ? command->tries - 1 : 0; /* none sent: no channel */
+    doublings = doublings < BACKOFF_LIMIT ? doublings : BACKOFF_LIMIT;
     struct qkd_span wait = qkd_span_ns(app->config.retransmit.ns * (INT64_C(1) << doublings));
     struct qkd_time at = qkd_time_min(qkd_time_add(event->now, wait), command->end);
     if (command->timer == QKD_TIMER_NONE) {

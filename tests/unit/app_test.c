@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Application agents, a master at node 1 and its slave at node 2, with played KSAs: requests, reports,
+ * key IDs handed over, fetches, deletion (FG QIT4N D2.3 Tables 7-4 ... 7-7; docs/protocol.md). */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/app/app.h"
+#include "core/crypto/crypto.h"
+#include "tests/lib/puppet.h"
+
+PUMP_ELEMENT(app)
+
+#define MASTER qkd_eid_make(QKD_ROLE_APP, 4, 1)
+#define SLAVE qkd_eid_make(QKD_ROLE_APP, 5, 2)
+#define KSA_A qkd_eid_make(QKD_ROLE_KSA, 0, 1)
+#define KSA_B qkd_eid_make(QKD_ROLE_KSA, 0, 2)
+#define LOAD qkd_eid_make(QKD_ROLE_LOAD, 0, 1)
+
+static struct {
+    struct pump *p;
+    struct app *master, *slave;
+    struct puppet *a, *b; /* the KSAs */
+} w;
+
+static void run(int64_t ms)
+{
+    pump_run(w.p, qkd_span_ms(ms));
+}
+
+static struct app *agent(struct qkd_eid self, struct qkd_eid partner, bool delete_after)
+{
+    struct app_config config = {.self = self,
+                                .partner = partner,
+                                .key_bits = 128,
+                                .level = WIRE_LEVEL_OTP_ONLY,
+                                .wait = true,
+                                .timeout = qkd_span_s(1),
+                                .retransmit = qkd_span_ms(100),
+                                .limit = 3,
+                                .delete_after = delete_after};
+    struct app *app;
+    ck_assert_int_eq(app_new(&config, &app), 0);
+    pump_add(
+        w.p, self,
+        (struct pump_element){.self = app, .step = pump_app_step, .deadline = pump_app_deadline});
+    pump_start(w.p, self);
+    return app;
+}
+
+static void begin(bool delete_after)
+{
+    memset(&w, 0, sizeof w);
+    w.p = pump_new(&(struct pump_config){.seed = 5});
+    w.a = puppet_new(w.p, KSA_A);
+    w.b = puppet_new(w.p, KSA_B);
+    w.master = agent(MASTER, SLAVE, delete_after);
+    w.slave = agent(SLAVE, MASTER, delete_after);
+    run(100);
+    ck_assert(puppet_is_up(w.a, QKD_RP_AK, MASTER) && puppet_is_up(w.b, QKD_RP_AK, SLAVE));
+}
+
+static void setup(void)
+{
+    begin(false);
+}
+
+static void teardown(void)
+{
+    app_free(w.master);
+    app_free(w.slave);
+    puppet_free(w.a);
+    puppet_free(w.b);
+    pump_free(w.p);
+}
+
+static void load(uint32_t count)
+{
+    struct wire_load ask = {.head = {.message_id = 1, .sender = LOAD}, .count = count};
+    uint8_t bytes[64];
+    int len = wire_load_encode(&ask, bytes, sizeof bytes);
+    ck_assert_int_gt(len, 0);
+    pump_inject(w.p, &(struct pump_message){.rp = QKD_RP_LOAD,
+                                            .from = LOAD,
+                                            .to = MASTER,
+                                            .bytes = bytes,
+                                            .len = (size_t)len});
+    run(5);
+}
+
+/* The n-th key-supply command that a KSA got. */
+static struct wire_key_supply command(const struct puppet *ksa, size_t n)
+{
+    const struct puppet_message *m = puppet_get(ksa, WIRE_CMD_KEY_SUPPLY, n);
+    struct wire_key_supply decoded;
+    ck_assert_int_eq(wire_key_supply_decode(&decoded, m->bytes.at, m->bytes.len), 0);
+    return decoded;
+}
+
+/* Answers a command with `count` keys whose IDs are first, first + 1, ... */
+static void answer(struct puppet *ksa, const struct wire_key_supply *to, uint8_t code,
+                   uint32_t count_id, uint8_t first, uint32_t count)
+{
+    uint8_t ids[16 * 8] = {0}, keys[16 * 8] = {0};
+    ck_assert_uint_le(count, 8);
+    for (uint32_t i = 0; i < count; i++) {
+        ids[(size_t)16 * i] = (uint8_t)(first + i);
+    }
+    struct wire_key_supply_rsp rsp = {.head = {.orig_message_id = to->head.message_id},
+                                      .source_id = to->source_id,
+                                      .target_id = to->target_id,
+                                      .session_id = to->session_id,
+                                      .application_code = to->application_code,
+                                      .has_count_id = true,
+                                      .count_id = count_id,
+                                      .has_key_ids = true,
+                                      .key_ids = {ids, (size_t)16 * count},
+                                      .has_key_data = true,
+                                      .key_data = {keys, (size_t)16 * count},
+                                      .has_grade = true,
+                                      .grade = count_id == 2 ? WIRE_METHOD_AES : WIRE_METHOD_OTP,
+                                      .code = code};
+    PUPPET_SEND(ksa, key_supply_rsp, QKD_RP_AK, to->head.sender, &rsp);
+    run(5);
+}
+
+static void refuse(struct puppet *ksa, const struct wire_key_supply *to, uint8_t reason)
+{
+    struct wire_key_supply_rsp rsp = {.head = {.orig_message_id = to->head.message_id},
+                                      .session_id = to->session_id,
+                                      .has_reason = true,
+                                      .reason = reason,
+                                      .code = WIRE_INSUFFICIENT};
+    PUPPET_SEND(ksa, key_supply_rsp, QKD_RP_AK, to->head.sender, &rsp);
+    run(5);
+}
+
+static size_t outcomes(void)
+{
+    return pump_report_count(w.p, QKD_REPORT_OUTCOME, MASTER);
+}
+
+static void expect_outcome(size_t n, uint64_t outcome, uint64_t reason, uint64_t bits)
+{
+    ck_assert_uint_eq(outcomes(), n + 1);
+    const struct qkd_report *end = pump_report(w.p, QKD_REPORT_OUTCOME, MASTER, n);
+    ck_assert_uint_eq(end->a, outcome);
+    ck_assert_uint_eq(end->b, reason);
+    ck_assert_uint_eq(end->c, bits);
+}
+
+START_TEST(request_of_two_sub_sessions)
+{
+    load(3);
+    struct wire_key_supply asked = command(w.a, 0);
+    ck_assert(qkd_eid_eq(asked.source_id, MASTER) && qkd_eid_eq(asked.target_id, SLAVE));
+    ck_assert_uint_eq(asked.application_code, WIRE_FOR_ENCRYPTION);
+    ck_assert_uint_eq(asked.key_amount, 3);
+    ck_assert_uint_eq(asked.key_size, 128);
+    ck_assert_uint_eq(asked.level, WIRE_LEVEL_OTP_ONLY);
+    ck_assert_uint_eq(asked.wait, 1);
+    ck_assert_uint_eq(asked.timeout_ms, 1000);
+    const struct qkd_report *opened = pump_report(w.p, QKD_REPORT_REQUEST, MASTER, 0);
+    ck_assert_uint_eq(opened->a, 3 * 128);
+    ck_assert_uint_eq(opened->b, 3);
+
+    answer(w.a, &asked, WIRE_SUCCESS, 1, 10, 2);
+    ck_assert_uint_eq(outcomes(), 0);
+    answer(w.a, &asked, WIRE_SUCCESS, 1, 10, 2); /* the same sub-session again */
+    answer(w.a, &asked, WIRE_SUFFICIENT, 2, 12, 1);
+    expect_outcome(0, WIRE_OUTCOME_SERVED, WIRE_REASON_NONE, 3 * 128);
+    const struct qkd_report *end = pump_report(w.p, QKD_REPORT_OUTCOME, MASTER, 0);
+    ck_assert(qkd_id_eq(&end->id, &opened->id));
+    ck_assert_uint_eq(end->d, WIRE_METHOD_AES); /* the weakest */
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_KEY, MASTER), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct qkd_report *key = pump_report(w.p, QKD_REPORT_KEY, MASTER, i);
+        ck_assert(qkd_id_eq(&key->id, &opened->id));
+        ck_assert_uint_eq(key->id2.b[0], 10 + i);
+    }
+    answer(w.a, &asked, WIRE_SUFFICIENT, 3, 20, 1); /* nothing is outstanding any more */
+    run(5000);
+    ck_assert_uint_eq(outcomes(), 1);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_KEY, MASTER), 3);
+    ck_assert_uint_eq(puppet_count(w.a, WIRE_CMD_KEY_DELETE), 0);
+}
+END_TEST
+
+START_TEST(slave_fetches_by_id)
+{
+    load(2);
+    struct wire_key_supply asked = command(w.a, 0);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 2);
+    run(10);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 2);
+    struct wire_key_supply first = command(w.b, 0), second = command(w.b, 1);
+    ck_assert_uint_eq(first.application_code, WIRE_FOR_DECRYPTION);
+    ck_assert_uint_eq(first.session_id, asked.session_id);
+    ck_assert_uint_eq(first.key_id.b[0], 10);
+    ck_assert_uint_eq(second.key_id.b[0], 11);
+    run(100); /* no answer: the same messages again */
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 4);
+    ck_assert_uint_eq(command(w.b, 2).head.message_id, first.head.message_id);
+    answer(w.b, &first, WIRE_SUFFICIENT, 1, 10, 1);
+    refuse(w.b, &second, WIRE_REASON_UNKNOWN_KEY);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCHED, SLAVE), 1);
+    const struct qkd_report *got = pump_report(w.p, QKD_REPORT_FETCHED, SLAVE, 0);
+    ck_assert_uint_eq(got->id.b[0], 10);
+    ck_assert_uint_eq(got->a, 128);
+    ck_assert(qkd_eid_eq(got->peer, MASTER));
+    const struct qkd_report *failed = pump_report(w.p, QKD_REPORT_FETCH_FAILED, SLAVE, 0);
+    ck_assert_uint_eq(failed->id.b[0], 11);
+    ck_assert_uint_eq(failed->a, WIRE_REASON_UNKNOWN_KEY);
+    run(5000);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 4);
+}
+END_TEST
+
+START_TEST(slave_gives_up_at_the_timeout)
+{
+    load(1);
+    struct wire_key_supply asked = command(w.a, 0);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 1);
+    run(1500);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCH_FAILED, SLAVE), 1);
+    ck_assert_uint_eq(pump_report(w.p, QKD_REPORT_FETCH_FAILED, SLAVE, 0)->a, WIRE_REASON_TIMEOUT);
+}
+END_TEST
+
+START_TEST(outcomes_by_reason)
+{
+    static const struct {
+        uint8_t reason, outcome;
+    } cases[] = {
+        {WIRE_REASON_INSUFFICIENT_KEY, WIRE_OUTCOME_REFUSED},
+        {WIRE_REASON_NO_ROUTE, WIRE_OUTCOME_REFUSED},
+        {WIRE_REASON_UNAUTHORIZED, WIRE_OUTCOME_REFUSED},
+        {WIRE_REASON_OVERLOAD, WIRE_OUTCOME_REFUSED},
+        {WIRE_REASON_POLICY, WIRE_OUTCOME_REFUSED},
+        {WIRE_REASON_TIMEOUT, WIRE_OUTCOME_TIMED_OUT},
+        {WIRE_REASON_MISMATCH, WIRE_OUTCOME_FAILED},
+        {WIRE_REASON_RELAY_FAILED, WIRE_OUTCOME_FAILED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        load(1);
+        struct wire_key_supply asked = command(w.a, i);
+        refuse(w.a, &asked, cases[i].reason);
+        expect_outcome(i, cases[i].outcome, cases[i].reason, 0);
+    }
+}
+END_TEST
+
+/* A part came before the refusal: its bits count. */
+START_TEST(refused_after_a_part)
+{
+    load(3);
+    struct wire_key_supply asked = command(w.a, 0);
+    answer(w.a, &asked, WIRE_SUCCESS, 1, 10, 2);
+    refuse(w.a, &asked, WIRE_REASON_INSUFFICIENT_KEY);
+    expect_outcome(0, WIRE_OUTCOME_REFUSED, WIRE_REASON_INSUFFICIENT_KEY, 256);
+}
+END_TEST
+
+/* The KSA says nothing: the agent's last resort is 2 s after the timeout of 1 s. */
+START_TEST(last_resort)
+{
+    load(1);
+    run(2980);
+    ck_assert_uint_eq(outcomes(), 0);
+    run(20);
+    expect_outcome(0, WIRE_OUTCOME_TIMED_OUT, WIRE_REASON_TIMEOUT, 0);
+}
+END_TEST
+
+START_TEST(limit_is_a_refusal)
+{
+    for (int i = 0; i < 4; i++) {
+        load(1);
+    }
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_REQUEST, MASTER), 4);
+    expect_outcome(0, WIRE_OUTCOME_REFUSED, WIRE_REASON_OVERLOAD, 0);
+    ck_assert(qkd_id_eq(&pump_report(w.p, QKD_REPORT_REQUEST, MASTER, 3)->id,
+                        &pump_report(w.p, QKD_REPORT_OUTCOME, MASTER, 0)->id));
+    struct wire_key_supply asked = command(w.a, 0);
+    refuse(w.a, &asked, WIRE_REASON_NO_ROUTE);
+    load(1);
+    ck_assert_uint_eq(puppet_count(w.a, WIRE_CMD_KEY_SUPPLY), 4);
+}
+END_TEST
+
+START_TEST(status_table_ends_a_request_for_nothing)
+{
+    load(0);
+    struct wire_key_supply asked = command(w.a, 0);
+    struct wire_key_supply_rsp rsp = {.head = {.orig_message_id = asked.head.message_id},
+                                      .session_id = asked.session_id,
+                                      .code = WIRE_STATUS_TABLE};
+    PUPPET_SEND(w.a, key_supply_rsp, QKD_RP_AK, MASTER, &rsp);
+    run(5);
+    expect_outcome(0, WIRE_OUTCOME_SERVED, WIRE_REASON_NONE, 0);
+}
+END_TEST
+
+/* No KSA: refused at the timeout; a command given up is not sent when the KSA comes. */
+START_TEST(ksa_is_not_there)
+{
+    pump_crash(w.p, KSA_A);
+    pump_crash(w.p, MASTER);
+    app_free(w.master);
+    w.master = agent(MASTER, SLAVE, false);
+    load(1);
+    run(980);
+    ck_assert_uint_eq(outcomes(), 0);
+    run(20);
+    expect_outcome(0, WIRE_OUTCOME_REFUSED, WIRE_REASON_UNREACHABLE, 0);
+    load(2);
+    puppet_free(w.a);
+    w.a = puppet_new(w.p, KSA_A);
+    puppet_open(w.a, QKD_RP_AK, MASTER);
+    run(500);
+    ck_assert_uint_ge(puppet_count(w.a, WIRE_CMD_KEY_SUPPLY), 1);
+    struct wire_key_supply asked = command(w.a, 0);
+    ck_assert_uint_eq(asked.key_amount, 2);
+    for (size_t i = 1; i < puppet_count(w.a, WIRE_CMD_KEY_SUPPLY); i++) {
+        ck_assert_uint_eq(command(w.a, i).head.message_id, asked.head.message_id);
+    }
+}
+END_TEST
+
+START_TEST(deletes_after_use)
+{
+    teardown();
+    begin(true);
+    load(1);
+    struct wire_key_supply asked = command(w.a, 0);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 1);
+    run(10);
+    struct wire_key_supply fetch = command(w.b, 0);
+    answer(w.b, &fetch, WIRE_SUFFICIENT, 1, 10, 1);
+    struct wire_key_delete deletion;
+    ck_assert_uint_eq(puppet_count(w.a, WIRE_CMD_KEY_DELETE), 1);
+    const struct puppet_message *m = puppet_get(w.a, WIRE_CMD_KEY_DELETE, 0);
+    ck_assert_int_eq(wire_key_delete_decode(&deletion, m->bytes.at, m->bytes.len), 0);
+    ck_assert_uint_eq(deletion.application_code, WIRE_FOR_ENCRYPTION);
+    ck_assert_uint_eq(deletion.session_id, asked.session_id);
+    ck_assert(!deletion.has_key_ids);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_DELETE), 1);
+    m = puppet_get(w.b, WIRE_CMD_KEY_DELETE, 0);
+    ck_assert_int_eq(wire_key_delete_decode(&deletion, m->bytes.at, m->bytes.len), 0);
+    ck_assert_uint_eq(deletion.application_code, WIRE_FOR_DECRYPTION);
+    ck_assert_uint_eq(deletion.key_ids.len, 16);
+    ck_assert_uint_eq(deletion.key_ids.at[0], 10);
+}
+END_TEST
+
+/* RP_LOAD and RP_APP have no channel: what comes from elsewhere does nothing. */
+START_TEST(strangers_are_not_heard)
+{
+    struct wire_load ask = {.head = {.message_id = 1}, .count = 1};
+    struct wire_app_notify notify = {.head = {.message_id = 1}, .key_size = 128};
+    static const uint8_t id[16] = {1};
+    notify.key_ids = (struct wire_bytes){id, sizeof id};
+    uint8_t bytes[128];
+    int len = wire_load_encode(&ask, bytes, sizeof bytes);
+    pump_inject(w.p, &(struct pump_message){.rp = QKD_RP_LOAD,
+                                            .from = SLAVE,
+                                            .to = MASTER,
+                                            .bytes = bytes,
+                                            .len = (size_t)len});
+    run(5);
+    len = wire_app_notify_encode(&notify, bytes, sizeof bytes);
+    pump_inject(w.p, &(struct pump_message){.rp = QKD_RP_APP,
+                                            .from = qkd_eid_make(QKD_ROLE_APP, 6, 1),
+                                            .to = SLAVE,
+                                            .bytes = bytes,
+                                            .len = (size_t)len});
+    run(50);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_REQUEST, MASTER), 0);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 0);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_BAD_BYTES, QKD_NOBODY), 2);
+}
+END_TEST
+
+int main(void)
+{
+    if (crypto_init() != 0) {
+        return EXIT_FAILURE;
+    }
+    Suite *suite = suite_create("app");
+    TCase *c = tcase_create("app");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, request_of_two_sub_sessions);
+    tcase_add_test(c, slave_fetches_by_id);
+    tcase_add_test(c, slave_gives_up_at_the_timeout);
+    tcase_add_test(c, outcomes_by_reason);
+    tcase_add_test(c, refused_after_a_part);
+    tcase_add_test(c, last_resort);
+    tcase_add_test(c, limit_is_a_refusal);
+    tcase_add_test(c, status_table_ends_a_request_for_nothing);
+    tcase_add_test(c, ksa_is_not_there);
+    tcase_add_test(c, deletes_after_use);
+    tcase_add_test(c, strangers_are_not_heard);
+    suite_add_tcase(suite, c);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
