@@ -19,21 +19,15 @@
 #include "core/base/id.h"
 #include "core/base/time.h"
 
-enum qkd_event_type {
-    QKD_EV_START,
-    QKD_EV_RECV,
-    QKD_EV_TIMEOUT,
-    QKD_EV_PEER,
-    QKD_EV_CONFIG
-};
+enum qkd_event_type { QKD_EV_START, QKD_EV_RECV, QKD_EV_TIMEOUT, QKD_EV_PEER, QKD_EV_CONFIG };
 
 /* One live persisted entry, handed back at START in (kind, key) order. */
 struct qkd_record {
-    uint8_t kind;          /* enum wire_persist_kind */
-    uint8_t key_len;       /* bytes of key, at most 32 */
-    uint8_t key[32];       /* the entry's key */
-    const uint8_t *value;  /* encoded value; valid during the step */
-    size_t value_len;      /* bytes of value */
+    uint8_t kind;         /* enum wire_persist_kind */
+    uint8_t key_len;      /* bytes of key, at most 32 */
+    uint8_t key[32];      /* the entry's key */
+    const uint8_t *value; /* encoded value; valid during the step */
+    size_t value_len;     /* bytes of value */
 };
 
 struct qkd_event {

@@ -10,10 +10,10 @@
 #define QKD_RNG_BLOCK 128
 
 struct qkd_rng {
-    uint8_t key[32];              /* secret */
-    uint64_t block;               /* next keystream block to make */
-    uint8_t buf[QKD_RNG_BLOCK];   /* keystream not yet used, wiped as it is used */
-    uint32_t used;                /* bytes of buf already used */
+    uint8_t key[32];            /* secret */
+    uint64_t block;             /* next keystream block to make */
+    uint8_t buf[QKD_RNG_BLOCK]; /* keystream not yet used, wiped as it is used */
+    uint32_t used;              /* bytes of buf already used */
 };
 
 /* Starts the stream of `seed`. */

@@ -19,7 +19,12 @@
  * A record of an unknown session is answered by RESET, which only makes the peer (re-)open, rate
  * limited, and never drops a session by itself.
  *
- * Messages handed over before UP wait in a small bounded queue, in order. */
+ * Messages handed over before UP wait in a small bounded queue, in order. While messages wait or
+ * chan_open() asked for it, a lost handshake is repeated for ever (at most 8 x slower than at
+ * first); otherwise it is given up after 8 tries. A message that reaches a side that is not UP yet
+ * is dropped. A peer of the wrong role is reported as QKD_REPORT_BAD_BYTES with b = 6 (denied).
+ * Message IDs of 7-2 and 7-3 have bit 63 set: elements count theirs from below. An OPEN that finds
+ * no secret is dropped and repeated: provisioning both ends at once saves that interval. */
 #ifndef QKD_CHANNEL_CHANNEL_H
 #define QKD_CHANNEL_CHANNEL_H
 
@@ -35,9 +40,9 @@
 struct chan_set;
 
 struct chan_config {
-    struct qkd_eid self;          /* the element that speaks */
-    uint32_t limit;               /* most channels */
-    struct qkd_span retransmit;   /* first repetition of a lost handshake message; doubles, 8x cap */
+    struct qkd_eid self;        /* the element that speaks */
+    uint32_t limit;             /* most channels */
+    struct qkd_span retransmit; /* first repetition of a lost handshake message; doubles, 8x cap */
 };
 
 /* What a received message meant. */
@@ -58,10 +63,10 @@ struct chan_message {
 /* Counters since start. */
 struct chan_stats {
     uint64_t sealed, opened;
-    uint64_t auth_failures;    /* MAC, GCM tag or 7-2 proof wrong */
-    uint64_t denied;           /* authenticated, but the role may not speak here */
-    uint64_t replays;          /* outside the window or seen before */
-    uint64_t queue_drops;      /* waiting messages dropped */
+    uint64_t auth_failures; /* MAC, GCM tag or 7-2 proof wrong */
+    uint64_t denied;        /* authenticated, but the role may not speak here */
+    uint64_t replays;       /* outside the window or seen before */
+    uint64_t queue_drops;   /* waiting messages dropped */
 };
 
 int chan_set_new(const struct chan_config *config, struct chan_set **set);

@@ -227,7 +227,7 @@ void net_run(struct net *net, int64_t ns)
             struct qkd_event event = net_event(net);
             chan_timeout(net->element[timer].set, &event, &net->out);
             execute(net, timer);
-        } else {
+        } else if (frame != NULL) {
             deliver(net, frame);
         }
     }
