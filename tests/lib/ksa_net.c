@@ -11,7 +11,7 @@ enum { CONFIG_BYTES = 256 };
 
 void ksn_init(struct ksa_net *net, uint64_t seed)
 {
-    *net = (struct ksa_net){0};
+    *net = (struct ksa_net){.step = pump_ksa_step};
     net->p = pump_new(&(struct pump_config){.seed = seed});
     for (int i = 0; i < 2; i++) {
         net->config[i] = (struct km_config){
@@ -54,7 +54,7 @@ static void ksa_up(struct ksa_net *net, int which)
     ck_assert_int_eq(ksa_new(&net->config[which], &net->ksa[which]), 0);
     pump_add(net->p, NET_KSA(node),
              (struct pump_element){
-                 .self = net->ksa[which], .step = pump_ksa_step, .deadline = pump_ksa_deadline});
+                 .self = net->ksa[which], .step = net->step, .deadline = pump_ksa_deadline});
     pump_start(net->p, NET_KSA(node));
     directory_entry(net, node, NET_MASTER, NET_SLAVE, "video");
     directory_entry(net, node, NET_SLAVE, NET_MASTER, "video-end");

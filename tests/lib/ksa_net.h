@@ -21,12 +21,13 @@ enum { NET_A = 1, NET_B = 2, NET_C = 3 };
 struct ksa_net {
     struct pump *p;
     struct km_config config[2]; /* of A and B */
+    int (*step)(void *ksa, const struct qkd_event *event, struct qkd_out *out);
     struct ksa *ksa[2];
     struct puppet *kma[2], *kmc[2];
     struct puppet *master, *slave, *other_slave, *unlisted, *ksa_c;
 };
 
-/* Usual limits and times; change them before ksn_start(). */
+/* Usual limits, times and ksa_step(); change them before ksn_start(). */
 void ksn_init(struct ksa_net *net, uint64_t seed);
 
 /* Elements, directory and open channels. */
