@@ -69,6 +69,23 @@ static bool has_fault(const struct scn_scenario *scenario, enum scn_target targe
     return false;
 }
 
+static const char *fault_words(enum scn_fault_what what)
+{
+    switch (what) {
+    case SCN_FAULT_QUANTUM:
+        return "quantum fault";
+    case SCN_FAULT_CLASSICAL:
+        return "classical fault";
+    case SCN_FAULT_CRASH:
+        return "crash";
+    case SCN_FAULT_DOWN:
+        return "cut off";
+    case SCN_FAULT_BOTH:
+        break;
+    }
+    return "fault";
+}
+
 /* Adds "crash at 10 min for 5 min" for the first faults of a link or node to a label. */
 static void faults_text(const struct scn_scenario *scenario, enum scn_target target, size_t index,
                         struct ana_text *text)
@@ -86,7 +103,7 @@ static void faults_text(const struct scn_scenario *scenario, enum scn_target tar
         bool ends = fault->for_ns != SCN_FOREVER;
         char at[ANA_TEXT_SIZE], duration[ANA_TEXT_SIZE];
         ana_text_add(text, "<BR/><FONT COLOR=\"" ANA_RED "\">%s at %s%s%s</FONT>",
-                     scn_fault_name(fault->what), ana_seconds_text((double)fault->at_ns * 1e-9, at),
+                     fault_words(fault->what), ana_seconds_text((double)fault->at_ns * 1e-9, at),
                      ends ? " for " : "",
                      ends ? ana_seconds_text((double)fault->for_ns * 1e-9, duration) : "");
     }
@@ -262,7 +279,7 @@ static bool place_on_map(struct drawing *d)
 {
     size_t count = d->scenario->node_count;
     struct ana_point *points = calloc(count + 1, sizeof *points);
-    bool placed = points != NULL && ana_map_points(d->scenario, points);
+    bool placed = points != NULL && ana_map_points(d->scenario, d->link_texts, points);
     for (size_t i = 0; placed && i < count; i++) {
         char text[64];
         snprintf(text, sizeof text, "%.4f,%.4f!", points[i].x, points[i].y);

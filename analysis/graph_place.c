@@ -5,12 +5,14 @@
 #include <math.h>
 
 #define DEGREE (3.14159265358979323846 / 180)
-#define WIDTH 9.0       /* inches of a picture with room to spare */
-#define MOST_WIDTH 13.0 /* and of one whose nodes stand close */
-#define ROOM_X 2.1      /* inches that two nodes side by side need, with a label between them */
-#define ROOM_Y 1.4      /* and one above the other */
-#define ROUNDS 300      /* of pushing nodes apart */
-#define MOST_PUSHED 500 /* nodes; more are drawn where they are */
+#define WIDTH 9.0          /* inches of a picture with room to spare */
+#define MOST_WIDTH 13.0    /* and of one whose nodes stand close, ... */
+#define WIDTH_PER_ROOT 1.6 /* ... or this for each root of the number of nodes, if that is more */
+#define BARE 0.4           /* of the room is enough without texts */
+#define ROOM_X 2.1         /* inches that two nodes side by side need, with a label between them */
+#define ROOM_Y 1.4         /* and one above the other */
+#define ROUNDS 300         /* of pushing nodes apart */
+#define MOST_PUSHED 500    /* nodes; more are drawn where they are */
 
 struct box {
     double west, east, south, north;
@@ -85,7 +87,7 @@ static void make_room(struct ana_point *points, size_t count)
     }
 }
 
-bool ana_map_points(const struct scn_scenario *scenario, struct ana_point *points)
+bool ana_map_points(const struct scn_scenario *scenario, bool texts, struct ana_point *points)
 {
     size_t count = scenario->node_count;
     for (size_t i = 0; i < count; i++) {
@@ -103,11 +105,18 @@ bool ana_map_points(const struct scn_scenario *scenario, struct ana_point *point
         points[i].x = (scenario->nodes[i].lon - box.west) * shrink;
         points[i].y = scenario->nodes[i].lat - box.south;
     }
-    double scale = fmin(fmax(WIDTH / wide, roomy_scale(points, count)), MOST_WIDTH / wide);
+    /* In units in which the room of a node is ROOM_X by ROOM_Y. */
+    double unit = texts ? 1 : BARE;
+    double most = fmax(MOST_WIDTH, WIDTH_PER_ROOT * sqrt((double)count)) / unit;
+    double scale = fmin(fmax(WIDTH / unit / wide, roomy_scale(points, count)), most / wide);
     for (size_t i = 0; i < count; i++) {
         points[i].x *= scale;
         points[i].y *= scale;
     }
     make_room(points, count);
+    for (size_t i = 0; i < count; i++) {
+        points[i].x *= unit;
+        points[i].y *= unit;
+    }
     return true;
 }

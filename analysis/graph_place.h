@@ -13,8 +13,9 @@ struct ana_point {
 };
 
 /* Positions of all nodes by an equirectangular projection at their middle latitude, scaled and
- * then pushed apart so that close nodes do not cover one another. False if a node has no coordinates or there
+ * then pushed apart so that close nodes do not cover one another. texts: links carry
+ * texts, which need room. False if a node has no coordinates or there
  * are fewer than 2. */
-bool ana_map_points(const struct scn_scenario *scenario, struct ana_point *points);
+bool ana_map_points(const struct scn_scenario *scenario, bool texts, struct ana_point *points);
 
 #endif

@@ -123,7 +123,8 @@ void ana_legend(const struct scn_scenario *scenario, const struct scn_summary *s
         add_levels(&legend);
     }
     ana_text_add(&legend,
-                 "<TD>width: key rate</TD><TD><FONT COLOR=\"" ANA_RED "\">- - %s</FONT></TD>",
-                 summary != NULL ? "down" : "fault planned");
+                 "<TD>width: key rate</TD><TD><FONT COLOR=\"" ANA_RED "\">- - %s</FONT></TD>%s",
+                 summary != NULL ? "down" : "fault planned",
+                 summary != NULL ? "<TD>- - was down</TD>" : "");
     ana_text_add(&legend, "</TR></TABLE>");
 }

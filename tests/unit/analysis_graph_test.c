@@ -88,7 +88,7 @@ START_TEST(dot_of_a_scenario)
     const char *dot = draw("s.dot", NULL, true);
     edge_of(dot, "A -- B", edge); /* a fault is planned */
     ck_assert_ptr_nonnull(strstr(edge, "style=dashed"));
-    ck_assert_ptr_nonnull(strstr(edge, "quantum at 10 s for 5 s"));
+    ck_assert_ptr_nonnull(strstr(edge, "quantum fault at 10 s for 5 s"));
     ck_assert_ptr_null(strstr(edge, "pool"));
     edge_of(dot, "A -- C", edge);
     ck_assert_ptr_nonnull(strstr(edge, "style=dotted"));
@@ -139,12 +139,12 @@ START_TEST(map_directions)
         scenario->nodes[i].lat = lat[i] - 0.5; /* middle latitude 60 */
         scenario->nodes[i].lon = lon[i];
     }
-    ck_assert(ana_map_points(scenario, p));
+    ck_assert(ana_map_points(scenario, true, p));
     ck_assert(p[1].x > p[0].x && fabs(p[1].y - p[0].y) < 1e-9);
     ck_assert(p[2].y > p[0].y && fabs(p[2].x - p[0].x) < 1e-9);
     ck_assert_double_eq_tol((p[1].x - p[0].x) / (p[2].y - p[0].y), 1.0, 1e-9);
     scenario->nodes[2].has_geo = false;
-    ck_assert(!ana_map_points(scenario, p));
+    ck_assert(!ana_map_points(scenario, true, p));
 }
 END_TEST
 
@@ -155,7 +155,7 @@ START_TEST(map_room)
     scenario->nodes[0].lat = scenario->nodes[1].lat = 35.7;
     scenario->nodes[0].lon = scenario->nodes[1].lon = 139.5;
     scenario->nodes[2].lat = 36.7;
-    ck_assert(ana_map_points(scenario, p));
+    ck_assert(ana_map_points(scenario, true, p));
     ck_assert(hypot(p[0].x - p[1].x, p[0].y - p[1].y) > 1);
     ck_assert(p[2].y > p[0].y && p[2].y > p[1].y);
 }
