@@ -233,7 +233,7 @@ void ana_summary_print(const struct scn_scenario *scenario, const struct scn_sum
                        FILE *out)
 {
     char sim[ANA_TEXT_SIZE], wall[ANA_TEXT_SIZE];
-    fprintf(out, "%s: %zu nodes, %zu links, %zu applications; engine %s, seed %" PRIu64 "\n",
+    fprintf(out, "%s: nodes %zu, links %zu, applications %zu; engine %s, seed %" PRIu64 "\n",
             scenario->name, scenario->node_count, scenario->link_count, scenario->application_count,
             scn_engine_name(summary->engine), summary->seed);
     fprintf(out,

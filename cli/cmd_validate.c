@@ -100,7 +100,7 @@ static void result_print(const struct settings *settings, const char *path,
         free(text);
         return;
     }
-    printf("%s: valid: '%s', %zu nodes, %zu links, %zu applications\n", path, scenario->name,
+    printf("%s: valid: '%s' (nodes %zu, links %zu, applications %zu)\n", path, scenario->name,
            scenario->node_count, scenario->link_count, scenario->application_count);
 }
 

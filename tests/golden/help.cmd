@@ -1,0 +1,1 @@
+qkdn --help; qkdn --version
