@@ -71,6 +71,11 @@ lines() {
     awk -v n="$1" -v text="$2" 'BEGIN { for (i = 0; i < n; i++) print text }'
 }
 
+# prune: leaves of the rooms only core/base, for checks that judge each file alone.
+prune() {
+    find "$tree" -name '*.[ch]' ! -path "$tree/core/base/*" -exec rm -f {} +
+}
+
 plant_arrows() {
     echo '#include "sim/zz-none.h"' | fault core/km/zz.c 'path of a project header'
     put sim/zz.h </dev/null
@@ -107,6 +112,7 @@ plant_arrows() {
 }
 
 plant_sizes() {
+    prune
     { echo "$spdx"; lines 999 "int x;"; } | fault core/base/zz.c 'file of 1001 lines'
     { echo "$spdx"; lines 998 "int x;"; } | fine core/base/zz.c
     { echo "void f(void)"; echo "{"; lines 71 "    g();"; echo "}"; } |
@@ -115,6 +121,7 @@ plant_sizes() {
 }
 
 plant_spdx() {
+    prune
     printf '/* A file. */\nint x;\n' | fault cli/zz.c 'line 1 is not'
     printf '/* SPDX-License-Identifier: MIT */\n/* A file. */\n' | fault core/base/zz.h 'line 1 is not'
     printf '%s\nint x;\n' '/* SPDX-License-Identifier: GPL-3.0-or-later */' |
@@ -126,6 +133,7 @@ plant_spdx() {
 }
 
 plant_comments() {
+    prune
     echo '/* km_store_take(store, &id); */' | fault core/km/zz.c 'commented-out'
     echo '    // return 0;' | fault core/km/zz.c 'commented-out'
     echo '    //x->count++;' | fault core/km/zz.c 'commented-out'
@@ -159,6 +167,7 @@ plant_todo() {
 }
 
 plant_headers() {
+    prune
     printf '%s\nsize_t f(void);\n' "$spdx" | fault core/base/zz.h 'does not compile alone'
     printf '%s\nstruct zz {\n    int a;\n};\n' "$spdx" | fault sim/zz.h 'redefinition'
     printf '#ifndef ZZ_H\n#define ZZ_H\n#include <stddef.h>\nsize_t f(void);\n#endif\n' |
@@ -185,6 +194,7 @@ plant_orphans() {
 }
 
 plant_language() {
+    prune
     echo 'int f(void) __attribute__((pure));' | fault core/km/zz.c 'compiler extension'
     echo '    return __builtin_popcount(x);' | fault sim/zz.c 'compiler extension'
     echo '#pragma GCC diagnostic push' | fault cli/zz.c 'compiler extension'
