@@ -8,28 +8,20 @@
 
 enum { TAIL = 16 };
 
-static void put_u64(uint8_t *to, uint64_t v)
-{
-    for (int i = 0; i < 8; i++) {
-        to[i] = (uint8_t)(v >> (56 - 8 * i));
-    }
-}
-
 /* The digest so far keys the hash of the next batch, so that order and place count. */
 static uint64_t fold(const struct sim_trace *trace)
 {
     uint8_t key[16] = "qkdn tr";
-    put_u64(key + 8, trace->digest);
+    memcpy(key + 8, &trace->digest, sizeof(trace->digest));
     return crypto_hash64(key, trace->batch, (size_t)trace->fill * SIM_TRACE_ENTRY);
 }
 
 void sim_trace_add(struct sim_trace *trace, const struct sim_trace_event *event)
 {
     uint8_t *entry = trace->batch[trace->fill];
-    put_u64(entry, (uint64_t)event->now_ns);
-    put_u64(entry + 8, event->from.v);
-    put_u64(entry + 16, event->to.v);
-    put_u64(entry + 24, ((uint64_t)event->what << 32) ^ event->len);
+    uint64_t head[4] = {(uint64_t)event->now_ns, event->from.v, event->to.v,
+                        ((uint64_t)event->what << 32) ^ event->len};
+    memcpy(entry, head, sizeof(head));
     size_t tail = event->len < TAIL ? event->len : TAIL;
     memset(entry + 32, 0, TAIL);
     if (tail > 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Digest of a run: a keyed 64-bit hash over every message as it reaches its element (when, from, to,
  * reference point, length, last 16 bytes). Sealed messages end in their authentication tag, so that
- * the digest covers all of their bytes. Same seed, same digest. */
+ * the digest covers all of their bytes. Same seed, same digest (per binary: numbers are hashed as
+ * they lie in memory). */
 #ifndef SIM_TRACE_H
 #define SIM_TRACE_H
 

@@ -216,19 +216,41 @@ static int net_new(struct sim_world *world)
     return rc;
 }
 
+/* Which nodes talk to others than their neighbours beside the QKD links: those where applications
+ * end (any hop answers the source of a key) and, in band, controller and manager. */
+static void far_fill(const struct scn_scenario *scenario, bool *far)
+{
+    for (size_t i = 0; i < scenario->application_count; i++) {
+        far[scenario->applications[i].from] = true;
+        far[scenario->applications[i].to] = true;
+    }
+    if (scenario->classical.management == SCN_MANAGEMENT_IN_BAND) {
+        far[scenario->control.at] = true;
+        far[scenario->management.at] = true;
+    }
+}
+
 static int engine_new(struct sim_world *world)
 {
+    bool *far = calloc(world->scenario->node_count, sizeof(*far));
+    if (far == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    far_fill(world->scenario, far);
     struct sim_engine_config config = {
         .kind = world->options.has_engine ? world->options.engine : world->scenario->engine,
         .net = world->net,
         .pool = world->pool,
         .keep_platform = world->options.keep_platform,
+        .far = far,
         .calls = {world, on_deliver, on_wake, on_timer},
         .why = world->options.why,
         .why_size = world->options.why_size,
     };
     world->summary->engine = config.kind;
-    return sim_engine_new(&config, &world->engine);
+    int rc = sim_engine_new(&config, &world->engine);
+    free(far);
+    return rc;
 }
 
 static int world_fill(struct sim_world *world)
