@@ -327,6 +327,25 @@ START_TEST(ksa_is_not_there)
 }
 END_TEST
 
+/* A KSA that comes back with a new channel gets what is outstanding again, the same message. */
+START_TEST(ksa_comes_back)
+{
+    load(1);
+    uint64_t id = command(w.a, 0).head.message_id;
+    pump_crash(w.p, KSA_A);
+    puppet_free(w.a);
+    run(50);
+    w.a = puppet_new(w.p, KSA_A);
+    puppet_open(w.a, QKD_RP_AK, MASTER);
+    run(50);
+    ck_assert_uint_eq(puppet_count(w.a, WIRE_CMD_KEY_SUPPLY), 1);
+    struct wire_key_supply asked = command(w.a, 0);
+    ck_assert_uint_eq(asked.head.message_id, id);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 1);
+    expect_outcome(0, WIRE_OUTCOME_SERVED, WIRE_REASON_NONE, 128);
+}
+END_TEST
+
 START_TEST(deletes_after_use)
 {
     teardown();
@@ -399,6 +418,7 @@ int main(void)
     tcase_add_test(c, limit_is_a_refusal);
     tcase_add_test(c, status_table_ends_a_request_for_nothing);
     tcase_add_test(c, ksa_is_not_there);
+    tcase_add_test(c, ksa_comes_back);
     tcase_add_test(c, deletes_after_use);
     tcase_add_test(c, strangers_are_not_heard);
     suite_add_tcase(suite, c);

@@ -193,7 +193,8 @@ START_TEST(sub_sessions_are_numbered)
 {
     uint64_t asked = ksn_ask(&net, 5, 0, 5); /* no size: the unit length, 256 */
     uint64_t need = ksn_need(&net);
-    for (uint32_t i = 1; i <= 3; i++) {
+    for (uint32_t j = 1; j <= 6; j++) {
+        uint32_t i = (j + 1) / 2; /* each piece comes twice */
         ksn_piece(&net, 0,
                   &(struct ksn_piece){.orig = need,
                                       .tag = (uint8_t)i,
