@@ -324,12 +324,23 @@ static int swallow(char *message)
     return 0;
 }
 
+/* One context for the whole process, never freed: Graphviz's text plugin remembers the name of the
+ * font that it used last by a pointer into the context (seen with 2.42). */
+static GVC_t *context(void)
+{
+    static GVC_t *gvc;
+    if (gvc == NULL) {
+        gvc = gvContext();
+    }
+    return gvc;
+}
+
 /* Lays out and renders to memory, then to the file. */
 static int render(struct drawing *d, const char *format, struct ana_error *error)
 {
     const struct ana_graph_options *options = d->options;
     agseterrf(swallow);
-    GVC_t *gvc = gvContext();
+    GVC_t *gvc = context();
     if (gvc == NULL) {
         return ana_fail(error, QKD_ERR_NOMEM, "Graphviz does not start");
     }
@@ -349,7 +360,6 @@ static int render(struct drawing *d, const char *format, struct ana_error *error
         gvFreeRenderData(bytes);
         gvFreeLayout(gvc, d->graph);
     }
-    gvFreeContext(gvc);
     return err;
 }
 
