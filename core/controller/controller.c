@@ -213,7 +213,7 @@ static void links_silent(struct ctl *ctl, const struct qkd_event *event,
                          const struct ctl_peer *peer, struct qkd_out *out)
 {
     const struct ctl_topology *t = &ctl->topology;
-    for (uint32_t h = t->nodes[peer->node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
+    for (uint32_t h = t->nodes[peer->node].first; h != CTL_NONE; h = t->halves[h].next) {
         (void)chan_report_raise(&ctl->reports, event, WIRE_FAULT_LINK_DOWN, t->links[h >> 1].id,
                                 out);
     }
@@ -223,8 +223,8 @@ static void links_heard(struct ctl *ctl, const struct qkd_event *event, const st
                         struct qkd_out *out)
 {
     const struct ctl_topology *t = &ctl->topology;
-    for (uint32_t h = t->nodes[peer->node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
-        uint32_t number = t->nodes[ctl_half_to(t, h)].number;
+    for (uint32_t h = t->nodes[peer->node].first; h != CTL_NONE; h = t->halves[h].next) {
+        uint32_t number = t->nodes[t->halves[h].to].number;
         const struct ctl_peer *other = peer_find(ctl, qkd_eid_make(QKD_ROLE_KMC, 0, number));
         if (other == NULL || !other->silent) {
             (void)chan_report_clear(&ctl->reports, event, WIRE_FAULT_LINK_DOWN, t->links[h >> 1].id,

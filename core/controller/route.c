@@ -75,7 +75,7 @@ uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *
                           uint32_t half)
 {
     uint64_t available = ctl_half_available(t, half, q->now);
-    bool is_direct = from == q->source && ctl_half_to(t, half) == q->destination;
+    bool is_direct = from == q->source && t->halves[half].to == q->destination;
     return available >= (is_direct ? q->direct_bits : q->relay_bits) ? available : 0;
 }
 
@@ -94,8 +94,8 @@ static bool levels_from_destination(const struct ctl_topology *t, struct ctl_sea
         if (level > CTL_HOPS_MAX) {
             return false;
         }
-        for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
-            uint32_t before = ctl_half_to(t, h);
+        for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = t->halves[h].next) {
+            uint32_t before = t->halves[h].to;
             if (s->mark[before] == s->epoch || ctl_route_usable(t, q, before, h ^ 1U) < width) {
                 continue;
             }
@@ -116,8 +116,8 @@ static uint32_t next_half(const struct ctl_topology *t, const struct ctl_search 
 {
     uint32_t best = CTL_NONE;
     uint64_t best_bits = 0;
-    for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
-        uint32_t to = ctl_half_to(t, h);
+    for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = t->halves[h].next) {
+        uint32_t to = t->halves[h].to;
         if (s->mark[to] != s->epoch || s->level[to] + 1 != s->level[node]) {
             continue;
         }
@@ -126,7 +126,7 @@ static uint32_t next_half(const struct ctl_topology *t, const struct ctl_search 
             continue;
         }
         uint32_t number = t->nodes[to].number;
-        uint32_t best_number = best == CTL_NONE ? 0 : t->nodes[ctl_half_to(t, best)].number;
+        uint32_t best_number = best == CTL_NONE ? 0 : t->nodes[t->halves[best].to].number;
         bool is_better = best == CTL_NONE || number < best_number ||
                          (number == best_number &&
                           (bits > best_bits ||
@@ -153,7 +153,7 @@ static bool path_lowest(const struct ctl_topology *t, struct ctl_search *s,
     while (node != q->destination) {
         uint32_t half = next_half(t, s, q, node, width);
         QKD_ASSERT(half != CTL_NONE && path->hops < CTL_HOPS_MAX);
-        node = ctl_half_to(t, half);
+        node = t->halves[half].to;
         path->halves[path->hops++] = half;
         path->nodes[path->hops] = node;
     }
@@ -185,9 +185,9 @@ bool ctl_route_exists(const struct ctl_topology *t, struct ctl_search *s, const 
         if (s->level[node] == CTL_HOPS_MAX) {
             return false;
         }
-        for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
-            uint32_t to = ctl_half_to(t, h);
-            if (s->mark[to] == s->epoch || !ctl_link_is_usable(t, h >> 1, q->now)) {
+        for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = t->halves[h].next) {
+            uint32_t to = t->halves[h].to;
+            if (s->mark[to] == s->epoch || !ctl_half_is_usable(t, h, q->now)) {
                 continue;
             }
             if (to == q->destination) {

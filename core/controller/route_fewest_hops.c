@@ -7,8 +7,8 @@ static void expand(const struct ctl_topology *t, struct ctl_search *s, const str
                    uint32_t node)
 {
     uint32_t level = s->level[node] + 1;
-    for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
-        uint32_t to = ctl_half_to(t, h);
+    for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = t->halves[h].next) {
+        uint32_t to = t->halves[h].to;
         bool is_seen = s->mark[to] == s->epoch;
         if (is_seen && s->level[to] != level) {
             continue;

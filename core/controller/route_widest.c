@@ -73,10 +73,10 @@ uint64_t ctl_route_widest(const struct ctl_topology *t, struct ctl_search *s,
         if (node == q->destination) {
             return s->width[node];
         }
-        for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = ctl_half_next(t, h)) {
+        for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = t->halves[h].next) {
             uint64_t bits = ctl_route_usable(t, q, node, h);
             if (bits > 0) {
-                reach(s, ctl_half_to(t, h), bits < s->width[node] ? bits : s->width[node]);
+                reach(s, t->halves[h].to, bits < s->width[node] ? bits : s->width[node]);
             }
         }
     }

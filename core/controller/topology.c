@@ -26,6 +26,7 @@ void ctl_topology_fini(struct ctl_topology *t)
     qkd_map_fini(&t->by_link);
     free(t->nodes);
     free(t->links);
+    free(t->halves);
     *t = (struct ctl_topology){0};
 }
 
@@ -89,16 +90,29 @@ static void link_key(uint8_t key[LINK_KEY_LEN], uint32_t id, uint32_t low, uint3
     wire_put_u32(key + 8, high);
 }
 
+static bool links_grow(struct ctl_topology *t)
+{
+    void *links = t->links;
+    uint32_t cap = t->link_cap;
+    if (!array_grow(&links, &cap, t->link_limit, sizeof t->links[0])) {
+        return false;
+    }
+    t->links = links;
+    struct ctl_half *halves = realloc(t->halves, 2 * (size_t)cap * sizeof *halves);
+    if (halves == NULL) {
+        return false; /* the longer array of links does no harm */
+    }
+    t->halves = halves;
+    t->link_cap = cap;
+    return true;
+}
+
 /* Both node numbers are part of the key, so a KM that claims another's link ID makes a link of its
  * own that nobody confirms. */
 static int link_add(struct ctl_topology *t, uint32_t id, uint32_t low, uint32_t high)
 {
-    if (t->link_count == t->link_cap) {
-        void *items = t->links;
-        if (!array_grow(&items, &t->link_cap, t->link_limit, sizeof t->links[0])) {
-            return t->link_cap >= t->link_limit ? QKD_ERR_LIMIT : QKD_ERR_NOMEM;
-        }
-        t->links = items;
+    if (t->link_count == t->link_cap && !links_grow(t)) {
+        return t->link_cap >= t->link_limit ? QKD_ERR_LIMIT : QKD_ERR_NOMEM;
     }
     uint8_t key[LINK_KEY_LEN];
     link_key(key, id, t->nodes[low].number, t->nodes[high].number);
@@ -107,15 +121,26 @@ static int link_add(struct ctl_topology *t, uint32_t id, uint32_t low, uint32_t 
         return err;
     }
     struct ctl_link *link = &t->links[t->link_count];
-    *link = (struct ctl_link){.id = id, .node = {low, high}};
+    *link = (struct ctl_link){.id = id, .node = {low, high}, .at = {{INT64_MIN}, {INT64_MIN}}};
     for (uint32_t side = 0; side < 2; side++) {
         struct ctl_node *node = &t->nodes[link->node[side]];
-        link->direction[side].at.ns = INT64_MIN;
-        link->next[side] = node->first;
-        node->first = t->link_count * 2 + side;
+        uint32_t half = t->link_count * 2 + side;
+        t->halves[half] = (struct ctl_half){.until_ns = INT64_MIN,
+                                            .to = link->node[1 - side],
+                                            .next = node->first};
+        node->first = half;
     }
     t->link_count++;
     return 0;
+}
+
+/* Until when a link may be used: both ends up, the older status not yet stale. */
+static int64_t link_until(const struct ctl_topology *t, const struct ctl_link *link)
+{
+    if (!link->up[0] || !link->up[1]) {
+        return INT64_MIN;
+    }
+    return qkd_time_add(qkd_time_min(link->at[0], link->at[1]), t->fresh).ns;
 }
 
 int ctl_topology_status(struct ctl_topology *t, uint32_t node,
@@ -144,40 +169,20 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
         }
         slot = t->link_count - 1;
     }
-    t->links[slot].direction[is_low ? 0 : 1] =
-        (struct ctl_direction){.own_bits = status->own_bits,
-                               .peer_bits = status->peer_bits,
-                               .at = now,
-                               .up = status->up != 0};
+    uint32_t side = is_low ? 0 : 1;
+    struct ctl_link *link = &t->links[slot];
+    uint64_t grant = status->peer_bits / 2;
+    link->up[side] = status->up != 0;
+    link->at[side] = now;
+    t->halves[2 * slot + side].available = status->own_bits > UINT64_MAX - grant
+                                               ? UINT64_MAX
+                                               : status->own_bits + grant;
+    t->halves[2 * slot].until_ns = t->halves[2 * slot + 1].until_ns = link_until(t, link);
     return 0;
-}
-
-static bool direction_is_fresh(const struct ctl_topology *t, const struct ctl_direction *d,
-                               struct qkd_time now)
-{
-    return d->up && d->at.ns != INT64_MIN && !qkd_time_before(qkd_time_add(d->at, t->fresh), now);
-}
-
-bool ctl_link_is_usable(const struct ctl_topology *t, uint32_t link, struct qkd_time now)
-{
-    const struct ctl_link *l = &t->links[link];
-    return direction_is_fresh(t, &l->direction[0], now) &&
-           direction_is_fresh(t, &l->direction[1], now);
-}
-
-uint64_t ctl_half_available(const struct ctl_topology *t, uint32_t half, struct qkd_time now)
-{
-    if (!ctl_link_is_usable(t, half >> 1, now)) {
-        return 0;
-    }
-    const struct ctl_direction *d = &t->links[half >> 1].direction[half & 1U];
-    uint64_t grant = d->peer_bits / 2;
-    uint64_t all = d->own_bits > UINT64_MAX - grant ? UINT64_MAX : d->own_bits + grant;
-    return all > d->promised_bits ? all - d->promised_bits : 0;
 }
 
 void ctl_half_promise(struct ctl_topology *t, uint32_t half, uint64_t bits)
 {
-    struct ctl_direction *d = &t->links[half >> 1].direction[half & 1U];
-    d->promised_bits = d->promised_bits > UINT64_MAX - bits ? UINT64_MAX : d->promised_bits + bits;
+    struct ctl_half *h = &t->halves[half];
+    h->available = h->available > bits ? h->available - bits : 0;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the controller knows of the network: KMs, the KM links between them, and per direction of a
- * link the last status of the KM at its start and what was promised since. Private to the room.
+ * link what the KM at its start can pay: by its last status, less what was promised since. Private
+ * to the room.
  *
  * A KM is a node only once its KMC has authenticated itself; a link exists once a KMC has reported
  * it toward a known KM, and is used only while both ends report it up and are heard of. The KMs of
  * the network are never forgotten; slots are stable. A half edge is 2 * link slot + side; it leads
- * from node[side] to node[1 - side]. */
+ * from node[side] to node[1 - side]. A search reads nothing but half edges, which are small. */
 #ifndef QKD_CONTROLLER_TOPOLOGY_H
 #define QKD_CONTROLLER_TOPOLOGY_H
 
@@ -15,20 +16,18 @@
 
 #define CTL_NONE UINT32_MAX
 
-/* One direction of a link, as the KM at its start sees it. */
-struct ctl_direction {
-    uint64_t own_bits;      /* that KM may use at once */
-    uint64_t peer_bits;     /* owned by the other; half of it a GRANT may bring */
-    uint64_t promised_bits; /* to routes since this status */
-    struct qkd_time at;     /* of the status; INT64_MIN: never */
-    bool up;
+struct ctl_half {
+    uint64_t available; /* bits: own, half of the peer's (a GRANT may bring it), less promises */
+    int64_t until_ns;   /* both ends are up and fresh until then; INT64_MIN: they are not */
+    uint32_t to;        /* slot of the node it leads to */
+    uint32_t next;      /* next half edge from the same node, or CTL_NONE */
 };
 
 struct ctl_link {
-    uint32_t id;      /* of the scenario */
-    uint32_t node[2]; /* slots of the two KMs, lower number first */
-    uint32_t next[2]; /* next half edge of node[side], or CTL_NONE */
-    struct ctl_direction direction[2];
+    uint32_t id;           /* of the scenario */
+    uint32_t node[2];      /* slots of the two KMs, lower number first */
+    bool up[2];            /* as each end says */
+    struct qkd_time at[2]; /* of each end's last status; INT64_MIN: never */
 };
 
 struct ctl_node {
@@ -39,6 +38,7 @@ struct ctl_node {
 struct ctl_topology {
     struct ctl_node *nodes;
     struct ctl_link *links;
+    struct ctl_half *halves; /* two per link */
     uint32_t node_count, node_cap, node_limit;
     uint32_t link_count, link_cap, link_limit;
     struct qkd_map by_number; /* u32 node number -> slot */
@@ -64,21 +64,19 @@ uint32_t ctl_topology_node(struct ctl_topology *t, uint32_t number);
 int ctl_topology_status(struct ctl_topology *t, uint32_t node,
                         const struct wire_link_status *status, struct qkd_time now);
 
-static inline uint32_t ctl_half_to(const struct ctl_topology *t, uint32_t half)
-{
-    return t->links[half >> 1].node[1U - (half & 1U)];
-}
-
-static inline uint32_t ctl_half_next(const struct ctl_topology *t, uint32_t half)
-{
-    return t->links[half >> 1].next[half & 1U];
-}
-
 /* Bits that the KM at the start of a half edge can still pay on it; 0 if the link is not usable. */
-uint64_t ctl_half_available(const struct ctl_topology *t, uint32_t half, struct qkd_time now);
+static inline uint64_t ctl_half_available(const struct ctl_topology *t, uint32_t half,
+                                          struct qkd_time now)
+{
+    return t->halves[half].until_ns >= now.ns ? t->halves[half].available : 0;
+}
 
 /* Whether both ends report the link up and are fresh. */
-bool ctl_link_is_usable(const struct ctl_topology *t, uint32_t link, struct qkd_time now);
+static inline bool ctl_half_is_usable(const struct ctl_topology *t, uint32_t half,
+                                      struct qkd_time now)
+{
+    return t->halves[half].until_ns >= now.ns;
+}
 
 /* Subtracts from what is available until the next status of that direction. */
 void ctl_half_promise(struct ctl_topology *t, uint32_t half, uint64_t bits);
