@@ -19,8 +19,8 @@ struct app_config {
     bool wait;               /* queue when short of key, up to the timeout */
     struct qkd_span timeout; /* of a request; the agent gives up a little later by itself */
     struct qkd_span retransmit;
-    uint32_t limit;          /* most requests under way */
-    bool delete_after;       /* send key deletion (Table 7-6) after each served request */
+    uint32_t limit;    /* most requests under way */
+    bool delete_after; /* send key deletion (Table 7-6) after each served request */
 };
 
 int app_new(const struct app_config *config, struct app **app);

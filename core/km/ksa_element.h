@@ -206,7 +206,7 @@ struct ksa_answer_keys {
     uint8_t code; /* WIRE_SUCCESS or WIRE_SUFFICIENT */
 };
 void ksa_answer_supply(struct ksa *ksa, const struct qkd_event *event,
-                       const struct ksa_answer_keys *answer, struct qkd_out *out);
+                       const struct ksa_answer_keys *keys, struct qkd_out *out);
 
 /* ---- ksa_supply.c: master ---- */
 struct ksa_need {

@@ -30,9 +30,10 @@ static bool device_wanted(const struct mod *mod)
 }
 
 static void status_send(struct mod *mod, const struct qkd_event *event,
-                        const struct mod_watcher *watcher, struct wire_status_rsp *answer,
+                        const struct mod_watcher *watcher, const struct wire_status_rsp *head,
                         struct qkd_out *out)
 {
+    struct wire_status_rsp answer = *head;
     uint8_t record[CONTROL_MESSAGE], bytes[CONTROL_MESSAGE];
     struct wire_module_status status = {
         .module = mod->config.self,
@@ -44,13 +45,13 @@ static void status_send(struct mod *mod, const struct qkd_event *event,
         .queued = mod->files.count,
         .dropped = mod->dropped,
     };
-    if (answer->code == WIRE_SUCCESS) {
+    if (answer.code == WIRE_SUCCESS) {
         int record_len = wire_module_status_encode(&status, record, sizeof record);
         QKD_ASSERT(record_len > 0);
-        answer->has_modules = true;
-        answer->modules = (struct wire_bytes){record, (size_t)record_len};
+        answer.has_modules = true;
+        answer.modules = (struct wire_bytes){record, (size_t)record_len};
     }
-    int len = wire_status_rsp_encode(answer, bytes, sizeof bytes);
+    int len = wire_status_rsp_encode(&answer, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);
     struct chan_send send = {watcher->rp, watcher->peer, bytes, (size_t)len, 0};
     (void)chan_send(mod->chans, event, &send, out); /* the next period comes */
