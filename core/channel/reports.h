@@ -79,13 +79,13 @@ void chan_reports_start(struct chan_reports *r, struct chan_set *set, uint64_t *
 /* One record each; the caller fills every field (when = event->wall, at = itself). An account
  * record carries what was added since the last one of the same (app, peer_app), not totals. */
 void chan_report_life(struct chan_reports *r, const struct qkd_event *event,
-                      const struct wire_life *life, struct qkd_out *out);
+                      const struct wire_life *item, struct qkd_out *out);
 void chan_report_account(struct chan_reports *r, const struct qkd_event *event,
-                         const struct wire_account_record *account, struct qkd_out *out);
+                         const struct wire_account_record *item, struct qkd_out *out);
 void chan_report_link(struct chan_reports *r, const struct qkd_event *event,
-                      const struct wire_link_status *status, struct qkd_out *out);
+                      const struct wire_link_status *item, struct qkd_out *out);
 void chan_report_configuration(struct chan_reports *r, const struct qkd_event *event,
-                               const struct wire_link_config *config, struct qkd_out *out);
+                               const struct wire_link_config *item, struct qkd_out *out);
 
 /* Raises or clears the fault (enum wire_fault_code) on an object. A fault that stands is not raised
  * twice (its count grows), one that does not is not cleared. True if the state changed. */

@@ -50,7 +50,8 @@ static void ring_grow(struct ctl_answers *a)
     }
     uint8_t key[KEY_LEN];
     for (uint32_t i = 0; i < a->count; i++) {
-        ring[i] = a->ring[(a->next + i) % a->cap];
+        uint32_t from = a->next + i;
+        ring[i] = a->ring[from < a->cap ? from : from - a->cap];
         key_make(key, ring[i].asker, ring[i].message_id);
         (void)qkd_map_put(&a->by_request, key, i); /* there already: no room needed */
     }

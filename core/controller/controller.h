@@ -23,7 +23,7 @@ struct ctl_config {
     uint32_t link_limit; /* most KM links */
 };
 
-int ctl_new(const struct ctl_config *config, struct ctl **ctl);
+int ctl_new(const struct ctl_config *config, struct ctl **result);
 void ctl_free(struct ctl *ctl);
 int ctl_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
 struct qkd_time ctl_deadline(const struct ctl *ctl);

@@ -8,7 +8,7 @@
 struct kmc;
 
 /* The host's configuration; what it points to must outlive the element. */
-int kmc_new(const struct km_config *config, struct kmc **kmc);
+int kmc_new(const struct km_config *config, struct kmc **result);
 void kmc_free(struct kmc *kmc);
 int kmc_step(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
 struct qkd_time kmc_deadline(const struct kmc *kmc);

@@ -19,7 +19,7 @@ struct mgr_config {
     bool report_life;     /* also hand each life-cycle record out as QKD_REPORT_LIFE */
 };
 
-int mgr_new(const struct mgr_config *config, struct mgr **mgr);
+int mgr_new(const struct mgr_config *config, struct mgr **result);
 void mgr_free(struct mgr *mgr);
 int mgr_step(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out);
 struct qkd_time mgr_deadline(const struct mgr *mgr);

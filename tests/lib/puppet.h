@@ -11,16 +11,15 @@ struct puppet;
 
 /* Adds and starts it in the pump. */
 struct puppet *puppet_new(struct pump *p, struct qkd_eid self);
-void puppet_free(struct puppet *puppet);
+void puppet_free(struct puppet *u);
 
 /* The next message ID: unique for this puppet. */
-uint64_t puppet_id(struct puppet *puppet);
+uint64_t puppet_id(struct puppet *u);
 
 /* Opens the channel to a peer, or sends one encoded message through it (opening it first). Both
  * happen at once; the pump must run for the peer to see anything. */
-void puppet_open(struct puppet *puppet, enum qkd_rp rp, struct qkd_eid peer);
-void puppet_send(struct puppet *puppet, enum qkd_rp rp, struct qkd_eid peer,
-                 struct wire_bytes message);
+void puppet_open(struct puppet *u, enum qkd_rp rp, struct qkd_eid peer);
+void puppet_send(struct puppet *u, enum qkd_rp rp, struct qkd_eid peer, struct wire_bytes message);
 
 /* Encodes a `struct wire_name` and sends it; fills rp, sender and, if zero, the message ID. */
 #define PUPPET_SEND(puppet, name, rp_, peer, message)                                              \
@@ -36,8 +35,8 @@ void puppet_send(struct puppet *puppet, enum qkd_rp rp, struct qkd_eid peer,
         puppet_send((puppet), (rp_), (peer),                                                       \
                     (struct wire_bytes){puppet_bytes, (size_t)puppet_len});                        \
     } while (0)
-uint8_t *puppet_scratch(struct puppet *puppet);
-struct qkd_eid puppet_self(const struct puppet *puppet);
+uint8_t *puppet_scratch(struct puppet *u);
+struct qkd_eid puppet_self(const struct puppet *u);
 
 /* Messages received with `command` (0: any), oldest first; kept until puppet_forget(). */
 struct puppet_message {
@@ -47,10 +46,10 @@ struct puppet_message {
     struct wire_bytes bytes;
     struct qkd_time at;
 };
-size_t puppet_count(const struct puppet *puppet, uint8_t command);
-const struct puppet_message *puppet_get(const struct puppet *puppet, uint8_t command, size_t n);
-void puppet_forget(struct puppet *puppet);
+size_t puppet_count(const struct puppet *u, uint8_t command);
+const struct puppet_message *puppet_get(const struct puppet *u, uint8_t command, size_t n);
+void puppet_forget(struct puppet *u);
 
-bool puppet_is_up(const struct puppet *puppet, enum qkd_rp rp, struct qkd_eid peer);
+bool puppet_is_up(const struct puppet *u, enum qkd_rp rp, struct qkd_eid peer);
 
 #endif
