@@ -394,6 +394,8 @@ void kma_need_run(const struct kma_step *s, uint32_t flow);
 /* Fails every need of a flow that has keys to launch. */
 void kma_need_fail_all(const struct kma_step *s, uint32_t flow, uint8_t reason);
 void kma_need_fail(const struct kma_step *s, uint32_t need, uint8_t reason);
+/* The KSA gave this need up: pieces under way are discarded, nothing is answered. */
+void kma_need_drop(const struct kma_step *s, uint64_t message_id);
 void kma_need_timeout(const struct kma_step *s, uint32_t need);
 void kma_piece_timeout(const struct kma_step *s, uint32_t piece);
 void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,

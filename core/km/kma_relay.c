@@ -502,6 +502,10 @@ void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch)
 
 void kma_drop(const struct kma_step *s, const struct wire_kmi_drop *drop)
 {
+    if (drop->head.orig_message_id != 0) {
+        kma_need_drop(s, drop->head.orig_message_id);
+        return;
+    }
     uint32_t slot = qkd_map_get(&s->kma->stored_map, &drop->key_id);
     if (slot == QKD_MAP_NONE) {
         return;

@@ -322,6 +322,14 @@ void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need
     kma_flow_go(s, flow);
 }
 
+void kma_need_drop(const struct kma_step *s, uint64_t message_id)
+{
+    uint32_t slot = qkd_map_get(&s->kma->need_map, &message_id);
+    if (slot != QKD_MAP_NONE) {
+        need_give(s, slot);
+    }
+}
+
 void kma_need_timeout(const struct kma_step *s, uint32_t slot)
 {
     need_at(s->kma, slot)->timer = QKD_TIMER_NONE;
