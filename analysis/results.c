@@ -223,13 +223,14 @@ int ana_results_open(const char *path, struct ana_results **out, struct ana_erro
 {
     *out = NULL;
     struct ana_results *results = calloc(1, sizeof *results);
-    char *copy = malloc(strlen(path) + 1);
+    size_t size = strlen(path) + 1;
+    char *copy = malloc(size);
     if (results == NULL || copy == NULL) {
         free(results);
         free(copy);
         return ana_fail(error, QKD_ERR_NOMEM, "%s: no memory", path);
     }
-    results->path = strcpy(copy, path);
+    results->path = memcpy(copy, path, size);
     int err = open_db(results, error);
     if (err == QKD_OK) {
         err = read_run(results, error);

@@ -320,12 +320,13 @@ static struct ana_store *store_new(const struct ana_store_options *options,
     if (store == NULL) {
         return NULL;
     }
-    store->path = malloc(strlen(options->path) + 1);
+    size_t size = strlen(options->path) + 1;
+    store->path = malloc(size);
     if (store->path == NULL) {
         free(store);
         return NULL;
     }
-    strcpy(store->path, options->path);
+    memcpy(store->path, options->path, size);
     store->scenario = scenario;
     store->record = options->record;
     return store;
