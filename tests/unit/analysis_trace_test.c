@@ -138,6 +138,44 @@ START_TEST(lower_levels)
 }
 END_TEST
 
+/* Bytes changed anywhere in the database: an error or an answer, never a crash. */
+START_TEST(damaged_anywhere)
+{
+    static unsigned char good[1 << 20], bad[1 << 20];
+    write_run(ANA_RECORD_FULL);
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t len = fread(good, 1, sizeof good, file);
+    fclose(file);
+    ck_assert(len > 4096 && len < sizeof good);
+    uint64_t random = 12345;
+    int refused = 0;
+    for (int round = 0; round < 300; round++) {
+        memcpy(bad, good, len);
+        for (int i = 0; i < 20; i++) {
+            random = random * 6364136223846793005U + 1442695040888963407U;
+            bad[(random >> 20) % len] = (unsigned char)(random >> 56);
+        }
+        file = fopen(path, "wb");
+        ck_assert(file != NULL && fwrite(bad, 1, len, file) == len && fclose(file) == 0);
+        struct ana_results *results;
+        struct ana_error error = {""};
+        struct qkd_id id = test_ksa_key(7);
+        int err = ana_results_open(path, &results, &error);
+        FILE *out = tmpfile();
+        ck_assert_ptr_nonnull(out);
+        if (err == QKD_OK) {
+            err = ana_trace_print(results, &id, out, &error);
+            ana_results_close(results);
+        }
+        fclose(out);
+        refused += err != QKD_OK;
+        ck_assert_msg(err == QKD_OK || error.text[0] != '\0', "round %d: no reason given", round);
+    }
+    ck_assert_int_gt(refused, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("analysis/trace");
@@ -148,6 +186,7 @@ int main(void)
     tcase_add_test(tests, json_of_a_kma_key);
     tcase_add_test(tests, unknown_key);
     tcase_add_test(tests, lower_levels);
+    tcase_add_test(tests, damaged_anywhere);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
