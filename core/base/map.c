@@ -33,21 +33,35 @@ static struct cell cell_load(const struct qkd_map *map, uint32_t index)
     return cell;
 }
 
+/* Multilinear hash, strongly universal for secret coefficients (Lemire and Kaser, "Strongly universal
+ * string hashing is fast", 2014, equation 2): who does not know the salt finds no collisions. */
 static uint32_t hash_of(const struct qkd_map *map, const void *key)
 {
-    uint8_t digest[crypto_shorthash_BYTES];
-    uint32_t hash;
-    crypto_shorthash(digest, key, map->key_len, map->salt);
-    memcpy(&hash, digest, sizeof hash);
-    return hash;
+    const uint8_t *at = key;
+    uint64_t sum = map->coefficient[0];
+    uint32_t words = map->key_len / 4;
+    uint32_t word = 0;
+    for (uint32_t i = 0; i < words; i++) {
+        memcpy(&word, at + (size_t)4 * i, sizeof word);
+        sum += map->coefficient[i + 1] * word;
+    }
+    if (map->key_len % 4 != 0) {
+        word = 0;
+        memcpy(&word, at + (size_t)4 * words, map->key_len % 4);
+        sum += map->coefficient[words + 1] * word;
+    }
+    return (uint32_t)(sum >> 32);
 }
 
 void qkd_map_init(struct qkd_map *map, uint32_t key_len, uint32_t limit, const uint8_t *salt)
 {
     QKD_ASSERT(key_len >= 1 && key_len <= KEY_MAX);
     *map = (struct qkd_map){.key_len = key_len, .limit = limit};
-    if (salt != NULL) {
-        memcpy(map->salt, salt, sizeof map->salt);
+    static const uint8_t none[16];
+    for (uint64_t i = 0; i <= (key_len + 3) / 4; i++) {
+        uint8_t digest[crypto_shorthash_BYTES];
+        crypto_shorthash(digest, (const uint8_t *)&i, sizeof i, salt == NULL ? none : salt);
+        memcpy(&map->coefficient[i], digest, sizeof map->coefficient[i]);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Hash map from a fixed-size byte key to a 32-bit slot number: open addressing, tombstone-free,
  * grows by doubling up to a limit, no allocation while it is large enough. Iteration order is
- * never used to decide anything. Keys come from the network, so the hash is keyed (SipHash). */
+ * never used to decide anything. Keys come from the network, so the hash is keyed. */
 #ifndef QKD_BASE_MAP_H
 #define QKD_BASE_MAP_H
 
@@ -12,12 +12,12 @@
 #define QKD_MAP_NONE UINT32_MAX
 
 struct qkd_map {
-    uint8_t *cells;   /* cap cells of (u32 slot, u32 hash, key) */
-    uint32_t cap;     /* power of two, 0 before the first put */
-    uint32_t count;   /* live entries */
-    uint32_t limit;   /* most entries ever held */
-    uint32_t key_len; /* bytes per key, at most 32 */
-    uint8_t salt[16]; /* hash key */
+    uint8_t *cells;          /* cap cells of (u32 slot, u32 hash, key) */
+    uint32_t cap;            /* power of two, 0 before the first put */
+    uint32_t count;          /* live entries */
+    uint32_t limit;          /* most entries ever held */
+    uint32_t key_len;        /* bytes per key, at most 32 */
+    uint64_t coefficient[9]; /* of the hash, from the salt */
 };
 
 /* `limit` entries at most; nothing is allocated yet. salt may be NULL (zero). */

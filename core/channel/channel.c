@@ -149,7 +149,10 @@ void chan_set_start(struct chan_set *set, uint32_t incarnation, struct qkd_rng *
     QKD_ASSERT(set->by_peer.count == 0);
     set->incarnation = incarnation;
     set->rng = rng;
-    qkd_rng_bytes(rng, set->by_peer.salt, sizeof set->by_peer.salt);
+    uint8_t salt[16];
+    qkd_rng_bytes(rng, salt, sizeof salt);
+    qkd_map_init(&set->by_peer, KEY_LEN, set->by_peer.limit, salt);
+    crypto_wipe(salt, sizeof salt);
 }
 
 /* ---- what the element wants ---- */
