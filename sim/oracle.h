@@ -70,6 +70,10 @@ struct sim_oracle_verdict {
 };
 const struct sim_oracle_verdict *sim_oracle_verdict(const struct sim_oracle *oracle);
 
+/* Time the oracle itself took, ns of the real clock: an estimate from one call in 61. It is no part
+ * of the simulation. */
+uint64_t sim_oracle_cost_ns(const struct sim_oracle *oracle);
+
 /* Rule 6 of one link, and end to end, as of now; zero for an unknown link. */
 struct scn_bits sim_oracle_link_ledger(const struct sim_oracle *oracle, uint32_t link);
 struct scn_keys sim_oracle_key_ledger(const struct sim_oracle *oracle);

@@ -20,6 +20,7 @@
 #define SIM_ORC_WINDOW 1024  /* most frames in flight per side that are told from new ones */
 #define SIM_ORC_CLOSED 1024  /* settled KMA-keys whose ID is still known */
 #define SIM_ORC_RECENT 1024  /* keys whose bits are looked for on the links */
+#define SIM_ORC_SCRATCH 4096 /* bytes; frames are shorter */
 #define SIM_ORC_AUDIT 65536  /* calls between two recounts of the ledgers */
 
 /* Where a bit of a link is; the order is that of struct scn_bits. */
@@ -71,12 +72,13 @@ struct sim_orc_block {
     uint8_t form;
     uint8_t modules, filed, stored; /* bit per side: handed to module, sent at Kq-1, persisted */
     bool generated;                 /* counted */
-    bool lost;      /* can never be confirmed */
-    bool answered;  /* the higher KMA confirmed: it may use its half */
-    bool confirmed; /* and the lower KMA heard of it */
+    bool lost;                      /* can never be confirmed */
+    bool answered;                  /* the higher KMA confirmed: it may use its half */
+    bool confirmed;                 /* and the lower KMA heard of it */
     uint8_t seed[32];
     uint8_t *bits; /* form 0 */
     uint64_t digest;
+    int64_t dropped_ns; /* bytes were last given up without a word */
     struct sim_orc_segment *segment;
     uint32_t segments, segment_cap;
     struct sim_orc_chunk *chunk;
@@ -108,10 +110,11 @@ struct sim_orc_side {
 
 struct sim_orc_link {
     struct sim_orc_side side[2];
-    uint32_t boot_block; /* slot of block 0 or QKD_SLAB_NONE */
-    uint64_t generated, bootstrap;       /* bytes */
-    uint64_t bytes[SIM_ORC_CLASSES];     /* incremental ledger */
-    uint64_t settled[SIM_ORC_CLASSES];   /* part of `bytes` that no live block or frame holds */
+    uint32_t boot_block;               /* slot of block 0 or QKD_SLAB_NONE */
+    uint32_t highest;                  /* block number answered so far */
+    uint64_t generated, bootstrap;     /* bytes */
+    uint64_t bytes[SIM_ORC_CLASSES];   /* incremental ledger */
+    uint64_t settled[SIM_ORC_CLASSES]; /* part of `bytes` that no live block or frame holds */
     bool configured;
 };
 
@@ -200,12 +203,15 @@ struct sim_oracle {
     uint32_t places[256];                         /* command -> bit per reference point */
     uint64_t calls, frames;
     uint64_t cost_ns;
-    uint8_t *scratch; /* pads of a sampled frame */
-    size_t scratch_cap;
+    uint8_t scratch[SIM_ORC_SCRATCH]; /* key bytes of the frame under check */
 };
 
-enum sim_orc_end { SIM_ORC_KEY_IN_FLIGHT, SIM_ORC_KEY_SUPPLIED, SIM_ORC_KEY_EXPIRED,
-                   SIM_ORC_KEY_DISCARDED };
+enum sim_orc_end {
+    SIM_ORC_KEY_IN_FLIGHT,
+    SIM_ORC_KEY_SUPPLIED,
+    SIM_ORC_KEY_EXPIRED,
+    SIM_ORC_KEY_DISCARDED
+};
 
 /* ---- oracle.c ---- */
 
@@ -289,8 +295,9 @@ uint32_t sim_orc_paint(struct sim_oracle *o, struct sim_orc_block *block,
 const struct sim_orc_segment *sim_orc_segment_at(const struct sim_orc_block *block,
                                                  uint32_t offset);
 
-/* A frame of `side` consumes [offset, offset + length): checks rules 1 and 2. */
-void sim_orc_use(struct sim_oracle *o, uint32_t side, const struct wire_frame *frame,
+/* A frame of `side` consumes [offset, offset + length): checks rules 1 and 2. True if the bytes were
+ * free: they are in flight now. */
+bool sim_orc_use(struct sim_oracle *o, uint32_t side, const struct wire_frame *frame,
                  const struct sim_orc_scene *scene);
 /* What the owner gave up and the other end can no longer use either is gone. */
 void sim_orc_follow(struct sim_oracle *o, uint32_t slot);
@@ -308,18 +315,18 @@ void sim_orc_block_crash(struct sim_oracle *o, uint32_t node);
 uint32_t sim_orc_side_of(const struct sim_oracle *o, uint32_t link, struct qkd_eid kma);
 void sim_orc_frame_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                         const uint8_t *observed);
-/* `frame` as delivered: the other end follows. */
-void sim_orc_frame_delivered(struct sim_oracle *o, uint32_t link, uint32_t side, uint32_t epoch,
-                             uint32_t seq, uint64_t tag);
 void sim_orc_relay_delivered(struct sim_oracle *o, const struct sim_oracle_frame *frame);
 void sim_orc_frame_meant(struct sim_oracle *o, const struct sim_orc_mail *mail);
 void sim_orc_ack_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                       const uint8_t *observed);
 void sim_orc_ack_meant(struct sim_oracle *o, const struct sim_orc_mail *mail);
 void sim_orc_frame_crash(struct sim_oracle *o, uint32_t node);
-/* Frames not delivered whose range lies in [start, end) never will be. */
+/* Frames of `side` not delivered whose pads lie in the range never will be. */
+struct sim_orc_range {
+    uint32_t block, start, end;
+};
 void sim_orc_frame_close(struct sim_oracle *o, uint32_t link, uint32_t side,
-                         const struct sim_orc_segment *range);
+                         const struct sim_orc_range *range);
 void sim_orc_key_file(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed);
 
 /* ---- oracle_mail.c ---- */
@@ -367,8 +374,7 @@ void sim_orc_place_check(struct sim_oracle *o, const struct qkd_send *send,
 
 /* ---- oracle_ledger.c ---- */
 
-static inline void sim_orc_move(struct sim_orc_link *link, uint8_t from, uint8_t to,
-                                uint64_t bytes)
+static inline void sim_orc_move(struct sim_orc_link *link, uint8_t from, uint8_t to, uint64_t bytes)
 {
     link->bytes[from] -= bytes;
     link->bytes[to] += bytes;

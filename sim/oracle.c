@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Oracle of the virtual worlds: entry points, verdict, own cost. What is checked where is drawn in
+ * oracle_state.h; docs/oracle.md explains it. */
+#include "sim/oracle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/crypto/crypto.h"
+#include "sim/oracle_state.h"
+
+enum {
+    BOOT_KEYS = 64,   /* bytes of block 0 before its pads: two hash keys, HELLO key */
+    COST_STRIDE = 61, /* one call of so many is timed; prime, so that it meets all kinds */
+    SLAB_KEYS = 256,  /* items per piece of memory */
+    SLAB_BLOCKS = 64,
+    MOST = 1 << 28 /* of blocks, messages, keys */
+};
+
+/* ---- life ---- */
+
+static bool links_new(struct sim_oracle *o)
+{
+    size_t count = o->scenario->link_count;
+    o->links = calloc(count > 0 ? count : 1, sizeof *o->links);
+    if (o->links == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct scn_link *link = &o->scenario->links[i];
+        uint32_t low = link->a < link->b ? link->a : link->b;
+        uint32_t high = link->a < link->b ? link->b : link->a;
+        o->links[i].boot_block = QKD_SLAB_NONE;
+        o->links[i].side[0].kma = qkd_eid_make(QKD_ROLE_KMA, 0, low);
+        o->links[i].side[1].kma = qkd_eid_make(QKD_ROLE_KMA, 0, high);
+    }
+    return true;
+}
+
+struct sim_oracle *sim_oracle_new(const struct scn_scenario *scenario)
+{
+    struct sim_oracle *o = calloc(1, sizeof *o);
+    if (o == NULL) {
+        return NULL;
+    }
+    const struct scn_key_management *km = &scenario->key_management;
+    o->scenario = scenario;
+    o->unit_bytes = km->unit_bits >= 8 ? km->unit_bits / 8 : 1;
+    o->horizon_ns = km->timer_ns + 2 * km->fetch_within_ns + 10 * QKD_NS_PER_S;
+    o->mail_first = o->mail_last = o->key_first = o->key_last = QKD_SLAB_NONE;
+    qkd_slab_init(&o->blocks, sizeof(struct sim_orc_block), SLAB_BLOCKS, MOST);
+    qkd_slab_init(&o->mails, sizeof(struct sim_orc_mail), SLAB_KEYS, MOST);
+    qkd_slab_init(&o->kma_keys, sizeof(struct sim_orc_kma_key), SLAB_KEYS, MOST);
+    qkd_slab_init(&o->ksa_keys, sizeof(struct sim_orc_ksa_key), SLAB_KEYS, MOST);
+    qkd_map_init(&o->block_by_id, sizeof(struct qkd_id), MOST, NULL);
+    qkd_map_init(&o->block_by_number, 8, MOST, NULL);
+    qkd_map_init(&o->mail_by_tail, 8, MOST, NULL);
+    qkd_map_init(&o->kma_by_id, sizeof(struct qkd_id), MOST, NULL);
+    qkd_map_init(&o->ksa_by_id, sizeof(struct qkd_id), MOST, NULL);
+    sim_orc_place_init(o);
+    if (!links_new(o)) {
+        sim_oracle_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+void sim_oracle_free(struct sim_oracle *oracle)
+{
+    if (oracle == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < oracle->blocks.top; i++) {
+        if (qkd_slab_live(&oracle->blocks, i)) {
+            sim_orc_block_free(oracle, i);
+        }
+    }
+    for (size_t i = 0; oracle->links != NULL && i < oracle->scenario->link_count; i++) {
+        free(oracle->links[i].side[0].ring);
+        free(oracle->links[i].side[1].ring);
+    }
+    free(oracle->links);
+    free(oracle->deleted);
+    qkd_slab_fini(&oracle->blocks);
+    qkd_slab_fini(&oracle->mails);
+    qkd_slab_fini(&oracle->kma_keys);
+    qkd_slab_fini(&oracle->ksa_keys);
+    qkd_map_fini(&oracle->block_by_id);
+    qkd_map_fini(&oracle->block_by_number);
+    qkd_map_fini(&oracle->mail_by_tail);
+    qkd_map_fini(&oracle->kma_by_id);
+    qkd_map_fini(&oracle->ksa_by_id);
+    crypto_wipe(oracle, sizeof *oracle);
+    free(oracle);
+}
+
+/* ---- verdict ---- */
+
+struct line {
+    char *to;
+    size_t size, len;
+};
+
+static void add(struct line *line, const char *before, const char *text)
+{
+    int n = snprintf(line->to + line->len, line->size - line->len, "%s%s", before, text);
+    line->len += n > 0 ? (size_t)n : 0;
+    line->len = line->len < line->size ? line->len : line->size - 1;
+}
+
+static void add_eid(const struct sim_oracle *o, struct line *line, const char *before,
+                    struct qkd_eid eid)
+{
+    if (eid.v == 0) {
+        return;
+    }
+    uint32_t node = qkd_eid_node(eid);
+    add(line, before, qkd_role_name(qkd_eid_role(eid)));
+    add(line, " ", node < o->scenario->node_count ? o->scenario->nodes[node].id : "?");
+}
+
+static void add_number(struct line *line, const char *before, unsigned long number)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%lu", number);
+    add(line, before, text);
+}
+
+void sim_orc_fail(struct sim_oracle *o, const char *what, const struct sim_orc_scene *scene)
+{
+    if (o->verdict.violations++ > 0) {
+        return;
+    }
+    o->verdict.first_ns = o->now_ns;
+    struct line line = {o->verdict.first, sizeof o->verdict.first, 0};
+    add(&line, "", what);
+    if (scene == NULL) {
+        return;
+    }
+    add_eid(o, &line, "; ", scene->from);
+    add_eid(o, &line, " -> ", scene->to);
+    if (scene->rp != 0) {
+        add(&line, " at ", qkd_rp_name((enum qkd_rp)scene->rp));
+    }
+    const char *command = scene->command != 0 ? wire_command_name(scene->command) : NULL;
+    if (command != NULL) {
+        add(&line, " ", command);
+    }
+    if (scene->link < o->scenario->link_count && (scene->rp == 0 || scene->has_range)) {
+        add(&line, ", link ", o->scenario->links[scene->link].id);
+    }
+    if (scene->has_range) {
+        add_number(&line, ", block ", scene->block);
+        add_number(&line, ", bytes ", scene->start);
+        add_number(&line, " to ", scene->end);
+        add_number(&line, ", frame ", scene->seq);
+    }
+    if (scene->id != NULL) {
+        char id[37];
+        qkd_id_format(scene->id, id);
+        add(&line, ", key ", id);
+    }
+}
+
+const struct sim_oracle_verdict *sim_oracle_verdict(const struct sim_oracle *oracle)
+{
+    return &oracle->verdict;
+}
+
+/* ---- own cost ---- */
+
+static int64_t clock_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * QKD_NS_PER_S + t.tv_nsec;
+}
+
+/* Every entry: time moves, audits fall due. Gives the clock if this call is timed, else 0. */
+static int64_t enter(struct sim_oracle *o, int64_t now_ns)
+{
+    int64_t start = ++o->calls % COST_STRIDE == 0 ? clock_ns() : 0;
+    if (o->deleted_count > 0 && now_ns > o->deleted_ns) {
+        sim_orc_flush(o);
+    }
+    o->now_ns = now_ns;
+    if (o->calls % SIM_ORC_AUDIT == 0) {
+        sim_orc_audit(o);
+    }
+    return start;
+}
+
+static void leave(struct sim_oracle *o, int64_t start)
+{
+    if (start != 0) {
+        o->cost_ns += (uint64_t)(clock_ns() - start) * COST_STRIDE;
+    }
+}
+
+uint64_t sim_oracle_cost_ns(const struct sim_oracle *oracle)
+{
+    return oracle->cost_ns;
+}
+
+/* ---- key comes in ---- */
+
+void sim_oracle_config_link(struct sim_oracle *oracle, uint32_t link, const uint8_t *bootstrap,
+                            size_t len)
+{
+    if (link >= oracle->scenario->link_count || oracle->links[link].bootstrap > 0 ||
+        len < BOOT_KEYS || len > UINT32_MAX / 8) {
+        return;
+    }
+    struct sim_orc_link *l = &oracle->links[link];
+    struct wire_q_block boot = {.key_length = (uint32_t)(8 * len), .key = {bootstrap, len}};
+    uint32_t slot = sim_orc_block_new(oracle, link, &boot);
+    if (slot == QKD_SLAB_NONE) {
+        return;
+    }
+    uint32_t half = (uint32_t)(len - BOOT_KEYS) / 2;
+    memcpy(l->side[0].hash_key, bootstrap, sizeof l->side[0].hash_key);
+    memcpy(l->side[1].hash_key, bootstrap + 16, sizeof l->side[1].hash_key);
+    sim_orc_leak_add(&oracle->leak, bootstrap, len);
+    l->bootstrap = len;
+    l->boot_block = slot;
+    l->bytes[SIM_ORC_HASH_KEYS] = l->settled[SIM_ORC_HASH_KEYS] = BOOT_KEYS;
+    l->bytes[SIM_ORC_IN_FLIGHT] += len - BOOT_KEYS;
+    sim_orc_block_halve(oracle, slot, 0, BOOT_KEYS, BOOT_KEYS + half - half % 16);
+    sim_orc_block_confirmed(oracle, slot);
+}
+
+/* The block is new to the oracle: remembers it. */
+static uint32_t block_first(struct sim_oracle *o, uint32_t link, const struct wire_q_block *block)
+{
+    uint32_t slot = sim_orc_block_new(o, link, block);
+    if (slot != QKD_SLAB_NONE) {
+        if (qkd_map_put(&o->block_by_id, &block->qkd_key_id, slot) != 0) {
+            sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
+        }
+        sim_orc_leak_add(&o->leak, block->key.at, block->key.len);
+    }
+    return slot;
+}
+
+static void block_given(struct sim_oracle *o, uint32_t link, const struct wire_q_block *from,
+                        struct qkd_eid module)
+{
+    uint32_t side = sim_orc_side_of(o, link, qkd_eid_sibling(module, QKD_ROLE_KMA));
+    struct sim_orc_scene scene = {.to = module, .link = link, .id = &from->qkd_key_id};
+    if (!sim_orc_check(o, side < 2, "rule 1: key for a module of another link", &scene)) {
+        return;
+    }
+    uint32_t slot = qkd_map_get(&o->block_by_id, &from->qkd_key_id);
+    if (slot == QKD_MAP_NONE) {
+        slot = block_first(o, link, from);
+    }
+    if (slot == QKD_SLAB_NONE) {
+        return;
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    block->modules |= (uint8_t)(1U << side);
+    if (block->modules == 3 && !block->generated) {
+        block->generated = true;
+        o->links[link].generated += block->bytes;
+        o->links[link].bytes[SIM_ORC_IN_FLIGHT] += block->bytes;
+    }
+}
+
+void sim_oracle_block(struct sim_oracle *oracle, int64_t now_ns, uint32_t link,
+                      const struct wire_q_block *block, struct qkd_eid module)
+{
+    int64_t start = enter(oracle, now_ns);
+    if (link < oracle->scenario->link_count) {
+        block_given(oracle, link, block, module);
+    }
+    leave(oracle, start);
+}
+
+/* ---- bytes in, records, bytes out ---- */
+
+static void mail_delivered(struct sim_oracle *o, const struct sim_oracle_frame *frame)
+{
+    struct sim_orc_mail mail;
+    if (!sim_orc_mail_take(o, sim_orc_word(frame->bytes + frame->len - 8), frame->to, &mail)) {
+        return;
+    }
+    switch ((enum sim_orc_mail_kind)mail.kind) {
+    case SIM_ORC_MAIL_FRAME:
+        sim_orc_frame_meant(o, &mail);
+        break;
+    case SIM_ORC_MAIL_ACK:
+        sim_orc_ack_meant(o, &mail);
+        break;
+    case SIM_ORC_MAIL_MATCH:
+        sim_orc_match_meant(o, &mail);
+        break;
+    }
+}
+
+void sim_oracle_deliver(struct sim_oracle *oracle, int64_t now_ns,
+                        const struct sim_oracle_frame *frame)
+{
+    int64_t start = enter(oracle, now_ns);
+    if (oracle->deleted_count > 0) {
+        sim_orc_flush(oracle); /* a new step begins */
+    }
+    if (frame->len >= 8 && (frame->rp == QKD_RP_KX1 || frame->rp == QKD_RP_KX2)) {
+        if (frame->bytes[0] == WIRE_FRAME_MAGIC) {
+            sim_orc_relay_delivered(oracle, frame);
+        } else {
+            mail_delivered(oracle, frame);
+        }
+    }
+    leave(oracle, start);
+}
+
+void sim_oracle_persist(struct sim_oracle *oracle, int64_t now_ns, const struct qkd_persist *entry,
+                        const uint8_t *value)
+{
+    int64_t start = enter(oracle, now_ns);
+    switch (entry->kind) {
+    case WIRE_PERSIST_CHUNK:
+        sim_orc_persist_chunk(oracle, entry, value);
+        break;
+    case WIRE_PERSIST_BLOCK:
+        sim_orc_persist_block(oracle, entry, value);
+        break;
+    case WIRE_PERSIST_KEY:
+        sim_orc_persist_key(oracle, entry, value);
+        break;
+    default:
+        break;
+    }
+    leave(oracle, start);
+}
+
+static void message_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                         const uint8_t *observed)
+{
+    switch (observed[2]) {
+    case WIRE_CMD_HOP_ACK:
+        sim_orc_ack_sent(o, send, bytes, observed);
+        break;
+    case WIRE_CMD_SUPPLY_NOTIFY:
+        sim_orc_notify(o, send, observed);
+        break;
+    case WIRE_CMD_SUPPLY_NOTIFY_RSP:
+        sim_orc_notify_rsp(o, send, bytes, observed);
+        break;
+    case WIRE_CMD_KEY_SUPPLY_RSP:
+        sim_orc_supply(o, send, observed);
+        break;
+    case WIRE_CMD_KEY_FILE:
+        sim_orc_key_file(o, send, observed);
+        break;
+    default:
+        break;
+    }
+}
+
+static void sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                 const uint8_t *observed)
+{
+    struct sim_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    sim_orc_place_check(o, send, observed);
+    bool bare = send->rp == QKD_RP_KX1 && bytes[0] == WIRE_FRAME_MAGIC;
+    bool open = send->rp == QKD_RP_Q || send->rp == QKD_RP_LOAD || send->rp == QKD_RP_APP;
+    if (bare || (send->rp == QKD_RP_KX1 && observed != NULL && observed[0] == WIRE_FRAME_MAGIC)) {
+        sim_orc_frame_sent(o, send, bytes, observed);
+    } else if (observed != NULL && send->observed.len >= WIRE_HEAD_LEN) {
+        message_sent(o, send, bytes, observed);
+    }
+    if (observed != NULL && !bare && !open) {
+        bool clear = send->bytes.len == send->observed.len &&
+                     memcmp(bytes, observed, send->bytes.len) == 0;
+        (void)sim_orc_check(o, !clear, "rule 9: message outside the record layer", &scene);
+    }
+    if (qkd_eid_node(send->from) != qkd_eid_node(send->to)) {
+        (void)sim_orc_check(o, !sim_orc_leak_found(&o->leak, bytes, send->bytes.len),
+                            "leak: key bits in clear on a link", &scene);
+    }
+}
+
+void sim_oracle_send(struct sim_oracle *oracle, int64_t now_ns, const struct qkd_send *send,
+                     const uint8_t *bytes, const uint8_t *observed)
+{
+    int64_t start = enter(oracle, now_ns);
+    if (send->bytes.len > 0) {
+        sent(oracle, send, bytes, send->observed.len > 0 ? observed : NULL);
+    }
+    leave(oracle, start);
+}
+
+/* ---- crash, end ---- */
+
+void sim_oracle_crash(struct sim_oracle *oracle, int64_t now_ns, uint32_t node)
+{
+    int64_t start = enter(oracle, now_ns);
+    sim_orc_flush(oracle);
+    sim_orc_block_crash(oracle, node);
+    sim_orc_frame_crash(oracle, node);
+    sim_orc_key_crash(oracle, node);
+    leave(oracle, start);
+}
+
+void sim_oracle_restart(struct sim_oracle *oracle, int64_t now_ns, uint32_t node)
+{
+    (void)node; /* what a restart must not do again was noted at the crash */
+    leave(oracle, enter(oracle, now_ns));
+}
+
+void sim_oracle_finish(struct sim_oracle *oracle, int64_t now_ns)
+{
+    int64_t start = enter(oracle, now_ns);
+    sim_orc_flush(oracle);
+    sim_orc_key_age(oracle);
+    sim_orc_ledger_finish(oracle);
+    leave(oracle, start);
+}

@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Oracle: the bytes of each QKD-key block, who owns them, what became of them (rules 1 and 2). A
+ * block is a list of segments; used and given up bytes merge, so that the list stays short. Leases
+ * are read from the chunk records that KMAs persist: a byte is used only inside a persisted lease,
+ * and what a lease reserved before a crash is never used after it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/crypto/crypto.h"
+#include "sim/oracle_state.h"
+
+enum { FIRST_CAP = 8 };
+
+/* ---- blocks ---- */
+
+struct sim_orc_block *sim_orc_block_at(const struct sim_oracle *o, uint32_t slot)
+{
+    return qkd_slab_at(&o->blocks, slot);
+}
+
+static void number_key(uint32_t link, uint32_t number, uint8_t key[8])
+{
+    memcpy(key, &link, sizeof link);
+    memcpy(key + 4, &number, sizeof number);
+}
+
+uint32_t sim_orc_block_find(const struct sim_oracle *o, uint32_t link, uint32_t number)
+{
+    if (number == 0) {
+        return o->links[link].boot_block;
+    }
+    uint8_t key[8];
+    number_key(link, number, key);
+    uint32_t slot = qkd_map_get(&o->block_by_number, key);
+    return slot == QKD_MAP_NONE ? QKD_SLAB_NONE : slot;
+}
+
+static bool block_fill(struct sim_orc_block *block, const struct wire_q_block *from)
+{
+    block->digest = sim_orc_hash(from->key.at, from->key.len);
+    if (from->form == 1 && from->key.len == sizeof block->seed) {
+        memcpy(block->seed, from->key.at, sizeof block->seed);
+        return true;
+    }
+    if (from->form != 0 || from->key.len != block->bytes) {
+        return false;
+    }
+    block->bits = malloc(block->bytes > 0 ? block->bytes : 1);
+    if (block->bits == NULL) {
+        return false;
+    }
+    memcpy(block->bits, from->key.at, block->bytes);
+    return true;
+}
+
+uint32_t sim_orc_block_new(struct sim_oracle *o, uint32_t link, const struct wire_q_block *from)
+{
+    uint32_t slot = qkd_slab_take(&o->blocks);
+    if (slot == QKD_SLAB_NONE) {
+        sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
+        return slot;
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    block->id = from->qkd_key_id;
+    block->link = link;
+    block->bytes = from->key_length / 8;
+    block->form = from->form;
+    block->segment = calloc(FIRST_CAP, sizeof *block->segment);
+    block->chunk = calloc(FIRST_CAP, sizeof *block->chunk);
+    block->segment_cap = block->chunk_cap = FIRST_CAP;
+    if (!block_fill(block, from) || block->segment == NULL || block->chunk == NULL) {
+        sim_orc_fail(o, "oracle: a block of the optics is malformed, or no memory for it",
+                     &(struct sim_orc_scene){.link = link, .id = &from->qkd_key_id});
+        sim_orc_block_free(o, slot);
+        return QKD_SLAB_NONE;
+    }
+    return slot;
+}
+
+void sim_orc_block_free(struct sim_oracle *o, uint32_t slot)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_link *link = &o->links[block->link];
+    if (qkd_map_get(&o->block_by_id, &block->id) == slot) {
+        (void)qkd_map_del(&o->block_by_id, &block->id);
+    }
+    if (link->boot_block == slot) {
+        link->boot_block = QKD_SLAB_NONE;
+    } else if (block->answered) {
+        uint8_t key[8];
+        number_key(block->link, block->number, key);
+        (void)qkd_map_del(&o->block_by_number, key);
+    }
+    if (block->bits != NULL) {
+        crypto_wipe(block->bits, block->bytes);
+    }
+    free(block->bits);
+    free(block->segment);
+    free(block->chunk);
+    qkd_slab_give(&o->blocks, slot);
+}
+
+void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
+                         uint32_t mid)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    uint8_t key[8];
+    block->number = number;
+    block->answered = true;
+    struct sim_orc_segment halves[2] = {{first, mid, SIM_ORC_FREE, 0},
+                                        {mid, block->bytes, SIM_ORC_FREE, 1}};
+    for (int i = 0; i < 2; i++) {
+        if (halves[i].start < halves[i].end) {
+            block->segment[block->segments++] = halves[i];
+        }
+    }
+    number_key(block->link, number, key);
+    if (number != 0 && qkd_map_put(&o->block_by_number, key, slot) != 0) {
+        sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
+    }
+}
+
+void sim_orc_block_confirmed(struct sim_oracle *o, uint32_t slot)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < block->segments; i++) {
+        const struct sim_orc_segment *s = &block->segment[i];
+        bytes += s->kind == SIM_ORC_FREE ? s->end - s->start : 0;
+    }
+    block->confirmed = true;
+    sim_orc_move(&o->links[block->link], SIM_ORC_IN_FLIGHT, SIM_ORC_STORED, bytes);
+}
+
+void sim_orc_block_settle(struct sim_oracle *o, uint32_t slot)
+{
+    const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    for (uint32_t i = 0; i < block->segments; i++) {
+        if (block->segment[i].kind < SIM_ORC_USED) {
+            return;
+        }
+    }
+    if (block->answered && o->deleted_count == 0) {
+        sim_orc_block_free(o, slot);
+    }
+}
+
+void sim_orc_block_read(const struct sim_orc_block *block, uint32_t offset, uint8_t *to, size_t len)
+{
+    if (block->form == 0) {
+        memcpy(to, block->bits + offset, len);
+    } else {
+        crypto_expand(to, block->seed, offset, len);
+    }
+}
+
+/* ---- segments ---- */
+
+const struct sim_orc_segment *sim_orc_segment_at(const struct sim_orc_block *block, uint32_t offset)
+{
+    for (uint32_t i = 0; i < block->segments; i++) {
+        const struct sim_orc_segment *s = &block->segment[i];
+        if (offset >= s->start && offset < s->end) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* Makes `at` a boundary of segments; false without memory. */
+static bool split(struct sim_orc_block *block, uint32_t at)
+{
+    for (uint32_t i = 0; i < block->segments; i++) {
+        struct sim_orc_segment *s = &block->segment[i];
+        if (at <= s->start || at >= s->end) {
+            continue;
+        }
+        if (block->segments == block->segment_cap) {
+            uint32_t cap = 2 * block->segment_cap;
+            struct sim_orc_segment *grown = realloc(block->segment, cap * sizeof *grown);
+            if (grown == NULL) {
+                return false;
+            }
+            block->segment = grown;
+            block->segment_cap = cap;
+            s = &block->segment[i];
+        }
+        memmove(s + 1, s, (block->segments - i) * sizeof *s);
+        block->segments++;
+        s[0].end = at;
+        s[1].start = at;
+        return true;
+    }
+    return true;
+}
+
+static void merge(struct sim_orc_block *block)
+{
+    uint32_t to = 0;
+    for (uint32_t i = 1; i < block->segments; i++) {
+        const struct sim_orc_segment *s = &block->segment[i];
+        struct sim_orc_segment *last = &block->segment[to];
+        if (s->start == last->end && s->kind == last->kind && s->side == last->side) {
+            last->end = s->end;
+        } else {
+            block->segment[++to] = *s;
+        }
+    }
+    block->segments = block->segments > 0 ? to + 1 : 0;
+}
+
+/* The class of bytes in the ledger. Used bytes are in flight until their frame is delivered; gone
+ * ones are settled by paint(). */
+static uint8_t class_of(const struct sim_orc_block *block, uint8_t kind)
+{
+    return kind == SIM_ORC_FREE && block->confirmed ? SIM_ORC_STORED : SIM_ORC_IN_FLIGHT;
+}
+
+static void account(struct sim_oracle *o, const struct sim_orc_block *block,
+                    const struct sim_orc_paint *p, uint64_t bytes)
+{
+    struct sim_orc_link *link = &o->links[block->link];
+    uint8_t to = class_of(block, p->to_kind);
+    if (p->to_kind == SIM_ORC_GONE) {
+        to = p->kind == SIM_ORC_SKIP_EXPIRED ? SIM_ORC_EXPIRED : SIM_ORC_DISCARDED;
+        link->settled[to] += bytes;
+    }
+    sim_orc_move(link, class_of(block, p->kind), to, bytes);
+}
+
+uint32_t sim_orc_paint(struct sim_oracle *o, struct sim_orc_block *block,
+                       const struct sim_orc_paint *p)
+{
+    uint32_t bytes = 0;
+    if (p->start >= p->end) {
+        return 0;
+    }
+    if (!split(block, p->start) || !split(block, p->end)) {
+        sim_orc_fail(o, "oracle: out of memory for segments", NULL);
+        return 0;
+    }
+    for (uint32_t i = 0; i < block->segments; i++) {
+        struct sim_orc_segment *s = &block->segment[i];
+        if (s->start >= p->start && s->end <= p->end && s->kind == p->kind && s->side == p->side) {
+            bytes += s->end - s->start;
+            s->kind = p->to_kind;
+            s->side = p->to_side;
+        }
+    }
+    merge(block);
+    account(o, block, p, bytes);
+    if (bytes > 0 && p->to_kind == SIM_ORC_DROPPED) {
+        block->dropped_ns = o->now_ns;
+    }
+    return bytes;
+}
+
+/* ---- use by a frame ---- */
+
+static const char *misuse(const struct sim_orc_segment *s, uint32_t side)
+{
+    if (s == NULL) {
+        return "rule 1: pad range outside its block";
+    }
+    switch ((enum sim_orc_kind)s->kind) {
+    case SIM_ORC_USED:
+        return "rule 2: pad reuse";
+    case SIM_ORC_FREE:
+        return "rule 1: pad of the other owner";
+    case SIM_ORC_GRANTED:
+        return s->side == side ? "rule 1: pad used after it was granted away"
+                               : "rule 1: pad used before its GRANT arrived";
+    case SIM_ORC_DROPPED:
+        return "rule 2: pad of a lease that a crash made void, or of a deleted chunk";
+    case SIM_ORC_SKIP_EXPIRED:
+    case SIM_ORC_SKIP_DISCARDED:
+    case SIM_ORC_GONE:
+        break;
+    }
+    return "rule 1: pad used after it was given up";
+}
+
+/* What is wrong with the use of a range that is not one free segment of `side`. */
+static const char *diagnose(const struct sim_orc_block *block, uint32_t side,
+                            const struct wire_frame *frame)
+{
+    uint32_t at = frame->offset;
+    uint32_t end = frame->offset + frame->length;
+    while (at < end) {
+        const struct sim_orc_segment *s = sim_orc_segment_at(block, at);
+        if (s == NULL || s->kind != SIM_ORC_FREE || s->side != side) {
+            return misuse(s, side);
+        }
+        at = s->end;
+    }
+    return NULL;
+}
+
+/* The common case: the range begins a free segment right behind used bytes of the same owner. */
+static bool use_next(struct sim_orc_block *block, uint32_t side, uint32_t start, uint32_t end)
+{
+    for (uint32_t i = 1; i < block->segments; i++) {
+        struct sim_orc_segment *s = &block->segment[i];
+        if (s->start != start) {
+            continue;
+        }
+        struct sim_orc_segment *before = s - 1;
+        if (s->kind == SIM_ORC_FREE && s->side == side && s->end > end &&
+            before->kind == SIM_ORC_USED && before->side == side && before->end == start) {
+            before->end = s->start = end;
+            return true;
+        }
+        return false;
+    }
+    return false;
+}
+
+static void lease_check(struct sim_oracle *o, const struct sim_orc_block *block, uint32_t side,
+                        const struct sim_orc_scene *scene)
+{
+    bool leased = false;
+    for (uint32_t i = 0; i < block->chunks && !leased; i++) {
+        const struct sim_orc_chunk *c = &block->chunk[i];
+        leased = c->side == side && c->mine && scene->start >= c->start && scene->end <= c->end &&
+                 (c->deleted || scene->end <= c->lease);
+    }
+    (void)sim_orc_check(o, leased, "rule 2: pad used outside its persisted lease", scene);
+}
+
+bool sim_orc_use(struct sim_oracle *o, uint32_t side, const struct wire_frame *frame,
+                 const struct sim_orc_scene *scene)
+{
+    uint32_t slot = sim_orc_block_find(o, frame->link, frame->block);
+    o->verdict.checks++;
+    if (slot == QKD_SLAB_NONE) {
+        sim_orc_fail(o, "rule 1: pads of a block that is not confirmed, or is used up", scene);
+        return false;
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    uint32_t end = frame->offset + frame->length;
+    if (side == 0 && !block->confirmed) {
+        sim_orc_fail(o, "rule 1: pads used before the other KMA confirmed the block", scene);
+    }
+    lease_check(o, block, side, scene);
+    struct sim_orc_link *link = &o->links[frame->link];
+    if (use_next(block, side, frame->offset, end)) {
+        sim_orc_move(link, class_of(block, SIM_ORC_FREE), SIM_ORC_IN_FLIGHT, frame->length);
+        return true;
+    }
+    const char *wrong = diagnose(block, side, frame);
+    if (wrong != NULL) {
+        sim_orc_fail(o, wrong, scene);
+        return false;
+    }
+    struct sim_orc_paint paint = {.start = frame->offset,
+                                  .end = end,
+                                  .kind = SIM_ORC_FREE,
+                                  .side = (uint8_t)side,
+                                  .to_kind = SIM_ORC_USED,
+                                  .to_side = (uint8_t)side};
+    (void)sim_orc_paint(o, block, &paint);
+    sim_orc_block_settle(o, slot);
+    return true;
+}
+
+/* ---- what the owner gave up ---- */
+
+/* The first byte at or after `at` that `side` may still receive pads of, and where that ends. */
+static uint32_t receivable(const struct sim_orc_block *block, uint32_t side, uint32_t at,
+                           uint32_t *end)
+{
+    uint32_t best = UINT32_MAX;
+    *end = UINT32_MAX;
+    for (uint32_t i = 0; i < block->chunks; i++) {
+        const struct sim_orc_chunk *c = &block->chunk[i];
+        uint32_t from = c->start > c->empty ? c->start : c->empty;
+        from = from > at ? from : at;
+        if (c->side == side && !c->mine && from < c->end && from < best) {
+            best = from;
+            *end = c->end;
+        }
+    }
+    return best;
+}
+
+void sim_orc_follow(struct sim_oracle *o, uint32_t slot)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    bool again = block->confirmed;
+    while (again) {
+        again = false;
+        for (uint32_t i = 0; i < block->segments && !again; i++) {
+            struct sim_orc_segment s = block->segment[i];
+            if (s.kind < SIM_ORC_DROPPED || s.kind > SIM_ORC_SKIP_DISCARDED) {
+                continue;
+            }
+            struct sim_orc_paint paint = {
+                .start = s.start, .kind = s.kind, .side = s.side, .to_kind = SIM_ORC_GONE};
+            for (uint32_t at = s.start; at < s.end && !again;) {
+                uint32_t open_end;
+                uint32_t open = receivable(block, 1U - s.side, at, &open_end);
+                paint.start = at;
+                paint.end = open < s.end ? open : s.end;
+                again = sim_orc_paint(o, block, &paint) > 0; /* segments moved: begin anew */
+                at = open_end;
+            }
+        }
+    }
+    sim_orc_block_settle(o, slot);
+}
+
+/* ---- records of KMAs ---- */
+
+static struct sim_orc_chunk *chunk_find(struct sim_orc_block *block, uint32_t side, uint32_t start)
+{
+    for (uint32_t i = 0; i < block->chunks; i++) {
+        if (block->chunk[i].side == side && block->chunk[i].start == start) {
+            return &block->chunk[i];
+        }
+    }
+    return NULL;
+}
+
+static struct sim_orc_chunk *chunk_add(struct sim_oracle *o, struct sim_orc_block *block)
+{
+    if (block->chunks == block->chunk_cap) {
+        uint32_t cap = 2 * block->chunk_cap;
+        struct sim_orc_chunk *grown = realloc(block->chunk, cap * sizeof *grown);
+        if (grown == NULL) {
+            sim_orc_fail(o, "oracle: out of memory for chunks", NULL);
+            return NULL;
+        }
+        block->chunk = grown;
+        block->chunk_cap = cap;
+    }
+    return &block->chunk[block->chunks++];
+}
+
+static void deleted_add(struct sim_oracle *o, uint32_t slot, const struct sim_orc_chunk *c)
+{
+    if (o->deleted_count == o->deleted_cap) {
+        uint32_t cap = o->deleted_cap == 0 ? FIRST_CAP : 2 * o->deleted_cap;
+        struct sim_orc_deleted *grown = realloc(o->deleted, cap * sizeof *grown);
+        if (grown == NULL) {
+            sim_orc_fail(o, "oracle: out of memory for chunks", NULL);
+            return;
+        }
+        o->deleted = grown;
+        o->deleted_cap = cap;
+    }
+    o->deleted[o->deleted_count++] =
+        (struct sim_orc_deleted){.block = slot, .start = c->start, .end = c->end, .side = c->side};
+    o->deleted_ns = o->now_ns;
+}
+
+void sim_orc_flush(struct sim_oracle *o)
+{
+    uint32_t count = o->deleted_count;
+    o->deleted_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sim_orc_deleted d = o->deleted[i];
+        if (!qkd_slab_live(&o->blocks, d.block)) {
+            continue;
+        }
+        struct sim_orc_block *block = sim_orc_block_at(o, d.block);
+        struct sim_orc_chunk *c = chunk_find(block, d.side, d.start);
+        if (c != NULL && c->deleted) {
+            *c = block->chunk[--block->chunks];
+        }
+        struct sim_orc_paint paint = {.start = d.start,
+                                      .end = d.end,
+                                      .kind = SIM_ORC_FREE,
+                                      .side = d.side,
+                                      .to_kind = SIM_ORC_DROPPED,
+                                      .to_side = d.side};
+        (void)sim_orc_paint(o, block, &paint);
+    }
+    for (uint32_t i = 0; i < count; i++) { /* a block may stand in the list more than once */
+        if (qkd_slab_live(&o->blocks, o->deleted[i].block)) {
+            sim_orc_follow(o, o->deleted[i].block);
+        }
+    }
+}
+
+static void chunk_put(struct sim_oracle *o, struct sim_orc_block *block, uint32_t side,
+                      const struct wire_p_chunk *record)
+{
+    struct sim_orc_chunk *c = chunk_find(block, side, record->start);
+    if (c == NULL) {
+        c = chunk_add(o, block);
+        if (c == NULL) {
+            return;
+        }
+        c->empty = 0;
+    } else if (c->mine != (record->mine != 0)) {
+        c->empty = 0;
+    }
+    c->start = record->start;
+    c->end = record->end;
+    c->lease = record->lease;
+    c->side = (uint8_t)side;
+    c->mine = record->mine != 0;
+    c->deleted = false;
+}
+
+static void chunk_delete(struct sim_oracle *o, uint32_t slot, uint32_t side, uint32_t start)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_chunk *c = chunk_find(block, side, start);
+    if (c == NULL) {
+        return;
+    }
+    if (c->mine) { /* frames of the same step may still use it: see sim_orc_flush() */
+        c->deleted = true;
+        deleted_add(o, slot, c);
+        return;
+    }
+    struct sim_orc_range range = {block->number, c->start, c->end};
+    *c = block->chunk[--block->chunks];
+    sim_orc_frame_close(o, block->link, 1U - side, &range);
+    sim_orc_follow(o, slot);
+}
+
+void sim_orc_persist_chunk(struct sim_oracle *o, const struct qkd_persist *entry,
+                           const uint8_t *value)
+{
+    if (entry->key_len != 12) {
+        return;
+    }
+    uint32_t link = wire_get_u32(entry->key);
+    uint32_t number = wire_get_u32(entry->key + 4);
+    uint32_t side = sim_orc_side_of(o, link, entry->owner);
+    struct sim_orc_scene scene = {.from = entry->owner, .link = link, .block = number};
+    if (!sim_orc_check(o, side < 2, "rule 1: chunk record of a link that is not the KMA's",
+                       &scene)) {
+        return;
+    }
+    uint32_t slot = sim_orc_block_find(o, link, number);
+    if (slot == QKD_SLAB_NONE) {
+        return; /* used up, or not answered: its use would fail */
+    }
+    if (entry->del) {
+        chunk_delete(o, slot, side, wire_get_u32(entry->key + 8));
+        return;
+    }
+    struct wire_p_chunk record;
+    if (wire_p_chunk_decode(&record, value, entry->value.len) > 0) {
+        chunk_put(o, sim_orc_block_at(o, slot), side, &record);
+    }
+}
+
+void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry,
+                           const uint8_t *value)
+{
+    (void)value;
+    if (entry->key_len != 20) {
+        return;
+    }
+    uint32_t slot = qkd_map_get(&o->block_by_id, entry->key + 4);
+    uint32_t side = sim_orc_side_of(o, wire_get_u32(entry->key), entry->owner);
+    if (slot == QKD_MAP_NONE || side > 1) {
+        return;
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (!entry->del) {
+        block->stored |= (uint8_t)(1U << side);
+        return;
+    }
+    block->stored &= (uint8_t) ~(1U << side);
+    if (!block->answered && block->generated && !block->lost) { /* refused after it was stored */
+        struct sim_orc_link *link = &o->links[block->link];
+        block->lost = true;
+        sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_DISCARDED, block->bytes);
+        link->settled[SIM_ORC_DISCARDED] += block->bytes;
+    }
+}
+
+/* ---- crash ---- */
+
+static void chunk_crash(struct sim_oracle *o, uint32_t slot, struct sim_orc_chunk c)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (c.mine) {
+        struct sim_orc_paint paint = {.start = c.start,
+                                      .end = c.deleted ? c.end : c.lease,
+                                      .kind = SIM_ORC_FREE,
+                                      .side = c.side,
+                                      .to_kind = SIM_ORC_DROPPED,
+                                      .to_side = c.side};
+        (void)sim_orc_paint(o, block, &paint);
+    } else {
+        struct sim_orc_range range = {block->number, c.start, c.lease};
+        sim_orc_frame_close(o, block->link, 1U - c.side, &range);
+    }
+}
+
+static void block_crash(struct sim_oracle *o, uint32_t slot, uint32_t side)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_link *link = &o->links[block->link];
+    if (!block->answered) {
+        bool kept = (block->stored >> side & 1U) != 0;
+        if (!kept && block->generated && !block->lost) { /* it lay in the module only */
+            block->lost = true;
+            sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_DISCARDED, block->bytes);
+            link->settled[SIM_ORC_DISCARDED] += block->bytes;
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < block->chunks; i++) {
+        struct sim_orc_chunk *c = &block->chunk[i];
+        if (c->side == side) {
+            c->empty = c->lease > c->empty ? c->lease : c->empty;
+            chunk_crash(o, slot, *c);
+        }
+    }
+    sim_orc_follow(o, slot);
+}
+
+void sim_orc_block_crash(struct sim_oracle *o, uint32_t node)
+{
+    for (uint32_t i = 0; i < o->blocks.top; i++) {
+        if (!qkd_slab_live(&o->blocks, i)) {
+            continue;
+        }
+        const struct sim_orc_link *link = &o->links[sim_orc_block_at(o, i)->link];
+        for (uint32_t side = 0; side < 2; side++) {
+            if (qkd_eid_node(link->side[side].kma) == node) {
+                block_crash(o, i, side);
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Oracle: Kx-1 frames that take pads. A frame is new or a repetition; a new one uses its range, one
+ * sent again is the same bytes. Frames are remembered in a ring per side until they were
+ * acknowledged. One frame of SIM_ORC_SAMPLE is opened with the key of its block, so that `observed`
+ * and the bytes on the wire are known to agree; control frames are always verified. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/crypto/crypto.h"
+#include "sim/oracle_state.h"
+
+enum { RING_FIRST = 16, EIDS_LEN = 16 };
+
+/* A frame under check. */
+struct sight {
+    struct wire_frame frame;
+    const struct qkd_send *send;
+    const uint8_t *bytes; /* the frame as tagged: RELAY encrypted */
+    size_t len;
+    const uint8_t *observed; /* NULL: a RELAY sent again */
+    const uint8_t *record;   /* what leaves: for its tail */
+    size_t record_len;
+    uint32_t side;
+    struct sim_orc_scene scene;
+};
+
+uint32_t sim_orc_side_of(const struct sim_oracle *o, uint32_t link, struct qkd_eid kma)
+{
+    if (link >= o->scenario->link_count) {
+        return 2;
+    }
+    const struct sim_orc_link *l = &o->links[link];
+    return kma.v == l->side[0].kma.v ? 0 : kma.v == l->side[1].kma.v ? 1 : 2;
+}
+
+/* ---- the ring of frames ---- */
+
+static void frame_close(struct sim_orc_link *link, struct sim_orc_frame *f)
+{
+    if (f->seq == 0 || !f->open) {
+        return;
+    }
+    uint32_t tags = f->length - f->payload_bytes;
+    f->open = false;
+    sim_orc_move(link, SIM_ORC_IN_FLIGHT, f->payload, f->payload_bytes);
+    sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_TAGS, tags);
+    link->settled[f->payload] += f->payload_bytes;
+    link->settled[SIM_ORC_TAGS] += tags;
+}
+
+static bool ring_grow(struct sim_orc_side *side)
+{
+    uint32_t cap = side->ring_cap == 0 ? RING_FIRST : 2 * side->ring_cap;
+    struct sim_orc_frame *ring = calloc(cap, sizeof *ring);
+    if (ring == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < side->ring_cap; i++) {
+        ring[side->ring[i].seq & (cap - 1)] = side->ring[i];
+    }
+    free(side->ring);
+    side->ring = ring;
+    side->ring_cap = cap;
+    return true;
+}
+
+/* The place for a new frame: grows the ring while the frame there may still be repeated. */
+static struct sim_orc_frame *ring_place(struct sim_oracle *o, struct sim_orc_link *link,
+                                        struct sim_orc_side *side, uint32_t seq)
+{
+    for (;;) {
+        if (side->ring_cap > 0) {
+            struct sim_orc_frame *f = &side->ring[seq & (side->ring_cap - 1)];
+            bool done = f->seq == 0 || f->seq < side->acked;
+            if (done || side->ring_cap >= SIM_ORC_WINDOW) {
+                frame_close(link, f);
+                return f;
+            }
+        }
+        if (!ring_grow(side)) {
+            sim_orc_fail(o, "oracle: out of memory for frames", NULL);
+            return NULL;
+        }
+    }
+}
+
+static void epoch_check(struct sim_oracle *o, struct sim_orc_link *link, const struct sight *s)
+{
+    struct sim_orc_side *side = &link->side[s->side];
+    uint32_t epoch = s->frame.epoch;
+    o->verdict.checks++;
+    if (epoch < side->epoch || (epoch == side->epoch && side->restarted)) {
+        sim_orc_fail(o, "rule 2: epoch does not grow after a restart", &s->scene);
+        return;
+    }
+    if (epoch == side->epoch) {
+        return;
+    }
+    for (uint32_t i = 0; i < side->ring_cap; i++) {
+        frame_close(link, &side->ring[i]);
+        side->ring[i] = (struct sim_orc_frame){0};
+    }
+    side->epoch = epoch;
+    side->restarted = false;
+    side->top = side->acked = 0;
+}
+
+/* ---- agreement of bytes and key ---- */
+
+static void tag_of(const struct sim_oracle *o, const struct sight *s, uint8_t tag[CRYPTO_TAG_LEN])
+{
+    uint8_t eids[EIDS_LEN];
+    const uint8_t *r = o->links[s->frame.link].side[s->side].hash_key;
+    const uint8_t *pad = o->scratch + s->frame.length - WIRE_FRAME_TAG_LEN;
+    wire_put_u64(eids, s->send->from.v);
+    wire_put_u64(eids + 8, s->send->to.v);
+    struct crypto_part parts[] = {{eids, sizeof eids}, {s->bytes, s->len - WIRE_FRAME_TAG_LEN}};
+    crypto_wc_tag_parts(tag, r, pad, parts, 2);
+}
+
+/* o->scratch holds the key bytes of the frame's range. */
+static void verify(struct sim_oracle *o, const struct sight *s)
+{
+    uint8_t tag[CRYPTO_TAG_LEN];
+    tag_of(o, s, tag);
+    (void)sim_orc_check(o, memcmp(tag, s->frame.tag, sizeof tag) == 0,
+                        "rule 3: tag is not that of header and body under the block's key",
+                        &s->scene);
+    if (s->frame.type != WIRE_FRAME_RELAY || s->frame.method != WIRE_METHOD_OTP) {
+        return;
+    }
+    const uint8_t *plain = s->observed + WIRE_FRAME_HEAD_LEN;
+    uint8_t differ = 0;
+    for (size_t i = 0; i < s->frame.body_len; i++) {
+        differ |= (uint8_t)(plain[i] ^ o->scratch[i] ^ s->frame.body[i]);
+    }
+    (void)sim_orc_check(o, differ == 0, "rule 3: body is not the plain text under its pad",
+                        &s->scene);
+}
+
+/* Reads the key bytes of the range into o->scratch; false if there are none to read. */
+static bool key_read(struct sim_oracle *o, const struct sight *s)
+{
+    uint32_t slot = sim_orc_block_find(o, s->frame.link, s->frame.block);
+    if (slot == QKD_SLAB_NONE || s->frame.length > SIM_ORC_SCRATCH) {
+        return false;
+    }
+    const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if ((uint64_t)s->frame.offset + s->frame.length > block->bytes) {
+        return false;
+    }
+    sim_orc_block_read(block, s->frame.offset, o->scratch, s->frame.length);
+    return true;
+}
+
+/* ---- what new frames say ---- */
+
+static void relay_new(struct sim_oracle *o, const struct sight *s)
+{
+    struct wire_relay_body body;
+    const uint8_t *plain = s->observed + WIRE_FRAME_HEAD_LEN;
+    int len = wire_relay_body_decode(&body, plain, s->frame.body_len);
+    bool good = len == (int)s->frame.body_len &&
+                (uint64_t)(body.key_size / 8) * body.count == body.keys.len && body.count > 0;
+    if (!sim_orc_check(o, good, "rule 3: relay body malformed", &s->scene)) {
+        return;
+    }
+    struct sim_orc_travel travel = {.source = body.source,
+                                    .destination = body.destination,
+                                    .id = &body.key_id,
+                                    .keys = body.keys.at,
+                                    .compare = body.compare.b,
+                                    .key_size = body.key_size,
+                                    .count = body.count,
+                                    .first = qkd_eid_eq(body.source, s->send->from)};
+    sim_orc_key_travels(o, &travel, &s->scene);
+}
+
+static void take_new(struct sim_oracle *o, const struct sight *s)
+{
+    struct wire_take_body body;
+    int len = wire_take_body_decode(&body, s->frame.body, s->frame.body_len);
+    uint32_t keys = s->frame.length - WIRE_FRAME_TAG_LEN - WIRE_COMPARE_LEN;
+    bool good = len == (int)s->frame.body_len && body.count > 0 &&
+                (uint64_t)(body.key_size / 8) * body.count == keys &&
+                qkd_eid_eq(body.source, s->send->from) && qkd_eid_eq(body.destination, s->send->to);
+    if (!sim_orc_check(o, good, "rule 3: TAKE body malformed", &s->scene)) {
+        return;
+    }
+    struct sim_orc_travel travel = {.source = body.source,
+                                    .destination = body.destination,
+                                    .id = &body.key_id,
+                                    .keys = o->scratch,
+                                    .compare = o->scratch + keys,
+                                    .key_size = body.key_size,
+                                    .count = body.count,
+                                    .first = true,
+                                    .taken = true};
+    sim_orc_key_travels(o, &travel, &s->scene);
+}
+
+static void confirm_asked(struct sim_oracle *o, const struct sight *s, uint32_t slot,
+                          uint32_t number)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    uint32_t holder = sim_orc_block_find(o, s->frame.link, number);
+    bool fresh = number != 0 && (holder == QKD_SLAB_NONE || holder == slot);
+    (void)sim_orc_check(o, fresh, "rule 1: block number used twice", &s->scene);
+    (void)sim_orc_check(o, (block->filed & 1U) != 0,
+                        "rule 1: block confirmed by a KMA that was not given it", &s->scene);
+    block->asked = number;
+}
+
+static void confirm_answered(struct sim_oracle *o, const struct sight *s, uint32_t slot,
+                             uint32_t number)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (block->answered) {
+        (void)sim_orc_check(o, block->number == number, "rule 1: block confirmed by two numbers",
+                            &s->scene);
+        return;
+    }
+    (void)sim_orc_check(o, (block->filed & 2U) != 0,
+                        "rule 1: block confirmed by a KMA that was not given it", &s->scene);
+    if (!sim_orc_check(o, number != 0 && block->asked_received == number && !block->lost,
+                       "rule 1: answer to a confirmation that was not asked", &s->scene)) {
+        return;
+    }
+    uint32_t half = block->bytes / 2;
+    struct sim_orc_link *link = &o->links[s->frame.link];
+    link->highest = number > link->highest ? number : link->highest;
+    sim_orc_block_halve(o, slot, number, 0, half - half % o->unit_bytes);
+}
+
+static void confirm_new(struct sim_oracle *o, struct sight *s, struct sim_orc_mail *mail)
+{
+    struct wire_confirm_body body;
+    struct wire_sync_item item;
+    bool good = wire_confirm_body_decode(&body, s->frame.body, s->frame.body_len) ==
+                    (int)s->frame.body_len &&
+                wire_sync_item_decode(&item, body.sync.at, body.sync.len) > 0;
+    if (!sim_orc_check(o, good && body.answer == s->side,
+                       "rule 1: CONFIRM malformed or from the wrong end", &s->scene)) {
+        return;
+    }
+    mail->id = item.id;
+    mail->block = body.block;
+    mail->detail = body.answer;
+    s->scene.id = &item.id;
+    uint32_t slot = qkd_map_get(&o->block_by_id, &item.id);
+    if (slot == QKD_MAP_NONE) { /* an answer may be given again after the block is used up */
+        bool old = body.answer == 1 && body.block <= o->links[s->frame.link].highest;
+        (void)sim_orc_check(o, old, "rule 1: confirmation of a block never generated", &s->scene);
+    } else if (sim_orc_check(o,
+                             sim_orc_block_at(o, slot)->link == s->frame.link &&
+                                 item.length == sim_orc_block_at(o, slot)->bytes * 8,
+                             "rule 1: confirmation of another length or link", &s->scene)) {
+        (body.answer == 0 ? confirm_asked : confirm_answered)(o, s, slot, body.block);
+    }
+    s->scene.id = NULL;
+}
+
+/* Whether some byte of [start, end) is (kind, side). */
+static bool holds(const struct sim_orc_block *block, const struct sim_orc_segment *what)
+{
+    for (uint32_t i = 0; i < block->segments; i++) {
+        const struct sim_orc_segment *g = &block->segment[i];
+        if (g->start < what->end && what->start < g->end && g->kind == what->kind &&
+            g->side == what->side) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void grant_new(struct sim_oracle *o, const struct sight *s, struct sim_orc_mail *mail)
+{
+    struct wire_grant_body body;
+    bool good = wire_grant_body_decode(&body, s->frame.body, s->frame.body_len) > 0 &&
+                body.start < body.end;
+    if (!sim_orc_check(o, good, "rule 1: GRANT malformed", &s->scene)) {
+        return;
+    }
+    mail->block = body.block;
+    mail->start = body.start;
+    mail->end = body.end;
+    uint32_t slot = sim_orc_block_find(o, s->frame.link, body.block);
+    if (slot == QKD_SLAB_NONE) {
+        return; /* repeated after the block was used up */
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_segment own = {body.start, body.end, SIM_ORC_USED, (uint8_t)s->side};
+    (void)sim_orc_check(o, !holds(block, &own), "rule 1: GRANT of bytes that its sender used",
+                        &s->scene);
+    (void)sim_orc_paint(o, block,
+                        &(struct sim_orc_paint){.start = body.start,
+                                                .end = body.end,
+                                                .kind = SIM_ORC_FREE,
+                                                .side = (uint8_t)s->side,
+                                                .to_kind = SIM_ORC_GRANTED,
+                                                .to_side = (uint8_t)s->side});
+}
+
+static void skip_new(struct sim_oracle *o, const struct sight *s, struct sim_orc_mail *mail)
+{
+    struct wire_skip_body body;
+    bool good = wire_skip_body_decode(&body, s->frame.body, s->frame.body_len) > 0 &&
+                body.start <= body.end;
+    if (!sim_orc_check(o, good, "rule 1: SKIP malformed", &s->scene)) {
+        return;
+    }
+    mail->block = body.block;
+    mail->start = body.start;
+    mail->end = body.end;
+    mail->detail = body.reason == WIRE_REASON_EXPIRED ? SIM_ORC_SKIP_EXPIRED
+                                                      : SIM_ORC_SKIP_DISCARDED;
+    uint32_t slot = sim_orc_block_find(o, s->frame.link, body.block);
+    if (slot == QKD_SLAB_NONE) {
+        return;
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_segment other = {body.start, body.end, SIM_ORC_FREE, (uint8_t)(1U - s->side)};
+    (void)sim_orc_check(o, !holds(block, &other), "rule 1: SKIP of bytes of the other owner",
+                        &s->scene);
+    struct sim_orc_paint paint = {.start = body.start,
+                                  .end = body.end,
+                                  .kind = SIM_ORC_FREE,
+                                  .side = (uint8_t)s->side,
+                                  .to_kind = mail->detail,
+                                  .to_side = (uint8_t)s->side};
+    (void)sim_orc_paint(o, block, &paint);
+    paint.kind = SIM_ORC_DROPPED;
+    (void)sim_orc_paint(o, block, &paint);
+}
+
+static void meaning(struct sim_oracle *o, struct sight *s, struct sim_orc_mail *mail)
+{
+    switch ((enum wire_frame_type)s->frame.type) {
+    case WIRE_FRAME_RELAY:
+        relay_new(o, s);
+        break;
+    case WIRE_FRAME_TAKE:
+        take_new(o, s);
+        break;
+    case WIRE_FRAME_CONFIRM:
+        confirm_new(o, s, mail);
+        break;
+    case WIRE_FRAME_GRANT:
+        grant_new(o, s, mail);
+        break;
+    case WIRE_FRAME_SKIP:
+        skip_new(o, s, mail);
+        break;
+    }
+}
+
+/* What delivery of a control frame will mean, for one that is sent again. */
+static void meaning_again(const struct sight *s, struct sim_orc_mail *mail)
+{
+    struct wire_confirm_body confirm;
+    struct wire_sync_item item;
+    struct wire_grant_body grant;
+    struct wire_skip_body skip;
+    const uint8_t *body = s->frame.body;
+    size_t len = s->frame.body_len;
+    if (s->frame.type == WIRE_FRAME_CONFIRM && wire_confirm_body_decode(&confirm, body, len) > 0 &&
+        wire_sync_item_decode(&item, confirm.sync.at, confirm.sync.len) > 0) {
+        mail->id = item.id;
+        mail->block = confirm.block;
+        mail->detail = confirm.answer;
+    } else if (s->frame.type == WIRE_FRAME_GRANT && wire_grant_body_decode(&grant, body, len) > 0) {
+        mail->block = grant.block;
+        mail->start = grant.start;
+        mail->end = grant.end;
+    } else if (s->frame.type == WIRE_FRAME_SKIP && wire_skip_body_decode(&skip, body, len) > 0) {
+        mail->block = skip.block;
+        mail->start = skip.start;
+        mail->end = skip.end;
+        mail->detail = skip.reason == WIRE_REASON_EXPIRED ? SIM_ORC_SKIP_EXPIRED
+                                                          : SIM_ORC_SKIP_DISCARDED;
+    }
+}
+
+/* ---- new or again ---- */
+
+static void payload_of(const struct wire_frame *frame, struct sim_orc_frame *f)
+{
+    uint32_t rest = frame->length - WIRE_FRAME_TAG_LEN;
+    f->payload = SIM_ORC_PADS;
+    f->payload_bytes = rest;
+    if (frame->type == WIRE_FRAME_TAKE) {
+        f->payload = SIM_ORC_RELAYED;
+        f->payload_bytes = rest - WIRE_COMPARE_LEN;
+    } else if (frame->method == WIRE_METHOD_AES) {
+        f->payload = SIM_ORC_FALLBACK;
+    }
+}
+
+static void frame_new(struct sim_oracle *o, struct sight *s, struct sim_orc_mail *mail)
+{
+    struct sim_orc_link *link = &o->links[s->frame.link];
+    struct sim_orc_side *side = &link->side[s->side];
+    if (!sim_orc_check(o, s->observed != NULL, "rule 2: a frame sent again that was never sent",
+                       &s->scene)) {
+        return;
+    }
+    bool relay = s->frame.type == WIRE_FRAME_RELAY;
+    bool take = s->frame.type == WIRE_FRAME_TAKE;
+    bool sampled = o->frames++ % SIM_ORC_SAMPLE == 0 || (!relay && !take);
+    bool read = (sampled || take) && key_read(o, s);
+    struct sim_orc_frame *f = ring_place(o, link, side, s->frame.seq);
+    if (f == NULL) {
+        return;
+    }
+    *f = (struct sim_orc_frame){.seq = s->frame.seq,
+                                .block = s->frame.block,
+                                .offset = s->frame.offset,
+                                .length = s->frame.length,
+                                .hash = sim_orc_hash(s->bytes, s->len),
+                                .tag = sim_orc_word(s->frame.tag)};
+    payload_of(&s->frame, f);
+    side->top = s->frame.seq > side->top ? s->frame.seq : side->top;
+    f->open = sim_orc_use(o, s->side, &s->frame, &s->scene);
+    if (f->open && read && sampled) {
+        verify(o, s);
+    }
+    if (!take || read) {
+        meaning(o, s, mail);
+    }
+}
+
+static void frame_again(struct sim_oracle *o, const struct sight *s, const struct sim_orc_frame *f)
+{
+    bool same = f->block == s->frame.block && f->offset == s->frame.offset &&
+                f->length == s->frame.length && f->hash == sim_orc_hash(s->bytes, s->len);
+    (void)sim_orc_check(o, same, "rule 2: pad reuse: a frame sent again is not the same bytes",
+                        &s->scene);
+}
+
+/* A number so old that the frame is forgotten: its range must at least be used by its sender. */
+static void frame_old(struct sim_oracle *o, const struct sight *s)
+{
+    uint32_t slot = sim_orc_block_find(o, s->frame.link, s->frame.block);
+    if (slot == QKD_SLAB_NONE) {
+        return;
+    }
+    const struct sim_orc_segment *g = sim_orc_segment_at(sim_orc_block_at(o, slot),
+                                                         s->frame.offset);
+    bool used = g != NULL && g->kind == SIM_ORC_USED && g->side == s->side &&
+                s->frame.offset + s->frame.length <= g->end;
+    (void)sim_orc_check(o, used, "rule 2: an old frame sent again with another range", &s->scene);
+}
+
+static void frame_seen(struct sim_oracle *o, struct sight *s)
+{
+    struct sim_orc_link *link = &o->links[s->frame.link];
+    struct sim_orc_side *side = &link->side[s->side];
+    epoch_check(o, link, s);
+    struct sim_orc_mail mail = {.kind = SIM_ORC_MAIL_FRAME,
+                                .type = s->frame.type,
+                                .to = s->send->to,
+                                .link = s->frame.link,
+                                .side = (uint8_t)s->side,
+                                .seq = s->frame.seq,
+                                .epoch = s->frame.epoch};
+    const struct sim_orc_frame *f = side->ring_cap > 0
+                                        ? &side->ring[s->frame.seq & (side->ring_cap - 1)]
+                                        : NULL;
+    if (f != NULL && f->seq == s->frame.seq) {
+        frame_again(o, s, f);
+        meaning_again(s, &mail);
+    } else if (f != NULL && f->seq > s->frame.seq) {
+        frame_old(o, s);
+        meaning_again(s, &mail);
+    } else {
+        frame_new(o, s, &mail);
+    }
+    if (s->frame.type != WIRE_FRAME_RELAY && s->record_len >= 8) {
+        mail.tail = sim_orc_word(s->record + s->record_len - 8);
+        sim_orc_mail_post(o, &mail);
+    }
+}
+
+void sim_orc_frame_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                        const uint8_t *observed)
+{
+    bool bare = bytes[0] == WIRE_FRAME_MAGIC;
+    struct sight s = {.send = send,
+                      .bytes = bare ? bytes : observed,
+                      .len = bare ? send->bytes.len : send->observed.len,
+                      .observed = observed,
+                      .record = bytes,
+                      .record_len = send->bytes.len,
+                      .scene = {.from = send->from, .to = send->to, .rp = QKD_RP_KX1}};
+    if (!sim_orc_check(o, wire_frame_decode(&s.frame, s.bytes, s.len) == 0,
+                       "rule 3: frame malformed", &s.scene)) {
+        return;
+    }
+    s.scene.link = s.frame.link;
+    s.scene.block = s.frame.block;
+    s.scene.start = s.frame.offset;
+    s.scene.end = s.frame.offset + s.frame.length;
+    s.scene.seq = s.frame.seq;
+    s.scene.has_range = true;
+    s.side = sim_orc_side_of(o, s.frame.link, send->from);
+    bool ends = s.side < 2 && sim_orc_side_of(o, s.frame.link, send->to) == 1U - s.side;
+    if (!sim_orc_check(o, ends, "rule 1: frame between KMAs that are not the ends of its link",
+                       &s.scene)) {
+        return;
+    }
+    bool agree = bare == (s.frame.type == WIRE_FRAME_RELAY);
+    if (agree && bare && observed != NULL) { /* clear fields and tag are those that were observed */
+        agree = send->observed.len == s.len && memcmp(observed, bytes, WIRE_FRAME_HEAD_LEN) == 0 &&
+                memcmp(observed + s.len - WIRE_FRAME_TAG_LEN, s.frame.tag, WIRE_FRAME_TAG_LEN) == 0;
+    }
+    if (sim_orc_check(o, agree, "rule 3: frame in the wrong envelope or not as observed",
+                      &s.scene)) {
+        frame_seen(o, &s);
+    }
+}
+
+/* ---- delivery ---- */
+
+void sim_orc_relay_delivered(struct sim_oracle *o, const struct sim_oracle_frame *frame)
+{
+    if (frame->len < WIRE_FRAME_HEAD_LEN + WIRE_FRAME_TAG_LEN) {
+        return;
+    }
+    uint32_t link = wire_get_u32(frame->bytes + 4);
+    uint32_t seq = wire_get_u32(frame->bytes + 20);
+    uint32_t side = sim_orc_side_of(o, link, frame->from);
+    if (side > 1 || sim_orc_side_of(o, link, frame->to) != 1U - side) {
+        return;
+    }
+    struct sim_orc_side *sender = &o->links[link].side[side];
+    if (sender->ring_cap == 0 || wire_get_u32(frame->bytes + 24) != sender->epoch) {
+        return;
+    }
+    struct sim_orc_frame *f = &sender->ring[seq & (sender->ring_cap - 1)];
+    if (f->seq == seq && f->tag == sim_orc_word(frame->bytes + frame->len - WIRE_FRAME_TAG_LEN)) {
+        sender->heard_ns = o->now_ns;
+        frame_close(&o->links[link], f);
+    }
+}
+
+void sim_orc_frame_close(struct sim_oracle *o, uint32_t link, uint32_t side,
+                         const struct sim_orc_range *range)
+{
+    struct sim_orc_side *sender = &o->links[link].side[side];
+    for (uint32_t i = 0; i < sender->ring_cap; i++) {
+        struct sim_orc_frame *f = &sender->ring[i];
+        if (f->open && f->block == range->block && f->offset >= range->start &&
+            f->offset + f->length <= range->end) {
+            frame_close(&o->links[link], f);
+        }
+    }
+}
+
+static void confirm_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
+{
+    uint32_t slot = qkd_map_get(&o->block_by_id, &mail->id);
+    if (slot == QKD_MAP_NONE) {
+        return;
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (mail->detail == 0) {
+        block->asked_received = mail->block;
+    } else if (block->answered && !block->confirmed && block->number == mail->block) {
+        sim_orc_block_confirmed(o, slot);
+    }
+}
+
+static void skip_meant(struct sim_oracle *o, const struct sim_orc_mail *mail, uint32_t slot)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_paint paint = {
+        .start = mail->start, .end = mail->end, .side = mail->side, .to_kind = SIM_ORC_GONE};
+    for (uint8_t kind = SIM_ORC_SKIP_EXPIRED; kind <= SIM_ORC_SKIP_DISCARDED; kind++) {
+        paint.kind = kind;
+        (void)sim_orc_paint(o, block, &paint);
+    }
+    sim_orc_block_settle(o, slot);
+}
+
+void sim_orc_frame_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
+{
+    struct sim_orc_link *link = &o->links[mail->link];
+    struct sim_orc_side *sender = &link->side[mail->side];
+    sender->heard_ns = o->now_ns;
+    if (sender->ring_cap > 0 && mail->epoch == sender->epoch) {
+        struct sim_orc_frame *f = &sender->ring[mail->seq & (sender->ring_cap - 1)];
+        if (f->seq == mail->seq) {
+            frame_close(link, f);
+        }
+    }
+    if (mail->type == WIRE_FRAME_CONFIRM) {
+        confirm_meant(o, mail);
+        return;
+    }
+    if (mail->type == WIRE_FRAME_SKIP) {
+        struct sim_orc_range range = {mail->block, mail->start, mail->end};
+        sim_orc_frame_close(o, mail->link, mail->side, &range);
+    }
+    uint32_t slot = sim_orc_block_find(o, mail->link, mail->block);
+    if (slot == QKD_SLAB_NONE) {
+        return;
+    }
+    if (mail->type == WIRE_FRAME_SKIP) {
+        skip_meant(o, mail, slot);
+    } else if (mail->type == WIRE_FRAME_GRANT) {
+        (void)sim_orc_paint(o, sim_orc_block_at(o, slot),
+                            &(struct sim_orc_paint){.start = mail->start,
+                                                    .end = mail->end,
+                                                    .kind = SIM_ORC_GRANTED,
+                                                    .side = mail->side,
+                                                    .to_kind = SIM_ORC_FREE,
+                                                    .to_side = (uint8_t)(1U - mail->side)});
+    }
+}
+
+/* ---- acknowledgements ---- */
+
+void sim_orc_ack_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                      const uint8_t *observed)
+{
+    struct wire_hop_ack ack;
+    if (wire_hop_ack_decode(&ack, observed, send->observed.len) != 0 || send->bytes.len < 8) {
+        return;
+    }
+    uint32_t side = sim_orc_side_of(o, ack.link, send->from);
+    if (side > 1) {
+        return;
+    }
+    struct sim_orc_mail mail = {.kind = SIM_ORC_MAIL_ACK,
+                                .to = send->to,
+                                .tail = sim_orc_word(bytes + send->bytes.len - 8),
+                                .link = ack.link,
+                                .side = (uint8_t)(1U - side),
+                                .seq = ack.next,
+                                .epoch = ack.epoch};
+    sim_orc_mail_post(o, &mail);
+}
+
+void sim_orc_ack_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
+{
+    struct sim_orc_side *side = &o->links[mail->link].side[mail->side];
+    if (mail->epoch == side->epoch && mail->seq > side->acked && mail->seq <= side->top + 1) {
+        side->acked = mail->seq;
+    }
+}
+
+/* ---- crash, key files ---- */
+
+void sim_orc_frame_crash(struct sim_oracle *o, uint32_t node)
+{
+    for (size_t i = 0; i < o->scenario->link_count; i++) {
+        for (uint32_t side = 0; side < 2; side++) {
+            if (qkd_eid_node(o->links[i].side[side].kma) == node) {
+                o->links[i].side[side].restarted = true;
+            }
+        }
+    }
+}
+
+void sim_orc_key_file(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed)
+{
+    struct wire_key_file file;
+    if (wire_key_file_decode(&file, observed, send->observed.len) != 0) {
+        return;
+    }
+    uint32_t side = sim_orc_side_of(o, file.link, send->to);
+    uint32_t slot = qkd_map_get(&o->block_by_id, &file.qkd_key_id);
+    if (side > 1 || slot == QKD_MAP_NONE) {
+        return; /* a file sent again after its block was used up */
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_scene scene = {
+        .from = send->from, .to = send->to, .link = file.link, .id = &file.qkd_key_id};
+    bool same = block->link == file.link && block->form == file.form &&
+                block->digest == sim_orc_hash(file.key.at, file.key.len) &&
+                (!file.has_key_length || file.key_length == block->bytes * 8);
+    if (sim_orc_check(o, same, "rule 1: key file differs from what the optics gave", &scene)) {
+        block->filed |= (uint8_t)(1U << side);
+    }
+}
