@@ -137,7 +137,8 @@ static void configure_link(struct kmn *net, uint32_t link, uint32_t end)
                                    .module = parts->mod_eid[link][end],
                                    .peer_module = parts->mod_eid[link][1 - end],
                                    .bootstrap = {parts->boot[link], BOOT_BYTES},
-                                   .store_bits = 64000000};
+                                   .store_bits = net->config.store_bits > 0 ? net->config.store_bits
+                                                                            : 64000000};
     config.peer_ip.b[15] = (uint8_t)(other + 1);
     int len = wire_cfg_link_encode(&config, bytes, sizeof bytes);
     ck_assert_int_gt(len, 0);

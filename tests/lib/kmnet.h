@@ -19,6 +19,7 @@ struct kmn_config {
     bool no_controller;    /* no relay: neighbours only */
     bool key_bits;         /* key files carry bits; else a seed */
     uint32_t block_bytes;  /* of a block of link 0; 0: 20000 */
+    uint32_t store_bits;   /* per link and end; 0: 64 Mbit */
     uint32_t block_step;   /* so many bytes more with each link */
     unsigned loss_percent; /* also of duplicates and reordering */
     struct qkd_span timer; /* of a KMA-key ID; 0: 10 min */

@@ -32,6 +32,18 @@ static void ask_every(int count, int64_t ms)
     }
 }
 
+/* The most that a KMA reported as stored on a link. */
+static uint64_t stored_bits(void)
+{
+    uint64_t most = 0;
+    size_t all = pump_report_count(net->pump, QKD_REPORT_POOL, QKD_NOBODY);
+    for (size_t i = 0; i < all; i++) {
+        uint64_t bits = pump_report(net->pump, QKD_REPORT_POOL, QKD_NOBODY, i)->d;
+        most = bits > most ? bits : most;
+    }
+    return most;
+}
+
 START_TEST(end_to_end)
 {
     begin(kmn_line(3), _i, 1);
@@ -122,6 +134,27 @@ START_TEST(star)
 }
 END_TEST
 
+/* D23-OP-03, OP-04, rule 1: a store with room for little more than one block. The modules keep their
+ * next files until room returns, and one-way traffic uses up both halves of what there is. */
+START_TEST(full_store_pauses_and_goes_on)
+{
+    struct kmn_config config = kmn_line(3);
+    config.block_bytes = 20000;
+    config.store_bits = 8 * 25000;
+    begin(config, _i, 3);
+    ck_assert_uint_le(stored_bits(), 8 * 25000);
+    for (int i = 0; i < 40; i++) {
+        kmn_ask(net, 0, 5);
+        kmn_run(net, 1000);
+    }
+    ck_assert_uint_le(stored_bits(), 8 * 25000);
+    kmn_run(net, 5000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 40);
+    ck_assert_uint_eq(pump_report_count(net->pump, QKD_REPORT_FETCHED, QKD_NOBODY), 200);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("km_line");
@@ -133,6 +166,7 @@ int main(void)
     tcase_add_loop_test(tc, neighbours_without_relay, 0, 2);
     tcase_add_loop_test(tc, other_modules, 0, 2);
     tcase_add_loop_test(tc, star, 0, 2);
+    tcase_add_loop_test(tc, full_store_pauses_and_goes_on, 0, 2);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
