@@ -17,17 +17,21 @@ void sim_engine_why(const struct sim_engine_config *config, const char *why)
 int sim_engine_new(const struct sim_engine_config *config, struct sim_engine **engine)
 {
     *engine = NULL;
-    sim_engine_why(config, "out of memory");
+    int rc = QKD_ERR_STATE;
     if (config->kind == SCN_ENGINE_FAST) {
-        return sim_engine_fast_new(config, engine);
-    }
+        rc = sim_engine_fast_new(config, engine);
+    } else {
 #ifdef QKDN_HAVE_SIMGRID
-    return sim_engine_simgrid_new(config, engine);
+        rc = sim_engine_simgrid_new(config, engine);
 #else
-    sim_engine_why(config, "engine: simgrid is not in this build; use --engine fast, or build with "
-                           "SimGrid 3.32 (Debian package libsimgrid-dev)");
-    return QKD_ERR_STATE;
+        sim_engine_why(config, "engine: simgrid is not in this build; use --engine fast, or build "
+                               "with SimGrid 3.32 (Debian package libsimgrid-dev)");
 #endif
+    }
+    if (rc == QKD_ERR_NOMEM) {
+        sim_engine_why(config, "out of memory");
+    }
+    return rc;
 }
 
 void sim_engine_free(struct sim_engine *engine)

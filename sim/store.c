@@ -8,7 +8,7 @@
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 
-enum { FIRST_CAP = 16, VALUE_STEP = 64 };
+enum { FIRST_CAP = 4, VALUE_STEP = 16 };
 
 struct store_key {
     uint64_t owner;

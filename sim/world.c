@@ -304,6 +304,9 @@ int sim_world_new(const struct scn_scenario *scenario, const struct sim_options 
     }
     rc = world_fill(world);
     if (rc != 0) {
+        if (rc == QKD_ERR_NOMEM) {
+            sim_world_fail(world, rc, "world");
+        }
         sim_world_free(world);
         return rc;
     }

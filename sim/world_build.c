@@ -522,15 +522,16 @@ void sim_node_start(struct sim_world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
     node->incarnation++;
-    for (uint32_t i = 0; i < node->unit_count; i++) {
+    /* A crash hook may take the node down again at its first output. */
+    for (uint32_t i = 0; i < node->unit_count && node->crashed == 0; i++) {
         uint32_t known = world->units[node->first_unit + i].secret_count;
         unit_start(world, node->first_unit + i);
         sim_unit_introduce_again(world, node->first_unit + i, known);
     }
-    for (uint32_t i = 0; i < node->module_count; i++) {
+    for (uint32_t i = 0; i < node->module_count && node->crashed == 0; i++) {
         config_link(world, number, i);
     }
-    for (uint32_t i = 0; i < node->unit_count; i++) {
+    for (uint32_t i = 0; i < node->unit_count && node->crashed == 0; i++) {
         const struct sim_unit *unit = &world->units[node->first_unit + i];
         if (unit->kind == SIM_UNIT_APP) {
             config_application(world, unit->instance);
