@@ -112,8 +112,12 @@ static void session_send(const struct kma_step *s, struct kma_flow *flow)
     for (uint32_t i = 0; i < flow->route_len; i++) {
         wire_put_u64(route + (size_t)8 * i, flow->route[i].v);
     }
+    const struct kma_need *need = flow->needs == QKD_SLAB_NONE
+                                      ? NULL
+                                      : qkd_slab_at(&kma->needs, flow->needs);
     struct wire_update update = {.head = kma_head(kma, QKD_RP_KX1, 0),
                                  .key_id = flow->base,
+                                 .qos = need == NULL ? WIRE_LEVEL_ANY : need->level,
                                  .session_id = flow->session,
                                  .timer_s = session.timer_s,
                                  .route = {route, (size_t)8 * flow->route_len},

@@ -457,6 +457,7 @@ void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch)
         return;
     }
     uint8_t meta[256];
+    const struct kma_link *link = kma_link_of(kma, item->relay_source);
     struct wire_key_metadata metadata = {.has_kma_key_id = true,
                                          .kma_key_id = item->key_id,
                                          .has_key_length = true,
@@ -469,6 +470,11 @@ void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch)
                                          .matching_kma_id = item->source,
                                          .has_generated = true,
                                          .generated = item->generated,
+                                         .has_module_id = link != NULL,
+                                         .module_id = link == NULL ? QKD_NOBODY : link->module,
+                                         .has_matching_module_id = link != NULL,
+                                         .matching_module_id = link == NULL ? QKD_NOBODY
+                                                                            : link->peer_module,
                                          .has_relay_source = true,
                                          .relay_source = item->relay_source,
                                          .has_relay_destination = true,

@@ -467,21 +467,26 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
     const uint8_t *buf = km_secbuf_at(&kma->bufs, piece->buf);
     need->done += piece->count;
     uint8_t meta[160];
-    struct wire_key_metadata metadata = {.has_kma_key_id = true,
-                                         .kma_key_id = piece->key_id,
-                                         .has_key_length = true,
-                                         .key_length = need->key_size,
-                                         .has_key_type = true,
-                                         .key_type = WIRE_FOR_ENCRYPTION,
-                                         .has_kma_id = true,
-                                         .kma_id = kma->self,
-                                         .has_matching_kma_id = true,
-                                         .matching_kma_id = need->destination,
-                                         .has_generated = true,
-                                         .generated = piece->drawn_wall,
-                                         .has_method = true,
-                                         .method = piece->direct ? WIRE_METHOD_POOL
-                                                                 : WIRE_METHOD_OTP};
+    const struct kma_link *first = kma_link_of(kma, flow->route[1]);
+    struct wire_key_metadata metadata = {
+        .has_kma_key_id = true,
+        .kma_key_id = piece->key_id,
+        .has_key_length = true,
+        .key_length = need->key_size,
+        .has_key_type = true,
+        .key_type = WIRE_FOR_ENCRYPTION,
+        .has_kma_id = true,
+        .kma_id = kma->self,
+        .has_matching_kma_id = true,
+        .matching_kma_id = need->destination,
+        .has_generated = true,
+        .generated = piece->drawn_wall,
+        .has_module_id = first != NULL,
+        .module_id = first == NULL ? QKD_NOBODY : first->module,
+        .has_matching_module_id = first != NULL,
+        .matching_module_id = first == NULL ? QKD_NOBODY : first->peer_module,
+        .has_method = true,
+        .method = piece->direct ? WIRE_METHOD_POOL : WIRE_METHOD_OTP};
     int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
     QKD_ASSERT(meta_len > 0);
     struct wire_kmi_supply supply = {.head = kma_head(kma, QKD_RP_KMI, need->message_id),

@@ -76,6 +76,7 @@ static bool tap(void *ctx, const struct pump_message *m)
     }
     if (m->rp == QKD_RP_KX1 && head.command == WIRE_CMD_UPDATE &&
         wire_update_decode(&update, m->observed, m->observed_len) == 0 && update.hop == 1) {
+        ck_assert_uint_eq(update.qos, WIRE_LEVEL_OTP_ONLY); /* HS-11: what kmnet asks for */
         ck_assert(seen.bases < IDS_MAX);
         seen.base[seen.bases++] = update.key_id;
     }
@@ -250,6 +251,15 @@ START_TEST(relay_information_is_kept_with_the_key)
 }
 END_TEST
 
+/* D23-MD-13, MD-14: the modules of the link by which the key left its source or reached its end. */
+static void check_modules(const struct wire_key_metadata *m, uint32_t link, unsigned side)
+{
+    struct qkd_eid modules[2] = {qkd_eid_make(QKD_ROLE_MODULE, link > 0, link),
+                                 qkd_eid_make(QKD_ROLE_MODULE, 0, link + 1)};
+    ck_assert(m->has_module_id && qkd_eid_eq(m->module_id, modules[side]));
+    ck_assert(m->has_matching_module_id && qkd_eid_eq(m->matching_module_id, modules[1 - side]));
+}
+
 /* D23-MD-T4: what one side holds for encryption, the other holds for decryption, under the same ID,
  * relayed (_i = 0) and from neighbours' pools (_i = 1). */
 START_TEST(key_types_are_opposite)
@@ -268,6 +278,7 @@ START_TEST(key_types_are_opposite)
         ck_assert_uint_eq(m->key_length, 256);
         ck_assert(m->has_kma_id && qkd_eid_eq(m->kma_id, ends[side]));
         ck_assert(m->has_matching_kma_id && qkd_eid_eq(m->matching_kma_id, ends[1 - side]));
+        check_modules(m, side == 0 ? 0 : config.nodes - 2, side);
         for (size_t k = 0; k < seen.supplies; k++) {
             pairs += k != i && qkd_id_eq(&seen.supply[k].metadata.kma_key_id, &m->kma_key_id) &&
                      seen.supply[k].metadata.key_type != m->key_type;

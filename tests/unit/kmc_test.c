@@ -605,6 +605,28 @@ START_TEST(a_foreign_kma_is_denied)
 }
 END_TEST
 
+/* D23-CT-T2: another controller than the own one is authenticated, but nothing is told or obeyed. */
+START_TEST(a_foreign_controller_is_denied)
+{
+    struct qkd_eid other = qkd_eid_make(QKD_ROLE_CONTROLLER, 0, 55);
+    struct puppet *foreign = puppet_new(pump, other);
+    struct wire_status status = {.has_period_ms = true,
+                                 .period_ms = 100,
+                                 .table = WIRE_STATUS_KEY_AMOUNT};
+    struct wire_route_rsp rsp = {
+        .head.orig_message_id = 1, .source_id = kma_eid, .destination_id = neighbour, .code = 1};
+    kma_status(1, 4000);
+    PUPPET_SEND(foreign, status, QKD_RP_CK, kmc_eid, &status);
+    PUPPET_SEND(foreign, route_rsp, QKD_RP_CK, kmc_eid, &rsp);
+    pump_run(pump, qkd_span_ms(3 * PERIOD_MS));
+    ck_assert_uint_eq(puppet_count(foreign, WIRE_CMD_STATUS_RSP), 0);
+    ck_assert_uint_eq(puppet_count(kma, WIRE_CMD_ROUTE_RSP), 0);
+    ck_assert_uint_eq(security_count(WIRE_FAULT_DENIED, QKD_RP_CK), 2);
+    puppet_free(foreign);
+    pump_crash(pump, other);
+}
+END_TEST
+
 START_TEST(silent_manager_raises_a_fault)
 {
     pump_run(pump, qkd_span_ms(500));
@@ -641,6 +663,7 @@ int main(void)
     tcase_add_test(tests, nobody_reports_in_anothers_name);
     tcase_add_test(tests, ksa_may_not_do_what_a_kma_does);
     tcase_add_test(tests, a_foreign_kma_is_denied);
+    tcase_add_test(tests, a_foreign_controller_is_denied);
     tcase_add_test(tests, silent_manager_raises_a_fault);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
