@@ -57,7 +57,8 @@ static void life_block(const struct kma_step *s, const struct kma_link *link,
                                    .link = link});
 }
 
-static void confirm_send(const struct kma_step *s, struct kma_link *link, uint8_t answer,
+/* False: short of tags. */
+static bool confirm_send(const struct kma_step *s, struct kma_link *link, uint8_t answer,
                          const struct km_block *block)
 {
     uint8_t item[KM_SYNC_LEN];
@@ -70,7 +71,7 @@ static void confirm_send(const struct kma_step *s, struct kma_link *link, uint8_
     QKD_ASSERT(len > 0);
     struct kma_send send = {.type = WIRE_FRAME_CONFIRM, .body = body, .body_len = (uint32_t)len};
     struct km_take take;
-    (void)kma_frame_send(s, link, &send, &take); /* short of tags: the tick tries again */
+    return kma_frame_send(s, link, &send, &take) == 0;
 }
 
 /* Both ends have it: the block becomes two chunks. */
@@ -96,6 +97,30 @@ static void block_confirmed(const struct kma_step *s, struct kma_link *link, uin
     kma_hold_retry(s, link);
 }
 
+static void confirm_keep(struct kma_link *link, const struct kma_confirm_wait *wait)
+{
+    if (link->confirm_count == KMA_CONFIRM_QUEUE) { /* the oldest: it will be asked again */
+        link->confirm_count--;
+        memmove(link->confirm, link->confirm + 1, link->confirm_count * sizeof link->confirm[0]);
+    }
+    link->confirm[link->confirm_count++] = *wait;
+}
+
+/* The answer first, then the block: the tag of the answer and what follows from the new key must not
+ * take pads that the other end does not accept before it has the answer. */
+static void confirm_answer(const struct kma_step *s, struct kma_link *link, uint32_t slot,
+                           const struct kma_confirm_wait *wait)
+{
+    struct km_block *block = km_pool_block(&link->pool, slot);
+    block->number = wait->number;
+    if (confirm_send(s, link, 1, block)) {
+        block_confirmed(s, link, slot, wait->number);
+    } else { /* short of tags, or down: the tick tries again */
+        block->number = 0;
+        confirm_keep(link, wait);
+    }
+}
+
 /* Answers confirmations that waited for our file. */
 static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
@@ -106,9 +131,8 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
             continue;
         }
         link->confirm[i] = link->confirm[--link->confirm_count];
-        if (wait.length == block->bytes * 8) {
-            block_confirmed(s, link, slot, wait.number);
-            confirm_send(s, link, 1, block);
+        if (wait.length == block->bytes * 8 && !block->confirmed) {
+            confirm_answer(s, link, slot, &wait);
         }
         return;
     }
@@ -155,14 +179,27 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     if (!link->lower) {
         confirm_waiting(s, link, slot);
     } else if (link->up) {
-        confirm_send(s, link, 0, km_pool_block(&link->pool, slot));
+        (void)confirm_send(s, link, 0, km_pool_block(&link->pool, slot));
     }
 }
 
 void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link)
 {
     for (uint32_t i = 0; link->lower && i < link->pool.waiting_count; i++) {
-        confirm_send(s, link, 0, km_pool_block(&link->pool, link->pool.waiting[i]));
+        (void)confirm_send(s, link, 0, km_pool_block(&link->pool, link->pool.waiting[i]));
+    }
+}
+
+void kma_file_answer_all(const struct kma_step *s, struct kma_link *link)
+{
+    struct kma_confirm_wait waits[KMA_CONFIRM_QUEUE];
+    uint32_t count = link->confirm_count;
+    memcpy(waits, link->confirm, count * sizeof waits[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = km_pool_find(&link->pool, &waits[i].id);
+        if (slot != QKD_SLAB_NONE) {
+            confirm_waiting(s, link, slot);
+        }
     }
 }
 
@@ -172,14 +209,8 @@ static void confirm_asked(const struct kma_step *s, struct kma_link *link,
 {
     uint32_t slot = km_pool_find(&link->pool, &item->id);
     if (slot == QKD_SLAB_NONE) {
-        if (link->confirm_count == KMA_CONFIRM_QUEUE) { /* the oldest: it will be asked again */
-            link->confirm_count--;
-            memmove(link->confirm, link->confirm + 1,
-                    link->confirm_count * sizeof link->confirm[0]);
-        }
-        link->confirm[link->confirm_count++] = (struct kma_confirm_wait){.id = item->id,
-                                                                         .number = body->block,
-                                                                         .length = item->length};
+        confirm_keep(link, &(struct kma_confirm_wait){
+                               .id = item->id, .number = body->block, .length = item->length});
         return;
     }
     struct km_block *block = km_pool_block(&link->pool, slot);
@@ -194,10 +225,11 @@ static void confirm_asked(const struct kma_step *s, struct kma_link *link,
         return;
     }
     if (!block->confirmed) {
-        block_confirmed(s, link, slot, body->block);
-    }
-    if (block->number == body->block) {
-        confirm_send(s, link, 1, block);
+        confirm_answer(s, link, slot,
+                       &(struct kma_confirm_wait){
+                           .id = item->id, .number = body->block, .length = item->length});
+    } else if (block->number == body->block) {
+        (void)confirm_send(s, link, 1, block);
     }
 }
 

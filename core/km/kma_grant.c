@@ -147,6 +147,15 @@ void kma_grant_resend(const struct kma_step *s, struct kma_link *link)
             continue;
         }
         struct wire_grant_body grant = {.block = g.block, .start = g.start, .end = g.end};
+        struct km_range range = {g.start, g.end};
+        uint32_t block_slot;
+        if (km_pool_rx_check(&link->pool, g.block, &range, &block_slot) != 0) {
+            /* It arrived, the acknowledgement did not: the peer used of it or gave it back, and then
+             * it may be in use here. */
+            persist_grant(s, link, &grant, true);
+            kma->grants[i] = kma->grants[--kma->grant_count];
+            continue;
+        }
         if (!grant_send(s, link, &grant)) {
             return; /* no tags now: the tick tries again */
         }

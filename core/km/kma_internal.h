@@ -278,6 +278,8 @@ void kma_report(const struct kma_step *s, struct qkd_report report);
 void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
                       const struct wire_key_file *file);
 void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link);
+/* Answers what was asked and could not be answered then. */
+void kma_file_answer_all(const struct kma_step *s, struct kma_link *link);
 void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
 void kma_file_room(const struct kma_step *s, struct kma_link *link);

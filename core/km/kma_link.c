@@ -452,6 +452,7 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
     if (link->up) {
         kma_expire(s, link);
         kma_grant_resend(s, link);
+        kma_file_answer_all(s, link);
         kma_link_mark(s, link);
         kma_file_room(s, link);
     }
