@@ -86,7 +86,7 @@ void sim_orc_block_free(struct sim_oracle *o, uint32_t slot)
     }
     if (link->boot_block == slot) {
         link->boot_block = QKD_SLAB_NONE;
-    } else if (block->answered) {
+    } else if (block->number != 0) {
         uint8_t key[8];
         number_key(block->link, block->number, key);
         (void)qkd_map_del(&o->block_by_number, key);
@@ -100,12 +100,26 @@ void sim_orc_block_free(struct sim_oracle *o, uint32_t slot)
     qkd_slab_give(&o->blocks, slot);
 }
 
+static void block_name(struct sim_oracle *o, uint32_t slot, uint32_t number)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    uint8_t key[8];
+    if (block->number != 0 && block->number != number) {
+        number_key(block->link, block->number, key);
+        (void)qkd_map_del(&o->block_by_number, key);
+    }
+    block->number = number;
+    number_key(block->link, number, key);
+    if (number != 0 && qkd_map_put(&o->block_by_number, key, slot) != 0) {
+        sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
+    }
+}
+
 void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
                          uint32_t mid)
 {
     struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    uint8_t key[8];
-    block->number = number;
+    block_name(o, slot, number);
     block->answered = true;
     struct sim_orc_segment halves[2] = {{first, mid, SIM_ORC_FREE, 0},
                                         {mid, block->bytes, SIM_ORC_FREE, 1}};
@@ -113,10 +127,6 @@ void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, u
         if (halves[i].start < halves[i].end) {
             block->segment[block->segments++] = halves[i];
         }
-    }
-    number_key(block->link, number, key);
-    if (number != 0 && qkd_map_put(&o->block_by_number, key, slot) != 0) {
-        sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
     }
 }
 
@@ -332,7 +342,7 @@ bool sim_orc_use(struct sim_oracle *o, uint32_t side, const struct wire_frame *f
 {
     uint32_t slot = sim_orc_block_find(o, frame->link, frame->block);
     o->verdict.checks++;
-    if (slot == QKD_SLAB_NONE) {
+    if (slot == QKD_SLAB_NONE || !sim_orc_block_at(o, slot)->answered) {
         sim_orc_fail(o, "rule 1: pads of a block that is not confirmed, or is used up", scene);
         return false;
     }
@@ -552,7 +562,7 @@ void sim_orc_persist_chunk(struct sim_oracle *o, const struct qkd_persist *entry
 void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry,
                            const uint8_t *value)
 {
-    (void)value;
+    struct wire_p_block record;
     if (entry->key_len != 20) {
         return;
     }
@@ -562,8 +572,12 @@ void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry
         return;
     }
     struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    if (!entry->del) {
+    if (!entry->del) { /* its chunk records may come before its CONFIRM leaves */
         block->stored |= (uint8_t)(1U << side);
+        if (!block->answered && wire_p_block_decode(&record, value, entry->value.len) > 0 &&
+            record.confirmed && record.number != 0) {
+            block_name(o, slot, record.number);
+        }
         return;
     }
     block->stored &= (uint8_t) ~(1U << side);
