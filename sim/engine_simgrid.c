@@ -456,7 +456,15 @@ static void grid_free(struct sim_engine *engine)
 {
     struct grid *grid = grid_of(engine);
     for (uint32_t i = 0; i < grid->node_count && grid->nodes != NULL; i++) {
-        sim_calendar_fini(&grid->nodes[i].calendar);
+        struct grid_node *node = &grid->nodes[i];
+        sim_calendar_fini(&node->calendar);
+        if (node->timer_sem != NULL) {
+            sg_sem_destroy(node->timer_sem);
+            sg_sem_destroy(node->sender_sem);
+        }
+    }
+    if (grid->end != NULL) {
+        sg_sem_destroy(grid->end);
     }
     for (uint32_t i = 0; i < grid->channel_count; i++) {
         free(grid->channels[i]);
