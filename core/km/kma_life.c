@@ -11,7 +11,7 @@ void kma_life(const struct kma_step *s, const struct kma_life *life)
                                .id = life->id,
                                .has_parent = !qkd_id_is_zero(&life->parent),
                                .parent = life->parent,
-                               .has_key_length = true,
+                               .has_key_length = life->length_bits != 0,
                                .key_length = life->length_bits,
                                .has_source = life->source.v != 0,
                                .source = life->source,

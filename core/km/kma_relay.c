@@ -283,7 +283,6 @@ static void life_relay(const struct kma_step *s, const struct kma_link *link,
                                    .key_class = WIRE_CLASS_KMA,
                                    .id = item->key_id,
                                    .parent = pad->key_id,
-                                   .length_bits = item->key_size * item->count,
                                    .source = link->peer,
                                    .destination = s->kma->self,
                                    .method = item->method,
@@ -433,10 +432,6 @@ static void life_stored(const struct kma_step *s, const struct kma_stored *item,
     kma_life(s, &(struct kma_life){.action = action,
                                    .key_class = WIRE_CLASS_KMA,
                                    .id = item->key_id,
-                                   .length_bits = item->key_size * item->count,
-                                   .source = item->source,
-                                   .destination = s->kma->self,
-                                   .method = item->method,
                                    .reason = reason});
 }
 

@@ -48,13 +48,16 @@ static void waiting_remove(struct kma *kma, struct kma_flow *flow, uint32_t slot
 static void life_piece(const struct kma_step *s, const struct kma_piece *piece,
                        const struct kma_need *need, uint8_t action, uint8_t reason)
 {
+    bool first = action == WIRE_ACTION_GENERATION; /* later records add only what is new */
     kma_life(s, &(struct kma_life){.action = action,
                                    .key_class = WIRE_CLASS_KMA,
                                    .id = piece->key_id,
-                                   .length_bits = need->key_size * piece->count,
-                                   .source = s->kma->self,
-                                   .destination = need->destination,
-                                   .method = piece->direct ? WIRE_METHOD_POOL : WIRE_METHOD_OTP,
+                                   .length_bits = first ? need->key_size * piece->count : 0,
+                                   .source = first ? s->kma->self : QKD_NOBODY,
+                                   .destination = first ? need->destination : QKD_NOBODY,
+                                   .method = !first          ? 0
+                                             : piece->direct ? WIRE_METHOD_POOL
+                                                             : WIRE_METHOD_OTP,
                                    .reason = reason});
 }
 

@@ -4,35 +4,28 @@
  * 26), and the account of each application. Key bytes are in none of them. */
 #include "core/km/ksa_element.h"
 
-/* What both kinds of records say of a batch. */
+/* Each record says what its action adds; the manager's chain of a key has the rest. Reports are half
+ * of what a busy network seals. */
 static struct wire_life life_of(const struct ksa *ksa, const struct qkd_event *event,
-                                const struct ksa_batch *batch, enum wire_action action)
+                                enum wire_action action)
 {
-    return (struct wire_life){
-        .when = event->wall,
-        .at = ksa->self,
-        .action = (uint8_t)action,
-        .has_source = true,
-        .source = qkd_eid_sibling(batch->source_app, QKD_ROLE_KMA),
-        .has_destination = true,
-        .destination = qkd_eid_sibling(batch->target_app, QKD_ROLE_KMA),
-        .has_method = batch->grade != 0,
-        .method = batch->grade,
-        .has_source_app = true,
-        .source_app = batch->source_app,
-        .has_target_app = true,
-        .target_app = batch->target_app,
-    };
+    return (struct wire_life){.when = event->wall, .at = ksa->self, .action = (uint8_t)action};
 }
 
 void ksa_life_batch(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
                     enum wire_action action, enum wire_reason reason, struct qkd_out *out)
 {
-    struct wire_life life = life_of(ksa, event, batch, action);
+    struct wire_life life = life_of(ksa, event, action);
     life.key_class = WIRE_CLASS_KMA;
     life.id = batch->kma_id;
-    life.has_key_length = true;
-    life.key_length = batch->count * batch->key_size;
+    if (action == WIRE_ACTION_RECEPTION) {
+        life.has_key_length = life.has_source = life.has_destination = true;
+        life.key_length = batch->count * batch->key_size;
+        life.source = qkd_eid_sibling(batch->source_app, QKD_ROLE_KMA);
+        life.destination = qkd_eid_sibling(batch->target_app, QKD_ROLE_KMA);
+        life.has_method = batch->grade != 0;
+        life.method = batch->grade;
+    }
     life.has_reason = reason != WIRE_REASON_NONE;
     life.reason = (uint8_t)reason;
     chan_report_life(&ksa->reports, event, &life, out);
@@ -41,16 +34,22 @@ void ksa_life_batch(struct ksa *ksa, const struct qkd_event *event, const struct
 void ksa_life_key(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
                   uint32_t place, enum wire_action action, struct qkd_out *out)
 {
-    struct wire_life life = life_of(ksa, event, batch, action);
+    struct wire_life life = life_of(ksa, event, action);
     life.key_class = WIRE_CLASS_KSA;
     life.id = ksa_batch_id(ksa, batch, place);
-    life.has_parent = true;
-    life.parent = batch->kma_id;
-    life.has_key_length = true;
-    life.key_length = batch->key_size;
+    if (action == WIRE_ACTION_SYNCHRONIZATION || action == WIRE_ACTION_SUPPLY) {
+        life.has_parent = life.has_key_length = true;
+        life.parent = batch->kma_id;
+        life.key_length = batch->key_size;
+        life.has_source_app = life.has_target_app = true;
+        life.source_app = batch->source_app;
+        life.target_app = batch->target_app;
+    }
     if (action == WIRE_ACTION_SUPPLY) {
         const struct ksa_app *app = ksa_directory_find(ksa, batch->slave ? batch->target_app
                                                                          : batch->source_app);
+        life.has_method = batch->grade != 0;
+        life.method = batch->grade;
         life.has_application = app != NULL;
         if (app != NULL) {
             life.application = app->name;

@@ -593,12 +593,13 @@ START_TEST(records_and_accounts)
         ck_assert(supply.when.ns > 0);
         ck_assert(qkd_eid_eq(supply.source_app, NET_MASTER));
         ck_assert(qkd_eid_eq(supply.target_app, NET_SLAVE));
-        ck_assert(qkd_eid_eq(supply.source, NET_KMA(NET_A)));
-        ck_assert(qkd_eid_eq(supply.destination, NET_KMA(NET_B)));
         ck_assert_str_eq((const char *)supply.application.b, side == 0 ? "video" : "video-end");
         struct wire_life reception = ksn_life(&net, side, WIRE_ACTION_RECEPTION, 0);
         ck_assert_uint_eq(reception.key_class, WIRE_CLASS_KMA);
         ck_assert_mem_eq(reception.id.b, kma_id, 16);
+        ck_assert_uint_eq(reception.key_length, 256);
+        ck_assert(qkd_eid_eq(reception.source, NET_KMA(NET_A)));
+        ck_assert(qkd_eid_eq(reception.destination, NET_KMA(NET_B)));
 
         ck_assert_uint_eq(puppet_count(net.kmc[side], WIRE_CMD_ACCOUNTING), 1);
         const struct puppet_message *m = puppet_get(net.kmc[side], WIRE_CMD_ACCOUNTING, 0);
