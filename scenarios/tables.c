@@ -61,7 +61,7 @@ static const struct scn_word words_relay[] = {{"hop-by-hop", SCN_RELAY_HOP_BY_HO
                                               {NULL, 0}};
 
 static const struct scn_word words_fallback[] = {{"none", SCN_FALLBACK_NONE},
-                                                 {"aes-256", SCN_FALLBACK_AES256},
+                                                 {"aes-256", SCN_LATER},
                                                  {NULL, 0}};
 
 static const struct scn_word words_retention[] = {{"delete", SCN_RETENTION_DELETE},
@@ -69,7 +69,7 @@ static const struct scn_word words_retention[] = {{"delete", SCN_RETENTION_DELET
                                                   {NULL, 0}};
 
 static const struct scn_word words_metadata[] = {{"otp", SCN_METADATA_OTP},
-                                                 {"clear", SCN_METADATA_CLEAR},
+                                                 {"clear", SCN_LATER},
                                                  {NULL, 0}};
 
 static const struct scn_word words_deployment[] = {{"one", SCN_DEPLOYMENT_ONE},
@@ -271,7 +271,7 @@ TABLE(network_table, "network", network_fields, scn_scenario, SCN_KIND_NONE);
 
 #define STRUCT scn_key_management
 static const struct scn_field key_management_fields[] = {
-    NUM("unit", unit_bits, SCN_T_U32, SCN_DIM_BITS, 64, 65536, .fallback = "256 bit", .multiple = 8,
+    NUM("unit", unit_bits, SCN_T_U32, SCN_DIM_BITS, 64, 4096, .fallback = "256 bit", .multiple = 8,
         .doc = "size of a KMA-key unit"),
     BITS("store", store_bits, 8, .fallback = "64 Mbit",
          .doc = "default limit of a link's key store at each end"),
@@ -285,7 +285,7 @@ static const struct scn_field key_management_fields[] = {
         .doc = "most keys in one relay frame"),
     TIME("retransmit", retransmit_ns, 1000, .fallback = "200 ms",
          .doc = "time after which an unacknowledged frame is sent again"),
-    NUM("retries", retries, SCN_T_U32, SCN_DIM_NUMBER, 0, 1000, .fallback = "5",
+    NUM("retries", retries, SCN_T_U32, SCN_DIM_NUMBER, 0, 254, .fallback = "5",
         .doc = "most retransmissions of a frame"),
     TIME("expiry", expiry_ns, 1e6, .fallback = "1 h", .doc = "age at which unused key expires"),
     TIME("fetch_within", fetch_within_ns, 1e6, .fallback = "60 s",
@@ -346,7 +346,7 @@ static const struct scn_field application_fields[] = {
      AT(to),
      .required = true,
      .unset = UINT32_MAX},
-    NUM("key", key_bits, SCN_T_U32, SCN_DIM_BITS, 8, 1048576, .fallback = "256 bit", .multiple = 8,
+    NUM("key", key_bits, SCN_T_U32, SCN_DIM_BITS, 64, 4096, .fallback = "256 bit", .multiple = 8,
         .doc = "length of one key"),
     NUM("count", count, SCN_T_U32, SCN_DIM_NUMBER, 1, 128, .fallback = "1",
         .doc = "keys per request"),

@@ -119,10 +119,10 @@ static const char full[] =
     "  classical: {bandwidth: 2 Gbit/s, latency: 3 ms, queue: 64 KiB, management: in-band,\n"
     "              management_latency: 2 ms, management_bandwidth: 3 Mbit/s, loss: 1 %,\n"
     "              duplicate: 0.002, reorder: 3e-3, reorder_jitter: 4 ms}\n"
-    "key_management: {unit: 128 bit, store: 32 Mbit, fallback: aes-256, bootstrap: 8 kbit,\n"
+    "key_management: {unit: 128 bit, store: 32 Mbit, fallback: none, bootstrap: 8 kbit,\n"
     "                 lease: 4 kbit, batch: 16, retransmit: 100 ms, retries: 3, expiry: 2 h,\n"
     "                 fetch_within: 10 s, retention: preserve, timer: 5 min,\n"
-    "                 relay_metadata: clear, deployment: two}\n"
+    "                 relay_metadata: otp, deployment: two}\n"
     "control: {routing: fewest-hops, route_validity: 1 s, status_period: 500 ms, at: B}\n"
     "management: {at: A}\n"
     "applications:\n"
@@ -185,9 +185,9 @@ START_TEST(every_key_is_read_2)
     ck_assert_double_eq_tol(s->classical.loss, 0.01, 1e-15);
     ck_assert_double_eq_tol(s->classical.reorder, 0.003, 1e-15);
     ck_assert_int_eq(s->classical.reorder_jitter_ns, 4 * MS);
-    ck_assert_int_eq(s->key_management.fallback, SCN_FALLBACK_AES256);
+    ck_assert_int_eq(s->key_management.fallback, SCN_FALLBACK_NONE);
     ck_assert_int_eq(s->key_management.retention, SCN_RETENTION_PRESERVE);
-    ck_assert_int_eq(s->key_management.relay_metadata, SCN_METADATA_CLEAR);
+    ck_assert_int_eq(s->key_management.relay_metadata, SCN_METADATA_OTP);
     ck_assert_int_eq(s->key_management.deployment, SCN_DEPLOYMENT_TWO);
     ck_assert_uint_eq(s->control.at, 1);
     ck_assert_int_eq(s->control.routing, SCN_ROUTING_FEWEST_HOPS);
