@@ -613,7 +613,7 @@ static void block_crash(struct sim_oracle *o, uint32_t slot, uint32_t side)
     struct sim_orc_block *block = sim_orc_block_at(o, slot);
     struct sim_orc_link *link = &o->links[block->link];
     if (!block->answered) {
-        bool kept = (block->stored >> side & 1U) != 0;
+        bool kept = ((unsigned)block->stored >> side & 1U) != 0;
         if (!kept && block->generated && !block->lost) { /* it lay in the module only */
             block->lost = true;
             sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_DISCARDED, block->bytes);
