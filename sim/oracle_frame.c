@@ -406,7 +406,7 @@ static void frame_new(struct sim_oracle *o, struct sight *s, struct sim_orc_mail
     }
     bool relay = s->frame.type == WIRE_FRAME_RELAY;
     bool take = s->frame.type == WIRE_FRAME_TAKE;
-    bool sampled = o->frames++ % SIM_ORC_SAMPLE == 0 || (!relay && !take);
+    bool sampled = (!relay && !take) || o->frames++ % SIM_ORC_SAMPLE == 0;
     bool read = (sampled || take) && key_read(o, s);
     struct sim_orc_frame *f = ring_place(o, link, side, s->frame.seq);
     if (f == NULL) {

@@ -19,7 +19,7 @@
 #define SIM_ORC_SAMPLE 64    /* one frame of so many is opened with the key of its block */
 #define SIM_ORC_WINDOW 1024  /* most frames in flight per side that are told from new ones */
 #define SIM_ORC_CLOSED 1024  /* settled KMA-keys whose ID is still known */
-#define SIM_ORC_RECENT 1024  /* keys whose bits are looked for on the links */
+#define SIM_ORC_RECENT 8192  /* 8-byte windows of keys that are looked for on the links */
 #define SIM_ORC_SCRATCH 4096 /* bytes; frames are shorter */
 #define SIM_ORC_AUDIT 65536  /* calls between two recounts of the ledgers */
 
@@ -165,12 +165,15 @@ struct sim_orc_kma_key {
     bool closed; /* its KSA-keys are forgotten */
 };
 
+/* Windows of 8 bytes of recent keys: all 8 phases of each key, so that only every 8th offset of a
+ * message must be looked at. */
 struct sim_orc_leak {
-    uint64_t bits[1024]; /* which 16-bit hashes occur among the recent keys */
-    uint16_t head[4096]; /* chains through `next`, index + 1 */
+    uint64_t bits[SIM_ORC_RECENT]; /* which 19-bit hashes occur: 64 bits per window */
+    uint16_t head[SIM_ORC_RECENT]; /* chains through `next`, index + 1 */
     uint16_t next[SIM_ORC_RECENT];
-    uint64_t key[SIM_ORC_RECENT]; /* first 8 bytes */
-    uint32_t count;
+    uint64_t window[SIM_ORC_RECENT];
+    uint32_t count;  /* windows ever entered */
+    uint32_t stride; /* offsets between two looks: 8, or 1 once a key of less than 15 bytes came */
 };
 
 struct sim_oracle {
@@ -203,6 +206,7 @@ struct sim_oracle {
     uint32_t places[256];                         /* command -> bit per reference point */
     uint64_t calls, frames;
     uint64_t cost_ns;
+    int64_t clock_cost_ns;
     uint8_t scratch[SIM_ORC_SCRATCH]; /* key bytes of the frame under check */
 };
 
