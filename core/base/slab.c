@@ -40,12 +40,6 @@ void qkd_slab_fini(struct qkd_slab *slab)
     slab->free_head = QKD_SLAB_NONE;
 }
 
-static uint8_t *item_at(const struct qkd_slab *slab, uint32_t slot)
-{
-    uint32_t index = slot & (slab->chunk_items - 1);
-    return slab->chunks[slot >> slab->chunk_shift] + slab->item_size * index;
-}
-
 static uint32_t *link_at(const struct qkd_slab *slab, uint32_t slot)
 {
     uint8_t *links = slab->chunks[slot >> slab->chunk_shift] + slab->item_size * slab->chunk_items;
@@ -92,16 +86,10 @@ uint32_t qkd_slab_take(struct qkd_slab *slab)
 void qkd_slab_give(struct qkd_slab *slab, uint32_t slot)
 {
     QKD_ASSERT(qkd_slab_live(slab, slot));
-    sodium_memzero(item_at(slab, slot), slab->item_size);
+    sodium_memzero(qkd_slab_at(slab, slot), slab->item_size);
     *link_at(slab, slot) = slab->free_head;
     slab->free_head = slot;
     slab->live--;
-}
-
-void *qkd_slab_at(const struct qkd_slab *slab, uint32_t slot)
-{
-    QKD_ASSERT(slot < slab->top);
-    return item_at(slab, slot);
 }
 
 bool qkd_slab_live(const struct qkd_slab *slab, uint32_t slot)

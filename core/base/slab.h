@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/err.h"
+
 #define QKD_SLAB_NONE UINT32_MAX
 
 struct qkd_slab {
@@ -34,7 +36,12 @@ uint32_t qkd_slab_take(struct qkd_slab *slab);
 void qkd_slab_give(struct qkd_slab *slab, uint32_t slot);
 
 /* The item in a slot that is in use. */
-void *qkd_slab_at(const struct qkd_slab *slab, uint32_t slot);
+static inline void *qkd_slab_at(const struct qkd_slab *slab, uint32_t slot)
+{
+    QKD_ASSERT(slot < slab->top);
+    return slab->chunks[slot >> slab->chunk_shift] +
+           slab->item_size * (slot & (slab->chunk_items - 1));
+}
 
 /* Whether a slot is in use: for loops over 0 .. top-1. */
 bool qkd_slab_live(const struct qkd_slab *slab, uint32_t slot);
