@@ -362,7 +362,7 @@ static bool source_is_allowed(const struct chan_message *m, struct qkd_eid sourc
 static void on_report(struct mgr *mgr, const struct qkd_event *event, const struct chan_message *m,
                       struct qkd_out *out)
 {
-    struct report report;
+    struct report report = {0};
     int err = report_decode(m, &report);
     if (err != 0) {
         bad_bytes(mgr, m, err, out);
