@@ -17,9 +17,14 @@
 #include "sim/packet.h"
 
 #define SIM_NEVER INT64_MAX
-#define SIM_SIMGRID_NODE_LIMIT 1000    /* most nodes in the simgrid engine */
-#define SIM_SIMGRID_ALL_PAIRS 200      /* up to so many nodes, all may talk to all there */
-#define SIM_SIMGRID_ROUTE_LIMIT 300000 /* most directed pairs of nodes that may talk there */
+#define SIM_SIMGRID_NODE_LIMIT 1000     /* most nodes in the simgrid engine */
+#define SIM_SIMGRID_ALL_PAIRS 64        /* up to so many nodes, SimGrid routes all pairs */
+#define SIM_SIMGRID_ROUTE_LIMIT 2000000 /* most links in all its routes together */
+
+/* Two nodes that talk on the data plane. */
+struct sim_pair {
+    uint32_t a, b;
+};
 
 /* What the engine calls. The packet belongs to the callee from then on (sim_pool_give()). */
 struct sim_engine_calls {
@@ -34,8 +39,11 @@ struct sim_engine_config {
     struct sim_net *net;       /* borrowed; outlives the engine */
     struct sim_pool *pool;     /* borrowed; outlives the engine */
     const char *keep_platform; /* simgrid: keep the platform file under this name, or NULL */
-    const bool *far; /* simgrid, above SIM_SIMGRID_ALL_PAIRS nodes: per node, whether it talks to
-                        others than its neighbours on the data plane; read by new() only */
+    /* simgrid, above SIM_SIMGRID_ALL_PAIRS nodes: pairs that talk much, besides neighbours. Frames
+     * between others (answers of a hop to a far source) take the fast engine's formula and no part
+     * in the sharing of bandwidth. Read by new() only. */
+    const struct sim_pair *pairs;
+    size_t pair_count;
     struct sim_engine_calls calls;
     char *why;       /* receives one line when sim_engine_new() fails */
     size_t why_size; /* bytes of why */

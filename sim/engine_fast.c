@@ -63,17 +63,12 @@ static bool launch(struct sim_engine *engine, struct sim_packet *packet, int64_t
 static bool fast_send(struct sim_engine *engine, struct sim_packet *packet)
 {
     struct sim_channel *channel = packet->channel;
-    uint64_t bits_ns = (uint64_t)packet->wire_len * UINT64_C(8000000000);
-    int64_t sending_ns = (int64_t)((bits_ns + channel->bandwidth_bps - 1) / channel->bandwidth_bps);
-    int64_t now_ns = engine->now_ns;
-    int64_t start_ns = channel->free_ns > now_ns ? channel->free_ns : now_ns;
-    if (start_ns - now_ns > channel->queue_ns - sending_ns) {
+    int64_t arrival_ns = sim_net_schedule(channel, engine->now_ns, packet->wire_len);
+    if (arrival_ns < 0) {
         engine->stats.dropped_queue++;
         sim_pool_give(engine->config.pool, packet);
         return false;
     }
-    channel->free_ns = start_ns + sending_ns;
-    int64_t arrival_ns = channel->free_ns + channel->latency_ns;
     if (channel->rng == NULL) {
         return launch(engine, packet, arrival_ns);
     }

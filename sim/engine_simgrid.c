@@ -173,27 +173,69 @@ static void outbox_add(struct grid *grid, struct sim_packet *packet)
     }
 }
 
-static bool grid_send(struct sim_engine *engine, struct sim_packet *packet)
+static void grid_fail(struct grid *grid, int err)
+{
+    grid->base.error = err;
+    grid->base.stopped = true;
+}
+
+/* A frame waits in its receiver's calendar. */
+static void calendar_add(struct grid *grid, struct sim_packet *packet, int64_t at_ns)
+{
+    packet->extra_ns = 0;
+    if (sim_calendar_packet(&grid->nodes[packet->to_node].calendar, at_ns, packet) != 0) {
+        sim_pool_give(grid->base.config.pool, packet);
+        grid_fail(grid, QKD_ERR_NOMEM);
+        return;
+    }
+    brought_forward(grid, packet->to_node, at_ns);
+}
+
+/* Whether the channel takes the frame; if SimGrid has no route for it, *arrival_ns is when it comes
+ * out. */
+static bool grid_takes(struct grid *grid, const struct sim_packet *packet, int64_t *arrival_ns)
 {
     struct sim_channel *channel = packet->channel;
-    if (channel->held_bytes + packet->wire_len > channel->held_limit) {
+    if (!channel->in_platform) {
+        *arrival_ns = sim_net_schedule(channel, grid->base.now_ns, packet->wire_len);
+        return *arrival_ns >= 0;
+    }
+    return channel->held_bytes + packet->wire_len <= channel->held_limit;
+}
+
+static void grid_launch(struct grid *grid, struct sim_packet *packet, int64_t extra_ns,
+                        int64_t arrival_ns)
+{
+    packet->extra_ns = extra_ns;
+    if (packet->channel->in_platform) {
+        outbox_add(grid, packet);
+    } else if (extra_ns < 0) {
+        sim_pool_give(grid->base.config.pool, packet);
+    } else {
+        calendar_add(grid, packet, arrival_ns + extra_ns);
+    }
+}
+
+static bool grid_send(struct sim_engine *engine, struct sim_packet *packet)
+{
+    struct grid *grid = grid_of(engine);
+    struct sim_channel *channel = packet->channel;
+    int64_t arrival_ns = 0;
+    if (!grid_takes(grid, packet, &arrival_ns)) {
         engine->stats.dropped_queue++;
         sim_pool_give(engine->config.pool, packet);
         return false;
     }
     struct sim_fate fate = sim_net_fate(engine->config.net, channel);
-    packet->extra_ns = fate.copies == 0 ? -1 : fate.extra_ns[0];
     if (fate.copies == 2) {
         struct sim_packet *copy = sim_pool_copy(engine->config.pool, packet);
         if (copy == NULL) {
-            engine->error = QKD_ERR_NOMEM;
-            engine->stopped = true;
+            grid_fail(grid, QKD_ERR_NOMEM);
         } else {
-            copy->extra_ns = fate.extra_ns[1];
-            outbox_add(grid_of(engine), copy);
+            grid_launch(grid, copy, fate.extra_ns[1], arrival_ns);
         }
     }
-    outbox_add(grid_of(engine), packet);
+    grid_launch(grid, packet, fate.copies == 0 ? -1 : fate.extra_ns[0], arrival_ns);
     engine->stats.dropped_chance += fate.copies == 0;
     return fate.copies > 0;
 }
@@ -272,8 +314,7 @@ static void flush(struct grid *grid, uint32_t node, enum sim_plane plane)
         }
         struct sim_channel *channel = packet->channel;
         if (channel->tag == SIM_NET_NONE && !channel_open(grid, channel)) {
-            grid->base.error = QKD_ERR_NOMEM;
-            grid->base.stopped = true;
+            grid_fail(grid, QKD_ERR_NOMEM);
             sim_pool_give(grid->base.config.pool, packet);
             (void)goes_on(grid);
             return;
@@ -312,13 +353,7 @@ static void arrive(struct grid *grid, struct sim_packet *packet)
         sim_pool_give(grid->base.config.pool, packet);
         return;
     }
-    int64_t at_ns = grid->base.now_ns + packet->extra_ns;
-    packet->extra_ns = 0;
-    if (sim_calendar_packet(&grid->nodes[packet->to_node].calendar, at_ns, packet) != 0) {
-        grid->base.error = QKD_ERR_NOMEM;
-        grid->base.stopped = true;
-    }
-    brought_forward(grid, packet->to_node, at_ns);
+    calendar_add(grid, packet, grid->base.now_ns + packet->extra_ns);
 }
 
 static void receiver_main(int argc, char *argv[])
@@ -512,8 +547,8 @@ static int platform_file(const struct sim_engine_config *config, char path[PATH_
         rc = QKD_ERR_IO;
     }
     if (rc == QKD_ERR_LIMIT) {
-        sim_engine_why(config, "engine: simgrid: more than 300000 pairs of nodes would need a "
-                               "route; use --engine fast, or fewer applications");
+        sim_engine_why(config, "engine: simgrid: the routes of these applications are too long for "
+                               "SimGrid; use --engine fast");
     } else if (rc != 0) {
         sim_engine_why(config, "engine: simgrid: the platform file cannot be written");
     }
@@ -595,7 +630,7 @@ int sim_engine_simgrid_new(const struct sim_engine_config *config, struct sim_en
     }
     grid->base.ops = &grid_ops;
     grid->base.config = *config;
-    grid->base.config.far = NULL;
+    grid->base.config.pairs = NULL;
     grid->current = SIM_NET_NONE;
     char path[PATH_SIZE];
     int rc = nodes_new(grid);

@@ -331,6 +331,17 @@ bool sim_net_open(const struct sim_net *net, const struct sim_channel *channel)
     return true;
 }
 
+int64_t sim_net_schedule(struct sim_channel *channel, int64_t now_ns, uint32_t wire_len)
+{
+    int64_t took_ns = sending_ns(wire_len, channel->bandwidth_bps);
+    int64_t start_ns = channel->free_ns > now_ns ? channel->free_ns : now_ns;
+    if (start_ns - now_ns > channel->queue_ns - took_ns) {
+        return -1;
+    }
+    channel->free_ns = start_ns + took_ns;
+    return channel->free_ns + channel->latency_ns;
+}
+
 struct sim_fate sim_net_fate(struct sim_net *net, struct sim_channel *channel)
 {
     struct sim_fate fate = {.copies = 1};

@@ -55,6 +55,7 @@ struct sim_channel {
     uint32_t *route;        /* link numbers from `from` to `to`; NULL on the management plane */
     uint32_t route_len;
     uint32_t tag;        /* for the engine; SIM_NET_NONE at first */
+    bool in_platform;    /* simgrid engine: SimGrid knows its route */
     struct qkd_rng *rng; /* NULL until chance is needed */
 };
 
@@ -82,6 +83,11 @@ const struct sim_net_link *sim_net_link_at(const struct sim_net *net, uint32_t l
 void sim_net_link_set(struct sim_net *net, uint32_t link, bool up);
 void sim_net_node_set(struct sim_net *net, uint32_t node, bool up);
 bool sim_net_open(const struct sim_net *net, const struct sim_channel *channel);
+
+/* Takes a frame into the channel as the fast engine does: it leaves when what was taken before has
+ * left, at the channel's bandwidth, and arrives one latency later. When it arrives, or -1: the queue
+ * is full. */
+int64_t sim_net_schedule(struct sim_channel *channel, int64_t now_ns, uint32_t wire_len);
 
 /* What chance does to one frame. */
 struct sim_fate {

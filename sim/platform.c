@@ -15,70 +15,93 @@ static void link_write(FILE *file, const char *id, uint64_t bandwidth_bps, int64
                   id, bandwidth_bps, latency_ns);
 }
 
-static int route_write(const struct sim_engine_config *config, FILE *file, uint32_t a, uint32_t b)
+/* Does something for each pair of nodes with a route in the platform, once; stops at an error. */
+static int pairs_visit(const struct sim_engine_config *config,
+                       int (*visit)(void *ctx, struct sim_channel *channel), void *ctx)
 {
-    const struct sim_channel *channel = sim_net_channel(config->net, a, b, SIM_PLANE_DATA);
-    if (channel == NULL) {
+    const struct sim_net_config *net = sim_net_config(config->net);
+    bool all = net->node_count <= SIM_SIMGRID_ALL_PAIRS;
+    size_t count = all ? (size_t)net->node_count * net->node_count
+                       : (size_t)net->link_count + config->pair_count;
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct sim_pair pair;
+        if (all) {
+            pair = (struct sim_pair){(uint32_t)(i / net->node_count),
+                                     (uint32_t)(i % net->node_count)};
+        } else if (i < net->link_count) {
+            const struct sim_net_link *link = sim_net_link_at(config->net, (uint32_t)i);
+            pair = (struct sim_pair){link->a, link->b};
+        } else {
+            pair = config->pairs[i - net->link_count];
+        }
+        if (pair.a != pair.b) {
+            struct sim_channel *channel = sim_net_channel(config->net, pair.a, pair.b,
+                                                          SIM_PLANE_DATA);
+            rc = channel == NULL ? QKD_ERR_NOMEM : visit(ctx, channel);
+        }
+    }
+    return rc;
+}
+
+/* The same channel in the other direction. */
+static struct sim_channel *back_of(const struct sim_engine_config *config,
+                                   const struct sim_channel *channel)
+{
+    return sim_net_channel(config->net, channel->to, channel->from, channel->plane);
+}
+
+struct visit {
+    const struct sim_engine_config *config;
+    FILE *file;
+    uint64_t links; /* in all routes so far */
+};
+
+static int route_count(void *ctx, struct sim_channel *channel)
+{
+    struct visit *visit = ctx;
+    visit->links += channel->route_len;
+    return visit->links > SIM_SIMGRID_ROUTE_LIMIT ? QKD_ERR_LIMIT : 0;
+}
+
+static int route_write(void *ctx, struct sim_channel *channel)
+{
+    const struct visit *visit = ctx;
+    struct sim_channel *back = back_of(visit->config, channel);
+    if (back == NULL) {
         return QKD_ERR_NOMEM;
     }
-    if (!channel->routed) {
+    if (!channel->routed || channel->in_platform) {
         return 0;
     }
-    (void)fprintf(file, "    <route src=\"n%u\" dst=\"n%u\" symmetrical=\"YES\">", a, b);
-    uint32_t node = a;
+    channel->in_platform = back->in_platform = true;
+    (void)fprintf(visit->file, "    <route src=\"n%u\" dst=\"n%u\" symmetrical=\"YES\">",
+                  channel->from, channel->to);
+    uint32_t node = channel->from;
     for (uint32_t i = 0; i < channel->route_len; i++) {
         uint32_t number = channel->route[i];
-        const struct sim_net_link *link = sim_net_link_at(config->net, number);
+        const struct sim_net_link *link = sim_net_link_at(visit->config->net, number);
         bool up = link->a == node;
-        (void)fprintf(file, "<link_ctn id=\"l%u\" direction=\"%s\"/>", number, up ? "UP" : "DOWN");
+        (void)fprintf(visit->file, "<link_ctn id=\"l%u\" direction=\"%s\"/>", number,
+                      up ? "UP" : "DOWN");
         node = up ? link->b : link->a;
     }
-    (void)fputs("</route>\n", file);
+    (void)fputs("</route>\n", visit->file);
     return 0;
-}
-
-static bool beside(const struct sim_engine_config *config, uint32_t a, uint32_t b)
-{
-    const struct sim_channel *channel = sim_net_channel(config->net, a, b, SIM_PLANE_DATA);
-    return channel != NULL && channel->routed && channel->route_len == 1;
-}
-
-/* Whether two nodes may talk on the data plane. */
-static bool may_talk(const struct sim_engine_config *config, uint32_t a, uint32_t b)
-{
-    uint32_t nodes = sim_net_config(config->net)->node_count;
-    if (nodes <= SIM_SIMGRID_ALL_PAIRS || config->far == NULL) {
-        return true;
-    }
-    return config->far[a] || config->far[b] || beside(config, a, b);
 }
 
 static int data_write(const struct sim_engine_config *config, FILE *file)
 {
     const struct sim_net_config *net = sim_net_config(config->net);
+    struct visit visit = {config, file, 0};
     char id[24];
     for (uint32_t i = 0; i < net->link_count; i++) {
         const struct sim_net_link *link = sim_net_link_at(config->net, i);
         (void)snprintf(id, sizeof(id), "l%u", i);
         link_write(file, id, link->bandwidth_bps, link->latency_ns);
     }
-    uint32_t routes = 0;
-    for (uint32_t a = 0; a < net->node_count; a++) {
-        for (uint32_t b = a + 1; b < net->node_count; b++) {
-            if (!may_talk(config, a, b)) {
-                continue;
-            }
-            routes += 2;
-            if (routes > SIM_SIMGRID_ROUTE_LIMIT) {
-                return QKD_ERR_LIMIT;
-            }
-            int rc = route_write(config, file, a, b);
-            if (rc != 0) {
-                return rc;
-            }
-        }
-    }
-    return 0;
+    int rc = pairs_visit(config, route_count, &visit);
+    return rc == 0 ? pairs_visit(config, route_write, &visit) : rc;
 }
 
 static void hub_links_write(const struct sim_net_config *net, FILE *file, uint32_t hub,
@@ -94,18 +117,26 @@ static void hub_links_write(const struct sim_net_config *net, FILE *file, uint32
     }
 }
 
-static void hub_routes_write(const struct sim_net_config *net, FILE *file, uint32_t hub,
-                             uint32_t other_hub)
+static int hub_routes_write(const struct sim_engine_config *config, FILE *file, uint32_t hub,
+                            uint32_t other_hub)
 {
+    const struct sim_net_config *net = sim_net_config(config->net);
     for (uint32_t i = 0; i < net->node_count; i++) {
         if (i == hub || i == other_hub) {
             continue;
         }
+        struct sim_channel *there = sim_net_channel(config->net, hub, i, SIM_PLANE_MANAGEMENT);
+        struct sim_channel *back = sim_net_channel(config->net, i, hub, SIM_PLANE_MANAGEMENT);
+        if (there == NULL || back == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        there->in_platform = back->in_platform = true;
         (void)fprintf(file,
                       "    <route src=\"m%u\" dst=\"m%u\" symmetrical=\"YES\">"
                       "<link_ctn id=\"g%u_%u\" direction=\"UP\"/></route>\n",
                       hub, i, hub, i);
     }
+    return 0;
 }
 
 int sim_platform_write(const struct sim_engine_config *config, FILE *file)
@@ -132,11 +163,11 @@ int sim_platform_write(const struct sim_engine_config *config, FILE *file)
         hub_links_write(net, file, second, first);
     }
     int rc = data_write(config, file);
-    if (management && first < net->node_count) {
-        hub_routes_write(net, file, first, SIM_NET_NONE);
+    if (rc == 0 && management && first < net->node_count) {
+        rc = hub_routes_write(config, file, first, SIM_NET_NONE);
     }
-    if (management && second < net->node_count) {
-        hub_routes_write(net, file, second, first);
+    if (rc == 0 && management && second < net->node_count) {
+        rc = hub_routes_write(config, file, second, first);
     }
     (void)fputs("  </zone>\n</platform>\n", file);
     return rc == 0 && ferror(file) != 0 ? QKD_ERR_IO : rc;

@@ -216,40 +216,49 @@ static int net_new(struct sim_world *world)
     return rc;
 }
 
-/* Which nodes talk to others than their neighbours beside the QKD links: those where applications
- * end (any hop answers the source of a key) and, in band, controller and manager. */
-static void far_fill(const struct scn_scenario *scenario, bool *far)
+/* Pairs that talk much beside neighbours: the ends of applications and, in band, controller and
+ * manager with everybody. The caller frees *pairs. */
+static int pairs_new(const struct scn_scenario *scenario, struct sim_pair **pairs, size_t *count)
 {
+    bool in_band = scenario->classical.management == SCN_MANAGEMENT_IN_BAND;
+    *count = 0;
+    *pairs = calloc(scenario->application_count + 2 * scenario->node_count, sizeof(**pairs));
+    if (*pairs == NULL) {
+        return QKD_ERR_NOMEM;
+    }
     for (size_t i = 0; i < scenario->application_count; i++) {
-        far[scenario->applications[i].from] = true;
-        far[scenario->applications[i].to] = true;
+        const struct scn_application *app = &scenario->applications[i];
+        (*pairs)[(*count)++] = (struct sim_pair){app->from, app->to};
     }
-    if (scenario->classical.management == SCN_MANAGEMENT_IN_BAND) {
-        far[scenario->control.at] = true;
-        far[scenario->management.at] = true;
+    for (uint32_t n = 0; n < scenario->node_count && in_band; n++) {
+        (*pairs)[(*count)++] = (struct sim_pair){scenario->control.at, n};
+        (*pairs)[(*count)++] = (struct sim_pair){scenario->management.at, n};
     }
+    return 0;
 }
 
 static int engine_new(struct sim_world *world)
 {
-    bool *far = calloc(world->scenario->node_count, sizeof(*far));
-    if (far == NULL) {
-        return QKD_ERR_NOMEM;
+    struct sim_pair *pairs = NULL;
+    size_t pair_count = 0;
+    int rc = pairs_new(world->scenario, &pairs, &pair_count);
+    if (rc != 0) {
+        return rc;
     }
-    far_fill(world->scenario, far);
     struct sim_engine_config config = {
         .kind = world->options.has_engine ? world->options.engine : world->scenario->engine,
         .net = world->net,
         .pool = world->pool,
         .keep_platform = world->options.keep_platform,
-        .far = far,
+        .pairs = pairs,
+        .pair_count = pair_count,
         .calls = {world, on_deliver, on_wake, on_timer},
         .why = world->options.why,
         .why_size = world->options.why_size,
     };
     world->summary->engine = config.kind;
-    int rc = sim_engine_new(&config, &world->engine);
-    free(far);
+    rc = sim_engine_new(&config, &world->engine);
+    free(pairs);
     return rc;
 }
 
