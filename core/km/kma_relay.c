@@ -446,6 +446,7 @@ void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch)
                                      .has_key_id = true,
                                      .key_id = fetch->key_id};
     if (item == NULL || item->buf == KM_SECBUF_NONE ||
+        !qkd_time_before(s->event->now, item->until) || /* HS-T2, also before the sweep */
         !qkd_eid_eq(item->source_app, fetch->source_app) ||
         !qkd_eid_eq(item->target_app, fetch->target_app)) {
         kma_supply_send(s, &supply);

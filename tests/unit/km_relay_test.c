@@ -29,7 +29,8 @@ static struct {
     size_t supplies;
     struct qkd_id base[IDS_MAX]; /* of UPDATE */
     size_t bases;
-    bool drop_done; /* RELAY_DONE is lost */
+    bool drop_done;         /* RELAY_DONE is lost */
+    int64_t drop_notify_ns; /* SUPPLY_NOTIFY is lost before this instant */
 } seen;
 
 static struct kmn *net;
@@ -79,6 +80,9 @@ static bool tap(void *ctx, const struct pump_message *m)
         ck_assert_uint_eq(update.qos, WIRE_LEVEL_OTP_ONLY); /* HS-11: what kmnet asks for */
         ck_assert(seen.bases < IDS_MAX);
         seen.base[seen.bases++] = update.key_id;
+    }
+    if (head.command == WIRE_CMD_SUPPLY_NOTIFY && pump_now(net->pump).ns < seen.drop_notify_ns) {
+        return false;
     }
     return !(seen.drop_done && head.command == WIRE_CMD_RELAY_DONE);
 }
@@ -345,6 +349,16 @@ START_TEST(every_key_is_traced_to_its_qkd_keys)
 }
 END_TEST
 
+/* The only KMA-key that was relayed: what the manager has about it. */
+static size_t only_key(struct wire_life records[RECORDS_MAX])
+{
+    struct wire_frame frame;
+    struct wire_relay_body body;
+    ck_assert_int_eq(wire_frame_decode(&frame, seen.frame[0].observed, seen.frame[0].len), 0);
+    ck_assert_int_gt(wire_relay_body_decode(&body, frame.body, frame.body_len), 0);
+    return trace(&body.key_id, records);
+}
+
 /* D23-HS-T2: with a Timer of 2 s, a key whose completion is lost can be used by neither side after it,
  * although its request would still wait. */
 START_TEST(id_ends_with_its_timer)
@@ -360,15 +374,33 @@ START_TEST(id_ends_with_its_timer)
     ck_assert_uint_eq(outcome->b, WIRE_REASON_EXPIRED);
     kmn_run(net, 3000);
     ck_assert_uint_ge(seen.frames, 2);
-    struct wire_frame frame;
-    struct wire_relay_body body;
     struct wire_life records[RECORDS_MAX];
-    ck_assert_int_eq(wire_frame_decode(&frame, seen.frame[0].observed, seen.frame[0].len), 0);
-    ck_assert_int_gt(wire_relay_body_decode(&body, frame.body, frame.body_len), 0);
-    size_t count = trace(&body.key_id, records);
+    size_t count = only_key(records);
     ck_assert_ptr_nonnull(find(records, count, WIRE_ACTION_EXPIRY, kmn_kma(2)));
     ck_assert_ptr_null(find(records, count, WIRE_ACTION_SUPPLY, kmn_kma(0)));
     ck_assert_ptr_null(find(records, count, WIRE_ACTION_SUPPLY, kmn_kma(2)));
+    end();
+}
+END_TEST
+
+/* D23-HS-T2: with a Timer of 1.3 s, the notification that comes after 1.4 s (its third repetition) finds
+ * the key not usable, before the sweep of the next status period takes it away. */
+START_TEST(id_ends_before_it_is_swept)
+{
+    struct kmn_config config = kmn_line(3);
+    struct wire_life records[RECORDS_MAX];
+    config.timer = qkd_span_ms(1300);
+    begin(&config);
+    kmn_run(net, 50);
+    seen.drop_notify_ns = pump_now(net->pump).ns + 1300 * QKD_NS_PER_MS;
+    kmn_ask(net, 0, 1);
+    kmn_run(net, 4000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 0);
+    ck_assert_uint_eq(pump_report_count(net->pump, QKD_REPORT_OUTCOME, QKD_NOBODY), 1);
+    size_t count = only_key(records);
+    ck_assert_ptr_nonnull(find(records, count, WIRE_ACTION_SUPPLY, kmn_kma(0)));
+    ck_assert_ptr_null(find(records, count, WIRE_ACTION_SUPPLY, kmn_kma(2)));
+    ck_assert_ptr_nonnull(find(records, count, WIRE_ACTION_EXPIRY, kmn_kma(2)));
     end();
 }
 END_TEST
@@ -439,6 +471,7 @@ int main(void)
     tcase_add_loop_test(tc, key_types_are_opposite, 0, 2);
     tcase_add_test(tc, every_key_is_traced_to_its_qkd_keys);
     tcase_add_test(tc, id_ends_with_its_timer);
+    tcase_add_test(tc, id_ends_before_it_is_swept);
     tcase_add_test(tc, pairs_share_no_id);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
