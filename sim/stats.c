@@ -397,7 +397,7 @@ static void life_emit(const struct sim_stats *stats, const struct wire_life *lif
         .method = method_text(life->method),
         .link = life->has_link ? life->link : SCN_NO_INDEX,
         .hop = life->hop,
-        .reason = life->has_reason ? wire_reason_text(life->reason) : "",
+        .reason = wire_reason_text(life->has_reason ? life->reason : WIRE_REASON_NONE),
     };
     stats->sink->life(stats->sink->ctx, &record);
 }
