@@ -346,7 +346,8 @@ static void repeat(const struct chan_call *call, struct chan_shake *shake)
     if (shake->phase == CHAN_NEXT_AUTH) {
         if (shake->repeats < AUTH_REPEATS_MAX) {
             chan_auth_send(call, shake);
-        } else if (shake->initiator || is_waiting(call->channel)) {
+        } else if (shake->initiator || shake->peer_ok || is_waiting(call->channel)) {
+            /* A peer whose proof we accepted may hold the session for up and be silent. */
             chan_shake_begin(call);
         }
     } else if (shake->attempt) {

@@ -12,7 +12,7 @@
 #include "core/km/ksa.h"
 
 #define NAME_MAX_LEN 64
-#define BATCH_MAX 64
+#define BATCH_MAX 256
 #define HANDOVERS_MAX 100000 /* a chain of hand-overs longer than this is a programming error */
 
 struct km {
@@ -30,8 +30,8 @@ static bool config_valid(const struct km_config *c)
 {
     return c->parts != 0 && (c->parts & ~(uint32_t)KM_ALL) == 0 && c->unit_bits >= 64 &&
            c->unit_bits % 8 == 0 && c->batch >= 1 && c->batch <= BATCH_MAX &&
-           c->lease_bits >= 1024 && c->lease_bits % 8 == 0 && c->retransmit.ns > 0 &&
-           c->expiry.ns > 0 && c->fetch_within.ns > 0 && c->timer.ns >= QKD_NS_PER_S &&
+           c->lease_bits >= 256 && c->lease_bits % 8 == 0 && c->retransmit.ns > 0 &&
+           c->expiry.ns > 0 && c->fetch_within.ns > 0 && c->timer.ns > 0 &&
            c->status_period.ns > 0 && !c->metadata_clear && c->request_limit > 0 &&
            c->key_limit > 0 && c->link_limit > 0 && strlen(c->name) < NAME_MAX_LEN &&
            strlen(c->community) < NAME_MAX_LEN;

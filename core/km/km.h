@@ -25,13 +25,13 @@ struct km_config {
     struct qkd_eid controller; /* QKD_NOBODY: none */
     struct qkd_eid manager;    /* QKD_NOBODY: none */
     uint32_t unit_bits;        /* KMA-key unit */
-    uint32_t batch;            /* keys per relay frame, 1 ... 64 */
-    uint32_t lease_bits;       /* pads reserved ahead by one persisted record */
+    uint32_t batch;            /* keys per relay frame, 1 ... 256 */
+    uint32_t lease_bits;       /* pads reserved ahead by one persisted record: 256 or more */
     struct qkd_span retransmit;
     uint32_t retries;
     struct qkd_span expiry;       /* of key in a pool, from confirmation */
     struct qkd_span fetch_within; /* slave's time to fetch */
-    struct qkd_span timer;        /* lifetime of a KMA-key ID (Table 7-9) */
+    struct qkd_span timer;        /* lifetime of a KMA-key ID (Table 7-9; there in s, rounded up) */
     struct qkd_span status_period;
     bool preserve;          /* retention: keep supplied keys until deleted or expired */
     bool metadata_clear;    /* relay_metadata: clear (not available yet: refused by km_new) */

@@ -134,6 +134,7 @@ void kma_free(struct kma *kma)
     }
     free(kma->links);
     free(kma->grants);
+    free(kma->skips);
     free(kma->scratch);
     km_store_fini(&kma->store);
     km_secbuf_fini(&kma->bufs);

@@ -121,7 +121,7 @@ static void confirm_answer(const struct kma_step *s, struct kma_link *link, uint
     }
 }
 
-/* Answers confirmations that waited for our file. */
+/* Answers confirmations that waited for our file, or whose answer was lost. */
 static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
@@ -133,8 +133,18 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
         link->confirm[i] = link->confirm[--link->confirm_count];
         if (wait.length == block->bytes * 8 && !block->confirmed) {
             confirm_answer(s, link, slot, &wait);
+        } else if (block->confirmed && block->number == wait.number &&
+                   !confirm_send(s, link, 1, block)) {
+            confirm_keep(link, &wait);
         }
         return;
+    }
+}
+
+static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
+{
+    if (!confirm_send(s, link, 0, km_pool_block(&link->pool, slot))) {
+        link->confirm_again = true;
     }
 }
 
@@ -179,19 +189,34 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     if (!link->lower) {
         confirm_waiting(s, link, slot);
     } else if (link->up) {
-        (void)confirm_send(s, link, 0, km_pool_block(&link->pool, slot));
+        confirm_ask(s, link, slot);
     }
 }
 
 void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link)
 {
+    link->confirm_again = false;
     for (uint32_t i = 0; link->lower && i < link->pool.waiting_count; i++) {
-        (void)confirm_send(s, link, 0, km_pool_block(&link->pool, link->pool.waiting[i]));
+        confirm_ask(s, link, link->pool.waiting[i]);
     }
 }
 
-void kma_file_answer_all(const struct kma_step *s, struct kma_link *link)
+void kma_file_confirm_lost(struct kma_link *link, const struct wire_confirm_body *body)
 {
+    struct wire_sync_item item;
+    if (body->answer == 0) {
+        link->confirm_again = true;
+    } else if (km_sync_read(body->sync, &item) == 0) {
+        confirm_keep(link, &(struct kma_confirm_wait){
+                               .id = item.id, .number = body->block, .length = item.length});
+    }
+}
+
+void kma_file_confirm_again(const struct kma_step *s, struct kma_link *link)
+{
+    if (link->confirm_again) {
+        kma_file_confirm_all(s, link);
+    }
     struct kma_confirm_wait waits[KMA_CONFIRM_QUEUE];
     uint32_t count = link->confirm_count;
     memcpy(waits, link->confirm, count * sizeof waits[0]);
@@ -228,8 +253,9 @@ static void confirm_asked(const struct kma_step *s, struct kma_link *link,
         confirm_answer(s, link, slot,
                        &(struct kma_confirm_wait){
                            .id = item->id, .number = body->block, .length = item->length});
-    } else if (block->number == body->block) {
-        (void)confirm_send(s, link, 1, block);
+    } else if (block->number == body->block && !confirm_send(s, link, 1, block)) {
+        confirm_keep(link, &(struct kma_confirm_wait){
+                               .id = item->id, .number = body->block, .length = item->length});
     }
 }
 

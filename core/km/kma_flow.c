@@ -96,9 +96,10 @@ void kma_flow_key_id(struct kma *kma, struct kma_flow *flow, struct qkd_id *id)
 static void session_send(const struct kma_step *s, struct kma_flow *flow)
 {
     struct kma *kma = s->kma;
+    int64_t timer_s = (kma->config->timer.ns + QKD_NS_PER_S - 1) / QKD_NS_PER_S;
     struct wire_session session = {.head = kma_head(kma, QKD_RP_KX1, 0),
                                    .session_id = flow->session,
-                                   .timer_s = (uint32_t)(kma->config->timer.ns / QKD_NS_PER_S),
+                                   .timer_s = (uint32_t)timer_s,
                                    .source_id = kma->self,
                                    .destination_id = flow->destination,
                                    .source_app = flow->source_app,

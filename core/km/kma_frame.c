@@ -245,14 +245,32 @@ void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct
     }
 }
 
+/* What the frame was for is kept, to be sent in a new frame at the next tick and not before: it would
+ * take tags for ever otherwise. */
+static void tx_keep(const struct kma_step *s, struct kma_link *link, const struct kma_tx *tx)
+{
+    const uint8_t *body = km_secbuf_at(&s->kma->bufs, tx->buf) + WIRE_FRAME_HEAD_LEN;
+    size_t len = tx->len - WIRE_FRAME_HEAD_LEN - WIRE_FRAME_TAG_LEN;
+    struct wire_skip_body skip;
+    struct wire_confirm_body confirm;
+    if (tx->type == WIRE_FRAME_SKIP && wire_skip_body_decode(&skip, body, len) > 0) {
+        kma_skip_pend(s, link, &skip);
+    } else if (tx->type == WIRE_FRAME_CONFIRM &&
+               wire_confirm_body_decode(&confirm, body, len) > 0) {
+        kma_file_confirm_lost(link, &confirm);
+    }
+}
+
 /* Out of tries: the range is given up, the source is told. */
 static void tx_give_up(const struct kma_step *s, struct kma_link *link, struct kma_tx *slot)
 {
+    tx_keep(s, link, slot);
     struct kma_tx tx = tx_withdraw(s, link, slot);
-    if (tx.type != WIRE_FRAME_SKIP) {
-        kma_skip_send(s, link, tx.block, &(struct km_range){tx.offset, tx.offset + tx.length},
-                      WIRE_REASON_RELAY_FAILED);
-    }
+    struct wire_skip_body own = {.block = tx.block,
+                                 .start = tx.offset,
+                                 .end = tx.offset + tx.length,
+                                 .reason = WIRE_REASON_RELAY_FAILED};
+    kma_skip_pend(s, link, &own);
     tx_lost(s, &tx, WIRE_REASON_RELAY_FAILED);
 }
 

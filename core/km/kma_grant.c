@@ -108,6 +108,7 @@ void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
     }
     /* What comes back answers what we once gave: our own record of it is done. */
     persist_grant(s, link, &grant, true);
+    kma_skip_resend(s, link);
     kma_link_mark(s, link);
     kma_hold_retry(s, link);
 }
@@ -166,16 +167,83 @@ void kma_grant_resend(const struct kma_step *s, struct kma_link *link)
 
 /* ---- SKIP ---- */
 
+/* False: it could not be paid, or too much is in flight. */
+static bool skip_try(const struct kma_step *s, struct kma_link *link,
+                     const struct wire_skip_body *skip)
+{
+    uint8_t body[64];
+    int len = wire_skip_body_encode(skip, body, sizeof body);
+    QKD_ASSERT(len > 0);
+    return control_send(s, link, WIRE_FRAME_SKIP, (struct wire_bytes){body, (size_t)len});
+}
+
 void kma_skip_send(const struct kma_step *s, struct kma_link *link, uint32_t block,
                    const struct km_range *range, uint8_t reason)
 {
-    uint8_t body[64];
     struct wire_skip_body skip = {
         .block = block, .start = range->start, .end = range->end, .reason = reason};
-    int len = wire_skip_body_encode(&skip, body, sizeof body);
-    QKD_ASSERT(len > 0);
-    /* Without a tag to pay with, the gap closes when the adjacency is next made, or by expiry. */
-    (void)control_send(s, link, WIRE_FRAME_SKIP, (struct wire_bytes){body, (size_t)len});
+    if (!skip_try(s, link, &skip)) {
+        kma_skip_pend(s, link, &skip);
+    }
+}
+
+void kma_skip_pend(const struct kma_step *s, const struct kma_link *link,
+                   const struct wire_skip_body *skip)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; i < kma->skip_count; i++) {
+        struct kma_skip_record *r = &kma->skips[i];
+        if (r->link == link->id && r->block == skip->block && skip->start <= r->end &&
+            r->start <= skip->end) {
+            r->start = skip->start < r->start ? skip->start : r->start;
+            r->end = skip->end > r->end ? skip->end : r->end;
+            return;
+        }
+    }
+    if (kma->skip_count == kma->skip_cap) {
+        uint32_t cap = kma->skip_cap == 0 ? 4 : kma->skip_cap * 2;
+        struct kma_skip_record *skips = realloc(kma->skips, cap * sizeof *skips);
+        if (skips == NULL) {
+            return; /* the gap closes when the adjacency is next made */
+        }
+        kma->skips = skips;
+        kma->skip_cap = cap;
+    }
+    kma->skips[kma->skip_count++] = (struct kma_skip_record){.link = link->id,
+                                                             .block = skip->block,
+                                                             .start = skip->start,
+                                                             .end = skip->end,
+                                                             .reason = skip->reason};
+}
+
+void kma_skip_resend(const struct kma_step *s, struct kma_link *link)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; i < kma->skip_count;) {
+        struct kma_skip_record r = kma->skips[i];
+        struct wire_skip_body skip = {
+            .block = r.block, .start = r.start, .end = r.end, .reason = r.reason};
+        if (r.link != link->id) {
+            i++;
+            continue;
+        }
+        if (!skip_try(s, link, &skip)) {
+            return; /* no tags now: the tick tries again */
+        }
+        kma->skips[i] = kma->skips[--kma->skip_count];
+    }
+}
+
+void kma_skip_forget(const struct kma_step *s, const struct kma_link *link)
+{
+    struct kma *kma = s->kma;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < kma->skip_count; i++) {
+        if (kma->skips[i].link != link->id) {
+            kma->skips[kept++] = kma->skips[i];
+        }
+    }
+    kma->skip_count = kept;
 }
 
 void kma_skip_receive(const struct kma_step *s, struct kma_link *link,

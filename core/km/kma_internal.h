@@ -71,6 +71,7 @@ struct kma_link {
     bool configured; /* CFG_LINK came; before it only recovered key is known */
     bool booted;     /* the bootstrap was taken in, now or before a restart */
     uint32_t peer_epoch;
+    uint64_t hello_id;     /* message ID of the peer's latest HELLO */
     struct qkd_time heard; /* last authenticated message */
     uint8_t tx_key[16], rx_key[16], hello_key[32];
     /* sending */
@@ -92,6 +93,7 @@ struct kma_link {
         uint32_t number, length;
     } confirm[KMA_CONFIRM_QUEUE];
     uint32_t confirm_count;
+    bool confirm_again;     /* lower KMA: some question was not sent, or did not arrive */
     uint32_t block_counter; /* lower KMA: blocks numbered in this incarnation */
     bool paused;            /* module was told that the store is full */
     uint32_t paused_bytes;  /* what it wanted to store */
@@ -225,6 +227,11 @@ struct kma {
         uint32_t link, block, start, end;
     } * grants;
     uint32_t grant_count, grant_cap;
+    struct kma_skip_record { /* SKIPs that could not be paid, or that did not arrive */
+        uint32_t link, block, start, end;
+        uint8_t reason;
+    } * skips;
+    uint32_t skip_count, skip_cap;
 };
 
 /* One step's arguments, passed along together. */
@@ -278,8 +285,10 @@ void kma_report(const struct kma_step *s, struct qkd_report report);
 void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
                       const struct wire_key_file *file);
 void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link);
-/* Answers what was asked and could not be answered then. */
-void kma_file_answer_all(const struct kma_step *s, struct kma_link *link);
+/* Asks and answers again what could not be paid, or did not arrive. */
+void kma_file_confirm_again(const struct kma_step *s, struct kma_link *link);
+/* A CONFIRM was given up. */
+void kma_file_confirm_lost(struct kma_link *link, const struct wire_confirm_body *body);
 void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
 void kma_file_room(const struct kma_step *s, struct kma_link *link);
@@ -335,6 +344,12 @@ void kma_grant_pend(const struct kma_step *s, struct kma_link *link,
 void kma_grant_resend(const struct kma_step *s, struct kma_link *link);
 void kma_skip_send(const struct kma_step *s, struct kma_link *link, uint32_t block,
                    const struct km_range *range, uint8_t reason);
+/* Keeps a SKIP for kma_skip_resend(). */
+void kma_skip_pend(const struct kma_step *s, const struct kma_link *link,
+                   const struct wire_skip_body *skip);
+void kma_skip_resend(const struct kma_step *s, struct kma_link *link);
+/* Forgets what is kept: a new adjacency finds all gaps by itself. */
+void kma_skip_forget(const struct kma_step *s, const struct kma_link *link);
 void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
 void kma_expire(const struct kma_step *s, struct kma_link *link);
@@ -408,7 +423,7 @@ void kma_source_tick(const struct kma_step *s);
 struct kma_life {
     uint8_t action, key_class;
     struct qkd_id id, parent; /* parent zero: none */
-    uint32_t length_bits;
+    uint32_t length_bits; /* 0: said by an earlier record */
     struct qkd_eid source, destination;
     uint8_t method, hop, reason;
     const struct kma_link *link; /* NULL: none */

@@ -163,7 +163,7 @@ static uint8_t *rx_list(const struct kma_link *link, size_t *len)
     }
     for (uint32_t i = 0; i < pool->waiting_count; i++) {
         const struct km_block *b = km_pool_block(pool, pool->waiting[i]);
-        state = (struct wire_rx_state){.block = b->number, .end = b->bytes};
+        state = (struct wire_rx_state){.block = b->number}; /* waits: all of it can still come */
         if (b->number != 0 && *len + each < WIRE_MAX_MESSAGE / 2) {
             *len += (size_t)wire_rx_state_encode(&state, list + *len, each);
         }
@@ -226,6 +226,10 @@ static bool rx_listed(struct wire_bytes list, const struct km_chunk *c, uint32_t
         int n = wire_rx_state_decode(&state, list.at + at, list.len - at);
         if (n <= 0) {
             return false;
+        }
+        if (state.block == c->block && state.end == 0) { /* not confirmed there */
+            *offset = c->start;
+            return true;
         }
         if (state.block == c->block && state.offset < c->end && state.end > c->start) {
             *offset = state.offset > c->start ? state.offset : c->start;
@@ -290,7 +294,9 @@ static void reconcile_lost(const struct kma_step *s, struct kma_link *link, stru
             }
         }
         for (uint32_t i = 0; i < link->pool.waiting_count; i++) {
-            if (km_pool_block(&link->pool, link->pool.waiting[i])->number == state.block) {
+            /* Block 0 never waits; a file that the peer has yet to number has number 0 too. */
+            if (state.block != 0 &&
+                km_pool_block(&link->pool, link->pool.waiting[i])->number == state.block) {
                 from = end; /* not confirmed here: nothing was used */
             }
         }
@@ -306,6 +312,7 @@ static void adjacency_up(const struct kma_step *s, struct kma_link *link,
     bool was_up = link->up;
     link->up = true;
     kma_frame_void(s, link);
+    kma_skip_forget(s, link);
     reconcile_own(s, link, hello->rx);
     reconcile_lost(s, link, hello->rx);
     kma_grant_resend(s, link);
@@ -341,7 +348,10 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
     if (mutual) {
         kma_frame_closed(link, hello->next_seq);
     }
-    bool join = mutual && hello->has_rx && (!hello->reply || !link->up);
+    /* One that was overtaken tells of a state that is past: what it does not list may be there now. */
+    bool overtaken = hello->head.message_id <= link->hello_id;
+    link->hello_id = overtaken ? link->hello_id : hello->head.message_id;
+    bool join = mutual && !overtaken && hello->has_rx && (!hello->reply || !link->up);
     bool list = hello->has_rx || !link->up;
     if (join) {
         adjacency_up(s, link, hello);
@@ -450,9 +460,10 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
     }
     hello_send(s, link, false, false);
     if (link->up) {
+        kma_skip_resend(s, link);
         kma_expire(s, link);
         kma_grant_resend(s, link);
-        kma_file_answer_all(s, link);
+        kma_file_confirm_again(s, link);
         kma_link_mark(s, link);
         kma_file_room(s, link);
     }

@@ -314,7 +314,8 @@ enum wire_file_code {
     M(u32, link) M(u8, generating) M(u64, rate_bps) M(u32, qber_ppm) M(u64, blocks)                \
         M(u32, queued) /* key files not yet acknowledged */ M(u64, dropped)
 #define WIRE_LINK_CONFIG(M, O) M(u32, link) M(eid, a) M(eid, b) M(eid, module) M(u64, store_bits)
-#define WIRE_RX_STATE(M, O) M(u32, block) M(u32, offset) M(u32, end) /* end of the chunk */
+/* end: of the chunk; 0: the block is not confirmed here, all of it can still be received. */
+#define WIRE_RX_STATE(M, O) M(u32, block) M(u32, offset) M(u32, end)
 /* One mechanism for Kx-1 (QKD-key blocks) and Kx-2 (KSA-keys): D23-RP-06. digest: at Kx-1 zero (the
  * frame has its own tag), at Kx-2 the Wegman-Carter tag keyed by the compare key. */
 #define WIRE_SYNC_ITEM(M, O) M(id, id) M(u32, length) M(b16, digest)
