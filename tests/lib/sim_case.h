@@ -54,7 +54,7 @@ struct case_options {
     enum scn_engine engine;  /* fast by default, whatever the scenario says */
     struct sim_hooks hooks;
     const struct tap_filter *tap; /* watch the messages: overrides the observe hook */
-    bool keep_life; /* also collect life-cycle records */
+    bool keep_life;               /* also collect life-cycle records */
 };
 
 /* options may be NULL. */

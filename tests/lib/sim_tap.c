@@ -610,8 +610,7 @@ static bool wanted(const struct tap *tap, const char *name)
            (f->most == 0 || tap->lines < f->most);
 }
 
-static void put_head(struct tap *tap, int64_t now_ns, const struct qkd_send *send,
-                     const char *name)
+static void put_head(struct tap *tap, int64_t now_ns, const struct qkd_send *send, const char *name)
 {
     put(tap, "[%11.6f s]", (double)now_ns * 1e-9);
     put_eid(tap, send->from);
@@ -620,7 +619,6 @@ static void put_head(struct tap *tap, int64_t now_ns, const struct qkd_send *sen
     put(tap, " %s %s", qkd_rp_name(send->rp), name);
     tap->lines++;
 }
-
 
 void tap_observe(void *ctx, int64_t now_ns, const struct qkd_send *send, const uint8_t *observed)
 {
