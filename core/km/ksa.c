@@ -166,6 +166,17 @@ static uint32_t outstanding(const struct ksa *ksa, uint64_t message_id)
     return qkd_map_get(&ksa->outstanding, &message_id);
 }
 
+/* Table 7-1 group 2 of a KMA-key: the mandatory items, and what is there says what came (MD-T1). */
+static bool metadata_good(const struct wire_kmi_supply *supply)
+{
+    struct wire_key_metadata m;
+    return supply->has_metadata &&
+           wire_key_metadata_decode(&m, supply->metadata.at, supply->metadata.len) > 0 &&
+           m.has_kma_key_id && qkd_id_eq(&m.kma_key_id, &supply->key_id) && m.has_matching_kma_id &&
+           qkd_eid_role(m.matching_kma_id) == QKD_ROLE_KMA &&
+           (!m.has_key_length || m.key_length == supply->key_size);
+}
+
 static void on_kmi(struct ksa *ksa, const struct qkd_event *event,
                    const struct chan_message *message, struct qkd_out *out)
 {
@@ -177,6 +188,11 @@ static void on_kmi(struct ksa *ksa, const struct qkd_event *event,
     if (err != QKD_OK) {
         ksa_bad_bytes(ksa, message, err, out);
         return;
+    }
+    if (supply.code == WIRE_SUCCESS && supply.has_key_data && !metadata_good(&supply)) {
+        ksa_bad_bytes(ksa, message, QKD_ERR_FORMAT, out);
+        supply.code = WIRE_INSUFFICIENT;
+        supply.reason = WIRE_REASON_RELAY_FAILED;
     }
     uint32_t slot = outstanding(ksa, supply.head.orig_message_id);
     if (slot != QKD_MAP_NONE && (slot & KSA_COMMAND_NEED) != 0) {

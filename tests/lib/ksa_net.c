@@ -201,6 +201,15 @@ void ksn_piece(struct ksa_net *net, int which, const struct ksn_piece *piece)
     ksn_pattern((uint8_t)(piece->tag + 100), supply.compare.b, sizeof supply.compare.b);
     ksn_pattern((uint8_t)(piece->tag + 50), supply.key_id.b, sizeof supply.key_id.b);
     uint32_t node = net->config[which].node;
+    uint8_t meta[128];
+    struct wire_key_metadata metadata = {.has_kma_key_id = true,
+                                         .kma_key_id = supply.key_id,
+                                         .has_matching_kma_id = !piece->bare,
+                                         .matching_kma_id = NET_KMA(net->config[1 - which].node)};
+    int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
+    ck_assert_int_gt(meta_len, 0);
+    supply.has_metadata = true;
+    supply.metadata = (struct wire_bytes){meta, (size_t)meta_len};
     PUPPET_SEND(net->kma[which], kmi_supply, QKD_RP_KMI, NET_KSA(node), &supply);
     ksn_run(net, 10);
 }

@@ -61,6 +61,7 @@ struct ksn_piece {
     uint32_t count_id; /* 0: none */
     bool last;
     uint8_t flip; /* XORed into the first key byte */
+    bool bare;    /* without a mandatory metadata item */
 };
 void ksn_piece(struct ksa_net *net, int which, const struct ksn_piece *piece);
 

@@ -173,6 +173,28 @@ START_TEST(mismatch_gives_nobody_the_key)
 }
 END_TEST
 
+/* MD-T1: a KMA-key without a mandatory item of Table 7-1 (0: at A, 1: at B) is supplied to nobody. */
+START_TEST(metadata_must_be_complete)
+{
+    (void)ksn_ask(&net, 1, 256, 5);
+    struct ksn_piece piece = {
+        .orig = ksn_need(&net), .tag = 4, .count = 1, .key_size = 256, .last = true};
+    piece.bare = _i == 0;
+    ksn_piece(&net, 0, &piece);
+    if (_i == 1) {
+        piece.orig = ksn_fetch_of_kma(&net);
+        piece.bare = true;
+        ksn_piece(&net, 1, &piece);
+    }
+    struct wire_key_supply_rsp answer = ksn_answer(net.master);
+    ck_assert_uint_eq(answer.code, WIRE_INSUFFICIENT);
+    ck_assert_uint_eq(answer.reason, WIRE_REASON_RELAY_FAILED);
+    ck_assert(!answer.has_key_data);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 0);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_B)), 0);
+}
+END_TEST
+
 /* The key did not arrive at B: no key on either side, but nothing was found unequal. */
 START_TEST(key_that_did_not_arrive_fails)
 {
@@ -629,6 +651,7 @@ int main(void)
     tcase_add_test(c, supplies_both_sides_once);
     tcase_add_test(c, compares_by_the_tag);
     tcase_add_loop_test(c, mismatch_gives_nobody_the_key, 0, 2);
+    tcase_add_loop_test(c, metadata_must_be_complete, 0, 2);
     tcase_add_test(c, key_that_did_not_arrive_fails);
     tcase_add_test(c, sub_sessions_are_numbered);
     tcase_add_test(c, short_of_key_after_a_part);
