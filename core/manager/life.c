@@ -22,19 +22,12 @@ enum has {
 void mgr_lives_init(struct mgr_lives *lives, uint32_t limit)
 {
     *lives = (struct mgr_lives){.limit = limit};
-    qkd_map_init(&lives->by_key, sizeof(struct qkd_id), limit, NULL);
 }
 
 void mgr_lives_fini(struct mgr_lives *lives)
 {
-    qkd_map_fini(&lives->by_key);
     free(lives->ring);
     *lives = (struct mgr_lives){0};
-}
-
-void mgr_lives_salt(struct mgr_lives *lives, const uint8_t salt[16])
-{
-    qkd_map_init(&lives->by_key, sizeof(struct qkd_id), lives->limit, salt);
 }
 
 static struct mgr_life pack(const struct wire_life *r)
@@ -105,69 +98,48 @@ static bool ring_grow(struct mgr_lives *lives)
     return true;
 }
 
-/* Takes the oldest record out of its chain, which it begins. */
-static void oldest_drop(struct mgr_lives *lives)
-{
-    struct mgr_life *first = &lives->ring[lives->oldest];
-    if (first->next == QKD_MAP_NONE) {
-        (void)qkd_map_del(&lives->by_key, first->id.b);
-    } else {
-        lives->ring[first->next].last = first->last;
-        (void)qkd_map_put(&lives->by_key, first->id.b, first->next); /* replaces: no room needed */
-    }
-    lives->dropped++;
-}
-
-/* Index of a free place, or QKD_MAP_NONE without memory. */
-static uint32_t place_take(struct mgr_lives *lives)
+/* The place of the next record, or NULL without memory. */
+static struct mgr_life *place_take(struct mgr_lives *lives)
 {
     if (lives->limit == 0) {
-        return QKD_MAP_NONE;
+        return NULL;
     }
     if (lives->count == lives->limit) {
         uint32_t index = lives->oldest;
-        oldest_drop(lives);
+        lives->dropped++;
         lives->oldest = index + 1 == lives->limit ? 0 : index + 1;
-        return index;
+        return &lives->ring[index];
     }
     if (lives->count == lives->cap && !ring_grow(lives)) {
-        return QKD_MAP_NONE;
+        return NULL;
     }
-    return lives->count++;
+    return &lives->ring[lives->count++];
 }
 
 void mgr_lives_add(struct mgr_lives *lives, const struct wire_life *record)
 {
-    uint32_t index = place_take(lives);
-    if (index == QKD_MAP_NONE) {
+    struct mgr_life *life = place_take(lives);
+    if (life == NULL) {
         lives->dropped++;
         return;
     }
-    struct mgr_life *life = &lives->ring[index];
     *life = pack(record);
-    life->next = QKD_MAP_NONE;
-    life->last = index;
-    uint32_t first = qkd_map_get(&lives->by_key, record->id.b);
-    if (first != QKD_MAP_NONE) {
-        lives->ring[lives->ring[first].last].next = index;
-        lives->ring[first].last = index;
-    } else {
-        /* Without memory the record stays in the ring but cannot be found by its key. */
-        (void)qkd_map_put(&lives->by_key, record->id.b, index);
-    }
     lives->stored++;
 }
 
 size_t mgr_lives_trace(const struct mgr_lives *lives, const struct qkd_id *key_id,
                        struct wire_life *records, size_t cap)
 {
-    size_t count = 0;
-    uint32_t at = qkd_map_get(&lives->by_key, key_id->b);
-    for (; at != QKD_MAP_NONE; at = lives->ring[at].next) {
-        if (count < cap) {
-            records[count] = unpack(&lives->ring[at]);
+    size_t found = 0;
+    for (uint32_t i = 0; i < lives->count; i++) {
+        const struct mgr_life *life = &lives->ring[(lives->oldest + i) % lives->count];
+        if (!qkd_id_eq(&life->id, key_id)) {
+            continue;
         }
-        count++;
+        if (found < cap) {
+            records[found] = unpack(life);
+        }
+        found++;
     }
-    return count;
+    return found;
 }

@@ -421,7 +421,6 @@ static void on_start(struct mgr *mgr, const struct qkd_event *event)
     qkd_map_init(&mgr->peer_map, 8, mgr->config.peer_limit, salt);
     qkd_map_init(&mgr->account_map, 8, ACCOUNT_LIMIT, salt);
     qkd_map_init(&mgr->link_map, LINK_KEY_LEN, LINK_LIMIT, salt);
-    mgr_lives_salt(&mgr->lives, salt);
     mgr_alarms_salt(&mgr->alarms, salt);
     crypto_wipe(salt, sizeof salt);
     mgr->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;
