@@ -423,7 +423,7 @@ void kma_source_tick(const struct kma_step *s);
 struct kma_life {
     uint8_t action, key_class;
     struct qkd_id id, parent; /* parent zero: none */
-    uint32_t length_bits; /* 0: said by an earlier record */
+    uint32_t length_bits;     /* 0: said by an earlier record */
     struct qkd_eid source, destination;
     uint8_t method, hop, reason;
     const struct kma_link *link; /* NULL: none */

@@ -29,11 +29,11 @@ struct wire_bytes {
 };
 
 struct wire_head {
-    uint8_t version; /* WIRE_VERSION */
-    uint8_t rp;      /* enum qkd_rp it is meant for */
-    uint8_t command; /* enum wire_command */
-    uint8_t flags;   /* zero */
-    uint32_t length; /* of the whole message, bytes */
+    uint8_t version;          /* WIRE_VERSION */
+    uint8_t rp;               /* enum qkd_rp it is meant for */
+    uint8_t command;          /* enum wire_command */
+    uint8_t flags;            /* zero */
+    uint32_t length;          /* of the whole message, bytes */
     uint64_t message_id;      /* chosen by the sender, never 0, unique per sender and incarnation */
     uint64_t orig_message_id; /* of the command answered; 0: none */
     struct qkd_eid sender;
@@ -56,7 +56,7 @@ typedef struct wire_b16 {
 typedef struct wire_b32 {
     uint8_t b[32];
 } wire_type_b32;
-typedef struct wire_bytes wire_type_str;  /* at most 255 bytes, no NUL inside */
+typedef struct wire_bytes wire_type_str; /* at most 255 bytes, no NUL inside */
 typedef struct wire_bytes wire_type_blob;
 
 #define WIRE_FIELD_M(kind, name) wire_type_##kind name;

@@ -33,7 +33,7 @@ enum wire_code {
 };
 enum wire_application_code { WIRE_FOR_ENCRYPTION = 1, WIRE_FOR_DECRYPTION = 2 };
 
-/* How a key travelled: "key relay encryption method", Table 7-1; per hop, the weakest end to end. */
+/* How a key travelled ("key relay encryption method", Table 7-1): per hop; end to end weakest. */
 enum wire_method {
     WIRE_METHOD_NONE = 0,
     WIRE_METHOD_OTP = 1,
@@ -44,10 +44,14 @@ enum wire_method {
 enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_OTP_ONLY = 2 };
 
 /* How a request ended (one per request) and why. */
+/* The lists are laid out by hand: clang-format indents each line of them more than the last. */
+/* clang-format off */
 #define WIRE_OUTCOME_MAP(X)                                                                        \
     X(0, PENDING, "pending")                                                                       \
-    X(1, SERVED, "served") X(2, REFUSED, "refused") X(3, TIMED_OUT, "timed_out")                   \
-        X(4, FAILED, "failed")
+    X(1, SERVED, "served")                                                                         \
+    X(2, REFUSED, "refused")                                                                       \
+    X(3, TIMED_OUT, "timed_out")                                                                   \
+    X(4, FAILED, "failed")
 #define WIRE_REASON_MAP(X)                                                                         \
     X(0, NONE, "none")                                                                             \
     X(1, INSUFFICIENT_KEY, "insufficient_key")       /* a pool on the route cannot pay now */      \
@@ -66,8 +70,9 @@ enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_O
     X(14, DELETED, "deleted")                        /* by a deletion command */                   \
     X(15, POLICY, "policy")                          /* no route of the security level asked */    \
     X(16, GONE, "gone")                              /* pads void at a restarted hop (internal) */ \
-    X(17, NO_SESSION, "no_session") /* hop does not know the session (internal) */                 \
-    X(18, DUPLICATE, "duplicate")   /* conflicting duplicate of a key ID */
+    X(17, NO_SESSION, "no_session")                  /* hop does not know it (internal) */         \
+    X(18, DUPLICATE, "duplicate")                    /* conflicting duplicate of a key ID */
+/* clang-format on */
 #define WIRE_ENUM_OUTCOME(n, name, text) WIRE_OUTCOME_##name = (n),
 #define WIRE_ENUM_REASON(n, name, text) WIRE_REASON_##name = (n),
 enum wire_outcome { WIRE_OUTCOME_MAP(WIRE_ENUM_OUTCOME) WIRE_OUTCOME_COUNT };
@@ -76,18 +81,28 @@ const char *wire_outcome_text(unsigned outcome); /* "served"; "?" if unknown */
 const char *wire_reason_text(unsigned reason);
 
 /* Life-cycle actions of 7.1.6, and on which class of key. */
+/* clang-format off */
 #define WIRE_ACTION_MAP(X)                                                                         \
     X(1, RECEPTION, "reception")                                                                   \
-    X(2, STORAGE, "storage") X(3, FORMATTING, "formatting") X(4, RELAY, "relay")                   \
-        X(5, SYNCHRONIZATION, "synchronization") X(6, AUTHENTICATION, "authentication")            \
-            X(7, SUPPLY, "supply") X(8, DELETION, "deletion") X(9, PRESERVATION, "preservation")   \
-                X(10, EXPIRY, "expiry") X(11, DISCARD, "discard") X(12, GENERATION, "generation")
+    X(2, STORAGE, "storage")                                                                       \
+    X(3, FORMATTING, "formatting")                                                                 \
+    X(4, RELAY, "relay")                                                                           \
+    X(5, SYNCHRONIZATION, "synchronization")                                                       \
+    X(6, AUTHENTICATION, "authentication")                                                         \
+    X(7, SUPPLY, "supply")                                                                         \
+    X(8, DELETION, "deletion")                                                                     \
+    X(9, PRESERVATION, "preservation")                                                             \
+    X(10, EXPIRY, "expiry")                                                                        \
+    X(11, DISCARD, "discard")                                                                      \
+    X(12, GENERATION, "generation")
+/* clang-format on */
 #define WIRE_ENUM_ACTION(n, name, text) WIRE_ACTION_##name = (n),
 enum wire_action { WIRE_ACTION_MAP(WIRE_ENUM_ACTION) WIRE_ACTION_COUNT };
 const char *wire_action_text(unsigned action);
 enum wire_key_class { WIRE_CLASS_QKD = 1, WIRE_CLASS_KMA = 2, WIRE_CLASS_KSA = 3 };
 
 /* Faults and security events (F and S of FCAPS). */
+/* clang-format off */
 #define WIRE_FAULT_MAP(X)                                                                          \
     X(1, LINK_DOWN, "link_down")             /* object: link; neighbour KMA not heard of */        \
     X(2, POOL_LOW, "pool_low")               /* object: link; free bits under the low mark */      \
@@ -95,16 +110,18 @@ enum wire_key_class { WIRE_CLASS_QKD = 1, WIRE_CLASS_KMA = 2, WIRE_CLASS_KSA = 3
     X(5, CONTROLLER_LOST, "controller_lost") /* object: 0 */                                       \
     X(6, MANAGER_LOST, "manager_lost")       /* object: 0 */                                       \
     X(7, KEY_MISMATCH, "key_mismatch")       /* object: link or 0; comparison failed */            \
-    X(8, TAG_FAILURE, "tag_failure")   /* object: link; Wegman-Carter tag wrong (security) */      \
-    X(9, AUTH_FAILURE, "auth_failure") /* object: reference point (security) */                    \
-    X(10, DENIED, "denied")            /* object: reference point (security) */                    \
-    X(11, QBER_HIGH, "qber_high")      /* object: link */                                          \
-    X(12, STORE_LIMIT, "store_limit")  /* object: 0; a table is full */
+    X(8, TAG_FAILURE, "tag_failure")         /* object: link; Wegman-Carter tag (security) */      \
+    X(9, AUTH_FAILURE, "auth_failure")       /* object: reference point (security) */              \
+    X(10, DENIED, "denied")                  /* object: reference point (security) */              \
+    X(11, QBER_HIGH, "qber_high")            /* object: link */                                    \
+    X(12, STORE_LIMIT, "store_limit")        /* object: 0; a table is full */
+/* clang-format on */
 #define WIRE_ENUM_FAULT(n, name, text) WIRE_FAULT_##name = (n),
 enum wire_fault_code { WIRE_FAULT_MAP(WIRE_ENUM_FAULT) WIRE_FAULT_COUNT };
 const char *wire_fault_text(unsigned fault);
 
 /* ---- field lists: messages ---- */
+/* clang-format off */
 
 /* Table 7-2 / 7-3, any reference point (channel/) */
 #define WIRE_AUTH(M, O) M(blob, info)
@@ -113,27 +130,28 @@ const char *wire_fault_text(unsigned fault);
 /* Table 7-4 / 7-5 at Ak. key_amount in keys, key_size in bits (AN-2, AN-8). Amount 0 with code
  * 0x01 asks for the status table (D23-PR-06). level, timeout_ms and wait are ours. */
 #define WIRE_KEY_SUPPLY(M, O)                                                                      \
-    M(eid, source_id)                                                                              \
-    M(eid, target_id) M(u64, session_id) M(u8, application_code) O(u32, key_amount) O(id, key_id)  \
-        O(u32, key_size) O(u8, level) O(u32, timeout_ms) O(u8, wait)
+    M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
+    O(u32, key_amount) O(id, key_id) O(u32, key_size) O(u8, level) O(u32, timeout_ms)              \
+    O(u8, wait)
 #define WIRE_KEY_SUPPLY_RSP(M, O)                                                                  \
-    M(eid, source_id)                                                                              \
-    M(eid, target_id) M(u64, session_id) M(u8, application_code) O(u32, key_amount) O(id, key_id)  \
-        O(u32, key_size) O(u32, count_id) /* number of this sub-session, from 1 */                 \
-        O(blob, key_ids)                  /* KSA-key IDs, 16 bytes each */                         \
-        O(blob, key_data)                 /* the keys one after the other, key_size bits each */   \
-        O(u8, grade)                      /* enum wire_method, weakest hop */                      \
-        O(blob, status)                   /* one wire_key_status record, code 0x04 */              \
-        O(u8, reason)                     /* enum wire_reason, code 0x03 */                        \
-        M(u8, code)
+    M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
+    O(u32, key_amount) O(id, key_id) O(u32, key_size)                                              \
+    O(u32, count_id)  /* number of this sub-session, from 1 */                                     \
+    O(blob, key_ids)  /* KSA-key IDs, 16 bytes each */                                             \
+    O(blob, key_data) /* the keys one after the other, key_size bits each */                       \
+    O(u8, grade)      /* enum wire_method, weakest hop */                                          \
+    O(blob, status)   /* one wire_key_status record, code 0x04 */                                  \
+    O(u8, reason)     /* enum wire_reason, code 0x03 */                                            \
+    M(u8, code)
 
 /* Table 7-6 / 7-7 at Ak. key_ids narrows the deletion (AN-6); 7-6's response code is not sent. */
 #define WIRE_KEY_DELETE(M, O)                                                                      \
-    M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code) O(blob, key_ids)
+    M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
+    O(blob, key_ids)
 #define WIRE_KEY_DELETE_RSP(M, O)                                                                  \
-    M(eid, source_id)                                                                              \
-    M(eid, target_id) M(u64, session_id) M(u8, application_code)                                   \
-        O(u32, deleted) /* keys wiped */ M(u8, code)
+    M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
+    O(u32, deleted) /* keys wiped */                                                               \
+    M(u8, code)
 
 /* Table 8-1 / 8-2 at Ck, Cq and Kq-2; also pushed KMA -> KMC at KMI. period_ms absent: once; 0:
  * stop. table: bitmap, enum wire_status_item. OrigMessage ID 0: pushed. links: wire_link_status
@@ -152,12 +170,11 @@ enum wire_status_item {
  * of `batch` keys: what a hop pays is wire_relay_cost_bits(). route: element IDs of the KMAs from
  * source to destination, 8 bytes each. */
 #define WIRE_ROUTE(M, O)                                                                           \
-    M(eid, source_id)                                                                              \
-    M(eid, destination_id) M(u32, key_amount) M(u32, key_size) M(u32, batch) O(u8, level)          \
-        O(u8, reroute) /* 1: the last route could not pay */
+    M(eid, source_id) M(eid, destination_id) M(u32, key_amount) M(u32, key_size) M(u32, batch)     \
+    O(u8, level) O(u8, reroute) /* 1: the last route could not pay */
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
-    M(eid, source_id)                                                                              \
-    M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason) M(u8, code)
+    M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
+    M(u8, code)
 
 /* Key generation control at Cq (controller -> module), Kq-2 (KMC -> module), KMI (KMA -> KMC). */
 #define WIRE_GENERATION(M, O) M(eid, module_id) M(u8, run) /* 1 start or resume, 0 stop or pause */
@@ -167,26 +184,24 @@ enum wire_status_item {
  * chunk owned by the receiver of this HELLO the first offset its sender can still decrypt.
  * reply 1 answers a HELLO; a HELLO every status period is the keep-alive. */
 #define WIRE_HELLO(M, O)                                                                           \
-    M(b16, sender_ip)                                                                              \
-    M(str, sender_name) M(str, community) M(b32, auth_info) M(u32, link) M(u32, epoch)             \
-        M(u32, peer_epoch) /* the receiver's, as known; 0: not */                                  \
-        M(u32, next_seq) /* all frames of the sender below are closed */ M(u8, reply) O(blob, rx)
+    M(b16, sender_ip) M(str, sender_name) M(str, community) M(b32, auth_info) M(u32, link)         \
+    M(u32, epoch) M(u32, peer_epoch) /* the receiver's, as known; 0: not */                        \
+    M(u32, next_seq)                 /* all frames of the sender below are closed */               \
+    M(u8, reply) O(blob, rx)
 
 /* Table 7-9 SESSION, source KMA <-> destination KMA at Kx-1, directly. timer in seconds. hash:
  * SHA-256 of the session's base KMA-key ID, which UPDATE distributes. */
 #define WIRE_SESSION(M, O)                                                                         \
-    M(u64, session_id)                                                                             \
-    M(u32, timer_s) M(b32, key_id_hash) M(eid, source_id) M(eid, destination_id)                   \
-        M(eid, source_app) M(eid, target_app)
+    M(u64, session_id) M(u32, timer_s) M(b32, key_id_hash) M(eid, source_id)                       \
+    M(eid, destination_id) M(eid, source_app) M(eid, target_app)
 #define WIRE_SESSION_RSP(M, O) M(u64, session_id) M(u8, code) O(u8, reason)
 
 /* Table 7-10 UPDATE, hop by hop along the route at Kx-1; installs the next hop of a session.
  * key_id: the base KMA-key ID. qos: enum wire_level. route: the whole route, hop: index of the
  * receiver in it. generation grows when the source reroutes. */
 #define WIRE_UPDATE(M, O)                                                                          \
-    M(b16, sender_ip)                                                                              \
-    M(b16, receiver_ip) M(id, key_id) M(u8, qos) M(u64, session_id) M(u32, timer_s) M(blob, route) \
-        M(u8, hop) M(u32, generation)
+    M(b16, sender_ip) M(b16, receiver_ip) M(id, key_id) M(u8, qos) M(u64, session_id)              \
+    M(u32, timer_s) M(blob, route) M(u8, hop) M(u32, generation)
 
 /* Key relay completion (Q.4163 8.2): destination, or the hop that failed, -> source KMA. */
 #define WIRE_RELAY_DONE(M, O)                                                                      \
@@ -200,32 +215,28 @@ enum wire_status_item {
 /* Supply notification and response at Kx-2 (Q.4163 8.3, 8.4; D23-OP-15). sync: one wire_sync_item
  * (id = KMA-key ID, length, tag of KSA-key IDs, applications and key data). */
 #define WIRE_SUPPLY_NOTIFY(M, O)                                                                   \
-    M(blob, sync)                                                                                  \
-    M(blob, key_ids) M(u64, session_id) M(eid, source_app) M(eid, target_app) M(u32, key_size)     \
-        M(u8, grade) M(u32, fetch_within_ms)
+    M(blob, sync) M(blob, key_ids) M(u64, session_id) M(eid, source_app) M(eid, target_app)        \
+    M(u32, key_size) M(u8, grade) M(u32, fetch_within_ms)
 #define WIRE_SUPPLY_NOTIFY_RSP(M, O) M(id, key_id) M(u8, match) M(u8, reason)
 
 /* KMA - KSA hand-over at KMI (X.1712 T_K3). NEED asks for count keys toward target; FETCH asks for
  * a relayed key by KMA-key ID; SUPPLY answers both (piece by piece for NEED: count_id, last). */
 #define WIRE_KMI_NEED(M, O)                                                                        \
-    M(eid, destination_id)                                                                         \
-    M(eid, source_app) M(eid, target_app) M(u32, key_size) M(u32, count) M(u8, level) M(u8, wait)  \
-        M(u32, timeout_ms)
+    M(eid, destination_id) M(eid, source_app) M(eid, target_app) M(u32, key_size) M(u32, count)    \
+    M(u8, level) M(u8, wait) M(u32, timeout_ms)
 #define WIRE_KMI_FETCH(M, O) M(id, key_id) M(eid, source_app) M(eid, target_app)
 #define WIRE_KMI_SUPPLY(M, O)                                                                      \
-    M(u8, code)                                                                                    \
-    M(u8, reason) O(id, key_id) O(u32, key_size) O(blob, key_data)                                 \
-        O(b32, compare) /* r and s of the Kx-2 tag, used once */                                   \
-        O(u8, grade) O(u8, hops) O(eid, source_id) O(eid, destination_id) O(blob, metadata)        \
-            O(u32, count_id) O(u8, last) O(u8, rerouted)
+    M(u8, code) M(u8, reason) O(id, key_id) O(u32, key_size) O(blob, key_data)                     \
+    O(b32, compare) /* r and s of the Kx-2 tag, used once */                                       \
+    O(u8, grade) O(u8, hops) O(eid, source_id) O(eid, destination_id) O(blob, metadata)            \
+    O(u32, count_id) O(u8, last) O(u8, rerouted)
 #define WIRE_KMI_DROP(M, O) M(id, key_id) M(u8, reason) /* KSA gives a key or a need up */
 
 /* Key file push at Kq-1 (7.1.1; Table 7-1 group 1) and its acknowledgement. form 0: key is the
  * bits; form 1: key is a 32-byte seed (virtual worlds), expanded by crypto_expand(). */
 #define WIRE_KEY_FILE(M, O)                                                                        \
-    O(id, qkd_key_id)                                                                              \
-    O(u32, key_length) O(eid, module_id) O(eid, matching_module_id) O(time, generated)             \
-        O(b32, hash) M(u32, link) M(u8, form) M(blob, key)
+    O(id, qkd_key_id) O(u32, key_length) O(eid, module_id) O(eid, matching_module_id)              \
+    O(time, generated) O(b32, hash) M(u32, link) M(u8, form) M(blob, key)
 enum wire_file_code {
     WIRE_FILE_STORED = 1,
     WIRE_FILE_REFUSED = 2, /* malformed, wrong module, missing mandatory item, hash wrong */
@@ -246,7 +257,8 @@ enum wire_file_code {
 
 /* Optics -> module agent: a block is ready. Module agent -> optics: run or stop. */
 #define WIRE_Q_BLOCK(M, O)                                                                         \
-    M(id, qkd_key_id) M(u32, key_length) M(u8, form) M(blob, key) M(u32, qber_ppm) M(u64, rate_bps)
+    M(id, qkd_key_id) M(u32, key_length) M(u8, form) M(blob, key) M(u32, qber_ppm)                 \
+    M(u64, rate_bps)
 #define WIRE_Q_CONTROL(M, O) M(u8, run)
 
 /* Load -> application agent: ask for `count` keys now. Application -> application: key IDs. */
@@ -258,61 +270,67 @@ enum wire_file_code {
 #define WIRE_CFG_PEER(M, O) M(u8, rp) M(eid, peer) M(b32, secret)
 #define WIRE_CFG_APP(M, O) M(eid, app) M(str, name) M(eid, peer_app) M(u8, level)
 #define WIRE_CFG_LINK(M, O)                                                                        \
-    M(u32, link)                                                                                   \
-    M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module) M(eid, peer_module)              \
-        M(blob, bootstrap) M(u64, store_bits)
+    M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
+    M(eid, peer_module) M(blob, bootstrap) M(u64, store_bits)
 
 /* name, struct suffix, command code */
 #define WIRE_MESSAGES(X)                                                                           \
     X(AUTH, auth, 0x01)                                                                            \
-    X(AUTH_RSP, auth_rsp, 0x81) X(KEY_SUPPLY, key_supply,                                          \
-                                  0x02) X(KEY_SUPPLY_RSP, key_supply_rsp,                          \
-                                          0x82) X(KEY_DELETE, key_delete,                          \
-                                                  0x03) X(KEY_DELETE_RSP, key_delete_rsp, 0x83)    \
-        X(STATUS, status, 0x10) X(STATUS_RSP, status_rsp, 0x90) X(ROUTE, route, 0x11)              \
-            X(ROUTE_RSP, route_rsp, 0x91) X(GENERATION, generation, 0x12) X(GENERATION_RSP,        \
-                                                                            generation_rsp, 0x92)  \
-                X(HELLO, hello, 0x20) X(SESSION, session, 0x21) X(SESSION_RSP, session_rsp, 0xA1)  \
-                    X(UPDATE, update, 0x22) X(RELAY_DONE, relay_done, 0x31) X(SUPPLY_NOTIFY,       \
-                                                                              supply_notify, 0x32) \
-                        X(SUPPLY_NOTIFY_RSP, supply_notify_rsp, 0x33) X(FAULT, fault, 0x40)        \
-                            X(CONFIGURATION, configuration, 0x41) X(ACCOUNTING, accounting, 0x42)  \
-                                X(PERFORMANCE, performance, 0x43) X(SECURITY, security, 0x44)      \
-                                    X(METADATA, metadata,                                          \
-                                      0x45) X(REPORT_ACK, report_ack, 0xC0)                        \
-                                        X(KMI_NEED, kmi_need,                                      \
-                                          0x50) X(KMI_FETCH, kmi_fetch, 0x51)                      \
-                                            X(KMI_SUPPLY, kmi_supply,                              \
-                                              0xD0) X(KMI_DROP, kmi_drop, 0x52)                    \
-                                                X(KEY_FILE, key_file,                              \
-                                                  0x60) X(KEY_FILE_ACK, key_file_ack, 0xE0)        \
-                                                    X(GRANT_REQUEST, grant_request,                \
-                                                      0x65) X(HOP_ACK, hop_ack, 0x66)              \
-                                                        X(Q_BLOCK, q_block,                        \
-                                                          0x70) X(Q_CONTROL, q_control, 0x71)      \
-                                                            X(LOAD, load, 0x72)                    \
-                                                                X(APP_NOTIFY, app_notify, 0x73)    \
-                                                                    X(CFG_PEER, cfg_peer, 0x78)    \
-                                                                        X(CFG_APP, cfg_app, 0x79)  \
-                                                                            X(CFG_LINK, cfg_link,  \
-                                                                              0x7A)
+    X(AUTH_RSP, auth_rsp, 0x81)                                                                    \
+    X(KEY_SUPPLY, key_supply, 0x02)                                                                \
+    X(KEY_SUPPLY_RSP, key_supply_rsp, 0x82)                                                        \
+    X(KEY_DELETE, key_delete, 0x03)                                                                \
+    X(KEY_DELETE_RSP, key_delete_rsp, 0x83)                                                        \
+    X(STATUS, status, 0x10)                                                                        \
+    X(STATUS_RSP, status_rsp, 0x90)                                                                \
+    X(ROUTE, route, 0x11)                                                                          \
+    X(ROUTE_RSP, route_rsp, 0x91)                                                                  \
+    X(GENERATION, generation, 0x12)                                                                \
+    X(GENERATION_RSP, generation_rsp, 0x92)                                                        \
+    X(HELLO, hello, 0x20)                                                                          \
+    X(SESSION, session, 0x21)                                                                      \
+    X(SESSION_RSP, session_rsp, 0xA1)                                                              \
+    X(UPDATE, update, 0x22)                                                                        \
+    X(RELAY_DONE, relay_done, 0x31)                                                                \
+    X(SUPPLY_NOTIFY, supply_notify, 0x32)                                                          \
+    X(SUPPLY_NOTIFY_RSP, supply_notify_rsp, 0x33)                                                  \
+    X(FAULT, fault, 0x40)                                                                          \
+    X(CONFIGURATION, configuration, 0x41)                                                          \
+    X(ACCOUNTING, accounting, 0x42)                                                                \
+    X(PERFORMANCE, performance, 0x43)                                                              \
+    X(SECURITY, security, 0x44)                                                                    \
+    X(METADATA, metadata, 0x45)                                                                    \
+    X(REPORT_ACK, report_ack, 0xC0)                                                                \
+    X(KMI_NEED, kmi_need, 0x50)                                                                    \
+    X(KMI_FETCH, kmi_fetch, 0x51)                                                                  \
+    X(KMI_SUPPLY, kmi_supply, 0xD0)                                                                \
+    X(KMI_DROP, kmi_drop, 0x52)                                                                    \
+    X(KEY_FILE, key_file, 0x60)                                                                    \
+    X(KEY_FILE_ACK, key_file_ack, 0xE0)                                                            \
+    X(GRANT_REQUEST, grant_request, 0x65)                                                          \
+    X(HOP_ACK, hop_ack, 0x66)                                                                      \
+    X(Q_BLOCK, q_block, 0x70)                                                                      \
+    X(Q_CONTROL, q_control, 0x71)                                                                  \
+    X(LOAD, load, 0x72)                                                                            \
+    X(APP_NOTIFY, app_notify, 0x73)                                                                \
+    X(CFG_PEER, cfg_peer, 0x78)                                                                    \
+    X(CFG_APP, cfg_app, 0x79)                                                                      \
+    X(CFG_LINK, cfg_link, 0x7A)
 
 /* ---- field lists: records (inside blobs and in the store) ---- */
 
 /* Table 8-1's parameters of a KM link. Bits are free payload bits (the tag reserve is not in them);
  * own_bits: this KMA may use at once; peer_bits: owned by the neighbour. */
 #define WIRE_LINK_STATUS(M, O)                                                                     \
-    M(u32, link)                                                                                   \
-    M(eid, peer) M(u8, up) M(u64, own_bits) M(u64, peer_bits) M(u64, stored_bits)                  \
-        M(u64, rate_bps)        /* confirmed key per second, averaged */                           \
-        M(u64, consumption_bps) /* pads, tags and pool keys per second, averaged */                \
-        M(u64, generated_bits) M(u64, pad_bits) M(u64, tag_bits) M(u64, relayed_as_key_bits)       \
-            M(u64, expired_bits) M(u64, discarded_bits) M(u64, retransmissions)                    \
-                M(u64, tag_failures)
+    M(u32, link) M(eid, peer) M(u8, up) M(u64, own_bits) M(u64, peer_bits) M(u64, stored_bits)     \
+    M(u64, rate_bps)        /* confirmed key per second, averaged */                               \
+    M(u64, consumption_bps) /* pads, tags and pool keys per second, averaged */                    \
+    M(u64, generated_bits) M(u64, pad_bits) M(u64, tag_bits) M(u64, relayed_as_key_bits)           \
+    M(u64, expired_bits) M(u64, discarded_bits) M(u64, retransmissions) M(u64, tag_failures)
 #define WIRE_MODULE_STATUS(M, O)                                                                   \
-    M(eid, module)                                                                                 \
-    M(u32, link) M(u8, generating) M(u64, rate_bps) M(u32, qber_ppm) M(u64, blocks)                \
-        M(u32, queued) /* key files not yet acknowledged */ M(u64, dropped)
+    M(eid, module) M(u32, link) M(u8, generating) M(u64, rate_bps) M(u32, qber_ppm)                \
+    M(u64, blocks) M(u32, queued) /* key files not yet acknowledged */                             \
+    M(u64, dropped)
 #define WIRE_LINK_CONFIG(M, O) M(u32, link) M(eid, a) M(eid, b) M(eid, module) M(u64, store_bits)
 /* end: of the chunk; 0: the block is not confirmed here, all of it can still be received. */
 #define WIRE_RX_STATE(M, O) M(u32, block) M(u32, offset) M(u32, end)
@@ -321,30 +339,26 @@ enum wire_file_code {
 #define WIRE_SYNC_ITEM(M, O) M(id, id) M(u32, length) M(b16, digest)
 /* ETSI GS QKD 014 Table 9, the example Table 7-5 names. */
 #define WIRE_KEY_STATUS(M, O)                                                                      \
-    M(eid, source_km)                                                                              \
-    M(eid, target_km) M(eid, master_app) M(eid, slave_app) M(u32, key_size)                        \
-        M(u32, stored_key_count) M(u32, max_key_count) M(u32, max_key_per_request)                 \
-            M(u32, max_key_size) M(u32, min_key_size) M(u32, max_sae_id_count)
+    M(eid, source_km) M(eid, target_km) M(eid, master_app) M(eid, slave_app) M(u32, key_size)      \
+    M(u32, stored_key_count) M(u32, max_key_count) M(u32, max_key_per_request)                     \
+    M(u32, max_key_size) M(u32, min_key_size) M(u32, max_sae_id_count)
 /* Life-cycle record (7.1.6) with the Table 7-1 metadata that the action concerns. */
 #define WIRE_LIFE(M, O)                                                                            \
-    M(time, when)                                                                                  \
-    M(eid, at) M(u8, action) M(u8, key_class) M(id, id)                                            \
-        O(id, parent) /* KSA-key -> KMA-key; KMA-key -> QKD-key whose bits padded or formed it */  \
-        O(u32, key_length) O(eid, source) O(eid, destination) O(u8, method) O(eid, source_app)     \
-            O(eid, target_app) O(u32, link) O(u8, hop) O(u8, reason)                               \
-                O(b32,                                                                             \
-                  application) /* its name, cut at 32 bytes, zero-padded (Table 7-1 group 4) */
+    M(time, when) M(eid, at) M(u8, action) M(u8, key_class) M(id, id)                              \
+    O(id, parent) /* KSA-key -> KMA-key; KMA-key -> QKD-key whose bits padded or formed it */      \
+    O(u32, key_length) O(eid, source) O(eid, destination) O(u8, method) O(eid, source_app)         \
+    O(eid, target_app) O(u32, link) O(u8, hop) O(u8, reason)                                       \
+    O(b32, application) /* its name, cut at 32 bytes, zero-padded (Table 7-1 group 4) */
 #define WIRE_ACCOUNT_RECORD(M, O)                                                                  \
     M(eid, app) M(eid, peer_app) M(u64, keys) M(u64, bits) M(u64, refused) M(u64, otp_bits)
 #define WIRE_FAULT_RECORD(M, O)                                                                    \
     M(time, when) M(eid, at) M(u8, fault) M(u64, object) M(u8, raised) M(u64, count)
 /* Table 7-1 groups 2 and 3, carried with a relayed key and kept with it. */
 #define WIRE_KEY_METADATA(M, O)                                                                    \
-    O(id, kma_key_id)                                                                              \
-    O(u32, key_length) O(u8, key_type) /* enum wire_application_code */                            \
-        O(eid, kma_id) O(eid, matching_kma_id) O(time, generated) O(eid, module_id)                \
-            O(eid, matching_module_id) O(b32, hash) O(eid, relay_source) O(eid, relay_destination) \
-                O(time, relayed) O(u8, method)
+    O(id, kma_key_id) O(u32, key_length) O(u8, key_type) /* enum wire_application_code */          \
+    O(eid, kma_id) O(eid, matching_kma_id) O(time, generated) O(eid, module_id)                    \
+    O(eid, matching_module_id) O(b32, hash) O(eid, relay_source) O(eid, relay_destination)         \
+    O(time, relayed) O(u8, method)
 /* Table 7-1 group 2 of the source KMA-key as it travels under the pad of each hop: the mandatory
  * items and what the far end cannot know otherwise. */
 #define WIRE_RELAY_METADATA(M, O)                                                                  \
@@ -353,48 +367,55 @@ enum wire_file_code {
  * this hop (source = sender, destination = itself, its time, the frame's method: D23-OP-11, -12).
  * metadata: one wire_relay_metadata. keys: count keys of key_size bits; compare: 256 bits. */
 #define WIRE_RELAY_BODY(M, O)                                                                      \
-    M(u64, session_id)                                                                             \
-    M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt) M(u8, hop) M(u8, grade)        \
-        M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata) M(blob, keys)
+    M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt)             \
+    M(u8, hop) M(u8, grade) M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata)       \
+    M(blob, keys)
 /* Bodies of the other Kx-1 frames (wire/frame.h); they travel in the record layer. */
 #define WIRE_CONFIRM_BODY(M, O) M(u8, answer) M(u32, block) M(blob, sync)
 #define WIRE_GRANT_BODY(M, O) M(u32, block) M(u32, start) M(u32, end)
 #define WIRE_SKIP_BODY(M, O) M(u32, block) M(u32, start) M(u32, end) M(u8, reason)
 #define WIRE_TAKE_BODY(M, O)                                                                       \
-    M(u64, session_id)                                                                             \
-    M(id, key_id) M(eid, source) M(eid, destination) M(u32, key_size) M(u16, count) M(time, taken) \
-        M(eid, source_app) M(eid, target_app) M(blob, metadata)
+    M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u32, key_size)           \
+    M(u16, count) M(time, taken) M(eid, source_app) M(eid, target_app) M(blob, metadata)
 /* An element's link ledger, rule 6, bits. */
 #define WIRE_LINK_LEDGER(M, O)                                                                     \
-    M(u32, link)                                                                                   \
-    M(u64, generated) M(u64, bootstrap) M(u64, stored) M(u64, pads) M(u64, tags) M(u64, hash_keys) \
-        M(u64, fallback_keys) M(u64, postproc_auth) M(u64, relayed_as_key) M(u64, expired)         \
-            M(u64, discarded) M(u64, in_flight)
+    M(u32, link) M(u64, generated) M(u64, bootstrap) M(u64, stored) M(u64, pads) M(u64, tags)      \
+    M(u64, hash_keys) M(u64, fallback_keys) M(u64, postproc_auth) M(u64, relayed_as_key)           \
+    M(u64, expired) M(u64, discarded) M(u64, in_flight)
 /* Persisted values (keys of the entries: see enum wire_persist_kind). */
 #define WIRE_P_BLOCK(M, O)                                                                         \
-    M(u32, link)                                                                                   \
-    M(id, qkd_key_id) M(u32, number) M(u8, confirmed) M(u32, bytes) M(u8, form) M(time, stored)    \
-        M(blob, key)
+    M(u32, link) M(id, qkd_key_id) M(u32, number) M(u8, confirmed) M(u32, bytes) M(u8, form)       \
+    M(time, stored) M(blob, key)
 #define WIRE_P_CHUNK(M, O)                                                                         \
     M(u32, link) M(u32, block) M(u32, start) M(u32, end) M(u8, mine) M(u32, lease)
 #define WIRE_P_FRAME(M, O) M(u32, link) M(u32, block) M(u32, offset) M(blob, frame)
 #define WIRE_P_KEY(M, O)                                                                           \
-    M(id, key_id)                                                                                  \
-    M(id, parent) M(u64, session_id) M(eid, source_app) M(eid, target_app) M(u32, key_size)        \
-        M(u8, grade) M(u8, slave) M(u8, state) M(time, until) M(blob, key)
+    M(id, key_id) M(id, parent) M(u64, session_id) M(eid, source_app) M(eid, target_app)           \
+    M(u32, key_size) M(u8, grade) M(u8, slave) M(u8, state) M(time, until) M(blob, key)
 
 #define WIRE_RECORDS(X)                                                                            \
     X(link_status, WIRE_LINK_STATUS)                                                               \
-    X(module_status, WIRE_MODULE_STATUS) X(link_config, WIRE_LINK_CONFIG)                          \
-        X(rx_state, WIRE_RX_STATE) X(sync_item, WIRE_SYNC_ITEM) X(key_status, WIRE_KEY_STATUS)     \
-            X(life, WIRE_LIFE) X(account_record, WIRE_ACCOUNT_RECORD)                              \
-                X(fault_record, WIRE_FAULT_RECORD) X(key_metadata, WIRE_KEY_METADATA)              \
-                    X(relay_metadata, WIRE_RELAY_METADATA) X(relay_body, WIRE_RELAY_BODY)          \
-                        X(confirm_body, WIRE_CONFIRM_BODY) X(grant_body, WIRE_GRANT_BODY)          \
-                            X(skip_body, WIRE_SKIP_BODY) X(take_body, WIRE_TAKE_BODY)              \
-                                X(link_ledger, WIRE_LINK_LEDGER) X(p_block, WIRE_P_BLOCK)          \
-                                    X(p_chunk, WIRE_P_CHUNK) X(p_frame, WIRE_P_FRAME)              \
-                                        X(p_key, WIRE_P_KEY)
+    X(module_status, WIRE_MODULE_STATUS)                                                           \
+    X(link_config, WIRE_LINK_CONFIG)                                                               \
+    X(rx_state, WIRE_RX_STATE)                                                                     \
+    X(sync_item, WIRE_SYNC_ITEM)                                                                   \
+    X(key_status, WIRE_KEY_STATUS)                                                                 \
+    X(life, WIRE_LIFE)                                                                             \
+    X(account_record, WIRE_ACCOUNT_RECORD)                                                         \
+    X(fault_record, WIRE_FAULT_RECORD)                                                             \
+    X(key_metadata, WIRE_KEY_METADATA)                                                             \
+    X(relay_metadata, WIRE_RELAY_METADATA)                                                         \
+    X(relay_body, WIRE_RELAY_BODY)                                                                 \
+    X(confirm_body, WIRE_CONFIRM_BODY)                                                             \
+    X(grant_body, WIRE_GRANT_BODY)                                                                 \
+    X(skip_body, WIRE_SKIP_BODY)                                                                   \
+    X(take_body, WIRE_TAKE_BODY)                                                                   \
+    X(link_ledger, WIRE_LINK_LEDGER)                                                               \
+    X(p_block, WIRE_P_BLOCK)                                                                       \
+    X(p_chunk, WIRE_P_CHUNK)                                                                       \
+    X(p_frame, WIRE_P_FRAME)                                                                       \
+    X(p_key, WIRE_P_KEY)
+/* clang-format on */
 
 /* Kinds of persisted entries and their keys. */
 enum wire_persist_kind {
