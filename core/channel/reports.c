@@ -110,16 +110,24 @@ static struct qkd_time kept_due(const struct chan_reports *r, uint32_t at)
     return (struct qkd_time){(int64_t)wire_get_u64(r->kept + at)};
 }
 
+/* Moves what is kept to the front of its room. */
+static void kept_close_up(struct chan_reports *r)
+{
+    if (r->kept_head > 0) {
+        memmove(r->kept, r->kept + r->kept_head, r->kept_tail - r->kept_head);
+        r->kept_tail -= r->kept_head;
+        r->kept_head = 0;
+    }
+}
+
 /* Makes room for len bytes behind the tail: moves to the front, grows, or drops the oldest. */
 static bool kept_room(struct chan_reports *r, uint32_t len)
 {
     if (len > r->config.keep_bytes) {
         return false;
     }
-    if (r->kept_head > 0 && r->kept_tail + len > r->kept_cap) {
-        memmove(r->kept, r->kept + r->kept_head, r->kept_tail - r->kept_head);
-        r->kept_tail -= r->kept_head;
-        r->kept_head = 0;
+    if (r->kept_tail + len > r->kept_cap) {
+        kept_close_up(r);
     }
     if (buffer_grow(&r->kept, &r->kept_cap, r->kept_tail + len, r->config.keep_bytes)) {
         return true;
@@ -128,9 +136,7 @@ static bool kept_room(struct chan_reports *r, uint32_t len)
         r->kept_head += kept_entry_len(r, r->kept_head);
         r->lost++;
     }
-    memmove(r->kept, r->kept + r->kept_head, r->kept_tail - r->kept_head);
-    r->kept_tail -= r->kept_head;
-    r->kept_head = 0;
+    kept_close_up(r);
     return r->kept_tail + len <= r->kept_cap;
 }
 
