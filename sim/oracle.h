@@ -70,7 +70,7 @@ struct sim_oracle_verdict {
 };
 const struct sim_oracle_verdict *sim_oracle_verdict(const struct sim_oracle *oracle);
 
-/* Time the oracle itself took, ns of CPU: an estimate from one call in 251. It is no part
+/* Time the oracle itself took, ns of the real clock: an estimate from one call in 251. It is no part
  * of the simulation. */
 uint64_t sim_oracle_cost_ns(const struct sim_oracle *oracle);
 

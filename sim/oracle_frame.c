@@ -11,19 +11,6 @@
 
 enum { RING_FIRST = 16, EIDS_LEN = 16 };
 
-/* A frame under check. */
-struct sight {
-    struct wire_frame frame;
-    const struct qkd_send *send;
-    const uint8_t *bytes; /* the frame as tagged: RELAY encrypted */
-    size_t len;
-    const uint8_t *observed; /* NULL: a RELAY sent again */
-    const uint8_t *record;   /* what leaves: for its tail */
-    size_t record_len;
-    uint32_t side;
-    struct sim_orc_scene scene;
-};
-
 uint32_t sim_orc_side_of(const struct sim_oracle *o, uint32_t link, struct qkd_eid kma)
 {
     if (link >= o->scenario->link_count) {
@@ -84,7 +71,8 @@ static struct sim_orc_frame *ring_place(struct sim_oracle *o, struct sim_orc_lin
     }
 }
 
-static void epoch_check(struct sim_oracle *o, struct sim_orc_link *link, const struct sight *s)
+static void epoch_check(struct sim_oracle *o, struct sim_orc_link *link,
+                        const struct sim_orc_sight *s)
 {
     struct sim_orc_side *side = &link->side[s->side];
     uint32_t epoch = s->frame.epoch;
@@ -107,7 +95,8 @@ static void epoch_check(struct sim_oracle *o, struct sim_orc_link *link, const s
 
 /* ---- agreement of bytes and key ---- */
 
-static void tag_of(const struct sim_oracle *o, const struct sight *s, uint8_t tag[CRYPTO_TAG_LEN])
+static void tag_of(const struct sim_oracle *o, const struct sim_orc_sight *s,
+                   uint8_t tag[CRYPTO_TAG_LEN])
 {
     uint8_t eids[EIDS_LEN];
     const uint8_t *r = o->links[s->frame.link].side[s->side].hash_key;
@@ -119,7 +108,7 @@ static void tag_of(const struct sim_oracle *o, const struct sight *s, uint8_t ta
 }
 
 /* o->scratch holds the key bytes of the frame's range. */
-static void verify(struct sim_oracle *o, const struct sight *s)
+static void verify(struct sim_oracle *o, const struct sim_orc_sight *s)
 {
     uint8_t tag[CRYPTO_TAG_LEN];
     tag_of(o, s, tag);
@@ -139,7 +128,7 @@ static void verify(struct sim_oracle *o, const struct sight *s)
 }
 
 /* Reads the key bytes of the range into o->scratch; false if there are none to read. */
-static bool key_read(struct sim_oracle *o, const struct sight *s)
+static bool key_read(struct sim_oracle *o, const struct sim_orc_sight *s)
 {
     uint32_t slot = sim_orc_block_find(o, s->frame.link, s->frame.block);
     if (slot == QKD_SLAB_NONE || s->frame.length > SIM_ORC_SCRATCH) {
@@ -155,7 +144,7 @@ static bool key_read(struct sim_oracle *o, const struct sight *s)
 
 /* ---- what new frames say ---- */
 
-static void relay_new(struct sim_oracle *o, const struct sight *s)
+static void relay_new(struct sim_oracle *o, const struct sim_orc_sight *s)
 {
     struct wire_relay_body body;
     const uint8_t *plain = s->observed + WIRE_FRAME_HEAD_LEN;
@@ -176,7 +165,7 @@ static void relay_new(struct sim_oracle *o, const struct sight *s)
     sim_orc_key_travels(o, &travel, &s->scene);
 }
 
-static void take_new(struct sim_oracle *o, const struct sight *s)
+static void take_new(struct sim_oracle *o, const struct sim_orc_sight *s)
 {
     struct wire_take_body body;
     int len = wire_take_body_decode(&body, s->frame.body, s->frame.body_len);
@@ -199,188 +188,6 @@ static void take_new(struct sim_oracle *o, const struct sight *s)
     sim_orc_key_travels(o, &travel, &s->scene);
 }
 
-static void confirm_asked(struct sim_oracle *o, const struct sight *s, uint32_t slot,
-                          uint32_t number)
-{
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    uint32_t holder = sim_orc_block_find(o, s->frame.link, number);
-    bool fresh = number != 0 && (holder == QKD_SLAB_NONE || holder == slot);
-    (void)sim_orc_check(o, fresh, "rule 1: block number used twice", &s->scene);
-    (void)sim_orc_check(o, (block->filed & 1U) != 0,
-                        "rule 1: block confirmed by a KMA that was not given it", &s->scene);
-    block->asked = number;
-}
-
-static void confirm_answered(struct sim_oracle *o, const struct sight *s, uint32_t slot,
-                             uint32_t number)
-{
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    if (block->answered) {
-        (void)sim_orc_check(o, block->number == number, "rule 1: block confirmed by two numbers",
-                            &s->scene);
-        return;
-    }
-    (void)sim_orc_check(o, (block->filed & 2U) != 0,
-                        "rule 1: block confirmed by a KMA that was not given it", &s->scene);
-    if (!sim_orc_check(o, number != 0 && block->asked_received == number && !block->lost,
-                       "rule 1: answer to a confirmation that was not asked", &s->scene)) {
-        return;
-    }
-    uint32_t half = block->bytes / 2;
-    struct sim_orc_link *link = &o->links[s->frame.link];
-    link->highest = number > link->highest ? number : link->highest;
-    sim_orc_block_halve(o, slot, number, 0, half - half % o->unit_bytes);
-}
-
-static void confirm_new(struct sim_oracle *o, struct sight *s, struct sim_orc_mail *mail)
-{
-    struct wire_confirm_body body;
-    struct wire_sync_item item;
-    bool good = wire_confirm_body_decode(&body, s->frame.body, s->frame.body_len) ==
-                    (int)s->frame.body_len &&
-                wire_sync_item_decode(&item, body.sync.at, body.sync.len) > 0;
-    if (!sim_orc_check(o, good && body.answer == s->side,
-                       "rule 1: CONFIRM malformed or from the wrong end", &s->scene)) {
-        return;
-    }
-    mail->id = item.id;
-    mail->block = body.block;
-    mail->detail = body.answer;
-    s->scene.id = &item.id;
-    uint32_t slot = qkd_map_get(&o->block_by_id, &item.id);
-    if (slot == QKD_MAP_NONE) { /* an answer may be given again after the block is used up */
-        bool old = body.answer == 1 && body.block <= o->links[s->frame.link].highest;
-        (void)sim_orc_check(o, old, "rule 1: confirmation of a block never generated", &s->scene);
-    } else if (sim_orc_check(o,
-                             sim_orc_block_at(o, slot)->link == s->frame.link &&
-                                 item.length == sim_orc_block_at(o, slot)->bytes * 8,
-                             "rule 1: confirmation of another length or link", &s->scene)) {
-        (body.answer == 0 ? confirm_asked : confirm_answered)(o, s, slot, body.block);
-    }
-    s->scene.id = NULL;
-}
-
-/* Whether some byte of [start, end) is (kind, side). */
-static bool holds(const struct sim_orc_block *block, const struct sim_orc_segment *what)
-{
-    for (uint32_t i = 0; i < block->segments; i++) {
-        const struct sim_orc_segment *g = &block->segment[i];
-        if (g->start < what->end && what->start < g->end && g->kind == what->kind &&
-            g->side == what->side) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void grant_new(struct sim_oracle *o, const struct sight *s, struct sim_orc_mail *mail)
-{
-    struct wire_grant_body body;
-    bool good = wire_grant_body_decode(&body, s->frame.body, s->frame.body_len) > 0 &&
-                body.start < body.end;
-    if (!sim_orc_check(o, good, "rule 1: GRANT malformed", &s->scene)) {
-        return;
-    }
-    mail->block = body.block;
-    mail->start = body.start;
-    mail->end = body.end;
-    uint32_t slot = sim_orc_block_find(o, s->frame.link, body.block);
-    if (slot == QKD_SLAB_NONE) {
-        return; /* repeated after the block was used up */
-    }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_segment own = {body.start, body.end, SIM_ORC_USED, (uint8_t)s->side};
-    (void)sim_orc_check(o, !holds(block, &own), "rule 1: GRANT of bytes that its sender used",
-                        &s->scene);
-    (void)sim_orc_paint(o, block,
-                        &(struct sim_orc_paint){.start = body.start,
-                                                .end = body.end,
-                                                .kind = SIM_ORC_FREE,
-                                                .side = (uint8_t)s->side,
-                                                .to_kind = SIM_ORC_GRANTED,
-                                                .to_side = (uint8_t)s->side});
-}
-
-static void skip_new(struct sim_oracle *o, const struct sight *s, struct sim_orc_mail *mail)
-{
-    struct wire_skip_body body;
-    bool good = wire_skip_body_decode(&body, s->frame.body, s->frame.body_len) > 0 &&
-                body.start <= body.end;
-    if (!sim_orc_check(o, good, "rule 1: SKIP malformed", &s->scene)) {
-        return;
-    }
-    mail->block = body.block;
-    mail->start = body.start;
-    mail->end = body.end;
-    mail->detail = body.reason == WIRE_REASON_EXPIRED ? SIM_ORC_SKIP_EXPIRED
-                                                      : SIM_ORC_SKIP_DISCARDED;
-    uint32_t slot = sim_orc_block_find(o, s->frame.link, body.block);
-    if (slot == QKD_SLAB_NONE) {
-        return;
-    }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_segment other = {body.start, body.end, SIM_ORC_FREE, (uint8_t)(1U - s->side)};
-    (void)sim_orc_check(o, !holds(block, &other), "rule 1: SKIP of bytes of the other owner",
-                        &s->scene);
-    struct sim_orc_paint paint = {.start = body.start,
-                                  .end = body.end,
-                                  .kind = SIM_ORC_FREE,
-                                  .side = (uint8_t)s->side,
-                                  .to_kind = mail->detail,
-                                  .to_side = (uint8_t)s->side};
-    (void)sim_orc_paint(o, block, &paint);
-    paint.kind = SIM_ORC_DROPPED;
-    (void)sim_orc_paint(o, block, &paint);
-}
-
-static void meaning(struct sim_oracle *o, struct sight *s, struct sim_orc_mail *mail)
-{
-    switch ((enum wire_frame_type)s->frame.type) {
-    case WIRE_FRAME_RELAY:
-        relay_new(o, s);
-        break;
-    case WIRE_FRAME_TAKE:
-        take_new(o, s);
-        break;
-    case WIRE_FRAME_CONFIRM:
-        confirm_new(o, s, mail);
-        break;
-    case WIRE_FRAME_GRANT:
-        grant_new(o, s, mail);
-        break;
-    case WIRE_FRAME_SKIP:
-        skip_new(o, s, mail);
-        break;
-    }
-}
-
-/* What delivery of a control frame will mean, for one that is sent again. */
-static void meaning_again(const struct sight *s, struct sim_orc_mail *mail)
-{
-    struct wire_confirm_body confirm;
-    struct wire_sync_item item;
-    struct wire_grant_body grant;
-    struct wire_skip_body skip;
-    const uint8_t *body = s->frame.body;
-    size_t len = s->frame.body_len;
-    if (s->frame.type == WIRE_FRAME_CONFIRM && wire_confirm_body_decode(&confirm, body, len) > 0 &&
-        wire_sync_item_decode(&item, confirm.sync.at, confirm.sync.len) > 0) {
-        mail->id = item.id;
-        mail->block = confirm.block;
-        mail->detail = confirm.answer;
-    } else if (s->frame.type == WIRE_FRAME_GRANT && wire_grant_body_decode(&grant, body, len) > 0) {
-        mail->block = grant.block;
-        mail->start = grant.start;
-        mail->end = grant.end;
-    } else if (s->frame.type == WIRE_FRAME_SKIP && wire_skip_body_decode(&skip, body, len) > 0) {
-        mail->block = skip.block;
-        mail->start = skip.start;
-        mail->end = skip.end;
-        mail->detail = skip.reason == WIRE_REASON_EXPIRED ? SIM_ORC_SKIP_EXPIRED
-                                                          : SIM_ORC_SKIP_DISCARDED;
-    }
-}
-
 /* ---- new or again ---- */
 
 static void payload_of(const struct wire_frame *frame, struct sim_orc_frame *f)
@@ -396,7 +203,7 @@ static void payload_of(const struct wire_frame *frame, struct sim_orc_frame *f)
     }
 }
 
-static void frame_new(struct sim_oracle *o, struct sight *s, struct sim_orc_mail *mail)
+static void frame_new(struct sim_oracle *o, struct sim_orc_sight *s, struct sim_orc_mail *mail)
 {
     struct sim_orc_link *link = &o->links[s->frame.link];
     struct sim_orc_side *side = &link->side[s->side];
@@ -424,12 +231,17 @@ static void frame_new(struct sim_oracle *o, struct sight *s, struct sim_orc_mail
     if (f->open && read && sampled) {
         verify(o, s);
     }
-    if (!take || read) {
-        meaning(o, s, mail);
+    if (relay) {
+        relay_new(o, s);
+    } else if (take && read) {
+        take_new(o, s);
+    } else if (!take) {
+        sim_orc_control_new(o, s, mail);
     }
 }
 
-static void frame_again(struct sim_oracle *o, const struct sight *s, const struct sim_orc_frame *f)
+static void frame_again(struct sim_oracle *o, const struct sim_orc_sight *s,
+                        const struct sim_orc_frame *f)
 {
     bool same = f->block == s->frame.block && f->offset == s->frame.offset &&
                 f->length == s->frame.length && f->hash == sim_orc_hash(s->bytes, s->len);
@@ -438,7 +250,7 @@ static void frame_again(struct sim_oracle *o, const struct sight *s, const struc
 }
 
 /* A number so old that the frame is forgotten: its range must at least be used by its sender. */
-static void frame_old(struct sim_oracle *o, const struct sight *s)
+static void frame_old(struct sim_oracle *o, const struct sim_orc_sight *s)
 {
     uint32_t slot = sim_orc_block_find(o, s->frame.link, s->frame.block);
     if (slot == QKD_SLAB_NONE) {
@@ -451,7 +263,7 @@ static void frame_old(struct sim_oracle *o, const struct sight *s)
     (void)sim_orc_check(o, used, "rule 2: an old frame sent again with another range", &s->scene);
 }
 
-static void frame_seen(struct sim_oracle *o, struct sight *s)
+static void frame_seen(struct sim_oracle *o, struct sim_orc_sight *s)
 {
     struct sim_orc_link *link = &o->links[s->frame.link];
     struct sim_orc_side *side = &link->side[s->side];
@@ -463,15 +275,17 @@ static void frame_seen(struct sim_oracle *o, struct sight *s)
                                 .side = (uint8_t)s->side,
                                 .seq = s->frame.seq,
                                 .epoch = s->frame.epoch};
+    bool good = sim_orc_control_read(&s->frame, &mail);
+    if (!sim_orc_check(o, good, "rule 1: CONFIRM, GRANT or SKIP malformed", &s->scene)) {
+        return;
+    }
     const struct sim_orc_frame *f = side->ring_cap > 0
                                         ? &side->ring[s->frame.seq & (side->ring_cap - 1)]
                                         : NULL;
     if (f != NULL && f->seq == s->frame.seq) {
         frame_again(o, s, f);
-        meaning_again(s, &mail);
     } else if (f != NULL && f->seq > s->frame.seq) {
         frame_old(o, s);
-        meaning_again(s, &mail);
     } else {
         frame_new(o, s, &mail);
     }
@@ -485,13 +299,13 @@ void sim_orc_frame_sent(struct sim_oracle *o, const struct qkd_send *send, const
                         const uint8_t *observed)
 {
     bool bare = bytes[0] == WIRE_FRAME_MAGIC;
-    struct sight s = {.send = send,
-                      .bytes = bare ? bytes : observed,
-                      .len = bare ? send->bytes.len : send->observed.len,
-                      .observed = observed,
-                      .record = bytes,
-                      .record_len = send->bytes.len,
-                      .scene = {.from = send->from, .to = send->to, .rp = QKD_RP_KX1}};
+    struct sim_orc_sight s = {.send = send,
+                              .bytes = bare ? bytes : observed,
+                              .len = bare ? send->bytes.len : send->observed.len,
+                              .observed = observed,
+                              .record = bytes,
+                              .record_len = send->bytes.len,
+                              .scene = {.from = send->from, .to = send->to, .rp = QKD_RP_KX1}};
     if (!sim_orc_check(o, wire_frame_decode(&s.frame, s.bytes, s.len) == 0,
                        "rule 3: frame malformed", &s.scene)) {
         return;
@@ -556,32 +370,6 @@ void sim_orc_frame_close(struct sim_oracle *o, uint32_t link, uint32_t side,
     }
 }
 
-static void confirm_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
-{
-    uint32_t slot = qkd_map_get(&o->block_by_id, &mail->id);
-    if (slot == QKD_MAP_NONE) {
-        return;
-    }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    if (mail->detail == 0) {
-        block->asked_received = mail->block;
-    } else if (block->answered && !block->confirmed && block->number == mail->block) {
-        sim_orc_block_confirmed(o, slot);
-    }
-}
-
-static void skip_meant(struct sim_oracle *o, const struct sim_orc_mail *mail, uint32_t slot)
-{
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_paint paint = {
-        .start = mail->start, .end = mail->end, .side = mail->side, .to_kind = SIM_ORC_GONE};
-    for (uint8_t kind = SIM_ORC_SKIP_EXPIRED; kind <= SIM_ORC_SKIP_DISCARDED; kind++) {
-        paint.kind = kind;
-        (void)sim_orc_paint(o, block, &paint);
-    }
-    sim_orc_block_settle(o, slot);
-}
-
 void sim_orc_frame_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
 {
     struct sim_orc_link *link = &o->links[mail->link];
@@ -593,29 +381,7 @@ void sim_orc_frame_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
             frame_close(link, f);
         }
     }
-    if (mail->type == WIRE_FRAME_CONFIRM) {
-        confirm_meant(o, mail);
-        return;
-    }
-    if (mail->type == WIRE_FRAME_SKIP) {
-        struct sim_orc_range range = {mail->block, mail->start, mail->end};
-        sim_orc_frame_close(o, mail->link, mail->side, &range);
-    }
-    uint32_t slot = sim_orc_block_find(o, mail->link, mail->block);
-    if (slot == QKD_SLAB_NONE) {
-        return;
-    }
-    if (mail->type == WIRE_FRAME_SKIP) {
-        skip_meant(o, mail, slot);
-    } else if (mail->type == WIRE_FRAME_GRANT) {
-        (void)sim_orc_paint(o, sim_orc_block_at(o, slot),
-                            &(struct sim_orc_paint){.start = mail->start,
-                                                    .end = mail->end,
-                                                    .kind = SIM_ORC_GRANTED,
-                                                    .side = mail->side,
-                                                    .to_kind = SIM_ORC_FREE,
-                                                    .to_side = (uint8_t)(1U - mail->side)});
-    }
+    sim_orc_control_meant(o, mail);
 }
 
 /* ---- acknowledgements ---- */
@@ -649,7 +415,7 @@ void sim_orc_ack_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
     }
 }
 
-/* ---- crash, key files ---- */
+/* ---- crash ---- */
 
 void sim_orc_frame_crash(struct sim_oracle *o, uint32_t node)
 {
@@ -659,27 +425,5 @@ void sim_orc_frame_crash(struct sim_oracle *o, uint32_t node)
                 o->links[i].side[side].restarted = true;
             }
         }
-    }
-}
-
-void sim_orc_key_file(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed)
-{
-    struct wire_key_file file;
-    if (wire_key_file_decode(&file, observed, send->observed.len) != 0) {
-        return;
-    }
-    uint32_t side = sim_orc_side_of(o, file.link, send->to);
-    uint32_t slot = qkd_map_get(&o->block_by_id, &file.qkd_key_id);
-    if (side > 1 || slot == QKD_MAP_NONE) {
-        return; /* a file sent again after its block was used up */
-    }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_scene scene = {
-        .from = send->from, .to = send->to, .link = file.link, .id = &file.qkd_key_id};
-    bool same = block->link == file.link && block->form == file.form &&
-                block->digest == sim_orc_hash(file.key.at, file.key.len) &&
-                (!file.has_key_length || file.key_length == block->bytes * 8);
-    if (sim_orc_check(o, same, "rule 1: key file differs from what the optics gave", &scene)) {
-        block->filed |= (uint8_t)(1U << side);
     }
 }

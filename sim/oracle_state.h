@@ -3,8 +3,9 @@
  *
  *   oracle.c         entry points: order of checks, verdict, cost   oracle_key.c    rules 4, 5
  *   oracle_block.c   bytes of a block and who may use them (1, 2)   oracle_leak.c   key bits in clear
- *   oracle_frame.c   Kx-1 frames that take pads (1, 2, 3)           oracle_place.c  who speaks where
- *   oracle_mail.c    sealed messages under way                      oracle_ledger.c rule 6
+ *   oracle_chunk.c   what KMAs persist: leases (2, 6)               oracle_place.c  who speaks where
+ *   oracle_frame.c   Kx-1 frames that take pads (1, 2, 3)           oracle_ledger.c rule 6
+ *   oracle_control.c CONFIRM, GRANT, SKIP (1)                       oracle_mail.c   under way
  *
  * The two ends of a link are its sides: 0 the KMA with the lower ID, 1 the other. */
 #ifndef SIM_ORACLE_STATE_H
@@ -277,6 +278,7 @@ struct sim_orc_block *sim_orc_block_at(const struct sim_oracle *o, uint32_t slot
 /* Slot of block `number` of a link, QKD_SLAB_NONE if it is not confirmed or is used up. */
 uint32_t sim_orc_block_find(const struct sim_oracle *o, uint32_t link, uint32_t number);
 uint32_t sim_orc_block_new(struct sim_oracle *o, uint32_t link, const struct wire_q_block *from);
+void sim_orc_block_name(struct sim_oracle *o, uint32_t slot, uint32_t number);
 /* Cuts [first, mid) and [mid, bytes) into the halves of both owners and names it. */
 void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
                          uint32_t mid);
@@ -303,6 +305,8 @@ const struct sim_orc_segment *sim_orc_segment_at(const struct sim_orc_block *blo
  * free: they are in flight now. */
 bool sim_orc_use(struct sim_oracle *o, uint32_t side, const struct wire_frame *frame,
                  const struct sim_orc_scene *scene);
+/* ---- oracle_chunk.c ---- */
+
 /* What the owner gave up and the other end can no longer use either is gone. */
 void sim_orc_follow(struct sim_oracle *o, uint32_t slot);
 void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry,
@@ -314,6 +318,19 @@ void sim_orc_flush(struct sim_oracle *o);
 void sim_orc_block_crash(struct sim_oracle *o, uint32_t node);
 
 /* ---- oracle_frame.c ---- */
+
+/* A frame under check. */
+struct sim_orc_sight {
+    struct wire_frame frame;
+    const struct qkd_send *send;
+    const uint8_t *bytes; /* the frame as tagged: RELAY encrypted */
+    size_t len;
+    const uint8_t *observed; /* NULL: a RELAY sent again */
+    const uint8_t *record;   /* what leaves: for its tail */
+    size_t record_len;
+    uint32_t side;
+    struct sim_orc_scene scene;
+};
 
 /* The link's side that an element is, 0 or 1; 2 if it is neither end. */
 uint32_t sim_orc_side_of(const struct sim_oracle *o, uint32_t link, struct qkd_eid kma);
@@ -331,6 +348,14 @@ struct sim_orc_range {
 };
 void sim_orc_frame_close(struct sim_oracle *o, uint32_t link, uint32_t side,
                          const struct sim_orc_range *range);
+
+/* ---- oracle_control.c ---- */
+
+/* Reads CONFIRM, GRANT, SKIP into what their delivery will mean; true for other frames. */
+bool sim_orc_control_read(const struct wire_frame *frame, struct sim_orc_mail *mail);
+void sim_orc_control_new(struct sim_oracle *o, struct sim_orc_sight *s,
+                         const struct sim_orc_mail *mail);
+void sim_orc_control_meant(struct sim_oracle *o, const struct sim_orc_mail *mail);
 void sim_orc_key_file(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed);
 
 /* ---- oracle_mail.c ---- */

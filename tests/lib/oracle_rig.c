@@ -232,7 +232,7 @@ void rig_control(struct rig *rig, uint32_t link, uint32_t side, uint8_t type, co
     s->boot_next += 16;
 }
 
-void rig_use(struct rig *rig, uint32_t link, uint32_t side, uint32_t offset)
+uint32_t rig_use(struct rig *rig, uint32_t link, uint32_t side, uint32_t offset)
 {
     struct wire_relay_body body = {.key_id = rig->kma_key, /* of a source that nobody knows */
                                    .source = rig_kma(9),
@@ -252,6 +252,7 @@ void rig_use(struct rig *rig, uint32_t link, uint32_t side, uint32_t offset)
                                             .length = (uint32_t)len + 16,
                                             .body = bytes,
                                             .body_len = (size_t)len});
+    return (uint32_t)len + 16;
 }
 
 /* ---- records ---- */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Oracle: the frames that govern blocks: CONFIRM, GRANT, SKIP (rule 1). What one says takes effect
+ * for its sender when it is sent, for its receiver when it is delivered. Key files are here too,
+ * as nobody confirms what it was not given. */
+#include "sim/oracle_state.h"
+
+/* ---- reading ---- */
+
+bool sim_orc_control_read(const struct wire_frame *frame, struct sim_orc_mail *mail)
+{
+    struct wire_confirm_body confirm;
+    struct wire_sync_item item;
+    struct wire_grant_body grant;
+    struct wire_skip_body skip;
+    switch ((enum wire_frame_type)frame->type) {
+    case WIRE_FRAME_CONFIRM:
+        if (wire_confirm_body_decode(&confirm, frame->body, frame->body_len) !=
+                (int)frame->body_len ||
+            wire_sync_item_decode(&item, confirm.sync.at, confirm.sync.len) <= 0) {
+            return false;
+        }
+        mail->id = item.id;
+        mail->block = confirm.block;
+        mail->end = item.length / 8;
+        mail->detail = confirm.answer;
+        return item.length % 8 == 0;
+    case WIRE_FRAME_GRANT:
+        if (wire_grant_body_decode(&grant, frame->body, frame->body_len) <= 0) {
+            return false;
+        }
+        mail->block = grant.block;
+        mail->start = grant.start;
+        mail->end = grant.end;
+        return grant.start < grant.end;
+    case WIRE_FRAME_SKIP:
+        if (wire_skip_body_decode(&skip, frame->body, frame->body_len) <= 0) {
+            return false;
+        }
+        mail->block = skip.block;
+        mail->start = skip.start;
+        mail->end = skip.end;
+        mail->detail = skip.reason == WIRE_REASON_EXPIRED ? SIM_ORC_SKIP_EXPIRED
+                                                          : SIM_ORC_SKIP_DISCARDED;
+        return skip.start <= skip.end;
+    case WIRE_FRAME_RELAY:
+    case WIRE_FRAME_TAKE:
+        break;
+    }
+    return true;
+}
+
+/* ---- sent ---- */
+
+static void confirm_asked(struct sim_oracle *o, const struct sim_orc_sight *s, uint32_t slot,
+                          uint32_t number)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    uint32_t holder = sim_orc_block_find(o, s->frame.link, number);
+    bool fresh = number != 0 && (holder == QKD_SLAB_NONE || holder == slot);
+    (void)sim_orc_check(o, fresh, "rule 1: block number used twice", &s->scene);
+    (void)sim_orc_check(o, (block->filed & 1U) != 0,
+                        "rule 1: block confirmed by a KMA that was not given it", &s->scene);
+    block->asked = number;
+}
+
+static void confirm_answered(struct sim_oracle *o, const struct sim_orc_sight *s, uint32_t slot,
+                             uint32_t number)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (block->answered) {
+        (void)sim_orc_check(o, block->number == number, "rule 1: block confirmed by two numbers",
+                            &s->scene);
+        return;
+    }
+    (void)sim_orc_check(o, (block->filed & 2U) != 0,
+                        "rule 1: block confirmed by a KMA that was not given it", &s->scene);
+    if (!sim_orc_check(o, number != 0 && block->asked_received == number && !block->lost,
+                       "rule 1: answer to a confirmation that was not asked", &s->scene)) {
+        return;
+    }
+    uint32_t half = block->bytes / 2;
+    struct sim_orc_link *link = &o->links[s->frame.link];
+    link->highest = number > link->highest ? number : link->highest;
+    sim_orc_block_halve(o, slot, number, 0, half - half % o->unit_bytes);
+}
+
+static void confirm_new(struct sim_oracle *o, struct sim_orc_sight *s,
+                        const struct sim_orc_mail *mail)
+{
+    if (!sim_orc_check(o, mail->detail == s->side, "rule 1: CONFIRM from the wrong end",
+                       &s->scene)) {
+        return;
+    }
+    s->scene.id = &mail->id;
+    uint32_t slot = qkd_map_get(&o->block_by_id, &mail->id);
+    if (slot == QKD_MAP_NONE) { /* an answer may be given again after the block is used up */
+        bool old = mail->detail == 1 && mail->block <= o->links[s->frame.link].highest;
+        (void)sim_orc_check(o, old, "rule 1: confirmation of a block never generated", &s->scene);
+        return;
+    }
+    const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (sim_orc_check(o, block->link == s->frame.link && mail->end == block->bytes,
+                      "rule 1: confirmation of another length or link", &s->scene)) {
+        (mail->detail == 0 ? confirm_asked : confirm_answered)(o, s, slot, mail->block);
+    }
+}
+
+/* Whether some byte of [start, end) is (kind, side). */
+static bool holds(const struct sim_orc_block *block, const struct sim_orc_segment *what)
+{
+    for (uint32_t i = 0; i < block->segments; i++) {
+        const struct sim_orc_segment *g = &block->segment[i];
+        if (g->start < what->end && what->start < g->end && g->kind == what->kind &&
+            g->side == what->side) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void grant_new(struct sim_oracle *o, const struct sim_orc_sight *s,
+                      const struct sim_orc_mail *mail, struct sim_orc_block *block)
+{
+    struct sim_orc_segment own = {mail->start, mail->end, SIM_ORC_USED, mail->side};
+    (void)sim_orc_check(o, !holds(block, &own), "rule 1: GRANT of bytes that its sender used",
+                        &s->scene);
+    struct sim_orc_paint paint = {.start = mail->start,
+                                  .end = mail->end,
+                                  .kind = SIM_ORC_FREE,
+                                  .side = mail->side,
+                                  .to_kind = SIM_ORC_GRANTED,
+                                  .to_side = mail->side};
+    (void)sim_orc_paint(o, block, &paint);
+}
+
+static void skip_new(struct sim_oracle *o, const struct sim_orc_sight *s,
+                     const struct sim_orc_mail *mail, struct sim_orc_block *block)
+{
+    struct sim_orc_segment other = {mail->start, mail->end, SIM_ORC_FREE,
+                                    (uint8_t)(1U - mail->side)};
+    (void)sim_orc_check(o, !holds(block, &other), "rule 1: SKIP of bytes of the other owner",
+                        &s->scene);
+    struct sim_orc_paint paint = {.start = mail->start,
+                                  .end = mail->end,
+                                  .kind = SIM_ORC_FREE,
+                                  .side = mail->side,
+                                  .to_kind = mail->detail,
+                                  .to_side = mail->side};
+    (void)sim_orc_paint(o, block, &paint);
+    paint.kind = SIM_ORC_DROPPED;
+    (void)sim_orc_paint(o, block, &paint);
+}
+
+void sim_orc_control_new(struct sim_oracle *o, struct sim_orc_sight *s,
+                         const struct sim_orc_mail *mail)
+{
+    if (mail->type == WIRE_FRAME_CONFIRM) {
+        confirm_new(o, s, mail);
+        s->scene.id = NULL;
+        return;
+    }
+    uint32_t slot = sim_orc_block_find(o, mail->link, mail->block);
+    if (slot != QKD_SLAB_NONE) { /* else: said again after the block was used up */
+        (mail->type == WIRE_FRAME_GRANT ? grant_new : skip_new)(o, s, mail,
+                                                                sim_orc_block_at(o, slot));
+    }
+}
+
+/* ---- delivered ---- */
+
+static void confirm_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
+{
+    uint32_t slot = qkd_map_get(&o->block_by_id, &mail->id);
+    if (slot == QKD_MAP_NONE) {
+        return;
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (mail->detail == 0) {
+        block->asked_received = mail->block;
+    } else if (block->answered && !block->confirmed && block->number == mail->block) {
+        sim_orc_block_confirmed(o, slot);
+    }
+}
+
+static void skip_meant(struct sim_oracle *o, const struct sim_orc_mail *mail, uint32_t slot)
+{
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_paint paint = {
+        .start = mail->start, .end = mail->end, .side = mail->side, .to_kind = SIM_ORC_GONE};
+    for (uint8_t kind = SIM_ORC_SKIP_EXPIRED; kind <= SIM_ORC_SKIP_DISCARDED; kind++) {
+        paint.kind = kind;
+        (void)sim_orc_paint(o, block, &paint);
+    }
+    sim_orc_block_settle(o, slot);
+}
+
+void sim_orc_control_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
+{
+    if (mail->type == WIRE_FRAME_CONFIRM) {
+        confirm_meant(o, mail);
+        return;
+    }
+    if (mail->type == WIRE_FRAME_SKIP) {
+        struct sim_orc_range range = {mail->block, mail->start, mail->end};
+        sim_orc_frame_close(o, mail->link, mail->side, &range);
+    }
+    uint32_t slot = sim_orc_block_find(o, mail->link, mail->block);
+    if (slot == QKD_SLAB_NONE) {
+        return;
+    }
+    if (mail->type == WIRE_FRAME_SKIP) {
+        skip_meant(o, mail, slot);
+    } else if (mail->type == WIRE_FRAME_GRANT) {
+        struct sim_orc_paint paint = {.start = mail->start,
+                                      .end = mail->end,
+                                      .kind = SIM_ORC_GRANTED,
+                                      .side = mail->side,
+                                      .to_kind = SIM_ORC_FREE,
+                                      .to_side = (uint8_t)(1U - mail->side)};
+        (void)sim_orc_paint(o, sim_orc_block_at(o, slot), &paint);
+    }
+}
+
+/* ---- key files ---- */
+
+void sim_orc_key_file(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed)
+{
+    struct wire_key_file file;
+    if (wire_key_file_decode(&file, observed, send->observed.len) != 0) {
+        return;
+    }
+    uint32_t side = sim_orc_side_of(o, file.link, send->to);
+    uint32_t slot = qkd_map_get(&o->block_by_id, &file.qkd_key_id);
+    if (side > 1 || slot == QKD_MAP_NONE) {
+        return; /* a file sent again after its block was used up */
+    }
+    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_scene scene = {
+        .from = send->from, .to = send->to, .link = file.link, .id = &file.qkd_key_id};
+    bool same = block->link == file.link && block->form == file.form &&
+                block->digest == sim_orc_hash(file.key.at, file.key.len) &&
+                (!file.has_key_length || file.key_length == block->bytes * 8);
+    if (sim_orc_check(o, same, "rule 1: key file differs from what the optics gave", &scene)) {
+        block->filed |= (uint8_t)(1U << side);
+    }
+}
