@@ -56,6 +56,7 @@ struct kmc {
     struct qkd_time tick_at;             /* ageing, every status period */
     struct qkd_time push_at;             /* next periodic status to the controller */
     struct qkd_span push_period;         /* 0: none */
+    bool commanded;                      /* the controller has sent a STATUS */
     uint32_t push_table;                 /* enum wire_status_item */
     uint64_t last_command_id;            /* newest STATUS of the controller obeyed */
     uint64_t last_kma_status_id;

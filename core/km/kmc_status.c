@@ -196,6 +196,7 @@ void kmc_status_command(struct kmc *kmc, const struct qkd_event *event,
     }
     struct status_order order = {.orig = command.head.message_id,
                                  .table = command.table & ALL_ITEMS};
+    kmc->commanded = true;
     bool is_new = command.head.message_id > kmc->last_command_id;
     if (is_new && order.table != 0 && command.has_period_ms) {
         kmc->last_command_id = command.head.message_id;
@@ -312,10 +313,21 @@ static void watch_controller(struct kmc *kmc, const struct qkd_event *event, str
     if (kmc->config->controller.v == 0) {
         return;
     }
-    if (chan_is_up(kmc->set, QKD_RP_CK, kmc->config->controller)) {
+    bool is_due = !qkd_time_before(event->now, kmc->controller_due);
+    if (!chan_is_up(kmc->set, QKD_RP_CK, kmc->config->controller)) {
+        if (is_due) {
+            (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
+        }
+        return;
+    }
+    if (!kmc->commanded && is_due) {
+        /* It commands us once it holds the channel for up. If it restarted before it did, only a
+         * message of ours makes it notice that we are there. */
+        struct status_order order = {.table = KM_ITEMS};
+        status_tell(kmc, event, &order, out);
+    }
+    if (kmc->commanded || is_due) {
         kmc->controller_due = qkd_time_add(event->now, silence(kmc));
-    } else if (!qkd_time_before(event->now, kmc->controller_due)) {
-        (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
     }
 }
 

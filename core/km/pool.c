@@ -161,7 +161,8 @@ static void remove_at(struct km_pool *pool, uint32_t index, struct qkd_out *out)
     }
 }
 
-/* Moves the lease so that `upto` is inside, and persists it. */
+/* Moves the lease so that `upto` is inside, and persists it. The last bytes of a chunk are leased as
+ * they are used: a crash must not take the tags on which the link comes back. */
 static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto,
                          struct qkd_out *out)
 {
@@ -169,8 +170,9 @@ static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto
         return;
     }
     uint64_t lease = (uint64_t)c->lease + pool->lease_bytes;
-    lease = lease < upto ? upto : lease;
-    c->lease = lease > c->end ? c->end : (uint32_t)lease;
+    uint32_t tail = c->end - c->start > KM_POOL_RESERVE ? c->end - KM_POOL_RESERVE : c->start;
+    lease = lease > tail ? tail : lease;
+    c->lease = lease < upto ? upto : (uint32_t)lease;
     km_pool_persist_chunk(pool, c, false, out);
 }
 
