@@ -12,6 +12,7 @@
 
 enum {
     PREEMPTED_NS = 50000, /* a call that took longer was interrupted, or was an audit */
+    AUDIT_SHARE = 16,     /* calls per item that an audit looks at, so that it never weighs much */
     BOOT_KEYS = 64,       /* bytes of block 0 before its pads: two hash keys, HELLO key */
     COST_STRIDE = 251,    /* one call of so many is timed; prime, so that it meets all kinds */
     SLAB_KEYS = 256,      /* items per piece of memory */
@@ -36,7 +37,10 @@ static int64_t enter(struct sim_oracle *o, int64_t now_ns)
         sim_orc_flush(o);
     }
     o->now_ns = now_ns;
-    if (o->calls % SIM_ORC_AUDIT == 0) {
+    if (o->calls >= o->audit_at) {
+        uint64_t live = (uint64_t)o->ksa_keys.live + o->blocks.live;
+        uint64_t pause = AUDIT_SHARE * live;
+        o->audit_at = o->calls + (pause > SIM_ORC_AUDIT ? pause : SIM_ORC_AUDIT);
         sim_orc_audit(o);
     }
     return start;

@@ -5,6 +5,7 @@
  * more, which the ledger needs (rule 6). */
 #include <stdlib.h>
 
+#include "core/crypto/crypto.h"
 #include "sim/oracle_state.h"
 
 enum { FIRST_CAP = 8 };
@@ -195,6 +196,20 @@ void sim_orc_persist_chunk(struct sim_oracle *o, const struct qkd_persist *entry
     }
 }
 
+/* It can never be confirmed. Its ID stays known: the other end may still have it. */
+static void block_lost(struct sim_oracle *o, struct sim_orc_block *block)
+{
+    struct sim_orc_link *link = &o->links[block->link];
+    block->lost = true;
+    sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_DISCARDED, block->bytes);
+    link->settled[SIM_ORC_DISCARDED] += block->bytes;
+    if (block->bits != NULL) {
+        crypto_wipe(block->bits, block->bytes);
+        free(block->bits);
+        block->bits = NULL;
+    }
+}
+
 void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry,
                            const uint8_t *value)
 {
@@ -218,10 +233,7 @@ void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry
     }
     block->stored &= (uint8_t) ~(1U << side);
     if (!block->answered && block->generated && !block->lost) { /* refused after it was stored */
-        struct sim_orc_link *link = &o->links[block->link];
-        block->lost = true;
-        sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_DISCARDED, block->bytes);
-        link->settled[SIM_ORC_DISCARDED] += block->bytes;
+        block_lost(o, block);
     }
 }
 
@@ -247,13 +259,10 @@ static void chunk_crash(struct sim_oracle *o, uint32_t slot, struct sim_orc_chun
 static void block_crash(struct sim_oracle *o, uint32_t slot, uint32_t side)
 {
     struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_link *link = &o->links[block->link];
     if (!block->answered) {
         bool kept = ((unsigned)block->stored >> side & 1U) != 0;
         if (!kept && block->generated && !block->lost) { /* it lay in the module only */
-            block->lost = true;
-            sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_DISCARDED, block->bytes);
-            link->settled[SIM_ORC_DISCARDED] += block->bytes;
+            block_lost(o, block);
         }
         return;
     }

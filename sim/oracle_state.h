@@ -22,7 +22,7 @@
 #define SIM_ORC_CLOSED 1024  /* settled KMA-keys whose ID is still known */
 #define SIM_ORC_RECENT 8192  /* 8-byte windows of keys that are looked for on the links */
 #define SIM_ORC_SCRATCH 4096 /* bytes; frames are shorter */
-#define SIM_ORC_AUDIT 65536  /* calls between two recounts of the ledgers */
+#define SIM_ORC_AUDIT 65536  /* calls between two recounts of the ledgers, at least */
 
 /* Where a bit of a link is; the order is that of struct scn_bits. */
 enum sim_orc_class {
@@ -205,7 +205,7 @@ struct sim_oracle {
     int64_t deleted_ns;
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
     uint32_t places[256];                         /* command -> bit per reference point */
-    uint64_t calls, frames;
+    uint64_t calls, audit_at, frames;
     uint64_t cost_ns;
     int64_t clock_cost_ns;
     uint8_t scratch[SIM_ORC_SCRATCH]; /* key bytes of the frame under check */
