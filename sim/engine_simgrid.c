@@ -16,7 +16,7 @@
  * that wait for too long) and flushes the own node's outbox. Every such call lets other actors run,
  * also of the same node; they find the same queues and nothing half done. A frame must be put by an
  * actor on the host it leaves, which is why other nodes' outboxes are left to their own actors and
- * the management network (hosts m<i>) has a sender actor per node.
+ * the management network (hosts m<i>) has sender actors of its own.
  *
  * Failures never use SimGrid's host or link states (a put to an off host ends the process). Time is
  * a double here and an integer everywhere else: rounded when read, waits rounded up. */
@@ -39,7 +39,11 @@
 #include "sim/engine_ops.h"
 #include "sim/platform.h"
 
-enum { NAME_SIZE = 48, PATH_SIZE = 4096 };
+enum {
+    NAME_SIZE = 48,
+    PATH_SIZE = 4096,
+    MANY_NODES = 64 /* above, thousands of frames may be under way at a time */
+};
 
 struct outbox {
     struct sim_packet *first, *last;
@@ -47,15 +51,26 @@ struct outbox {
 
 struct grid;
 
+/* An actor on a management host that puts what waits for it. A hub has several: SimGrid takes a
+ * finished frame out of its sender's list by searching it. */
+struct grid_sender {
+    struct grid *grid;
+    sg_host_t host;
+    sg_sem_t sem;
+    struct outbox out;
+    bool kicked;
+};
+
 struct grid_node {
     struct grid *grid;
     uint32_t number;
     struct sim_calendar calendar;
     sg_host_t host, management_host;
-    sg_sem_t timer_sem, sender_sem;
-    struct outbox out[SIM_PLANE_COUNT];
-    int64_t waiting_ns;           /* the timer actor sleeps until then; SIM_AWAKE: it does not */
-    bool kicked[SIM_PLANE_COUNT]; /* DATA: timer actor; MANAGEMENT: sender actor */
+    sg_sem_t sem; /* of the timer actor */
+    struct outbox out;
+    uint32_t first_sender, sender_count; /* in grid->senders */
+    int64_t waiting_ns; /* the timer actor sleeps until then; SIM_AWAKE: it does not */
+    bool kicked;
 };
 
 struct grid_channel {
@@ -69,9 +84,10 @@ struct grid_unit {
     uint32_t node, local; /* unit of the node's calendar */
 };
 
+/* Somebody to release: a node's timer actor, or a sender. */
 struct kick {
-    uint32_t node;
-    enum sim_plane plane;
+    bool sender;
+    uint32_t number;
 };
 
 struct grid {
@@ -82,7 +98,9 @@ struct grid {
     uint32_t channel_count, channel_cap;
     struct grid_unit *units;
     uint32_t unit_count, unit_cap;
-    struct kick *kicks; /* actors to release: room for two per node */
+    struct grid_sender *senders;
+    uint32_t sender_count;
+    struct kick *kicks; /* room for every node and sender */
     uint32_t kick_count;
     uint32_t current; /* node whose actor runs a callback; SIM_NET_NONE outside */
     sg_sem_t end;
@@ -102,11 +120,19 @@ static struct grid *grid_of(struct sim_engine *engine)
 
 /* ---- what callbacks may ask for: notes only ---- */
 
-static void kick(struct grid *grid, uint32_t node, enum sim_plane plane)
+static void kick_timer(struct grid *grid, uint32_t number)
 {
-    if (!grid->nodes[node].kicked[plane]) {
-        grid->nodes[node].kicked[plane] = true;
-        grid->kicks[grid->kick_count++] = (struct kick){node, plane};
+    if (!grid->nodes[number].kicked) {
+        grid->nodes[number].kicked = true;
+        grid->kicks[grid->kick_count++] = (struct kick){false, number};
+    }
+}
+
+static void kick_sender(struct grid *grid, uint32_t number)
+{
+    if (!grid->senders[number].kicked) {
+        grid->senders[number].kicked = true;
+        grid->kicks[grid->kick_count++] = (struct kick){true, number};
     }
 }
 
@@ -114,7 +140,7 @@ static void kick(struct grid *grid, uint32_t node, enum sim_plane plane)
 static void brought_forward(struct grid *grid, uint32_t node, int64_t at_ns)
 {
     if (at_ns < grid->nodes[node].waiting_ns) {
-        kick(grid, node, SIM_PLANE_DATA);
+        kick_timer(grid, node);
     }
 }
 
@@ -156,10 +182,8 @@ static int grid_post(struct sim_engine *engine, uint32_t node, int64_t at_ns, ui
     return rc;
 }
 
-static void outbox_add(struct grid *grid, struct sim_packet *packet)
+static void outbox_push(struct outbox *out, struct sim_packet *packet)
 {
-    enum sim_plane plane = (enum sim_plane)packet->plane;
-    struct outbox *out = &grid->nodes[packet->from_node].out[plane];
     packet->next = NULL;
     if (out->last != NULL) {
         out->last->next = packet;
@@ -167,9 +191,21 @@ static void outbox_add(struct grid *grid, struct sim_packet *packet)
         out->first = packet;
     }
     out->last = packet;
+}
+
+static void outbox_add(struct grid *grid, struct sim_packet *packet)
+{
+    struct grid_node *node = &grid->nodes[packet->from_node];
     packet->channel->held_bytes += packet->wire_len;
-    if (plane == SIM_PLANE_MANAGEMENT || packet->from_node != grid->current) {
-        kick(grid, packet->from_node, plane);
+    if (packet->plane == SIM_PLANE_MANAGEMENT) {
+        uint32_t sender = node->first_sender + packet->to_node % node->sender_count;
+        outbox_push(&grid->senders[sender].out, packet);
+        kick_sender(grid, sender);
+        return;
+    }
+    outbox_push(&node->out, packet);
+    if (packet->from_node != grid->current) {
+        kick_timer(grid, packet->from_node);
     }
 }
 
@@ -302,10 +338,23 @@ static bool channel_open(struct grid *grid, struct sim_channel *channel)
     return true;
 }
 
-/* Puts what waits in the outbox of the calling actor's host. */
-static void flush(struct grid *grid, uint32_t node, enum sim_plane plane)
+/* Puts one frame. SimGrid keeps all detached frames in one list and searches the whole of it when one
+ * ends; so where thousands are under way, the frame keeps its handle, which its receiver gives back. */
+static void put(struct grid *grid, struct sim_packet *packet)
 {
-    struct outbox *out = &grid->nodes[node].out[plane];
+    sg_mailbox_t mailbox = grid->channels[packet->channel->tag]->mailbox;
+    long wire_len = (long)packet->wire_len;
+    if (grid->node_count <= MANY_NODES) {
+        packet->comm = NULL;
+        sg_comm_detach(sg_mailbox_put_init(mailbox, packet, wire_len), packet_lost);
+    } else {
+        packet->comm = sg_mailbox_put_async(mailbox, packet, wire_len);
+    }
+}
+
+/* Puts what waits in an outbox of the calling actor's host. */
+static void flush(struct grid *grid, struct outbox *out)
+{
     while (out->first != NULL) {
         struct sim_packet *packet = out->first;
         out->first = packet->next;
@@ -319,9 +368,7 @@ static void flush(struct grid *grid, uint32_t node, enum sim_plane plane)
             (void)goes_on(grid);
             return;
         }
-        sg_comm_t comm = sg_mailbox_put_init(grid->channels[channel->tag]->mailbox, packet,
-                                             (long)packet->wire_len);
-        sg_comm_detach(comm, packet_lost);
+        put(grid, packet);
     }
 }
 
@@ -332,12 +379,16 @@ static void settle(struct grid *grid, uint32_t node)
     grid->current = SIM_NET_NONE;
     while (grid->kick_count > 0) {
         struct kick next = grid->kicks[--grid->kick_count];
-        struct grid_node *to = &grid->nodes[next.node];
-        to->kicked[next.plane] = false;
-        sg_sem_release(next.plane == SIM_PLANE_DATA ? to->timer_sem : to->sender_sem);
+        if (next.sender) {
+            grid->senders[next.number].kicked = false;
+            sg_sem_release(grid->senders[next.number].sem);
+        } else {
+            grid->nodes[next.number].kicked = false;
+            sg_sem_release(grid->nodes[next.number].sem);
+        }
     }
     if (node != SIM_NET_NONE) {
-        flush(grid, node, SIM_PLANE_DATA);
+        flush(grid, &grid->nodes[node].out);
     }
     (void)goes_on(grid);
 }
@@ -370,6 +421,9 @@ static void receiver_main(int argc, char *argv[])
         struct sim_packet *packet = sg_mailbox_get(channel->mailbox);
         (void)clock_read(grid);
         channel->channel->held_bytes -= packet->wire_len;
+        if (packet->comm != NULL) {
+            sg_comm_unref(packet->comm);
+        }
         if (!goes_on(grid)) {
             sim_pool_give(grid->base.config.pool, packet);
             continue;
@@ -415,15 +469,15 @@ static void timer_main(int argc, char *argv[])
             settle(grid, node->number);
             continue;
         }
-        if (node->out[SIM_PLANE_DATA].first != NULL) {
-            flush(grid, node->number, SIM_PLANE_DATA);
+        if (node->out.first != NULL) {
+            flush(grid, &node->out);
             continue;
         }
         node->waiting_ns = next_ns;
         if (next_ns == INT64_MAX || next_ns <= now_ns) {
-            sg_sem_acquire(node->timer_sem); /* nothing to wait for, or the run is over */
+            sg_sem_acquire(node->sem); /* nothing to wait for, or the run is over */
         } else {
-            (void)sg_sem_acquire_timeout(node->timer_sem, (double)(next_ns - now_ns) * 1e-9);
+            (void)sg_sem_acquire_timeout(node->sem, (double)(next_ns - now_ns) * 1e-9);
         }
         node->waiting_ns = SIM_AWAKE;
     }
@@ -433,11 +487,11 @@ static void sender_main(int argc, char *argv[])
 {
     (void)argc;
     (void)argv;
-    struct grid_node *node = sg_actor_self_get_data();
+    struct grid_sender *sender = sg_actor_self_get_data();
     sg_actor_daemonize(sg_actor_self());
     for (;;) {
-        sg_sem_acquire(node->sender_sem);
-        flush(node->grid, node->number, SIM_PLANE_MANAGEMENT);
+        sg_sem_acquire(sender->sem);
+        flush(sender->grid, &sender->out);
     }
 }
 
@@ -471,12 +525,12 @@ static int grid_run(struct sim_engine *engine, int64_t until_ns)
     actor_start("end", grid->nodes[0].host, end_main, grid);
     for (uint32_t i = 0; i < grid->node_count; i++) {
         struct grid_node *node = &grid->nodes[i];
-        node->timer_sem = sg_sem_init(0);
-        node->sender_sem = sg_sem_init(0);
+        node->sem = sg_sem_init(0);
         actor_start("timer", node->host, timer_main, node);
-        if (node->management_host != NULL) {
-            actor_start("sender", node->management_host, sender_main, node);
-        }
+    }
+    for (uint32_t i = 0; i < grid->sender_count; i++) {
+        grid->senders[i].sem = sg_sem_init(0);
+        actor_start("sender", grid->senders[i].host, sender_main, &grid->senders[i]);
     }
     simgrid_run();
     if (!engine->stopped) {
@@ -493,9 +547,13 @@ static void grid_free(struct sim_engine *engine)
     for (uint32_t i = 0; i < grid->node_count && grid->nodes != NULL; i++) {
         struct grid_node *node = &grid->nodes[i];
         sim_calendar_fini(&node->calendar);
-        if (node->timer_sem != NULL) {
-            sg_sem_destroy(node->timer_sem);
-            sg_sem_destroy(node->sender_sem);
+        if (node->sem != NULL) {
+            sg_sem_destroy(node->sem);
+        }
+    }
+    for (uint32_t i = 0; i < grid->sender_count; i++) {
+        if (grid->senders[i].sem != NULL) {
+            sg_sem_destroy(grid->senders[i].sem);
         }
     }
     if (grid->end != NULL) {
@@ -506,6 +564,7 @@ static void grid_free(struct sim_engine *engine)
     }
     free(grid->channels);
     free(grid->units);
+    free(grid->senders);
     free(grid->kicks);
     free(grid->nodes);
     free(grid);
@@ -579,32 +638,51 @@ static void simgrid_begin(const char *path)
     }
 }
 
+/* Senders of a node on the management network: many at a hub, which answers everybody. */
+static uint32_t senders_wanted(const struct sim_net_config *net, uint32_t node)
+{
+    if (net->management_bandwidth_bps == 0) {
+        return 0;
+    }
+    bool hub = node == net->hubs[0] || node == net->hubs[1];
+    return hub ? 1 + net->node_count / 4 : 1;
+}
+
 static int nodes_new(struct grid *grid)
 {
     const struct sim_net_config *net = sim_net_config(grid->base.config.net);
     grid->node_count = net->node_count;
     grid->nodes = calloc(net->node_count, sizeof(*grid->nodes));
-    grid->kicks = calloc(2 * (size_t)net->node_count, sizeof(*grid->kicks));
-    if (grid->nodes == NULL || grid->kicks == NULL) {
+    if (grid->nodes == NULL) {
         return QKD_ERR_NOMEM;
     }
     for (uint32_t i = 0; i < net->node_count; i++) {
         grid->nodes[i].grid = grid;
         grid->nodes[i].number = i;
         grid->nodes[i].waiting_ns = SIM_AWAKE;
+        grid->nodes[i].first_sender = grid->sender_count;
+        grid->nodes[i].sender_count = senders_wanted(net, i);
+        grid->sender_count += grid->nodes[i].sender_count;
     }
-    return 0;
+    grid->senders = calloc((size_t)grid->sender_count + 1, sizeof(*grid->senders));
+    grid->kicks = calloc((size_t)net->node_count + grid->sender_count, sizeof(*grid->kicks));
+    return grid->senders == NULL || grid->kicks == NULL ? QKD_ERR_NOMEM : 0;
 }
 
 static void hosts_find(struct grid *grid)
 {
     char name[NAME_SIZE];
     for (uint32_t i = 0; i < grid->node_count; i++) {
+        struct grid_node *node = &grid->nodes[i];
         (void)snprintf(name, sizeof(name), "n%u", i);
-        grid->nodes[i].host = sg_host_by_name(name);
-        if (sim_net_config(grid->base.config.net)->management_bandwidth_bps > 0) {
+        node->host = sg_host_by_name(name);
+        if (node->sender_count > 0) {
             (void)snprintf(name, sizeof(name), "m%u", i);
-            grid->nodes[i].management_host = sg_host_by_name(name);
+            node->management_host = sg_host_by_name(name);
+        }
+        for (uint32_t k = 0; k < node->sender_count; k++) {
+            grid->senders[node->first_sender + k].grid = grid;
+            grid->senders[node->first_sender + k].host = node->management_host;
         }
     }
 }

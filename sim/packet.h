@@ -16,6 +16,7 @@
 struct sim_packet {
     struct sim_packet *next;     /* in whatever list holds it */
     struct sim_channel *channel; /* the engine's, while it is on its way */
+    void *comm;                  /* simgrid engine: SimGrid's handle of it */
     int64_t extra_ns;            /* simgrid engine: chance adds this delay; < 0: chance loses it */
     uint32_t from_node, to_node;
     uint32_t len;       /* bytes */

@@ -103,6 +103,7 @@ struct sim_hooks {
     uint64_t crash_output; /* crash the node that makes the n-th output (commit or send), after it;
                               0: never */
     int64_t crash_for_ns;  /* and restart it after this */
+    bool delete_after;     /* applications delete the keys they were supplied (Table 7-6) */
     /* Sees every send as it is executed; observed: the message before sealing, NULL if none. */
     void (*observe)(void *ctx, int64_t now_ns, const struct qkd_send *send,
                     const uint8_t *observed);

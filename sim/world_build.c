@@ -328,6 +328,7 @@ static int app_make(const struct sim_world *world, struct sim_unit *unit)
         .timeout = {given->timeout_ns},
         .retransmit = {world->scenario->key_management.retransmit_ns},
         .limit = REQUEST_LIMIT,
+        .delete_after = world->hooks.delete_after,
     };
     return app_new(&config, &unit->element.app);
 }
