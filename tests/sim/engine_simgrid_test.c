@@ -508,6 +508,83 @@ START_TEST(chance)
 }
 END_TEST
 
+/* ---- large networks ---- */
+
+enum { RING = 90 };
+
+/* A ring above SIM_SIMGRID_ALL_PAIRS nodes: SimGrid has routes for neighbours and the given pair
+ * only; others take the formula. Hub 7 answers many on the management network. */
+static void ring_setup(struct bench *bench, enum scn_engine kind)
+{
+    static struct sim_net_link links[RING];
+    static const struct sim_pair pairs[] = {{0, 40}};
+    for (uint32_t i = 0; i < RING; i++) {
+        links[i] = (struct sim_net_link){i, (i + 1) % RING, 1000 + i, 1000000000};
+    }
+    struct sim_net_config net = {.node_count = RING,
+                                 .links = links,
+                                 .link_count = RING,
+                                 .queue_bytes = 1 << 20,
+                                 .management_latency_ns = 7000,
+                                 .management_bandwidth_bps = 8000000000,
+                                 .hubs = {7, SIM_NET_NONE}};
+    *bench = (struct bench){0};
+    ck_assert_int_eq(sim_net_new(&net, &bench->net), 0);
+    bench->pool = sim_pool_new();
+    struct sim_engine_config engine = {.kind = kind,
+                                       .net = bench->net,
+                                       .pool = bench->pool,
+                                       .pairs = pairs,
+                                       .pair_count = 1,
+                                       .calls = {bench, on_deliver, on_wake, on_timer}};
+    ck_assert_int_eq(sim_engine_new(&engine, &bench->engine), 0);
+}
+
+static void ring_send(struct bench *bench, uint64_t tag)
+{
+    uint32_t i = (uint32_t)tag;
+    static const struct frame few[] = {{0, 40, 300, 0, SIM_PLANE_DATA},      /* given */
+                                       {40, 0, 300, 0, SIM_PLANE_DATA},      /* and back */
+                                       {3, 60, 500, 0, SIM_PLANE_DATA},      /* formula */
+                                       {11, 12, 700, 0, SIM_PLANE_DATA},     /* neighbours */
+                                       {5, 6, 64, 0, SIM_PLANE_MANAGEMENT}}; /* no hub: formula */
+    struct frame frame = {7, (8 + i) % RING, 200, i, SIM_PLANE_MANAGEMENT};
+    if (i < sizeof(few) / sizeof(few[0])) {
+        frame = few[i];
+        frame.number = i;
+    } else if (frame.to == 7) {
+        frame.to = 6;
+    }
+    ck_assert(send_on(bench, &frame));
+}
+
+static void ring_run(struct bench *bench, enum scn_engine kind)
+{
+    ring_setup(bench, kind);
+    bench->on_timer = ring_send;
+    for (uint32_t i = 0; i < 85; i++) {
+        /* The hub sends all of its frames at one instant. */
+        ck_assert_int_eq(sim_engine_post(bench->engine, i % 3, i < 5 ? 1000 * i : 500000, i), 0);
+    }
+    ck_assert_int_eq(sim_engine_run(bench->engine, 5000000), 0);
+    ck_assert_uint_eq(bench->count, 2 * 85);
+    ck_assert_uint_eq(sim_pool_live(bench->pool), 0);
+}
+
+/* Whoever carries a frame, it arrives when the fast engine says. */
+START_TEST(large_network_mixes_routes)
+{
+    static struct bench fast, grid;
+    ring_run(&fast, SCN_ENGINE_FAST);
+    ring_run(&grid, SCN_ENGINE_SIMGRID);
+    for (uint32_t i = 0; i < 85; i++) {
+        near(when(&grid, 'd', i), when(&fast, 'd', i));
+    }
+    teardown(&fast);
+    teardown(&grid);
+}
+END_TEST
+
 /* ---- life ---- */
 
 static void stop_now(struct bench *bench, uint64_t tag)
@@ -632,6 +709,7 @@ int main(void)
     tcase_add_test(tests, full_queue_drops);
     tcase_add_test(tests, faults_block_channels);
     tcase_add_test(tests, chance);
+    tcase_add_test(tests, large_network_mixes_routes);
     tcase_add_test(tests, stop_ends_the_run);
     tcase_add_test(tests, end_of_the_run);
     tcase_add_test(tests, limits);
