@@ -379,17 +379,21 @@ void kma_need_run(const struct kma_step *s, uint32_t flow_slot)
         uint32_t slot = flow->needs;
         struct kma_need *need = need_at(kma, slot);
         uint32_t most = wire_keys_per_frame(need->key_size, kma->config->batch);
-        while (need->launched < need->count) {
+        int err = 0;
+        while (err == 0 && need->launched < need->count) {
             uint32_t left = need->count - need->launched;
             uint16_t count = (uint16_t)(left < most ? left : most);
-            int err = piece_launch(s, slot, count);
-            if (err != 0) {
-                need_stuck(s, slot, err);
-                return;
-            }
-            need->launched += count;
+            err = piece_launch(s, slot, count);
+            need->launched += err == 0 ? count : 0;
         }
-        waiting_remove(kma, flow, slot);
+        if (err == 0) {
+            waiting_remove(kma, flow, slot);
+            continue;
+        }
+        need_stuck(s, slot, err);
+        if (flow->needs == slot || flow->state != KMA_FLOW_READY) {
+            return; /* it waits, and those behind it; refused, it makes way for the next */
+        }
     }
 }
 
