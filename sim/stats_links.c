@@ -180,7 +180,7 @@ static void alarm_report(struct sim_stats *stats, int64_t now_ns, const struct q
     stats->alarms_raised += raised;
     stats->alarms_cleared += !raised;
     bool of_link = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_POOL_LOW ||
-                   report->a == WIRE_FAULT_MODULE_DOWN;
+                   report->a == WIRE_FAULT_MODULE_DOWN || report->a == WIRE_FAULT_NO_KEY;
     if (raised && of_link && report->c < stats->scenario->link_count) {
         const struct scn_link *link = &stats->scenario->links[report->c];
         detected(stats, now_ns, link->a, link->b);

@@ -37,13 +37,15 @@ struct mod {
     bool started;
     bool linked; /* CFG_LINK came */
     uint32_t link;
-    struct qkd_eid matching; /* module at the other end */
-    bool told, told_run;     /* what the device was told last */
-    uint64_t rate_bps;       /* of the last block */
-    uint32_t qber_ppm;       /* of the last block */
-    uint64_t blocks;         /* received from the device */
-    uint64_t dropped;        /* lost for want of room, refused, or malformed */
-    uint8_t *scratch;        /* for one encoded message; wiped after use */
+    struct qkd_eid matching;    /* module at the other end */
+    bool told, told_run;        /* what the device was told last */
+    uint64_t rate_bps;          /* of the last block */
+    uint32_t qber_ppm;          /* of the last block */
+    struct qkd_span block_time; /* that a block of the last rate takes; 0: no block came yet */
+    struct qkd_time silent_at;  /* three blocks are overdue then; NEVER: none is expected */
+    uint64_t blocks;            /* received from the device */
+    uint64_t dropped;           /* lost for want of room, refused, or malformed */
+    uint8_t *scratch;           /* for one encoded message; wiped after use */
     size_t scratch_cap;
 };
 
@@ -55,6 +57,9 @@ struct wire_head mod_head(struct mod *mod, enum qkd_rp rp, uint64_t orig);
 
 /* push.c: the key files. */
 void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
+/* The next block is expected, or none is (the optics stand). */
+void mod_expect_block(struct mod *mod, const struct qkd_event *event, bool run);
+void mod_silence_timeout(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 void mod_push_acked(struct mod *mod, const struct qkd_event *event,
                     const struct chan_message *message, struct qkd_out *out);
 void mod_push_resume(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);

@@ -101,6 +101,7 @@ struct wire_head mod_head(struct mod *mod, enum qkd_rp rp, uint64_t orig)
 static void on_start(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
 {
     mod->started = true;
+    mod->silent_at = QKD_NEVER;
     mod->next_message_id = ((uint64_t)event->u.start.incarnation << 40) + 1;
     qkd_rng_init(&mod->rng, event->u.start.seed);
     chan_set_start(mod->chans, event->u.start.incarnation, &mod->rng);
@@ -228,6 +229,7 @@ int mod_step(struct mod *mod, const struct qkd_event *event, struct qkd_out *out
     case QKD_EV_TIMEOUT:
         chan_timeout(mod->chans, event, out);
         mod_push_timeout(mod, event, out);
+        mod_silence_timeout(mod, event, out);
         mod_watchers_timeout(mod, event, out);
         chan_reports_timeout(&mod->reports, event, out);
         break;
@@ -246,6 +248,7 @@ struct qkd_time mod_deadline(const struct mod *mod)
         return QKD_NEVER;
     }
     struct qkd_time own = qkd_time_min(qkd_timers_next(&mod->timers), mod_watchers_deadline(mod));
+    own = qkd_time_min(own, mod->silent_at);
     struct qkd_time below = qkd_time_min(chan_deadline(mod->chans),
                                          chan_reports_deadline(&mod->reports));
     return qkd_time_min(own, below);

@@ -9,7 +9,11 @@
  * Phys. Rev. Lett. 85, 441 (2000)): whatever block comes with it deserves an alarm. */
 #define QBER_LIMIT_PPM 110000
 
-enum { BACKOFF_LIMIT = 4, SEED_LEN = 32 }; /* 2^4 = 16 times the first repetition */
+enum {
+    BACKOFF_LIMIT = 4, /* 2^4 = 16 times the first repetition */
+    SEED_LEN = 32,
+    OVERDUE_BLOCKS = 3 /* block times without a block that make a fault */
+};
 
 static struct qkd_span backoff(const struct mod *mod, uint32_t tries)
 {
@@ -119,6 +123,35 @@ static bool block_good(const struct wire_q_block *block)
     return block->form <= 1 && block->key_length > 0 && length_ok;
 }
 
+void mod_expect_block(struct mod *mod, const struct qkd_event *event, bool run)
+{
+    struct qkd_span wait = qkd_span_ns(OVERDUE_BLOCKS * mod->block_time.ns);
+    mod->silent_at = run && wait.ns > 0 ? qkd_time_add(event->now, wait) : QKD_NEVER;
+}
+
+void mod_silence_timeout(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
+{
+    if (!qkd_time_before(event->now, mod->silent_at)) {
+        mod->silent_at = QKD_NEVER;
+        mod->rate_bps = 0;
+        (void)chan_report_raise(&mod->reports, event, WIRE_FAULT_NO_KEY, mod->link, out);
+    }
+}
+
+/* A block came: how long the next may take. */
+static void block_seen(struct mod *mod, const struct qkd_event *event,
+                       const struct wire_q_block *block, struct qkd_out *out)
+{
+    mod->blocks++;
+    mod->rate_bps = block->rate_bps;
+    mod->qber_ppm = block->qber_ppm;
+    uint64_t ns = (uint64_t)block->key_length * (uint64_t)QKD_NS_PER_S; /* below 2^62 */
+    ns = block->rate_bps > 0 ? ns / block->rate_bps : 0;
+    mod->block_time = qkd_span_ns(ns < INT64_MAX / OVERDUE_BLOCKS ? (int64_t)ns : 0);
+    mod_expect_block(mod, event, mod->told_run);
+    (void)chan_report_clear(&mod->reports, event, WIRE_FAULT_NO_KEY, mod->link, out);
+}
+
 void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
 {
     struct wire_q_block block;
@@ -132,9 +165,7 @@ void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *o
                                                  .b = (uint64_t) - (err ? err : QKD_ERR_FORMAT)});
         return;
     }
-    mod->blocks++;
-    mod->rate_bps = block.rate_bps;
-    mod->qber_ppm = block.qber_ppm;
+    block_seen(mod, event, &block, out);
     if (block.qber_ppm > QBER_LIMIT_PPM) {
         (void)chan_report_raise(&mod->reports, event, WIRE_FAULT_QBER_HIGH, mod->link, out);
     } else {

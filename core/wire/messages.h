@@ -106,6 +106,7 @@ enum wire_key_class { WIRE_CLASS_QKD = 1, WIRE_CLASS_KMA = 2, WIRE_CLASS_KSA = 3
 #define WIRE_FAULT_MAP(X)                                                                          \
     X(1, LINK_DOWN, "link_down")             /* object: link; neighbour KMA not heard of */        \
     X(2, POOL_LOW, "pool_low")               /* object: link; free bits under the low mark */      \
+    X(3, NO_KEY, "no_key")                   /* object: link; optics run, three blocks overdue */  \
     X(4, MODULE_DOWN, "module_down")         /* object: link; no module status for 3 periods */    \
     X(5, CONTROLLER_LOST, "controller_lost") /* object: 0 */                                       \
     X(6, MANAGER_LOST, "manager_lost")       /* object: 0 */                                       \

@@ -252,9 +252,50 @@ START_TEST(queue_is_bounded)
     ck_assert_uint_eq(status.queued, QUEUE - 1);
     ck_assert_uint_eq(status.dropped, 3);
     ck_assert_uint_eq(status.blocks, QUEUE + 3);
-    ck_assert_uint_eq(status.rate_bps, 5000);
+    ck_assert_uint_eq(status.rate_bps, 0); /* the last block was 1.2 s ago */
     ck_assert_uint_eq(status.qber_ppm, 20000);
     ck_assert_uint_eq(status.link, LINK);
+}
+END_TEST
+
+/* How often the fault was raised (1) or cleared (0) at the manager. */
+static size_t fault_count(uint8_t fault, uint8_t raised)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < puppet_count(w.manager, WIRE_CMD_FAULT); i++) {
+        const struct puppet_message *m = puppet_get(w.manager, WIRE_CMD_FAULT, i);
+        struct wire_fault report;
+        struct wire_fault_record record;
+        ck_assert_int_eq(wire_fault_decode(&report, m->bytes.at, m->bytes.len), 0);
+        for (size_t at = 0; at < report.records.len;) {
+            int len = wire_fault_record_decode(&record, report.records.at + at,
+                                               report.records.len - at);
+            ck_assert_int_gt(len, 0);
+            n += record.fault == fault && record.raised == raised && record.object == LINK;
+            at += (size_t)len;
+        }
+    }
+    return n;
+}
+
+/* A block of 512 bit at 5 kbit/s takes 102.4 ms: three are overdue after 307.2 ms. Optics that were
+ * told to stop are not missed. */
+START_TEST(misses_blocks)
+{
+    for (uint8_t i = 1; i <= 6; i++) { /* never three in a row missing */
+        block(i);
+        run(290);
+    }
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_NO_KEY, 1), 0);
+    run(1500); /* until the report left */
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_NO_KEY, 1), 1);
+    ck_assert_uint_eq(status_of(w.kmc).rate_bps, 0);
+    block(7);
+    acknowledge(1, WIRE_FILE_FULL);
+    run(1500);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_NO_KEY, 0), 1);
+    run(5000);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_NO_KEY, 1), 1);
 }
 END_TEST
 
@@ -416,6 +457,7 @@ int main(void)
     tcase_add_test(c, full_store_stops_the_optics);
     tcase_add_test(c, restart_of_the_kma);
     tcase_add_test(c, queue_is_bounded);
+    tcase_add_test(c, misses_blocks);
     tcase_add_test(c, seeds_and_bad_blocks);
     tcase_add_test(c, runs_only_when_all_agree);
     tcase_add_test(c, late_command_is_not_obeyed);
