@@ -262,11 +262,16 @@ END_TEST
 static size_t fault_count(uint8_t fault, uint8_t raised)
 {
     size_t n = 0;
+    uint64_t seen = 0; /* unacknowledged reports are repeated with their number */
     for (size_t i = 0; i < puppet_count(w.manager, WIRE_CMD_FAULT); i++) {
         const struct puppet_message *m = puppet_get(w.manager, WIRE_CMD_FAULT, i);
         struct wire_fault report;
         struct wire_fault_record record;
         ck_assert_int_eq(wire_fault_decode(&report, m->bytes.at, m->bytes.len), 0);
+        if (report.seq <= seen) {
+            continue;
+        }
+        seen = report.seq;
         for (size_t at = 0; at < report.records.len;) {
             int len = wire_fault_record_decode(&record, report.records.at + at,
                                                report.records.len - at);
