@@ -9,21 +9,31 @@
 
 /* ---- shared by the parts ---- */
 
-uint8_t *kma_scratch(struct kma *kma, size_t len)
+static uint8_t *room(uint8_t **bytes, size_t *room_cap, size_t len)
 {
-    if (len > kma->scratch_cap) {
-        size_t cap = kma->scratch_cap == 0 ? 256 : kma->scratch_cap;
+    if (len > *room_cap) {
+        size_t cap = *room_cap == 0 ? 256 : *room_cap;
         while (cap < len) {
             cap *= 2;
         }
-        uint8_t *scratch = realloc(kma->scratch, cap);
-        if (scratch == NULL) {
+        uint8_t *grown = realloc(*bytes, cap);
+        if (grown == NULL) {
             return NULL;
         }
-        kma->scratch = scratch;
-        kma->scratch_cap = cap;
+        *bytes = grown;
+        *room_cap = cap;
     }
-    return kma->scratch;
+    return *bytes;
+}
+
+uint8_t *kma_scratch(struct kma *kma, size_t len)
+{
+    return room(&kma->scratch, &kma->scratch_cap, len);
+}
+
+uint8_t *kma_records(struct kma *kma, size_t len)
+{
+    return room(&kma->records, &kma->records_cap, len);
 }
 
 struct wire_head kma_head(struct kma *kma, enum qkd_rp rp, uint64_t orig)
@@ -136,6 +146,7 @@ void kma_free(struct kma *kma)
     free(kma->grants);
     free(kma->skips);
     free(kma->scratch);
+    free(kma->records);
     km_store_fini(&kma->store);
     km_secbuf_fini(&kma->bufs);
     struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored, &kma->flows,

@@ -223,6 +223,8 @@ struct kma {
     struct kma_list waiting, fetched; /* of stored */
     uint8_t *scratch;                 /* encoded messages without key material */
     size_t scratch_cap;
+    uint8_t *records; /* encoded records that go into such a message */
+    size_t records_cap;
     struct kma_grant_record { /* GRANTs without acknowledgement and not in flight */
         uint32_t link, block, start, end;
     } * grants;
@@ -263,6 +265,7 @@ static inline struct qkd_time kma_after(const struct kma_step *s, struct qkd_spa
 
 /* kma.c */
 uint8_t *kma_scratch(struct kma *kma, size_t len); /* NULL: out of memory */
+uint8_t *kma_records(struct kma *kma, size_t len); /* likewise */
 struct wire_head kma_head(struct kma *kma, enum qkd_rp rp, uint64_t orig);
 void kma_send(const struct kma_step *s, enum qkd_rp rp, struct qkd_eid peer,
               const struct wire_bytes *message);

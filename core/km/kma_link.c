@@ -144,12 +144,12 @@ static void hello_auth(const struct kma_link *link, struct qkd_eid from, struct 
 }
 
 /* What we can still decrypt: chunks of the peer, and all of blocks whose confirmation is open. */
-static uint8_t *rx_list(const struct kma_link *link, size_t *len)
+static uint8_t *rx_list(struct kma *kma, const struct kma_link *link, size_t *len)
 {
     const struct km_pool *pool = &link->pool;
     struct wire_rx_state state = {0};
     size_t each = wire_rx_state_size(&state);
-    uint8_t *list = malloc((pool->count + (size_t)pool->waiting_count) * each + 1);
+    uint8_t *list = kma_records(kma, (pool->count + (size_t)pool->waiting_count) * each + 1);
     *len = 0;
     if (list == NULL) {
         return NULL;
@@ -185,17 +185,14 @@ static void hello_send(const struct kma_step *s, struct kma_link *link, bool rep
                                .reply = reply,
                                .has_rx = list || !link->up};
     memcpy(hello.sender_ip.b, config->ip, sizeof config->ip);
-    uint8_t *rx = NULL;
     if (hello.has_rx) {
-        rx = rx_list(link, &hello.rx.len);
-        hello.rx.at = rx;
-        if (rx == NULL) {
+        hello.rx.at = rx_list(s->kma, link, &hello.rx.len);
+        if (hello.rx.at == NULL) {
             return;
         }
     }
     hello_auth(link, s->kma->self, link->peer, &hello, hello.auth_info.b);
     KMA_SEND(s, hello, QKD_RP_KX1, link->peer, &hello);
-    free(rx);
 }
 
 static bool hello_valid(const struct kma_step *s, const struct kma_link *link,
@@ -413,7 +410,7 @@ void kma_link_status(const struct kma_step *s)
     struct wire_link_status probe = {0};
     size_t each = wire_link_status_size(&probe);
     size_t len = 0;
-    uint8_t *list = malloc(kma->link_count * each + 1);
+    uint8_t *list = kma_records(kma, kma->link_count * each + 1);
     if (list == NULL) {
         return;
     }
@@ -430,7 +427,6 @@ void kma_link_status(const struct kma_step *s)
                                   .links = {list, len},
                                   .code = WIRE_SUCCESS};
     KMA_SEND(s, status_rsp, QKD_RP_KMI, qkd_eid_sibling(kma->self, QKD_ROLE_KMC), &rsp);
-    free(list);
 }
 
 static void average(uint64_t *rate_bps, uint64_t bits, int64_t period_ns)

@@ -225,7 +225,7 @@ void km_pool_read(struct km_pool *pool, uint32_t block_slot, const struct km_ran
     if (w->bytes == NULL && big) {
         w->bytes = malloc(KM_POOL_WINDOW);
     }
-    bool inside = w->block_slot == block_slot && range->start >= w->base &&
+    bool inside = w->bytes != NULL && w->block_slot == block_slot && range->start >= w->base &&
                   range->end <= w->base + KM_POOL_WINDOW;
     if (!inside && (!big || w->bytes == NULL)) {
         crypto_expand(to, b->seed, range->start, len);

@@ -58,11 +58,10 @@ static bool reserve(struct mod_file *file, size_t len)
     if (len <= file->key_cap) {
         return true;
     }
-    uint8_t *key = malloc(len);
+    uint8_t *key = realloc(file->key, len);
     if (key == NULL) {
         return false;
     }
-    free(file->key);
     file->key = key;
     file->key_cap = (uint32_t)len;
     return true;
@@ -83,6 +82,7 @@ uint32_t mod_files_push(struct mod_files *files, struct wire_bytes key)
         give(files, slot);
         return MOD_FILE_NONE;
     }
+    memcpy(file->key, key.at, key.len);
     *file = (struct mod_file){.key = file->key,
                               .key_cap = file->key_cap,
                               .key_len = (uint32_t)key.len,
@@ -90,7 +90,6 @@ uint32_t mod_files_push(struct mod_files *files, struct wire_bytes key)
                               .state = MOD_FILE_WAITING,
                               .prev = files->last,
                               .next = MOD_FILE_NONE};
-    memcpy(file->key, key.at, key.len);
     if (files->last != MOD_FILE_NONE) {
         mod_files_at(files, files->last)->next = slot;
     } else {
