@@ -43,7 +43,9 @@ static bool ring_grow(struct sim_orc_side *side)
         return false;
     }
     for (uint32_t i = 0; i < side->ring_cap; i++) {
-        ring[side->ring[i].seq & (cap - 1)] = side->ring[i];
+        if (side->ring[i].seq != 0) {
+            ring[side->ring[i].seq & (cap - 1)] = side->ring[i];
+        }
     }
     free(side->ring);
     side->ring = ring;
