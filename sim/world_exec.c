@@ -183,7 +183,7 @@ static void send_one(struct sim_world *world, const struct qkd_send *send, uint3
     if (world->hooks.observe != NULL) {
         world->hooks.observe(world->hooks.observe_ctx, sim_world_now(world), send, observed);
     }
-    if (send->rp == QKD_RP_KX1 && send->observed.len > WIRE_FRAME_HEAD_LEN &&
+    if (send->rp == QKD_RP_KX1 && observed != NULL && send->observed.len > WIRE_FRAME_HEAD_LEN &&
         observed[0] == WIRE_FRAME_MAGIC) {
         sim_world_fail(world, sim_stats_frame(world->stats, sim_world_now(world), send, observed),
                        "statistics");
