@@ -4,7 +4,7 @@
 
 #include "core/base/err.h"
 
-enum { CHUNK_ANSWERS = 16, KEY_LEN = 16 };
+enum { CHUNK_ANSWERS = 128, KEY_LEN = 16 };
 
 void ksa_recent_init(struct ksa_recent *recent, uint32_t limit, const uint8_t salt[16])
 {
