@@ -71,7 +71,7 @@ static struct sim_orc_chunk *chunk_find(struct sim_orc_block *block, uint32_t si
 static struct sim_orc_chunk *chunk_add(struct sim_oracle *o, struct sim_orc_block *block)
 {
     if (block->chunks == block->chunk_cap) {
-        uint32_t cap = 2 * block->chunk_cap;
+        uint32_t cap = block->chunk_cap == 0 ? FIRST_CAP : 2 * block->chunk_cap;
         struct sim_orc_chunk *grown = realloc(block->chunk, cap * sizeof *grown);
         if (grown == NULL) {
             sim_orc_fail(o, "oracle: out of memory for chunks", NULL);

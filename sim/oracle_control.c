@@ -187,8 +187,8 @@ static void skip_meant(struct sim_oracle *o, const struct sim_orc_mail *mail, ui
     struct sim_orc_block *block = sim_orc_block_at(o, slot);
     struct sim_orc_paint paint = {
         .start = mail->start, .end = mail->end, .side = mail->side, .to_kind = SIM_ORC_GONE};
-    for (uint8_t kind = SIM_ORC_SKIP_EXPIRED; kind <= SIM_ORC_SKIP_DISCARDED; kind++) {
-        paint.kind = kind;
+    for (int kind = SIM_ORC_SKIP_EXPIRED; kind <= SIM_ORC_SKIP_DISCARDED; kind++) {
+        paint.kind = (uint8_t)kind;
         (void)sim_orc_paint(o, block, &paint);
     }
     sim_orc_block_settle(o, slot);
