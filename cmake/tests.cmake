@@ -54,6 +54,8 @@ foreach(level unit sim threat)
         if(name MATCHES "_slow_test$")
             list(APPEND labels slow)
             set(timeout 1800)
+        elseif(sanitize) # ten times slower
+            set(timeout 1200)
         endif()
         add_test(NAME ${level}.${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
         set_tests_properties(${level}.${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout})
