@@ -24,7 +24,7 @@ int sim_route_add(struct sim_route *route, uint32_t node)
         return 0;
     }
     if (route->many == NULL || route->len == route->cap) {
-        uint32_t cap = 2 * route->len;
+        uint32_t cap = 2 * (route->len + 1);
         uint32_t *many = realloc(route->many, cap * sizeof(*many));
         if (many == NULL) {
             return QKD_ERR_NOMEM;
@@ -77,6 +77,7 @@ static struct sim_relay *relay_get(struct sim_stats *stats, const struct qkd_id 
         stats->relays = relays;
         stats->relay_cap = cap;
     }
+    QKD_ASSERT(stats->relays != NULL);
     uint32_t slot = stats->relay_next % stats->relay_cap;
     relay = &stats->relays[slot];
     if (!qkd_id_is_zero(&relay->kma_key)) {
