@@ -115,6 +115,9 @@ struct case_run *case_run_new(const char *yaml, const struct case_options *optio
     struct case_run *run = calloc(1, sizeof(*run));
     ck_assert_ptr_nonnull(run);
     run->scenario = load(yaml, options->sets);
+    if (options->adjust != NULL) {
+        options->adjust(run->scenario);
+    }
     struct scn_sink sink = {.ctx = run,
                             .request = on_request,
                             .event = on_event,

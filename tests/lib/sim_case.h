@@ -53,6 +53,7 @@ struct case_options {
     const char *const *sets; /* "path=value" overrides, NULL after the last; NULL: none */
     enum scn_engine engine;  /* fast by default, whatever the scenario says */
     struct sim_hooks hooks;
+    void (*adjust)(struct scn_scenario *scenario); /* what a file cannot say; NULL: nothing */
     const struct tap_filter *tap; /* watch the messages: overrides the observe hook */
     bool keep_life;               /* also collect life-cycle records */
 };
