@@ -73,14 +73,14 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
     }
     uint64_t mine = km_pool_payload_free(&link->pool);
     uint32_t unit = s->kma->config->unit_bits / 8;
-    uint64_t most = mine / 2;
+    uint64_t most = mine / 2 / unit * unit;
     struct wire_grant_body grant = {0};
     struct km_take granted;
     uint32_t len = 0;
-    uint32_t want = request->wanted < most ? request->wanted : (uint32_t)most;
-    want += unit - 1;
-    want -= want % unit;
-    if (want > most || link->grants_open >= 4 ||
+    uint64_t wanted = ((uint64_t)request->wanted + unit - 1) / unit * unit;
+    uint32_t want = wanted < most ? (uint32_t)wanted : (uint32_t)most;
+    bool is_short = mine < (link->pool.own_free + link->pool.peer_free) / 4; /* would ask itself */
+    if (want == 0 || is_short || link->grants_open >= 4 ||
         !km_pool_grant(&link->pool, want, unit, s->out, &granted, &len)) {
         return;
     }
