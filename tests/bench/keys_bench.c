@@ -16,10 +16,13 @@
 
 #define KEYS 100000
 
-/* What one end-to-end key over three hops takes, counted from a run's own messages. */
+/* What one end-to-end key over three hops takes, counted in a run of the scenario below: 15 sealed
+ * messages (Ak 4, KMI 4, Kx-2 2, completion, application pairs' share of acknowledgements and
+ * reports), the life-cycle records sealed twice (KMI and Mk), three relay frames at two ends each. */
 enum {
-    FLOOR_SEALS = 13, /* sealed messages: Ak 4, KMI 4, Kx-2 2, completion 1, acks and reports ~2 */
-    FLOOR_SEAL_LEN = 110, /* mean bytes of a sealed message */
+    FLOOR_SEALS = 15,
+    FLOOR_SEAL_LEN = 110, /* bytes, mean without reports */
+    FLOOR_BULK = 2100,    /* bytes of reports, both seals */
     FLOOR_HOPS = 3,
     FLOOR_FRAME = 171, /* bytes under the pad of a relay frame of one 256-bit key */
     FLOOR_HEAP = 24    /* events and timers set and taken */
@@ -32,42 +35,62 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* CPU seconds of the bare work of `keys` keys. */
-static double floor_run(uint64_t keys)
+static void seal_open(uint64_t k, size_t len)
 {
-    static uint8_t plain[512], cipher[512], pad[1024], tag[CRYPTO_TAG_LEN];
-    uint8_t key[32] = {1}, nonce[12] = {0}, seed[32] = {2};
+    static uint8_t plain[4096], cipher[4096], aad[48];
+    uint8_t key[32] = {1}, nonce[12] = {0};
+    struct crypto_gcm_text seal = {aad, sizeof aad, plain, len};
+    struct crypto_gcm_text open = {aad, sizeof aad, cipher, len + CRYPTO_GCM_TAG_LEN};
+    memcpy(nonce, &k, 8);
+    (void)crypto_gcm_seal(key, nonce, &seal, cipher);
+    (void)crypto_gcm_open(key, nonce, &open, plain);
+}
+
+/* CPU seconds per key of the bare work of KEYS keys, by kind. */
+struct floor_s {
+    double seals, pads, heap;
+};
+
+static struct floor_s floor_run(void)
+{
+    static uint8_t frame[512], pad[1024], tag[CRYPTO_TAG_LEN];
+    uint8_t seed[32] = {2};
+    struct floor_s floor;
     struct qkd_timers heap;
-    uint64_t offset = 0;
     double begin = now_s();
+    for (uint64_t k = 0; k < KEYS; k++) {
+        for (int i = 0; i < FLOOR_SEALS; i++) {
+            seal_open(k, FLOOR_SEAL_LEN);
+        }
+        seal_open(k, FLOOR_BULK);
+    }
+    floor.seals = (now_s() - begin) / KEYS;
+    begin = now_s();
+    for (uint64_t k = 0; k < KEYS; k++) {
+        for (int i = 0; i < 2 * FLOOR_HOPS; i++) {
+            if (k % 5 == 0) { /* 1 KiB of key serves five frames */
+                crypto_expand(pad, seed, k * 1024, sizeof pad);
+            }
+            crypto_xor(frame, frame, pad, FLOOR_FRAME);
+            crypto_wc_tag(tag, seed, pad + FLOOR_FRAME, frame, FLOOR_FRAME + 44);
+        }
+    }
+    floor.pads = (now_s() - begin) / KEYS;
     qkd_timers_init(&heap, 1 << 20);
     for (int i = 0; i < 1000; i++) {
         (void)qkd_timers_set(&heap, (struct qkd_time){i * 1000}, 0);
     }
-    for (uint64_t k = 0; k < keys; k++) {
-        for (int i = 0; i < FLOOR_SEALS; i++) {
-            struct crypto_gcm_text seal = {pad, 48, plain, FLOOR_SEAL_LEN};
-            struct crypto_gcm_text open = {pad, 48, cipher, FLOOR_SEAL_LEN + CRYPTO_GCM_TAG_LEN};
-            memcpy(nonce, &k, 8);
-            (void)crypto_gcm_seal(key, nonce, &seal, cipher);
-            (void)crypto_gcm_open(key, nonce, &open, plain);
-        }
-        for (int i = 0; i < 2 * FLOOR_HOPS; i++) { /* both ends of each hop */
-            if (k % 5 == 0) {
-                crypto_expand(pad, seed, offset & ~63ULL, sizeof pad);
-            }
-            crypto_xor(plain, plain, pad, FLOOR_FRAME);
-            crypto_wc_tag(tag, seed, pad + FLOOR_FRAME, plain, FLOOR_FRAME + 44);
-        }
-        offset += FLOOR_FRAME + CRYPTO_TAG_LEN;
+    begin = now_s();
+    for (uint64_t k = 0; k < KEYS; k++) {
         for (int i = 0; i < FLOOR_HEAP; i++) {
-            uint64_t t;
+            uint64_t t = 0;
             (void)qkd_timers_pop(&heap, QKD_NEVER, &t);
-            (void)qkd_timers_set(&heap, (struct qkd_time){(int64_t)(k * 1000 + offset % 997)}, t);
+            (void)qkd_timers_set(&heap, (struct qkd_time){(int64_t)(k * 1000 + k % 997)}, t);
         }
     }
+    floor.heap = (now_s() - begin) / KEYS;
     qkd_timers_fini(&heap);
-    return now_s() - begin;
+    return floor;
 }
 
 static struct scn_scenario *load(const char *text)
@@ -84,9 +107,8 @@ static struct scn_scenario *load(const char *text)
 }
 
 /* CPU seconds of a run; 0 keys served or a violation ends the bench. */
-static double run(const char *text, bool oracle_off, struct scn_summary *summary)
+static double run(struct scn_scenario *scenario, bool oracle_off, struct scn_summary *summary)
 {
-    struct scn_scenario *scenario = load(text);
     char why[200] = "";
     struct sim_options options = {.oracle_off = oracle_off, .why = why, .why_size = sizeof why};
     double begin = now_s();
@@ -117,21 +139,46 @@ static const char line4[] =
 static void bench_keys(void)
 {
     struct scn_summary with, without;
-    double cpu_with = run(line4, false, &with);
-    double cpu_without = run(line4, true, &without);
-    double floor_s = floor_run(KEYS) / KEYS;
+    double cpu_with = run(load(line4), false, &with);
+    double cpu_without = run(load(line4), true, &without);
+    struct floor_s floor = floor_run();
+    double floor_s = floor.seals + floor.pads + floor.heap;
     double keys = (double)with.requests.served;
+    double per_key = cpu_with / keys;
     printf("fast world, line of 4, 3 hops, 256-bit keys, one key per frame\n");
-    printf("  keys per CPU second, oracle on     %9.0f   (%.2f x the floor)\n", keys / cpu_with,
-           cpu_with / keys / floor_s);
-    printf("  keys per CPU second, oracle off    %9.0f   (%.2f x the floor)\n", keys / cpu_without,
-           cpu_without / keys / floor_s);
-    printf("  floor: pads, tags, seals, heap     %9.0f\n", 1 / floor_s);
-    printf("  messages per key %.1f, ns per message %.0f, oracle %.0f %% of the run\n",
-           (double)with.messages / keys, cpu_with / (double)with.messages * 1e9,
-           100 * (cpu_with - cpu_without) / cpu_with);
+    printf("  keys per CPU second, oracle on     %9.0f   (%.2f x the floor's time)\n", 1 / per_key,
+           per_key / floor_s);
+    printf("  keys per CPU second, oracle off    %9.0f   (%.2f x the floor's time)\n",
+           keys / cpu_without, cpu_without / keys / floor_s);
+    printf("  floor: seals, pads, tags, heap     %9.0f\n", 1 / floor_s);
+    printf("  a key: %.1f us = seals %.0f %%, pads and tags %.0f %%, heap %.0f %%, oracle %.0f %%, "
+           "the "
+           "rest: elements, codec, world\n",
+           per_key * 1e6, 100 * floor.seals / per_key, 100 * floor.pads / per_key,
+           100 * floor.heap / per_key, 100 * (cpu_with - cpu_without) / cpu_with);
+    printf("  messages per key %.1f, ns per message %.0f\n", (double)with.messages / keys,
+           cpu_with / (double)with.messages * 1e9);
     scn_summary_fini(&with);
     scn_summary_fini(&without);
+}
+
+/* The shipped network under load: one simulated hour. */
+static void bench_tokyo(void)
+{
+    struct scn_scenario *scenario = NULL;
+    struct scn_errors errors;
+    struct scn_summary summary;
+    if (scn_load("scenarios/tokyo-2010-x100.yaml", NULL, &scenario, &errors) != 0) {
+        fprintf(stderr, "run the bench from the top folder\n");
+        exit(1);
+    }
+    scn_errors_fini(&errors);
+    scenario->engine = SCN_ENGINE_FAST;
+    double cpu_s = run(scenario, false, &summary);
+    printf("fast world, tokyo-2010-x100, one simulated hour, oracle on: %.2f s of CPU, %.0f ns per "
+           "message\n",
+           cpu_s, cpu_s / (double)summary.messages * 1e9);
+    scn_summary_fini(&summary);
 }
 
 /* A square grid with one application per ten nodes, between nodes two columns apart. */
@@ -186,7 +233,7 @@ static void bench_size(unsigned side, double seconds)
     if (child == 0) {
         char *text = grid(side, seconds);
         struct scn_summary summary;
-        double cpu_s = run(text, false, &summary);
+        double cpu_s = run(load(text), false, &summary);
         struct rusage usage;
         getrusage(RUSAGE_SELF, &usage);
         result[0] = cpu_s / (double)summary.messages * 1e9;
@@ -221,6 +268,7 @@ int main(void)
         return 1;
     }
     bench_keys();
+    bench_tokyo();
     printf("fast world, square grids, 20 s of simulated time (10,000 nodes: 10 s), oracle on\n");
     bench_size(2, 2000);
     bench_size(10, 100);
