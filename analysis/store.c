@@ -45,9 +45,9 @@ int ana_store_fail(struct ana_store *store)
     if (!store->failed) {
         int system = sqlite3_system_errno(store->db);
         store->failed = true;
-        (void)ana_fail(&store->error, QKD_ERR_IO, "%s: cannot be written: %s%s%s", store->path,
-                       sqlite3_errmsg(store->db), system == 0 ? "" : ": ",
-                       system == 0 ? "" : strerror(system));
+        (void)ana_fail(&store->error, QKD_ERR_IO, "%s: cannot be written: %s: %s", store->path,
+                       sqlite3_errmsg(store->db),
+                       system == 0 ? "is there room left?" : strerror(system));
     }
     return QKD_ERR_IO;
 }

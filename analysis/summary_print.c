@@ -196,7 +196,7 @@ static void print_watch(const struct scn_summary *summary, FILE *out)
 {
     if (summary->healing.events > 0) {
         char detect[ANA_TEXT_SIZE], first[ANA_TEXT_SIZE];
-        fprintf(out, "\nFaults %" PRIu64 ": noticed after %s, key again after %s (means)\n",
+        fprintf(out, "\nFaults %" PRIu64 ", first report after %s, key again after %s (means)",
                 summary->healing.events, ana_seconds_text(summary->healing.detect_s, detect),
                 ana_seconds_text(summary->healing.first_key_s, first));
     }

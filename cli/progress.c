@@ -48,19 +48,24 @@ void cli_clock_start(void)
     (void)clock_gettime(CLOCK_MONOTONIC, &state.began);
 }
 
+/* In whole microseconds, so that it prints in few digits. */
+static double seconds(int64_t s, int64_t ns)
+{
+    return (double)(s * 1000000 + ns / 1000) / 1e6;
+}
+
 double cli_wall_s(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - state.began.tv_sec) +
-           (double)(now.tv_nsec - state.began.tv_nsec) * 1e-9;
+    return seconds(now.tv_sec - state.began.tv_sec, now.tv_nsec - state.began.tv_nsec);
 }
 
 double cli_cpu_s(void)
 {
     struct timespec used;
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (double)used.tv_sec + (double)used.tv_nsec * 1e-9;
+    return seconds(used.tv_sec, used.tv_nsec);
 }
 
 void cli_progress_begin(int64_t end_ns, bool quiet, struct ana_store *store)

@@ -39,7 +39,7 @@ int scn_sampler_add(struct scn_sampler *sampler, int64_t ns)
         sampler->max_ns = ns;
     }
     sampler->max_ns = ns > sampler->max_ns ? ns : sampler->max_ns;
-    sampler->sum_s += (double)ns * 1e-9;
+    sampler->sum_s += (double)ns / 1e9;
     uint64_t index = sampler->seen++;
     if (index % sampler->stride != 0) {
         return QKD_OK;
@@ -71,7 +71,7 @@ static int compare_ns(const void *a, const void *b)
 static double quantile_s(const struct scn_sampler *sampler, size_t percent)
 {
     size_t rank = (sampler->count * percent + 99) / 100;
-    return (double)sampler->values_ns[rank == 0 ? 0 : rank - 1] * 1e-9;
+    return (double)sampler->values_ns[rank == 0 ? 0 : rank - 1] / 1e9;
 }
 
 void scn_sampler_spread(struct scn_sampler *sampler, struct scn_spread *spread)
@@ -82,7 +82,7 @@ void scn_sampler_spread(struct scn_sampler *sampler, struct scn_spread *spread)
     }
     spread->count = sampler->seen;
     spread->mean = sampler->sum_s / (double)sampler->seen;
-    spread->max = (double)sampler->max_ns * 1e-9;
+    spread->max = (double)sampler->max_ns / 1e9;
     if (sampler->count == 0) {
         return;
     }

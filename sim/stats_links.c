@@ -64,7 +64,7 @@ static bool level_known(const struct sim_link_stats *link)
 /* Accounts the time since the last change. */
 static void advance(const struct sim_stats *stats, struct sim_link_stats *link, int64_t now_ns)
 {
-    double past_s = (double)(now_ns - link->since_ns) * 1e-9;
+    double past_s = (double)(now_ns - link->since_ns) / 1e9;
     link->since_ns = now_ns;
     if (!stats->warm) {
         return;
@@ -299,11 +299,11 @@ static void healing_finish(const struct sim_stats *stats, struct scn_summary *su
         const struct sim_fault_stats *fault = &stats->faults[i];
         summary->healing.events += fault->in_use;
         if (fault->in_use && fault->detect_ns != SCN_NO_TIME) {
-            detect_s += (double)(fault->detect_ns - fault->at_ns) * 1e-9;
+            detect_s += (double)(fault->detect_ns - fault->at_ns) / 1e9;
             detections++;
         }
         if (fault->in_use && fault->key_ns != SCN_NO_TIME) {
-            key_s += (double)(fault->key_ns - fault->at_ns) * 1e-9;
+            key_s += (double)(fault->key_ns - fault->at_ns) / 1e9;
             keys++;
         }
     }

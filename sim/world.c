@@ -408,7 +408,7 @@ int sim_world_run(struct sim_world *world)
     sim_world_fail(world, sim_stats_finish(world->stats, now_ns, summary), "statistics");
     summary->seed = world->scenario->seed;
     summary->interrupted = world->interrupted;
-    summary->sim_s = (double)now_ns * 1e-9;
+    summary->sim_s = (double)now_ns / 1e9;
     summary->events = world->events;
     summary->messages = world->messages;
     summary->trace_digest = sim_trace_digest(&world->trace);
