@@ -104,7 +104,7 @@ static int part_step(struct km *km, enum qkd_role role, const struct qkd_event *
 static bool handed_copy(struct km *km, const uint8_t *bytes, size_t len)
 {
     if (len > km->handed_cap) {
-        size_t cap = len < 4096 ? 4096 : len + len / 2;
+        size_t cap = len < 512 ? 512 : len + len / 4;
         uint8_t *grown = realloc(km->handed, cap);
         if (grown == NULL) {
             return false;
