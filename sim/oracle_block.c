@@ -128,6 +128,15 @@ void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, u
     }
 }
 
+void sim_orc_block_answer(struct sim_oracle *o, uint32_t slot, uint32_t number)
+{
+    const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct sim_orc_link *link = &o->links[block->link];
+    uint32_t half = block->bytes / 2;
+    link->highest = number > link->highest ? number : link->highest;
+    sim_orc_block_halve(o, slot, number, 0, half - half % o->unit_bytes);
+}
+
 void sim_orc_block_confirmed(struct sim_oracle *o, uint32_t slot)
 {
     struct sim_orc_block *block = sim_orc_block_at(o, slot);

@@ -259,6 +259,12 @@ static void chunk_crash(struct sim_oracle *o, uint32_t slot, struct sim_orc_chun
 static void block_crash(struct sim_oracle *o, uint32_t slot, uint32_t side)
 {
     struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    bool swallowed = side == 1 && (block->stored & 2U) != 0 && block->number != 0 &&
+                     block->asked_received == block->number;
+    if (!block->answered && swallowed) {
+        /* it confirmed durably; the answer was lost with the crash and will be asked for again */
+        sim_orc_block_answer(o, slot, block->number);
+    }
     if (!block->answered) {
         bool kept = ((unsigned)block->stored >> side & 1U) != 0;
         if (!kept && block->generated && !block->lost) { /* it lay in the module only */

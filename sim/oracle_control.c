@@ -78,10 +78,7 @@ static void confirm_answered(struct sim_oracle *o, const struct sim_orc_sight *s
                        "rule 1: answer to a confirmation that was not asked", &s->scene)) {
         return;
     }
-    uint32_t half = block->bytes / 2;
-    struct sim_orc_link *link = &o->links[s->frame.link];
-    link->highest = number > link->highest ? number : link->highest;
-    sim_orc_block_halve(o, slot, number, 0, half - half % o->unit_bytes);
+    sim_orc_block_answer(o, slot, number);
 }
 
 static void confirm_new(struct sim_oracle *o, struct sim_orc_sight *s,

@@ -282,6 +282,8 @@ void sim_orc_block_name(struct sim_oracle *o, uint32_t slot, uint32_t number);
 /* Cuts [first, mid) and [mid, bytes) into the halves of both owners and names it. */
 void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
                          uint32_t mid);
+/* The higher KMA confirmed it under this number: halves it as rule 1 says. */
+void sim_orc_block_answer(struct sim_oracle *o, uint32_t slot, uint32_t number);
 void sim_orc_block_confirmed(struct sim_oracle *o, uint32_t slot);
 /* Forgets a block of which nothing is left to watch. */
 void sim_orc_block_settle(struct sim_oracle *o, uint32_t slot);

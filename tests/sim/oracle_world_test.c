@@ -122,6 +122,21 @@ START_TEST(crash_after_any_output)
 }
 END_TEST
 
+/* Crashes that once misled the oracle: the answer to a confirmation persisted and not sent, a frame
+ * repeated long after, a frame lost from its own ring. */
+START_TEST(crashes_once_misjudged)
+{
+    static const uint64_t cases[][2] = {{7, 2468}, {9, 3045}, {11, 2850}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sim_hooks hooks = {.crash_output = cases[i][1], .crash_for_ns = 300 * QKD_NS_PER_MS};
+        struct outcome o;
+        run(cases[i][0], "8 s", false, &hooks, &o);
+        is_sound(&o, "crash after output", cases[i][1]);
+        scn_summary_fini(&o.summary);
+    }
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -132,6 +147,7 @@ int main(void)
     tcase_set_timeout(stress, 100);
     tcase_add_test(stress, crashes_and_outages);
     tcase_add_test(stress, crash_after_any_output);
+    tcase_add_test(stress, crashes_once_misjudged);
     suite_add_tcase(suite, stress);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
