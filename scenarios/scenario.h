@@ -106,7 +106,7 @@ enum scn_fallback {
 
 enum scn_retention {
     SCN_RETENTION_DELETE,  /* supplied keys are wiped at once */
-    SCN_RETENTION_PRESERVE /* kept until their timer */
+    SCN_RETENTION_PRESERVE /* kept for expiry_ns */
 };
 
 enum scn_relay_metadata {

@@ -291,7 +291,7 @@ static const struct scn_field key_management_fields[] = {
     TIME("fetch_within", fetch_within_ns, 1e6, .fallback = "60 s",
          .doc = "how long a supplied key waits for the slave application"),
     WORD("retention", retention, words_retention, "delete",
-         "supplied keys are deleted at once, or kept until their timer"),
+         "supplied keys are deleted at once, or kept for `expiry`"),
     TIME("timer", timer_ns, 1e6, .fallback = "10 min",
          .doc = "life of a KMA-key ID (timer of the key metadata)"),
     WORD("relay_metadata", relay_metadata, words_metadata, "otp",
