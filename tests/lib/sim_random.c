@@ -24,7 +24,7 @@ struct writer {
 };
 
 static const char *const names[NODES] = {"A", "B", "C", "D", "E", "F", "G", "H"};
-static const char *const kinds[RANDOM_KINDS] = {"calm", "lossy", "faulty", "scarce"};
+static const char *const kinds[RANDOM_KINDS] = {"calm", "lossy", "faulty", "scarce", "crash"};
 
 const char *random_kind_name(enum random_kind kind)
 {
@@ -222,13 +222,24 @@ void random_scenario(enum random_kind kind, uint64_t seed, char text[RANDOM_TEXT
 
 /* ---- judgement ---- */
 
+/* From when on all is to be served. */
+static int64_t served_from_ns(enum random_kind kind, const struct case_run *run)
+{
+    int64_t last_ns = kind == RANDOM_FAULTY ? RANDOM_FAULTS_END_S * QKD_NS_PER_S : -1;
+    for (size_t i = 0; i < run->event_count && kind == RANDOM_CRASH; i++) {
+        bool restart = strncmp(run->events[i].text, "restart", 7) == 0;
+        last_ns = restart ? run->events[i].time_ns : last_ns;
+    }
+    return last_ns < 0 ? 0 : last_ns + RANDOM_RECOVERY_S * QKD_NS_PER_S;
+}
+
 /* What each kind promises of requests that come when nothing has failed for a while and that had
  * all their patience before the end: they are served. Status reports are not repeated, so by chance
  * three in a row are lost: then the controller rightly knows no route for a moment. */
 static void judge_service(enum random_kind kind, const struct case_run *run, char *why,
                           size_t why_size)
 {
-    int64_t from_ns = (kind == RANDOM_FAULTY ? RANDOM_QUIET_S : 0) * QKD_NS_PER_S;
+    int64_t from_ns = served_from_ns(kind, run);
     int64_t to_ns = (RANDOM_END_S - 9) * QKD_NS_PER_S;
     unsigned all = 0;
     unsigned unrouted = 0;
@@ -256,7 +267,15 @@ const char *random_judge(enum random_kind kind, uint64_t seed, char *why, size_t
     char *text = malloc(RANDOM_TEXT);
     ck_assert_ptr_nonnull(text);
     random_scenario(kind, seed, text);
-    struct case_run *run = case_run_new(text, NULL);
+    struct case_options options = {0};
+    if (kind == RANDOM_CRASH) {
+        struct qkd_rng rng;
+        qkd_rng_init_named(&rng, seed, "crash point", 0);
+        options.hooks.crash_output = 1 + qkd_rng_below(&rng, 6000);
+        options.hooks.crash_for_ns = (int64_t)(1 + qkd_rng_below(&rng, 3000)) * QKD_NS_PER_MS;
+        qkd_rng_fini(&rng);
+    }
+    struct case_run *run = case_run_new(text, &options);
     case_fault(run, fault, sizeof(fault));
     if (fault[0] == '\0' && kind != RANDOM_SCARCE) {
         judge_service(kind, run, fault, sizeof(fault));

@@ -12,17 +12,19 @@ enum random_kind {
     RANDOM_CALM,
     /* Loss, duplication and reordering up to 10 % each, clocks off and drifting. */
     RANDOM_LOSSY,
-    /* The same with fewer losses, and links and nodes that fail, crash and come back; nothing fails
-     * in the last part, which begins at RANDOM_QUIET_S. */
+    /* The same with fewer losses, and links and nodes that fail, crash and come back until
+     * RANDOM_FAULTS_END_S; what is asked RANDOM_RECOVERY_S later is to be served. */
     RANDOM_FAULTY,
     /* Little key, small stores, early expiry, short time-outs, faults at any time. */
     RANDOM_SCARCE,
+    /* As RANDOM_FAULTY, but what fails is one node, between two outputs drawn at random; what is asked
+     * RANDOM_RECOVERY_S after its restart is to be served. */
+    RANDOM_CRASH,
     RANDOM_KINDS
 };
 
-/* From here on a RANDOM_FAULTY run has been without faults for RECOVERY_S, and its requests are to
- * be served; the run ends at RANDOM_END_S. */
-enum { RANDOM_FAULTS_END_S = 14, RANDOM_QUIET_S = 22, RANDOM_END_S = 32, RANDOM_TEXT = 16384 };
+/* Faults of RANDOM_FAULTY end before RANDOM_FAULTS_END_S; all runs end at RANDOM_END_S. */
+enum { RANDOM_FAULTS_END_S = 14, RANDOM_RECOVERY_S = 8, RANDOM_END_S = 32, RANDOM_TEXT = 16384 };
 
 const char *random_kind_name(enum random_kind kind); /* "calm" ... */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Random networks under the oracle (rules 1 to 6 of docs/architecture.md), 240 seeds. Topology: 2 to 8
+/* Random networks under the oracle (rules 1 to 6 of docs/architecture.md), 300 seeds. Topology: 2 to 8
  * nodes in a line, a ring or a tree with chords; applications of random size, opposite pairs among
- * them; see tests/lib/sim_random.h for the four kinds and for what each must show besides: no
+ * them; see tests/lib/sim_random.h for the kinds and for what each must show besides: no
  * violation, every ledger balances, every request ends with an outcome and a reason, and where key
  * and time are plenty everything is served, also after faults.
  *
@@ -44,6 +44,12 @@ START_TEST(scarce)
 }
 END_TEST
 
+START_TEST(crash)
+{
+    judge(RANDOM_CRASH, _i);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("property_networks");
@@ -53,6 +59,7 @@ int main(void)
     tcase_add_loop_test(tc, lossy, 1, SEEDS + 1);
     tcase_add_loop_test(tc, faulty, 1, SEEDS + 1);
     tcase_add_loop_test(tc, scarce, 1, SEEDS + 1);
+    tcase_add_loop_test(tc, crash, 1, SEEDS + 1);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
