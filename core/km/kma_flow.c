@@ -194,6 +194,7 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
     (void)qkd_map_del(&kma->route_map, &flow->route_message);
     flow->route_message = route.head.message_id;
     if (qkd_map_put(&kma->route_map, &flow->route_message, slot) != 0) {
+        flow->state = KMA_FLOW_IDLE;
         kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
         return;
     }
@@ -317,6 +318,7 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
     }
     uint32_t len = (uint32_t)(rsp->route.len / 8);
     if (!route_reserve(flow, len)) {
+        flow->state = KMA_FLOW_IDLE;
         kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
         return;
     }
@@ -359,6 +361,17 @@ void kma_flow_timeout(const struct kma_step *s, uint32_t slot)
     }
     session_send(s, flow);
     arm(s, slot);
+}
+
+void kma_flow_overdue(const struct kma_step *s, uint32_t slot)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    bool lost = flow->state == KMA_FLOW_ROUTING ||
+                (flow->state == KMA_FLOW_SETUP && flow->timer == QKD_TIMER_NONE);
+    if (lost) {
+        flow->state = KMA_FLOW_IDLE;
+        kma_flow_go(s, slot);
+    }
 }
 
 void kma_flow_wait(const struct kma_step *s, uint32_t slot)

@@ -403,6 +403,9 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp);
 void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
                       const struct wire_session_rsp *rsp);
 void kma_flow_timeout(const struct kma_step *s, uint32_t flow);
+/* A need ran out of time: what the flow waits for may be lost (no memory, a full queue) and is asked
+ * for anew. */
+void kma_flow_overdue(const struct kma_step *s, uint32_t flow);
 /* Tries again after `retransmit`, by when a GRANT may have come. */
 void kma_flow_wait(const struct kma_step *s, uint32_t flow);
 void kma_flow_key_id(struct kma *kma, struct kma_flow *flow, struct qkd_id *id);

@@ -335,8 +335,11 @@ void kma_need_drop(const struct kma_step *s, uint64_t message_id)
 
 void kma_need_timeout(const struct kma_step *s, uint32_t slot)
 {
-    need_at(s->kma, slot)->timer = QKD_TIMER_NONE;
+    struct kma_need *need = need_at(s->kma, slot);
+    uint32_t flow = need->flow;
+    need->timer = QKD_TIMER_NONE;
     kma_need_fail(s, slot, WIRE_REASON_TIMEOUT);
+    kma_flow_overdue(s, flow);
 }
 
 static uint8_t reason_of(int err)

@@ -87,7 +87,8 @@ static void km_begin(struct kmn *net, uint32_t node)
     }
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
         struct pump_element element = {.self = parts->km[node][two && roles[i] == QKD_ROLE_KSA],
-                                       .step = pump_km_step,
+                                       .step = net->config.step != NULL ? net->config.step
+                                                                        : pump_km_step,
                                        .deadline = pump_km_deadline,
                                        .start = start_km};
         pump_add(net->pump, qkd_eid_make(roles[i], 0, node), element);
@@ -101,6 +102,7 @@ static void km_make(struct kmn *net, uint32_t node)
 {
     static const char *const names[KMN_NODES] = {"A", "B", "C", "D", "E", "F", "G", "H"};
     struct qkd_span timer = net->config.timer;
+    uint32_t requests = net->config.requests > 0 ? net->config.requests : 1024;
     net->parts->km_config[node] = (struct km_config){.node = node,
                                                      .name = names[node],
                                                      .community = "test",
@@ -116,7 +118,7 @@ static void km_make(struct kmn *net, uint32_t node)
                                                      .timer = timer.ns > 0 ? timer
                                                                            : qkd_span_s(600),
                                                      .status_period = qkd_span_s(1),
-                                                     .request_limit = 1024,
+                                                     .request_limit = requests,
                                                      .key_limit = 4096,
                                                      .link_limit = KMN_LINKS};
     net->parts->km_config[node].ip[15] = (uint8_t)(node + 1);

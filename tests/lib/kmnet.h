@@ -20,9 +20,12 @@ struct kmn_config {
     bool key_bits;         /* key files carry bits; else a seed */
     uint32_t block_bytes;  /* of a block of link 0; 0: 20000 */
     uint32_t store_bits;   /* per link and end; 0: 64 Mbit */
+    uint32_t requests;     /* limit of each part; 0: 1024 */
     uint32_t block_step;   /* so many bytes more with each link */
     unsigned loss_percent; /* also of duplicates and reordering */
     struct qkd_span timer; /* of a KMA-key ID; 0: 10 min */
+    /* Steps a key manager, or what stands between it and the pump; NULL: km_step(). */
+    int (*step)(void *km, const struct qkd_event *event, struct qkd_out *out);
 };
 
 struct kmn {
