@@ -285,6 +285,17 @@ void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
     }
 }
 
+void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number)
+{
+    for (uint32_t i = 0; link->lower && i < link->pool.waiting_count; i++) {
+        uint32_t slot = link->pool.waiting[i];
+        if (number != 0 && km_pool_block(&link->pool, slot)->number == number) {
+            block_confirmed(s, link, slot, number);
+            return;
+        }
+    }
+}
+
 void kma_file_room(const struct kma_step *s, struct kma_link *link)
 {
     uint64_t margin = link->store_bytes / 16;

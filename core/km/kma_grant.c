@@ -103,6 +103,7 @@ void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
         return;
     }
     struct km_range range = {grant.start, grant.end};
+    kma_file_implied(s, link, grant.block);
     if (!km_pool_granted(&link->pool, grant.block, &range, s->out)) {
         return; /* known already, or used: GRANTs are sent again after a restart */
     }

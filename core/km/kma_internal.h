@@ -294,6 +294,8 @@ void kma_file_confirm_again(const struct kma_step *s, struct kma_link *link);
 void kma_file_confirm_lost(struct kma_link *link, const struct wire_confirm_body *body);
 void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
+/* The peer disposes of this block: it confirmed it, though its answer may have died with it. */
+void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number);
 void kma_file_room(const struct kma_step *s, struct kma_link *link);
 
 /* kma_link.c */
