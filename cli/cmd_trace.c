@@ -17,18 +17,15 @@ static bool key_id_parse(const char *text, struct qkd_id *id)
 {
     char lower[37];
     size_t len = strlen(text);
-    size_t out = 0;
     if (len != 32 && len != 36) {
         return false;
     }
-    for (size_t i = 0; i < len; i++) {
-        if (len == 32 && (i == 8 || i == 12 || i == 16 || i == 20)) {
-            lower[out++] = '-';
-        }
-        char c = text[i];
-        lower[out++] = (char)(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+    for (size_t i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        char c = dash && len == 32 ? '-' : *text++;
+        lower[i] = (char)(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
     }
-    lower[out] = '\0';
+    lower[36] = '\0';
     return qkd_id_parse(lower, id);
 }
 

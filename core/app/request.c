@@ -63,7 +63,7 @@ void app_request_open(struct app *app, const struct qkd_event *event, uint32_t c
 }
 
 /* What the application calls the end of a request for a reason that the KM gave. */
-static enum wire_outcome outcome_of(uint8_t reason)
+static enum wire_outcome outcome_of(enum wire_reason reason)
 {
     switch (reason) {
     case WIRE_REASON_INSUFFICIENT_KEY:
