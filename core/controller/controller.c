@@ -31,6 +31,7 @@ struct ctl_peer {
     uint64_t last_status_id; /* message ID: statuses overtaken on the way are not used */
     uint32_t node;           /* slot in the topology; CTL_NONE: a module */
     bool silent;             /* for STALE_PERIODS */
+    bool obeys;              /* it answered a STATUS of this session: it knows its period */
 };
 
 struct ctl {
@@ -202,6 +203,7 @@ static void on_up(struct ctl *ctl, const struct qkd_event *event, const struct c
         (void)chan_report_raise(&ctl->reports, event, WIRE_FAULT_STORE_LIMIT, 0, out);
         return;
     }
+    peer->obeys = false;
     status_command(ctl, event, peer, out);
 }
 
@@ -242,14 +244,15 @@ static void sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out
             continue;
         }
         struct ctl_peer *peer = qkd_slab_at(&ctl->peers, slot);
-        if (!qkd_time_before(peer->heard, oldest)) {
+        bool is_km = peer->node != CTL_NONE;
+        if (qkd_time_before(peer->heard, oldest)) {
+            if (is_km && !peer->silent) {
+                links_silent(ctl, event, peer, out);
+            }
+            peer->silent = true;
+        } else if (peer->obeys) {
             continue;
         }
-        bool is_km = peer->node != CTL_NONE;
-        if (is_km && !peer->silent) {
-            links_silent(ctl, event, peer, out);
-        }
-        peer->silent = true;
         if (chan_is_up(ctl->set, is_km ? QKD_RP_CK : QKD_RP_CQ, peer->eid)) {
             status_command(ctl, event, peer, out);
         }
@@ -313,6 +316,7 @@ static void on_status(struct ctl *ctl, const struct qkd_event *event, const stru
     }
     peer->last_status_id = rsp.head.message_id;
     peer->heard = event->now;
+    peer->obeys = peer->obeys || rsp.head.orig_message_id != 0;
     if (peer->node != CTL_NONE) {
         if (peer->silent) {
             links_heard(ctl, event, peer, out);
