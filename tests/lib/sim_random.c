@@ -234,8 +234,9 @@ static int64_t served_from_ns(enum random_kind kind, const struct case_run *run)
 }
 
 /* What each kind promises of requests that come when nothing has failed for a while and that had
- * all their patience before the end: they are served. Status reports are not repeated, so by chance
- * three in a row are lost: then the controller rightly knows no route for a moment. */
+ * all their patience before the end: they are served. Status reports are not repeated and a question
+ * for a route only three times, so by chance all of them are lost: then there rightly is no route for
+ * a moment, or no controller. */
 static void judge_service(enum random_kind kind, const struct case_run *run, char *why,
                           size_t why_size)
 {
@@ -249,7 +250,8 @@ static void judge_service(enum random_kind kind, const struct case_run *run, cha
             continue;
         }
         all++;
-        bool blind = kind != RANDOM_CALM && strcmp(r->reason, "no_route") == 0;
+        bool blind = kind != RANDOM_CALM &&
+                     (strcmp(r->reason, "no_route") == 0 || strcmp(r->reason, "unreachable") == 0);
         unrouted += blind;
         if (!blind && strcmp(r->outcome, "served") != 0) {
             (void)snprintf(why, why_size, "request %" PRIu64 " of %.6f s was not served: %s, %s",
@@ -257,7 +259,8 @@ static void judge_service(enum random_kind kind, const struct case_run *run, cha
         }
     }
     if (why[0] == '\0' && unrouted * 10 > all) {
-        (void)snprintf(why, why_size, "%u of %u requests found no route", unrouted, all);
+        (void)snprintf(why, why_size, "%u of %u requests found no route or no controller", unrouted,
+                       all);
     }
 }
 
