@@ -38,8 +38,6 @@ const char *ana_record_name(enum ana_record record)
     return record_names[record];
 }
 
-/* ---- transactions ---- */
-
 int ana_store_fail(struct ana_store *store)
 {
     if (!store->failed) {
@@ -58,6 +56,44 @@ int ana_store_execute(struct ana_store *store, const char *sql)
                                                                        : ana_store_fail(store);
 }
 
+/* ---- files and connection ---- */
+
+static void remove_journal(const char *path)
+{
+    size_t size = strlen(path) + sizeof "-journal";
+    char *journal = malloc(size);
+    if (journal != NULL) {
+        snprintf(journal, size, "%s-journal", path);
+        (void)remove(journal);
+        free(journal);
+    }
+}
+
+/* Removes the database and what SQLite may have left beside it. */
+static void remove_files(const char *path)
+{
+    (void)remove(path);
+    remove_journal(path);
+}
+
+/* Where the store writes now. */
+static const char *place(const struct ana_store *store)
+{
+    return store->partial != NULL ? store->partial : store->path;
+}
+
+static int connect_to_place(struct ana_store *store)
+{
+    if (sqlite3_open_v2(place(store), &store->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+        return ana_store_fail(store);
+    }
+    (void)sqlite3_extended_result_codes(store->db, 1);
+    (void)sqlite3_busy_timeout(store->db, BUSY_MS);
+    return ana_store_execute(store, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = NORMAL");
+}
+
+/* ---- transactions ---- */
+
 static int begin(struct ana_store *store)
 {
     store->in_batch = 0;
@@ -66,12 +102,38 @@ static int begin(struct ana_store *store)
     return ana_store_execute(store, "BEGIN");
 }
 
+/* Lets the new results, committed beside the old ones, take their place. A journal is found by the
+ * name under which its database was opened: that is why the file is closed and opened anew. */
+static int publish(struct ana_store *store)
+{
+    ana_rows_finalize(store);
+    (void)sqlite3_close(store->db);
+    store->db = NULL;
+    remove_journal(store->path);
+    if (rename(store->partial, store->path) != 0) {
+        store->failed = true;
+        return ana_fail(&store->error, QKD_ERR_IO, "%s: cannot be replaced: %s", store->path,
+                        strerror(errno));
+    }
+    free(store->partial);
+    store->partial = NULL;
+    return connect_to_place(store) == QKD_OK ? ana_rows_prepare(store) : QKD_ERR_IO;
+}
+
 static int commit(struct ana_store *store)
 {
     bool rows = store->in_batch > 0;
-    int err = ana_store_execute(store, "COMMIT");
-    store->kept = store->kept || (err == QKD_OK && rows);
+    if (ana_store_execute(store, "COMMIT") != QKD_OK) {
+        return QKD_ERR_IO;
+    }
+    int err = rows && store->partial != NULL ? publish(store) : QKD_OK;
+    store->kept = store->kept || (rows && store->partial == NULL);
     return err;
+}
+
+bool ana_store_kept(const struct ana_store *store)
+{
+    return store->kept;
 }
 
 static bool batch_is_old(const struct ana_store *store)
@@ -253,9 +315,7 @@ static int write_scenario(struct ana_store *store, const char *command_options)
 {
     char sql[ANA_SQL_SIZE];
     struct ana_text text = {sql, 0, sizeof sql};
-    ana_text_add(&text,
-                 "PRAGMA journal_mode = DELETE; PRAGMA synchronous = NORMAL;"
-                 "PRAGMA application_id = %d; PRAGMA user_version = %d; BEGIN;",
+    ana_text_add(&text, "PRAGMA application_id = %d; PRAGMA user_version = %d; BEGIN;",
                  ANA_APPLICATION_ID, ANA_SCHEMA_VERSION);
     ana_figure_tables(&text);
     if (ana_store_execute(store, sql) != QKD_OK ||
@@ -270,36 +330,17 @@ static int write_scenario(struct ana_store *store, const char *command_options)
 
 /* ---- opening and closing ---- */
 
-/* Removes the database and what SQLite may have left beside it. */
-static void remove_files(const char *path)
-{
-    size_t size = strlen(path) + sizeof "-journal";
-    char *journal = malloc(size);
-    (void)remove(path);
-    if (journal != NULL) {
-        snprintf(journal, size, "%s-journal", path);
-        (void)remove(journal);
-        free(journal);
-    }
-}
-
 /* Creates an empty file, so that nobody else's is ever opened. */
-static int claim(const struct ana_store_options *options, struct ana_error *error)
+static int claim(const struct ana_store *store, struct ana_error *error)
 {
-    struct stat st;
-    int err = ana_outfile_check(options->path, options->force, error);
-    if (err != QKD_OK) {
-        return err;
+    if (store->partial != NULL) {
+        remove_files(store->partial); /* a killed run may have left one */
+    } else {
+        remove_journal(store->path);
     }
-    if (stat(options->path, &st) == 0) {
-        if (!S_ISREG(st.st_mode)) {
-            return ana_fail(error, QKD_ERR_IO, "%s: not a regular file", options->path);
-        }
-        remove_files(options->path);
-    }
-    int fd = open(options->path, O_CREAT | O_EXCL | O_WRONLY, 0666);
+    int fd = open(place(store), O_CREAT | O_EXCL | O_WRONLY, 0666);
     if (fd < 0 || close(fd) != 0) {
-        return ana_fail(error, QKD_ERR_IO, "%s: cannot be written: %s", options->path,
+        return ana_fail(error, QKD_ERR_IO, "%s: cannot be written: %s", store->path,
                         strerror(errno));
     }
     return QKD_OK;
@@ -310,72 +351,89 @@ static void store_free(struct ana_store *store)
     ana_rows_finalize(store);
     (void)sqlite3_close(store->db);
     free(store->path);
+    free(store->partial);
     free(store);
 }
 
+/* A store for path, or path.partial if there is something at path. */
 static struct ana_store *store_new(const struct ana_store_options *options,
                                    const struct scn_scenario *scenario)
 {
+    struct stat st;
+    bool beside = stat(options->path, &st) == 0;
+    size_t size = strlen(options->path) + sizeof ".partial";
     struct ana_store *store = calloc(1, sizeof *store);
     if (store == NULL) {
         return NULL;
     }
-    size_t size = strlen(options->path) + 1;
     store->path = malloc(size);
-    if (store->path == NULL) {
-        free(store);
+    store->partial = beside ? malloc(size) : NULL;
+    if (store->path == NULL || (beside && store->partial == NULL)) {
+        store_free(store);
         return NULL;
     }
-    memcpy(store->path, options->path, size);
+    snprintf(store->path, size, "%s", options->path);
+    if (beside) {
+        snprintf(store->partial, size, "%s.partial", options->path);
+    }
     store->scenario = scenario;
     store->record = options->record;
     return store;
+}
+
+/* After a failure: what was committed stays, marked interrupted since the beginning; if that is
+ * nothing, older results stay. */
+static void close_failed(struct ana_store *store)
+{
+    if (store->db != NULL && sqlite3_get_autocommit(store->db) == 0) {
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    ana_rows_finalize(store);
+    (void)sqlite3_close(store->db);
+    store->db = NULL;
+    if (!store->kept) {
+        remove_files(place(store));
+    }
+    store_free(store);
+}
+
+static int path_check(const struct ana_store_options *options, struct ana_error *error)
+{
+    struct stat st;
+    if (stat(options->path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return ana_fail(error, QKD_ERR_INVALID, "%s: not a regular file", options->path);
+    }
+    return ana_outfile_check(options->path, options->force, error);
 }
 
 int ana_store_open(const struct ana_store_options *options, const struct scn_scenario *scenario,
                    struct ana_store **out, struct ana_error *error)
 {
     *out = NULL;
-    int err = claim(options, error);
+    int err = path_check(options, error);
     if (err != QKD_OK) {
         return err;
     }
     struct ana_store *store = store_new(options, scenario);
     if (store == NULL) {
-        remove_files(options->path);
         return ana_fail(error, QKD_ERR_NOMEM, "%s: no memory", options->path);
     }
-    if (sqlite3_open_v2(options->path, &store->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
-        err = ana_store_fail(store);
-    } else {
-        (void)sqlite3_extended_result_codes(store->db, 1);
-        (void)sqlite3_busy_timeout(store->db, BUSY_MS);
+    err = claim(store, error);
+    if (err != QKD_OK) {
+        store_free(store);
+        return err;
+    }
+    err = connect_to_place(store);
+    if (err == QKD_OK) {
         err = write_scenario(store, options->command_options);
     }
     if (err != QKD_OK) {
         *error = store->error;
-        store_free(store);
-        remove_files(options->path);
+        close_failed(store);
         return err;
     }
     *out = store;
     return QKD_OK;
-}
-
-/* After a failure: what was committed stays, marked interrupted since the beginning. */
-static void close_failed(struct ana_store *store)
-{
-    if (sqlite3_get_autocommit(store->db) == 0) {
-        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    }
-    bool kept = store->kept;
-    char *path = store->path;
-    store->path = NULL;
-    store_free(store);
-    if (!kept) {
-        remove_files(path);
-    }
-    free(path);
 }
 
 int ana_store_finish(struct ana_store *store, const struct scn_summary *summary,
@@ -384,8 +442,8 @@ int ana_store_finish(struct ana_store *store, const struct scn_summary *summary,
     if (!store->failed) {
         ana_figures_write(store, summary);
     }
-    if (!store->failed) {
-        (void)commit(store);
+    if (!store->failed && commit(store) == QKD_OK && store->partial != NULL) {
+        (void)publish(store);
     }
     if (store->failed) {
         *error = store->error;

@@ -34,8 +34,10 @@ struct ana_store_options {
 
 struct ana_store;
 
-/* Creates the database and writes the scenario into it. QKD_ERR_EXISTS, QKD_ERR_IO (nothing is left
- * then), QKD_ERR_NOMEM. The scenario must outlive the store. */
+/* Creates the database and writes the scenario into it. QKD_ERR_EXISTS, QKD_ERR_INVALID (what is
+ * there is no regular file), QKD_ERR_IO (nothing is left then), QKD_ERR_NOMEM. Older results that are
+ * to be replaced stay until the first records are committed: the new ones are written beside them, to
+ * path.partial, and then take their place. The scenario must outlive the store. */
 int ana_store_open(const struct ana_store_options *options, const struct scn_scenario *scenario,
                    struct ana_store **out, struct ana_error *error);
 
@@ -45,6 +47,9 @@ void ana_store_sink(struct ana_store *store, struct scn_sink *sink);
 /* To be called now and then: commits what is due. False after a failure (full disk): nothing more
  * is kept, the run should end. */
 bool ana_store_tick(struct ana_store *store);
+
+/* Whether records were committed: something is left even if writing fails now. */
+bool ana_store_kept(const struct ana_store *store);
 
 /* Writes the figures of the run and closes. On an error (also an earlier one) the records committed
  * so far stay, marked interrupted; if there are none, the file is removed. store is freed in every

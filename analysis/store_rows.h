@@ -23,6 +23,7 @@ enum ana_row {
 struct ana_store {
     sqlite3 *db;
     char *path;
+    char *partial; /* where it is written while older results are kept at path; NULL: at path */
     const struct scn_scenario *scenario;
     enum ana_record record;
     sqlite3_stmt *rows[ANA_ROW_COUNT]; /* INSERT of each kind */

@@ -8,6 +8,7 @@
 
 #include "analysis/expect.h"
 #include "analysis/json.h"
+#include "analysis/outfile.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
 #include "cli/cli.h"
@@ -183,6 +184,30 @@ static bool is_same_file(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
+/* A file of the user's is not overwritten by mistake. */
+static int platform_check(const struct settings *settings)
+{
+    const char *path = settings->keep_platform;
+    if (path == NULL) {
+        return CLI_DONE;
+    }
+    if (is_same_file(settings->input, path)) {
+        cli_complain(self, "%s: is the scenario itself", path);
+        return CLI_BAD_INPUT;
+    }
+    if (settings->output != NULL &&
+        (strcmp(settings->output, path) == 0 || is_same_file(settings->output, path))) {
+        cli_complain(self, "%s: is the file of the results", path);
+        return CLI_BAD_INPUT;
+    }
+    struct ana_error error;
+    int err = ana_outfile_check(path, settings->force, &error);
+    if (err != QKD_OK) {
+        cli_complain(self, "%s", error.text);
+    }
+    return cli_exit_of(err);
+}
+
 /* Opens the results, if any are wanted. */
 static int output_open(const struct settings *settings, const struct scn_scenario *scenario,
                        struct ana_store **store)
@@ -225,8 +250,9 @@ static void failures_print(const struct scn_scenario *scenario, const struct scn
     }
 }
 
+/* `results` is where they were kept, NULL if nowhere. */
 static int result_print(const struct settings *settings, const struct scn_scenario *scenario,
-                        const struct scn_summary *summary)
+                        const struct scn_summary *summary, const char *results)
 {
     if (settings->json) {
         char *json = ana_summary_json(scenario, summary);
@@ -238,8 +264,8 @@ static int result_print(const struct settings *settings, const struct scn_scenar
         free(json);
     } else if (!settings->quiet) {
         ana_summary_print(scenario, summary, stdout);
-        if (settings->output != NULL) {
-            printf("Results in %s\n", settings->output);
+        if (results != NULL) {
+            printf("Results in %s\n", results);
         }
     }
     return CLI_DONE;
@@ -259,14 +285,19 @@ static int conclude(const struct settings *settings, const struct scn_scenario *
     summary->wall_s = cli_wall_s();
     summary->cpu_s = cli_cpu_s();
     struct ana_error error;
-    if (store != NULL && ana_store_finish(store, summary, &error) != QKD_OK) {
-        cli_complain(self, "%s", error.text);
-        exit_code = CLI_BROKEN;
+    const char *results = settings->output;
+    if (store != NULL) {
+        bool kept = ana_store_kept(store);
+        if (ana_store_finish(store, summary, &error) != QKD_OK) {
+            cli_complain(self, "%s", error.text);
+            exit_code = CLI_BROKEN;
+            results = kept ? results : NULL;
+        }
     }
     summary->wall_s = cli_wall_s();
     summary->cpu_s = cli_cpu_s();
     failures_print(scenario, summary);
-    int printed = result_print(settings, scenario, summary);
+    int printed = result_print(settings, scenario, summary, results);
     return printed == CLI_DONE ? exit_code : printed;
 }
 
@@ -324,7 +355,10 @@ static int load_and_run(const struct settings *settings)
         cli_errors_print(&errors);
         exit_code = err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
     } else {
-        exit_code = output_open(settings, scenario, &store);
+        exit_code = platform_check(settings);
+        if (exit_code == CLI_DONE) {
+            exit_code = output_open(settings, scenario, &store);
+        }
         if (exit_code == CLI_DONE) {
             exit_code = scenario_run(settings, scenario, store);
         }
@@ -355,7 +389,7 @@ const struct cli_command cli_run_command = {
     "prints\n"
     "what was served, what was not and why.\n\n"
     "  -o FILE             keep the results in this SQLite database\n"
-    "  --force             replace FILE if it exists\n"
+    "  --force             replace files that exist\n"
     "  --record LEVEL      how much -o keeps: summary; requests (default: also every request and\n"
     "                      pool samples); full (also every hop and the life of every key)\n"
     "  --engine ENGINE     fast or simgrid, instead of the scenario's\n"

@@ -17,6 +17,10 @@ fail qkdn graph scenarios/line-3.yaml -o missing/x.svg
 fail qkdn run scenarios/line-3.yaml -o missing/x.db
 cp scenarios/line-3.yaml own.yaml
 fail qkdn run own.yaml -o own.yaml --force
+fail qkdn run own.yaml --keep-platform own.yaml --force
+fail qkdn run own.yaml --keep-platform taken.svg
+fail qkdn run own.yaml -o one.db --keep-platform one.db
+fail qkdn run own.yaml -o /dev/null
 printf '%s\n' 'seed: [1' >broken.yaml
 fail qkdn run broken.yaml -o x.db
 ls

@@ -19,7 +19,7 @@
 #include "tests/lib/results.h"
 
 static char folder[] = "/tmp/qkdn_store_XXXXXX";
-static char path[64], journal[72];
+static char path[64], journal[72], partial[72];
 static struct scn_scenario *scenario;
 
 static void setup(void)
@@ -28,6 +28,7 @@ static void setup(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/r.db", folder);
     snprintf(journal, sizeof journal, "%s-journal", path);
+    snprintf(partial, sizeof partial, "%s.partial", path);
     scenario = test_scenario();
 }
 
@@ -35,6 +36,7 @@ static void teardown(void)
 {
     unlink(path);
     unlink(journal);
+    unlink(partial);
     rmdir(folder);
     scn_free(scenario);
 }
@@ -179,9 +181,49 @@ START_TEST(existing_file)
     ck_assert_ptr_null(store);
     ck_assert_str_eq(ask("SELECT record FROM run"), "summary"); /* untouched */
     ck_assert_msg(open_store(ANA_RECORD_FULL, true, &store, &error) == QKD_OK, "%s", error.text);
+    ck_assert_str_eq(ask("SELECT record FROM run"), "summary");
     ana_store_abandon(store);
     struct stat st;
-    ck_assert_int_ne(stat(path, &st), 0); /* nothing was recorded: nothing is left */
+    ck_assert_int_ne(stat(partial, &st), 0); /* nothing was recorded: what was there stays */
+    ck_assert_str_eq(ask("SELECT record || interrupted FROM run"), "summary0");
+}
+END_TEST
+
+/* Old results stay until there are new ones; a hot journal of theirs does not spoil the new ones. */
+START_TEST(replaced_results)
+{
+    struct ana_store *store;
+    struct ana_error error = {""};
+    struct scn_sink sink = {0};
+    struct scn_summary summary;
+    struct stat st;
+    write_run(ANA_RECORD_SUMMARY);
+    FILE *left = fopen(partial, "w"); /* by a killed run */
+    ck_assert_ptr_nonnull(left);
+    (void)fclose(left);
+    ck_assert_msg(open_store(ANA_RECORD_FULL, true, &store, &error) == QKD_OK, "%s", error.text);
+    ana_store_sink(store, &sink);
+    ck_assert(!ana_store_kept(store));
+    ck_assert_str_eq(ask("SELECT record FROM run"), "summary");
+    left = fopen(journal, "w");
+    ck_assert_ptr_nonnull(left);
+    (void)fclose(left);
+    test_records(&sink, 7400); /* a bit more than one batch */
+    ck_assert(ana_store_kept(store));
+    ck_assert_int_ne(stat(partial, &st), 0);
+    ck_assert_str_eq(ask("SELECT record || interrupted FROM run"), "full1");
+    test_summary(scenario, &summary);
+    ck_assert_msg(ana_store_finish(store, &summary, &error) == QKD_OK, "%s", error.text);
+    scn_summary_fini(&summary);
+    ck_assert_str_eq(ask("SELECT record || interrupted FROM run"), "full0");
+    ck_assert_str_eq(ask("SELECT count(*) FROM requests"), "7400");
+    /* A run without a single record replaces too, when it has ended. */
+    ck_assert_int_eq(open_store(ANA_RECORD_SUMMARY, true, &store, &error), QKD_OK);
+    test_summary(scenario, &summary);
+    ck_assert_int_eq(ana_store_finish(store, &summary, &error), QKD_OK);
+    scn_summary_fini(&summary);
+    ck_assert_str_eq(ask("SELECT record || interrupted FROM run"), "summary0");
+    ck_assert_int_ne(stat(partial, &st), 0);
 }
 END_TEST
 
@@ -192,7 +234,8 @@ START_TEST(unwritable)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         struct ana_error error = {""};
         struct ana_store_options options = {places[i], true, ANA_RECORD_FULL, NULL};
-        ck_assert_int_eq(ana_store_open(&options, scenario, &store, &error), QKD_ERR_IO);
+        ck_assert_int_eq(ana_store_open(&options, scenario, &store, &error),
+                         i == 0 ? QKD_ERR_IO : QKD_ERR_INVALID);
         ck_assert_ptr_nonnull(strstr(error.text, places[i]));
     }
     struct stat st;
@@ -397,6 +440,7 @@ int main(void)
     tcase_add_loop_test(tests, levels, 0, 3);
     tcase_add_test(tests, read_back);
     tcase_add_test(tests, existing_file);
+    tcase_add_test(tests, replaced_results);
     tcase_add_test(tests, unwritable);
     tcase_add_test(tests, no_room_at_all);
     tcase_add_test(tests, no_room_for_more);
