@@ -59,7 +59,7 @@ enum qkd_report_code {
     QKD_REPORT_FETCHED,      /* slave app: id = KSA-key ID, a = bits, peer = master app */
     QKD_REPORT_FETCH_FAILED, /* slave app: id = KSA-key ID, a = enum wire_reason */
     QKD_REPORT_KEY,          /* master app: id = request, id2 = KSA-key ID it was answered with */
-    QKD_REPORT_POOL,         /* KMA: a = link, b = own free bits, c = peer-owned free bits,
+    QKD_REPORT_POOL,         /* KMA: a = link, b = own free payload bits, c = the peer's,
                                 d = stored bits */
     QKD_REPORT_POOL_EMPTY,   /* KMA: a = link, b = 1 exhausted, 0 recovered */
     QKD_REPORT_ROUTE,        /* KMA: id = request's first KMA-key ID, a = hops, b = 1 rerouted */

@@ -34,7 +34,8 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
                                             .target_app = need->target_app,
                                             .destination = need->destination_id,
                                             .timer = QKD_TIMER_NONE,
-                                            .needs = QKD_SLAB_NONE};
+                                            .needs = QKD_SLAB_NONE,
+                                            .last_need = QKD_SLAB_NONE};
     return slot;
 }
 
@@ -205,7 +206,7 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
 /* Neighbours need no controller while their link can pay (D23-RP-04). */
 static bool direct_possible(const struct kma_step *s, const struct kma_flow *flow)
 {
-    const struct kma_link *link = kma_link_of(s->kma, flow->destination);
+    struct kma_link *link = kma_link_of(s->kma, flow->destination);
     const struct kma_need *need = qkd_slab_at(&s->kma->needs, flow->needs);
     if (link == NULL || !link->up) {
         return false;
@@ -213,7 +214,11 @@ static bool direct_possible(const struct kma_step *s, const struct kma_flow *flo
     uint64_t cost = wire_take_cost_bits(need->key_size, need->count - need->launched,
                                         s->kma->config->batch) /
                     8;
-    return km_pool_payload_free(&link->pool) + link->pool.peer_free / 2 >= cost;
+    bool can = km_pool_payload_free(&link->pool) + km_pool_peer_payload(&link->pool) / 2 >= cost;
+    if (!can) {
+        kma_link_exhausted(s, link);
+    }
+    return can;
 }
 
 static bool route_reserve(struct kma_flow *flow, uint32_t len)

@@ -108,6 +108,7 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     int err = km_pool_take(&link->pool, payload + WIRE_FRAME_TAG_LEN, control, s->out, take);
     if (err != 0) {
         km_secbuf_give(&kma->bufs, &buf);
+        kma_link_exhausted(s, link);
         return err;
     }
     struct wire_frame frame = {.type = send->type,

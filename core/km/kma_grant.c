@@ -259,10 +259,55 @@ void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
     kma_file_room(s, link);
 }
 
-/* The owner's share of every block older than `expiry`, block 0 excepted. */
+/* Files whose match never came: the other end lost it, or it was never sent. */
+static void expire_waiting(const struct kma_step *s, struct kma_link *link)
+{
+    for (uint32_t i = 0; i < link->pool.waiting_count;) {
+        uint32_t slot = link->pool.waiting[i];
+        const struct km_block *b = km_pool_block(&link->pool, slot);
+        if (qkd_time_before(s->event->now, qkd_time_add(b->since, s->kma->config->expiry))) {
+            i++;
+            continue;
+        }
+        kma_life(s, &(struct kma_life){.action = WIRE_ACTION_DISCARD,
+                                       .key_class = WIRE_CLASS_QKD,
+                                       .id = b->id,
+                                       .length_bits = 8 * b->bytes,
+                                       .reason = WIRE_REASON_EXPIRED,
+                                       .link = link});
+        km_pool_drop(&link->pool, slot, s->out);
+    }
+}
+
+/* Gives a chunk up as far as the reserve allows: without tags no fresh key could be confirmed and
+ * the link would never come back. False: nothing was given up. */
+static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const struct km_chunk *c,
+                         const struct qkd_id *id)
+{
+    uint64_t keep = KM_POOL_RESERVE + WIRE_FRAME_TAG_LEN; /* the SKIP takes a tag too */
+    uint64_t spare = link->pool.own_free > keep ? link->pool.own_free - keep : 0;
+    uint32_t upto = c->end - c->next > spare ? c->next + (uint32_t)spare : c->end;
+    uint32_t number = c->block;
+    struct km_range gone;
+    if (!km_pool_forget(&link->pool, number, c->start, upto, s->out, &gone)) {
+        return false;
+    }
+    link->n.expired += 8 * (uint64_t)(gone.end - gone.start);
+    kma_life(s, &(struct kma_life){.action = WIRE_ACTION_EXPIRY,
+                                   .key_class = WIRE_CLASS_QKD,
+                                   .id = *id,
+                                   .length_bits = 8 * (gone.end - gone.start),
+                                   .reason = WIRE_REASON_EXPIRED,
+                                   .link = link});
+    kma_skip_send(s, link, number, &gone, WIRE_REASON_EXPIRED);
+    return true;
+}
+
+/* The owner's share of every block older than `expiry`, block 0 and the reserve excepted. */
 void kma_expire(const struct kma_step *s, struct kma_link *link)
 {
     struct qkd_span age = s->kma->config->expiry;
+    expire_waiting(s, link);
     for (uint32_t i = 0; i < link->pool.count; i++) {
         const struct km_chunk *c = km_pool_chunk(&link->pool, i);
         const struct km_block *b = km_pool_block(&link->pool, c->block_slot);
@@ -272,22 +317,9 @@ void kma_expire(const struct kma_step *s, struct kma_link *link)
         if (qkd_time_before(s->event->now, qkd_time_add(b->since, age))) {
             return; /* blocks are in order of age, but for those just granted or recovered */
         }
-        if (!c->mine) {
-            continue;
-        }
         struct qkd_id id = b->id;
-        uint32_t number = c->block;
-        struct km_range gone;
-        if (km_pool_forget(&link->pool, number, c->start, c->end, s->out, &gone)) {
-            link->n.expired += 8 * (uint64_t)(gone.end - gone.start);
-            kma_life(s, &(struct kma_life){.action = WIRE_ACTION_EXPIRY,
-                                           .key_class = WIRE_CLASS_QKD,
-                                           .id = id,
-                                           .length_bits = 8 * (gone.end - gone.start),
-                                           .reason = WIRE_REASON_EXPIRED,
-                                           .link = link});
-            kma_skip_send(s, link, number, &gone, WIRE_REASON_EXPIRED);
-            i = UINT32_MAX; /* tags may have emptied other chunks too: look again from the first */
+        if (c->mine && expire_chunk(s, link, c, &id)) {
+            i -= i < 2 ? i + 1 : 2; /* it is gone, and its SKIP's tag may have emptied another */
         }
     }
 }

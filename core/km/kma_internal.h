@@ -158,7 +158,7 @@ struct kma_flow {
     uint64_t route_message; /* of the ROUTE under way; 0: none */
     bool route_again;       /* it asks again after the last route could not pay */
     uint32_t tries, timer;
-    uint32_t needs; /* first need with keys to launch, list by next */
+    uint32_t needs, last_need; /* needs with keys to launch, oldest first */
 };
 
 struct kma_need {
@@ -174,7 +174,8 @@ struct kma_need {
     struct qkd_eid destination, source_app, target_app;
     struct qkd_time deadline;
     uint32_t timer;
-    uint32_t next;
+    bool waits;          /* in its flow's list */
+    uint32_t prev, next; /* in that list */
 };
 
 struct kma_piece {
@@ -308,6 +309,8 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
 #define KMA_BOOT_MARK UINT32_MAX
 void kma_link_tick(const struct kma_step *s);
 void kma_link_status(const struct kma_step *s);
+/* The pool could not pay what was asked of it: a fault until it can pay a key again. */
+void kma_link_exhausted(const struct kma_step *s, struct kma_link *link);
 void kma_link_mark(const struct kma_step *s, struct kma_link *link);
 
 /* kma_frame.c */

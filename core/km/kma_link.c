@@ -368,15 +368,26 @@ void kma_link_channel_up(const struct kma_step *s, struct qkd_eid peer)
 
 /* ---- status and time ---- */
 
+void kma_link_exhausted(const struct kma_step *s, struct kma_link *link)
+{
+    if (!link->empty) {
+        link->empty = true;
+        (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_POOL_LOW, link->id, s->out);
+        kma_report(s,
+                   (struct qkd_report){
+                       .code = QKD_REPORT_POOL_EMPTY, .peer = link->peer, .a = link->id, .b = 1});
+    }
+}
+
 void kma_link_mark(const struct kma_step *s, struct kma_link *link)
 {
     uint64_t mine = km_pool_payload_free(&link->pool);
-    uint64_t total = link->pool.own_free + link->pool.peer_free;
-    bool low = mine < total / 4 && link->pool.peer_free > mine;
-    if (low) {
-        kma_grant_want(s, link, (link->pool.peer_free - mine) / 2);
+    uint64_t theirs = km_pool_peer_payload(&link->pool);
+    if (mine < (mine + theirs) / 4) {
+        kma_grant_want(s, link, (theirs - mine) / 2);
     }
-    if (link->empty && mine > 0) {
+    uint64_t one_key = wire_relay_cost_bits(s->kma->config->unit_bits, 1, 1) / 8;
+    if (link->empty && mine >= one_key) {
         link->empty = false;
         (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_POOL_LOW, link->id, s->out);
         kma_report(s, (struct qkd_report){
@@ -390,7 +401,7 @@ static struct wire_link_status status_of(const struct kma_link *link)
                                      .peer = link->peer,
                                      .up = link->up,
                                      .own_bits = 8 * km_pool_payload_free(&link->pool),
-                                     .peer_bits = 8 * link->pool.peer_free,
+                                     .peer_bits = 8 * km_pool_peer_payload(&link->pool),
                                      .stored_bits = 8 * km_pool_stored(&link->pool),
                                      .rate_bps = link->n.rate_bps,
                                      .consumption_bps = link->n.consumption_bps,
@@ -468,8 +479,8 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
     kma_report(s, (struct qkd_report){.code = QKD_REPORT_POOL,
                                       .peer = link->peer,
                                       .a = link->id,
-                                      .b = 8 * link->pool.own_free,
-                                      .c = 8 * link->pool.peer_free,
+                                      .b = 8 * km_pool_payload_free(&link->pool),
+                                      .c = 8 * km_pool_peer_payload(&link->pool),
                                       .d = 8 * km_pool_stored(&link->pool)});
 }
 

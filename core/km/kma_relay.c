@@ -35,22 +35,11 @@ void kma_relay_fail(const struct kma_step *s, const struct kma_forward *forward,
 
 /* ---- hop ---- */
 
-static void pool_exhausted(const struct kma_step *s, struct kma_link *link)
-{
-    if (!link->empty) {
-        link->empty = true;
-        (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_POOL_LOW, link->id, s->out);
-        kma_report(s,
-                   (struct qkd_report){
-                       .code = QKD_REPORT_POOL_EMPTY, .peer = link->peer, .a = link->id, .b = 1});
-    }
-}
-
 static int hold(const struct kma_step *s, struct kma_link *link, const struct kma_forward *forward)
 {
     struct kma *kma = s->kma;
     uint64_t need = forward->len + WIRE_FRAME_TAG_LEN;
-    if (link->pool.peer_free / 2 < need) {
+    if (km_pool_peer_payload(&link->pool) / 2 < need) {
         return QKD_ERR_INSUFFICIENT;
     }
     uint32_t slot = qkd_slab_take(&kma->holds);
@@ -99,7 +88,6 @@ int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
     }
     int err = send_body(s, link, forward);
     if (err == QKD_ERR_INSUFFICIENT) {
-        pool_exhausted(s, link);
         err = hold(s, link, forward);
     }
     kma_link_mark(s, link);

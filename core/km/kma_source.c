@@ -25,21 +25,34 @@ static struct kma_flow *flow_of(struct kma *kma, const struct kma_need *need)
 
 static void waiting_append(struct kma *kma, struct kma_flow *flow, uint32_t slot)
 {
-    uint32_t *at = &flow->needs;
-    while (*at != QKD_SLAB_NONE) {
-        at = &need_at(kma, *at)->next;
+    struct kma_need *need = need_at(kma, slot);
+    need->waits = true;
+    need->prev = flow->last_need;
+    need->next = QKD_SLAB_NONE;
+    if (flow->last_need == QKD_SLAB_NONE) {
+        flow->needs = slot;
+    } else {
+        need_at(kma, flow->last_need)->next = slot;
     }
-    *at = slot;
-    need_at(kma, slot)->next = QKD_SLAB_NONE;
+    flow->last_need = slot;
 }
 
 static void waiting_remove(struct kma *kma, struct kma_flow *flow, uint32_t slot)
 {
-    for (uint32_t *at = &flow->needs; *at != QKD_SLAB_NONE; at = &need_at(kma, *at)->next) {
-        if (*at == slot) {
-            *at = need_at(kma, slot)->next;
-            return;
-        }
+    struct kma_need *need = need_at(kma, slot);
+    if (!need->waits) {
+        return;
+    }
+    need->waits = false;
+    if (need->prev == QKD_SLAB_NONE) {
+        flow->needs = need->next;
+    } else {
+        need_at(kma, need->prev)->next = need->next;
+    }
+    if (need->next == QKD_SLAB_NONE) {
+        flow->last_need = need->prev;
+    } else {
+        need_at(kma, need->next)->prev = need->prev;
     }
 }
 
@@ -358,9 +371,9 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err)
     struct kma_link *first = kma_link_of(kma, flow->route[1]);
     uint8_t reason = reason_of(err);
     if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && flow->direct &&
-        first->pool.peer_free / 2 >= wire_take_cost_bits(need->key_size, 1, 1) / 8) {
+        km_pool_peer_payload(&first->pool) / 2 >= wire_take_cost_bits(need->key_size, 1, 1) / 8) {
         need->graced = true;
-        kma_grant_want(s, first, first->pool.peer_free / 2);
+        kma_grant_want(s, first, km_pool_peer_payload(&first->pool) / 2);
         kma_flow_wait(s, need->flow);
         return;
     }
@@ -413,18 +426,17 @@ void kma_source_tick(const struct kma_step *s)
 /* ---- how a piece went ---- */
 
 /* The piece is to be launched again from scratch. */
-static void piece_again(const struct kma_step *s, uint32_t slot)
+static void piece_again(const struct kma_step *s, uint32_t slot, uint8_t reason)
 {
     struct kma *kma = s->kma;
     struct kma_piece *piece = piece_at(kma, slot);
     uint32_t need_slot = piece->need;
     struct kma_need *need = need_at(kma, need_slot);
     struct kma_flow *flow = flow_of(kma, need);
-    bool listed = need->launched < need->count;
     need->launched -= piece->count;
-    life_piece(s, piece, need, WIRE_ACTION_DISCARD, WIRE_REASON_GONE);
+    life_piece(s, piece, need, WIRE_ACTION_DISCARD, reason);
     piece_give(s, slot);
-    if (!listed) {
+    if (!need->waits) {
         waiting_append(kma, flow, need_slot);
     }
 }
@@ -447,7 +459,7 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
         return;
     }
     if (anew || flow->direct != piece->direct || flow->state != KMA_FLOW_READY) {
-        piece_again(s, slot);
+        piece_again(s, slot, WIRE_REASON_GONE);
         kma_flow_go(s, flow_slot);
         return;
     }
@@ -455,7 +467,7 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
     piece_arm(s, slot);
     int err = piece_relay(s, slot);
     if (err != 0 && err != QKD_ERR_LIMIT) {
-        piece_again(s, slot);
+        piece_again(s, slot, reason_of(err));
         need_stuck(s, need_slot, err);
     }
 }
@@ -569,7 +581,7 @@ void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
     case WIRE_REASON_UNREACHABLE:
     case WIRE_REASON_RELAY_FAILED:
         if (ours) {
-            piece_again(s, slot);
+            piece_again(s, slot, done->reason);
             need_stuck(s, need_slot,
                        done->reason == WIRE_REASON_INSUFFICIENT_KEY ? QKD_ERR_INSUFFICIENT
                                                                     : QKD_ERR_STATE);

@@ -98,7 +98,8 @@ static uint32_t chunk_free(const struct km_chunk *c)
     return bytes;
 }
 
-uint64_t km_pool_payload_free(const struct km_pool *pool)
+/* Free bytes of one side beyond bootstrap and reserve. */
+static uint64_t payload_free(const struct km_pool *pool, bool mine)
 {
     uint64_t boot = 0;
     for (uint32_t i = 0; i < pool->count; i++) { /* block 0 sorts first */
@@ -106,11 +107,21 @@ uint64_t km_pool_payload_free(const struct km_pool *pool)
         if (c->block != 0) {
             break;
         }
-        boot += c->mine ? chunk_free(c) : 0;
+        boot += c->mine == mine ? chunk_free(c) : 0;
     }
     uint64_t kept = boot < KM_POOL_RESERVE ? KM_POOL_RESERVE - boot : 0;
-    uint64_t free_bytes = pool->own_free - boot;
+    uint64_t free_bytes = (mine ? pool->own_free : pool->peer_free) - boot;
     return free_bytes > kept ? free_bytes - kept : 0;
+}
+
+uint64_t km_pool_payload_free(const struct km_pool *pool)
+{
+    return payload_free(pool, true);
+}
+
+uint64_t km_pool_peer_payload(const struct km_pool *pool)
+{
+    return payload_free(pool, false);
 }
 
 uint64_t km_pool_stored(const struct km_pool *pool)

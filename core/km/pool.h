@@ -104,6 +104,8 @@ int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, stru
 
 /* Own bytes that payload may take now (reserve kept back). */
 uint64_t km_pool_payload_free(const struct km_pool *pool);
+/* The same for the peer, as seen here. */
+uint64_t km_pool_peer_payload(const struct km_pool *pool);
 /* Bytes stored on the link: both sides' free bytes and unconfirmed blocks. */
 uint64_t km_pool_stored(const struct km_pool *pool);
 
