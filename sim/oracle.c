@@ -374,6 +374,9 @@ static void message_sent(struct sim_oracle *o, const struct qkd_send *send, cons
     case WIRE_CMD_KEY_FILE:
         sim_orc_key_file(o, send, observed);
         break;
+    case WIRE_CMD_METADATA:
+        sim_orc_life(o, send, observed);
+        break;
     default:
         break;
     }

@@ -17,12 +17,14 @@ static struct sim_orc_ksa_key *ksa_at(const struct sim_oracle *o, uint32_t slot)
 
 /* ---- life of an entry ---- */
 
+/* The first end stays, but a supply outweighs any other: an end that only the far side saw need not
+ * be the last word. */
 static void settle(struct sim_oracle *o, struct sim_orc_ksa_key *key, enum sim_orc_end end)
 {
-    if ((key->flags & SIM_ORC_SETTLED) == 0) {
-        key->flags |= SIM_ORC_SETTLED;
-        o->key_bits[SIM_ORC_KEY_IN_FLIGHT] -= key->bits;
+    if (key->end == SIM_ORC_KEY_IN_FLIGHT || end == SIM_ORC_KEY_SUPPLIED) {
+        o->key_bits[key->end] -= key->bits;
         o->key_bits[end] += key->bits;
+        key->end = (uint8_t)end;
     }
 }
 
@@ -326,8 +328,6 @@ static void supply_one(struct sim_oracle *o, const struct qkd_send *send, bool m
     (void)sim_orc_check(o, (key->flags & sent) == 0, "rule 5: a key is supplied twice", &scene);
     (void)sim_orc_check(o, (key->flags & persisted) != 0,
                         "rule 5: a supply leaves before it is persisted", &scene);
-    (void)sim_orc_check(o, !kma->dead || (key->flags & SIM_ORC_SETTLED) != 0 || !master,
-                        "rule 5: a key is supplied after its source restarted", &scene);
     supply_bits(o, key, bits, &scene);
     if (master &&
         (key->flags & (SIM_ORC_MASTER_PERSIST | SIM_ORC_MASTER_SENT)) == SIM_ORC_MASTER_PERSIST) {
@@ -394,10 +394,38 @@ void sim_orc_persist_key(struct sim_oracle *o, const struct qkd_persist *entry,
     } else if (record.slave) {
         key->flags |= SIM_ORC_SLAVE_PERSIST;
     } else if ((key->flags & SIM_ORC_MASTER_PERSIST) == 0) {
+        (void)sim_orc_check(o, !kma_at(o, key->kma)->dead,
+                            "rule 5: a key is supplied that its source lost or gave up", &scene);
         key->flags |= SIM_ORC_MASTER_PERSIST;
         o->verdict.supplied_unanswered += key->bits;
         settle(o, key, SIM_ORC_KEY_SUPPLIED);
     }
+}
+
+/* ---- given up ---- */
+
+/* What the source or the master's KSA gives up is over; that it was supplied, before or after,
+ * contradicts the record. The destination only tells that it has the key no more. */
+void sim_orc_key_over(struct sim_oracle *o, const struct qkd_id *id, struct qkd_eid by,
+                      enum sim_orc_end end)
+{
+    uint32_t slot = qkd_map_get(&o->kma_by_id, id);
+    if (slot == QKD_MAP_NONE || kma_at(o, slot)->closed) {
+        return;
+    }
+    struct sim_orc_kma_key *kma = kma_at(o, slot);
+    bool source = qkd_eid_eq(by, kma->source) ||
+                  qkd_eid_eq(by, qkd_eid_sibling(kma->source, QKD_ROLE_KSA));
+    if (!source && !qkd_eid_eq(by, kma->destination)) {
+        return; /* a slave's KSA may be asked again; what it refuses for good it answers */
+    }
+    struct sim_orc_scene scene = {.from = by, .id = id};
+    for (uint32_t k = kma->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next) {
+        (void)sim_orc_check(o, !source || (ksa_at(o, k)->flags & SIM_ORC_MASTER_PERSIST) == 0,
+                            "rule 6: a key that was supplied is recorded as given up", &scene);
+        settle(o, ksa_at(o, k), end);
+    }
+    kma->dead = kma->dead || source;
 }
 
 /* ---- crash ---- */

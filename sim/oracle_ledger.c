@@ -61,7 +61,7 @@ static void audit_keys(struct sim_oracle *o)
         const struct sim_orc_kma_key *kma = qkd_slab_at(&o->kma_keys, slot);
         for (uint32_t k = kma->first; k != QKD_SLAB_NONE;) {
             const struct sim_orc_ksa_key *key = qkd_slab_at(&o->ksa_keys, k);
-            flying += (key->flags & SIM_ORC_SETTLED) == 0 ? key->bits : 0;
+            flying += key->end == SIM_ORC_KEY_IN_FLIGHT ? key->bits : 0;
             k = key->next;
         }
         slot = kma->next;

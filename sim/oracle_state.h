@@ -6,6 +6,7 @@
  *   oracle_chunk.c   what KMAs persist: leases (2, 6)               oracle_place.c  who speaks where
  *   oracle_frame.c   Kx-1 frames that take pads (1, 2, 3)           oracle_ledger.c rule 6
  *   oracle_control.c CONFIRM, GRANT, SKIP (1)                       oracle_mail.c   under way
+ *   oracle_life.c    life-cycle records: keys given up (6)
  *
  * The two ends of a link are its sides: 0 the KMA with the lower ID, 1 the other. */
 #ifndef SIM_ORACLE_STATE_H
@@ -137,8 +138,7 @@ enum sim_orc_key_flag {
     SIM_ORC_SLAVE_PERSIST = 4,
     SIM_ORC_MASTER_SENT = 8,
     SIM_ORC_SLAVE_SENT = 16,
-    SIM_ORC_SETTLED = 32, /* left in_flight in the end-to-end ledger */
-    SIM_ORC_NAMED = 64
+    SIM_ORC_NAMED = 32
 };
 
 struct sim_orc_ksa_key {
@@ -149,6 +149,7 @@ struct sim_orc_ksa_key {
     uint32_t next;
     uint32_t bits;
     uint8_t flags;
+    uint8_t end; /* enum sim_orc_end: where the end-to-end ledger has it */
 };
 
 struct sim_orc_kma_key {
@@ -162,7 +163,7 @@ struct sim_orc_kma_key {
     uint32_t first;       /* KSA-key */
     uint32_t prev, next;  /* in order of age */
     bool named, matched;
-    bool dead;   /* its source crashed or the slave said no: may not be supplied */
+    bool dead;   /* its source crashed or gave it up: the master may not supply it */
     bool closed; /* its KSA-keys are forgotten */
 };
 
@@ -387,8 +388,16 @@ void sim_orc_match_meant(struct sim_oracle *o, const struct sim_orc_mail *mail);
 void sim_orc_supply(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed);
 void sim_orc_persist_key(struct sim_oracle *o, const struct qkd_persist *entry,
                          const uint8_t *value);
+/* An element recorded that it holds a KMA-key no more: SIM_ORC_KEY_EXPIRED or _DISCARDED. */
+void sim_orc_key_over(struct sim_oracle *o, const struct qkd_id *id, struct qkd_eid by,
+                      enum sim_orc_end end);
 void sim_orc_key_crash(struct sim_oracle *o, uint32_t node);
 void sim_orc_key_age(struct sim_oracle *o);
+
+/* ---- oracle_life.c ---- */
+
+/* METADATA of a KMA or KSA: the KMA-keys that it recorded as expired or discarded are over. */
+void sim_orc_life(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed);
 
 /* ---- oracle_leak.c ---- */
 

@@ -47,6 +47,45 @@ static void exchange(struct rig *rig)
     supply_slave(rig);
 }
 
+/* A report of two records: the key on its way, which settles nothing, and its end. */
+static void recorded(struct rig *rig, struct qkd_eid by, uint8_t action)
+{
+    struct wire_life life = {.at = by,
+                             .action = WIRE_ACTION_RELAY,
+                             .key_class = WIRE_CLASS_KMA,
+                             .id = rig->kma_key,
+                             .has_hop = true,
+                             .hop = 1};
+    uint8_t records[256];
+    int first = wire_life_encode(&life, records, sizeof records);
+    ck_assert_int_gt(first, 0);
+    life.action = action;
+    life.has_hop = false;
+    life.has_reason = true;
+    life.reason = WIRE_REASON_RELAY_FAILED;
+    int second = wire_life_encode(&life, records + first, sizeof records - (size_t)first);
+    ck_assert_int_gt(second, 0);
+    struct wire_metadata report = {.head = rig_head(rig, QKD_RP_KMI, by),
+                                   .seq = 1,
+                                   .source = by,
+                                   .records = {records, (size_t)(first + second)}};
+    uint8_t bytes[512];
+    int len = wire_metadata_encode(&report, bytes, sizeof bytes);
+    ck_assert_int_gt(len, 0);
+    rig_message(rig, QKD_RP_KMI, by, qkd_eid_sibling(by, QKD_ROLE_KMC), bytes, (size_t)len);
+}
+
+/* The end-to-end ledger of the one key: supplied, expired, discarded or in flight. */
+static void key_is(const struct rig *rig, enum sim_orc_end end)
+{
+    struct scn_keys k = sim_oracle_key_ledger(rig->oracle);
+    ck_assert_uint_eq(k.drawn, 256);
+    ck_assert_uint_eq(k.in_flight, end == SIM_ORC_KEY_IN_FLIGHT ? 256 : 0);
+    ck_assert_uint_eq(k.supplied, end == SIM_ORC_KEY_SUPPLIED ? 256 : 0);
+    ck_assert_uint_eq(k.expired, end == SIM_ORC_KEY_EXPIRED ? 256 : 0);
+    ck_assert_uint_eq(k.discarded, end == SIM_ORC_KEY_DISCARDED ? 256 : 0);
+}
+
 static void ends_well(struct rig *rig)
 {
     sim_oracle_finish(rig->oracle, rig->now_ns + 1);
@@ -55,6 +94,47 @@ static void ends_well(struct rig *rig)
 }
 
 /* ---- what is right ---- */
+
+START_TEST(key_given_up_is_discarded_once)
+{
+    const struct qkd_eid by[] = {rig_kma(0), rig_ksa(0)}; /* source; master's KSA */
+    for (size_t i = 0; i < sizeof by / sizeof *by; i++) {
+        struct rig *rig = rig_new();
+        rig_ready(rig);
+        recorded(rig, by[i], WIRE_ACTION_DISCARD); /* not drawn yet: nothing to settle */
+        travel(rig);
+        compare(rig);
+        key_is(rig, SIM_ORC_KEY_IN_FLIGHT);
+        recorded(rig, rig_kma(1), WIRE_ACTION_DISCARD); /* a hop */
+        recorded(rig, rig_ksa(2), WIRE_ACTION_DISCARD); /* the slave's KSA may be asked again */
+        key_is(rig, SIM_ORC_KEY_IN_FLIGHT);
+        recorded(rig, by[i], WIRE_ACTION_DISCARD);
+        key_is(rig, SIM_ORC_KEY_DISCARDED);
+        recorded(rig, by[i], WIRE_ACTION_DISCARD); /* the report again */
+        recorded(rig, rig_kma(2), WIRE_ACTION_EXPIRY);
+        rig_crash(rig, 0);
+        key_is(rig, SIM_ORC_KEY_DISCARDED);
+        ends_well(rig);
+        rig_free(rig);
+    }
+}
+END_TEST
+
+/* The destination wiped its copy; the source relayed once more, and it is supplied after all. */
+START_TEST(key_expired_at_the_destination_may_come_again)
+{
+    struct rig *rig = rig_new();
+    rig_ready(rig);
+    travel(rig);
+    recorded(rig, rig_kma(2), WIRE_ACTION_EXPIRY);
+    key_is(rig, SIM_ORC_KEY_EXPIRED);
+    compare(rig);
+    supply_master(rig);
+    key_is(rig, SIM_ORC_KEY_SUPPLIED);
+    ends_well(rig);
+    rig_free(rig);
+}
+END_TEST
 
 START_TEST(exchange_passes_and_adds_up)
 {
@@ -439,6 +519,48 @@ static void forgotten_request(struct rig *rig)
     rig_supply(rig, 0, false, rig_app(0, 0), rig->key);
 }
 
+static void supplied_though_given_up(struct rig *rig)
+{
+    rig_ready(rig);
+    travel(rig);
+    compare(rig);
+    recorded(rig, rig_kma(0), WIRE_ACTION_DISCARD);
+    supply_master(rig);
+}
+
+static void supplied_after_crash(struct rig *rig)
+{
+    rig_ready(rig);
+    travel(rig);
+    compare(rig);
+    rig_crash(rig, 0);
+    supply_master(rig);
+}
+
+static void given_up_though_supplied(struct rig *rig)
+{
+    rig_ready(rig);
+    travel(rig);
+    compare(rig);
+    supply_master(rig);
+    recorded(rig, rig_ksa(0), WIRE_ACTION_DISCARD);
+}
+
+static void record_cut_off(struct rig *rig)
+{
+    static const uint8_t records[] = {0, 0, 0, 60, 0, 0, 0, 0};
+    struct wire_metadata report = {.head = rig_head(rig, QKD_RP_KMI, rig_kma(0)),
+                                   .seq = 1,
+                                   .source = rig_kma(0),
+                                   .records = {records, sizeof records}};
+    uint8_t bytes[128];
+    int len = wire_metadata_encode(&report, bytes, sizeof bytes);
+    ck_assert_int_gt(len, 0);
+    rig_ready(rig);
+    rig_message(rig, QKD_RP_KMI, rig_kma(0), qkd_eid_sibling(rig_kma(0), QKD_ROLE_KMC), bytes,
+                (size_t)len);
+}
+
 static void foreign_application(struct rig *rig)
 {
     rig_ready(rig);
@@ -589,6 +711,10 @@ static const struct mistake {
     {"again after all", again_after_all, "rule 5: a key is supplied that was not compared"},
     {"again after crash", again_after_crash, "rule 5: a key is supplied twice"},
     {"forgotten request", forgotten_request, "rule 5: "},
+    {"supplied though given up", supplied_though_given_up, "rule 5: a key is supplied that its"},
+    {"supplied after crash", supplied_after_crash, "rule 5: a key is supplied that its source"},
+    {"given up though supplied", given_up_though_supplied, "rule 6: a key that was supplied"},
+    {"record cut off", record_cut_off, "rule 6: METADATA malformed"},
     {"foreign application", foreign_application, "rule 5: a key is supplied to an application"},
     {"other bits supplied", other_bits_supplied, "rule 4: the key supplied is not the one"},
     {"key in clear", key_in_clear, "leak: key bits in clear"},
@@ -643,6 +769,8 @@ int main(void)
     tcase_add_test(right, exchange_passes_and_adds_up);
     tcase_add_test(right, pool_units_pass_and_add_up);
     tcase_add_test(right, repetition_loss_and_grant_pass);
+    tcase_add_test(right, key_given_up_is_discarded_once);
+    tcase_add_test(right, key_expired_at_the_destination_may_come_again);
     tcase_add_test(right, crash_makes_the_lease_void_and_the_answer_unanswered);
     suite_add_tcase(suite, right);
     TCase *wrong = tcase_create("wrong");

@@ -3,7 +3,8 @@
  * directions and between neighbours, small stores and leases, frames lost, doubled and reordered.
  * Seeds: crashes and outages of the scenario; the listed ones once broke rule 1 (a block used before
  * its confirmation left, a GRANT sent again after the range had come back). Outputs: node B or C
- * crashes right after its n-th output, for n over the whole run. */
+ * crashes right after its n-th output, for n over the whole run. Starved: a ring asked for more than
+ * its links give, so that relays fail for want of pads. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,13 +47,31 @@ struct outcome {
     uint64_t outputs;
 };
 
-static void run(uint64_t seed, const char *duration, bool faults, const struct sim_hooks *hooks,
-                struct outcome *to)
+/* Six nodes in a ring, each asks for keys with the one across: three hops. */
+static const char RING[] =
+    "warmup: 1 s\n"
+    "engine: fast\n"
+    "network:\n"
+    "  nodes: [{id: N0}, {id: N1}, {id: N2}, {id: N3}, {id: N4}, {id: N5}]\n"
+    "  links:\n"
+    "    - {id: L0, ends: [N0, N1], length: 25 km, qkd: {model: rate, rate: 20 kbit/s}}\n"
+    "    - {id: L1, ends: [N1, N2], length: 25 km, qkd: {model: rate, rate: 20 kbit/s}}\n"
+    "    - {id: L2, ends: [N2, N3], length: 25 km, qkd: {model: rate, rate: 20 kbit/s}}\n"
+    "    - {id: L3, ends: [N3, N4], length: 25 km, qkd: {model: rate, rate: 20 kbit/s}}\n"
+    "    - {id: L4, ends: [N4, N5], length: 25 km, qkd: {model: rate, rate: 20 kbit/s}}\n"
+    "    - {id: L5, ends: [N5, N0], length: 25 km, qkd: {model: rate, rate: 20 kbit/s}}\n"
+    "key_management: {batch: 16}\n"
+    "applications:\n"
+    "  - {id: a0, from: N0, to: N3, key: 256 bit, count: 16, arrivals: poisson, rate: 3 /s}\n"
+    "  - {id: a1, from: N1, to: N4, key: 256 bit, count: 16, arrivals: poisson, rate: 3 /s}\n"
+    "  - {id: a2, from: N2, to: N5, key: 256 bit, arrivals: poisson, rate: 3 /s}\n"
+    "  - {id: a3, from: N3, to: N0, key: 256 bit, arrivals: poisson, rate: 3 /s}\n"
+    "  - {id: a4, from: N4, to: N1, key: 256 bit, arrivals: poisson, rate: 3 /s}\n"
+    "  - {id: a5, from: N5, to: N2, key: 256 bit, arrivals: poisson, rate: 3 /s}\n";
+
+/* Runs a scenario given as text and its length. */
+static void run_text(const char *text, int len, const struct sim_hooks *hooks, struct outcome *to)
 {
-    char text[4096];
-    int len = snprintf(text, sizeof text, "scenario: oracle\nseed: %lu\nduration: %s\n%s%s",
-                       (unsigned long)seed, duration, NETWORK, faults ? FAULTS : "");
-    ck_assert_int_lt(len, (int)sizeof text);
     struct scn_scenario *scenario = NULL;
     struct scn_errors errors;
     struct scn_text from = {.name = "test", .text = text, .len = (size_t)len};
@@ -69,6 +88,16 @@ static void run(uint64_t seed, const char *duration, bool faults, const struct s
     to->outputs = world->outputs;
     sim_world_free(world);
     scn_free(scenario);
+}
+
+static void run(uint64_t seed, const char *duration, bool faults, const struct sim_hooks *hooks,
+                struct outcome *to)
+{
+    char text[4096];
+    int len = snprintf(text, sizeof text, "scenario: oracle\nseed: %lu\nduration: %s\n%s%s",
+                       (unsigned long)seed, duration, NETWORK, faults ? FAULTS : "");
+    ck_assert_int_lt(len, (int)sizeof text);
+    run_text(text, len, hooks, to);
 }
 
 /* No violation, and rule 6 in the sums that the summary shows. */
@@ -137,6 +166,29 @@ START_TEST(crashes_once_misjudged)
 }
 END_TEST
 
+/* Keys whose relay failed are discarded when the source says so, not held in flight until they are
+ * too old: at the end no more is in flight than the open requests ask for (at most 16 keys of 256
+ * bit each), and nothing had the time to expire. */
+START_TEST(failed_relays_are_settled)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        char text[4096];
+        int len = snprintf(text, sizeof text, "scenario: starved\nseed: %lu\nduration: 120 s\n%s",
+                           (unsigned long)seed, RING);
+        ck_assert_int_lt(len, (int)sizeof text);
+        struct outcome o;
+        run_text(text, len, NULL, &o);
+        is_sound(&o, "starved", seed);
+        const struct scn_keys *k = &o.summary.keys;
+        ck_assert_uint_gt(o.summary.requests.refused, 0);
+        ck_assert_uint_gt(k->discarded, 0);
+        ck_assert_uint_eq(k->expired, 0);
+        ck_assert_uint_le(k->in_flight, o.summary.requests.pending * 16 * 256);
+        scn_summary_fini(&o.summary);
+    }
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -148,6 +200,7 @@ int main(void)
     tcase_add_test(stress, crashes_and_outages);
     tcase_add_test(stress, crash_after_any_output);
     tcase_add_test(stress, crashes_once_misjudged);
+    tcase_add_test(stress, failed_relays_are_settled);
     suite_add_tcase(suite, stress);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
