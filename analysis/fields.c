@@ -90,6 +90,7 @@ const struct ana_field ana_run_fields[] = {
     RUN("security.leaked_bits", COUNT, security.leaked_bits),
     RUN("oracle.checks", COUNT, oracle.checks),
     RUN("oracle.violations", COUNT, oracle.violations),
+    RUN("oracle.cost_s", REAL, oracle.cost_s),
     END,
 };
 

@@ -116,6 +116,7 @@ static void write_watch(struct ana_json *json, const struct scn_summary *summary
     ana_json_object(json, "oracle", ANA_JSON_INLINE);
     ana_json_uint(json, "checks", summary->oracle.checks);
     ana_json_uint(json, "violations", summary->oracle.violations);
+    ana_json_double(json, "cost_s", summary->oracle.cost_s);
     if (summary->oracle.violations > 0) {
         ana_json_string(json, "first", summary->oracle.first);
         ana_json_uint(json, "first_event", summary->oracle.first_event);

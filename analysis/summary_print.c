@@ -205,8 +205,13 @@ static void print_watch(const struct scn_summary *summary, FILE *out)
     for (size_t i = 0; i < summary->security.measure_count; i++) {
         fprintf(out, "SECURITY MEASURE OFF: %s\n", summary->security.measures_off[i]);
     }
-    fprintf(out, "Oracle %" PRIu64 " checks, %" PRIu64 " violations\n", summary->oracle.checks,
+    fprintf(out, "Oracle %" PRIu64 " checks, %" PRIu64 " violations", summary->oracle.checks,
             summary->oracle.violations);
+    if (summary->wall_s > 0) {
+        fprintf(out, ", about %.0f %% of the time",
+                100.0 * summary->oracle.cost_s / summary->wall_s);
+    }
+    fputs("\n", out);
     if (summary->oracle.violations > 0) {
         fprintf(out, "    first at event %" PRIu64 " (seed %" PRIu64 "): %s\n",
                 summary->oracle.first_event, summary->seed, summary->oracle.first);

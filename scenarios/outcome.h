@@ -140,7 +140,8 @@ struct scn_summary {
         uint64_t min_bits; /* least over links, after the warm-up */
     } pools;
     struct {
-        uint64_t events;    /* faults that broke a link or node in use */
+        uint64_t events;    /* faults that broke a link or node on the route of some
+                             * application's last served request */
         double detect_s;    /* mean: fault -> first element that reports it; NAN if none */
         double first_key_s; /* mean: fault -> first key served again to a hit pair; NAN */
     } healing;
@@ -156,6 +157,7 @@ struct scn_summary {
     } security;
     struct {
         uint64_t checks, violations;
+        double cost_s;                  /* time that the checks took, by samples */
         char first[SCN_VIOLATION_SIZE]; /* text of the first violation, "" if none */
         uint64_t first_event;           /* its event number */
     } oracle;

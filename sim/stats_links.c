@@ -2,9 +2,13 @@
 /* Statistics of links: pool levels over time, and how the network heals after faults. A pool's level
  * is what the two ends own, each by its own report; figures over time start with the warm-up's end.
  *
+ * A link that comes up for the first time was not down before, unless a fault hit it already; one
+ * that never comes up was down all the time.
+ *
  * A fault is `in use` if the last served request of some application went over what it breaks. It is
  * detected when a KMA at its edge reports the neighbour down or the manager raises an alarm about
- * the link. It is healed when such an application is served a request that it made afterwards. */
+ * the link, of a kind that such a fault causes. It is healed when such an application is served a
+ * request that it made afterwards. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -69,13 +73,16 @@ static void advance(const struct sim_stats *stats, struct sim_link_stats *link, 
     if (!stats->warm) {
         return;
     }
-    if (!link->up[0] || !link->up[1]) {
+    if (!link->was_up) {
+        link->early_s += past_s;
+    } else if (!link->up[0] || !link->up[1]) {
         link->down_s += past_s;
     }
     if (level_known(link)) {
         link->known_s += past_s;
         link->bit_s += past_s * (double)level(link);
-        if (level(link) < stats->scenario->key_management.unit_bits) {
+        uint64_t unit_bits = stats->scenario->key_management.unit_bits;
+        if (link->own_bits[0] < unit_bits && link->own_bits[1] < unit_bits) {
             link->empty_s += past_s;
         }
     }
@@ -139,12 +146,35 @@ static bool fault_touches(const struct sim_stats *stats, const struct scn_fault 
     return (link->a == a && link->b == b) || (link->a == b && link->b == a);
 }
 
-static void detected(struct sim_stats *stats, int64_t now_ns, uint32_t a, uint32_t b)
+/* What is seen of a fault. */
+enum sight { SIGHT_LINK, SIGHT_MODULE, SIGHT_NO_KEY };
+
+/* Whether a fault of this kind looks so: without the quantum channel a module stops and no key comes;
+ * without the classical one, or the node, the neighbour is silent. */
+static bool fault_shows(const struct scn_fault *fault, enum sight sight)
+{
+    switch (fault->what) {
+    case SCN_FAULT_BOTH:
+        return true;
+    case SCN_FAULT_QUANTUM:
+        return sight != SIGHT_LINK;
+    case SCN_FAULT_CLASSICAL:
+        return sight == SIGHT_LINK;
+    case SCN_FAULT_CRASH:
+    case SCN_FAULT_DOWN:
+        return sight != SIGHT_NO_KEY;
+    }
+    return false;
+}
+
+static void detected(struct sim_stats *stats, int64_t now_ns, uint32_t a, uint32_t b,
+                     enum sight sight)
 {
     uint32_t left = 0;
     for (uint32_t i = 0; i < stats->open_count; i++) {
         uint32_t fault = stats->open_faults[i];
-        if (fault_touches(stats, &stats->scenario->faults[fault], a, b)) {
+        const struct scn_fault *planned = &stats->scenario->faults[fault];
+        if (fault_shows(planned, sight) && fault_touches(stats, planned, a, b)) {
             stats->faults[fault].detect_ns = now_ns;
         } else {
             stats->open_faults[left++] = fault;
@@ -165,12 +195,14 @@ static void adjacency(struct sim_stats *stats, int64_t now_ns, const struct qkd_
         uint32_t number = stats->node_links[i];
         const struct scn_link *link = &stats->scenario->links[number];
         if (link->a == peer || link->b == peer) {
-            advance(stats, &stats->links[number], now_ns);
-            stats->links[number].up[link->a == self ? 0 : 1] = up;
+            struct sim_link_stats *state = &stats->links[number];
+            advance(stats, state, now_ns);
+            state->up[link->a == self ? 0 : 1] = up;
+            state->was_up = state->was_up || (state->up[0] && state->up[1]);
         }
     }
     if (!up) {
-        detected(stats, now_ns, self, peer);
+        detected(stats, now_ns, self, peer, SIGHT_LINK);
     }
 }
 
@@ -179,11 +211,14 @@ static void alarm_report(struct sim_stats *stats, int64_t now_ns, const struct q
     bool raised = report->b != 0;
     stats->alarms_raised += raised;
     stats->alarms_cleared += !raised;
-    bool of_link = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_POOL_LOW ||
-                   report->a == WIRE_FAULT_MODULE_DOWN || report->a == WIRE_FAULT_NO_KEY;
-    if (raised && of_link && report->c < stats->scenario->link_count) {
+    bool of_fault = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_MODULE_DOWN ||
+                    report->a == WIRE_FAULT_NO_KEY;
+    if (raised && of_fault && report->c < stats->scenario->link_count) {
         const struct scn_link *link = &stats->scenario->links[report->c];
-        detected(stats, now_ns, link->a, link->b);
+        enum sight sight = report->a == WIRE_FAULT_LINK_DOWN
+                               ? SIGHT_LINK
+                               : (report->a == WIRE_FAULT_NO_KEY ? SIGHT_NO_KEY : SIGHT_MODULE);
+        detected(stats, now_ns, link->a, link->b, sight);
     }
     if (stats->sink->alarm != NULL) {
         stats->sink->alarm(stats->sink->ctx,
@@ -263,6 +298,11 @@ void sim_stats_fault(struct sim_stats *stats, int64_t now_ns, const struct scn_f
     struct sim_fault_stats *state = &stats->faults[number];
     state->at_ns = now_ns;
     stats->open_faults[stats->open_count++] = number;
+    for (size_t i = 0; i < stats->scenario->link_count; i++) {
+        const struct scn_link *link = &stats->scenario->links[i];
+        bool hit = fault_shows(fault, SIGHT_LINK) && fault_touches(stats, fault, link->a, link->b);
+        stats->links[i].hit_early = stats->links[i].hit_early || (hit && !stats->links[i].was_up);
+    }
     for (size_t i = 0; i < stats->scenario->application_count; i++) {
         if (route_uses(stats, &stats->apps[i].route, fault)) {
             stats->apps[i].fault = number;
@@ -324,7 +364,7 @@ void sim_links_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summar
         to->pool_mean_bits = link->known_s > 0 ? link->bit_s / link->known_s : NAN;
         to->exhaustions = link->exhaustions;
         to->empty_s = link->empty_s;
-        to->down_s = link->down_s;
+        to->down_s = link->down_s + (link->hit_early || !link->was_up ? link->early_s : 0);
         to->up_end = link->up[0] && link->up[1];
         to->frames = link->frames;
         to->retransmissions = link->retransmissions;

@@ -68,8 +68,10 @@ struct sim_link_stats {
     uint64_t own_bits[2];                /* per end: free payload bits it owns */
     uint32_t last_seq[2], last_epoch[2]; /* of TAKE frames */
     bool known[2], up[2], empty[2];
-    int64_t since_ns; /* figures below hold up to here */
+    bool was_up, hit_early; /* both ends up once; hit by a fault before that */
+    int64_t since_ns;       /* figures below hold up to here */
     double bit_s, known_s, empty_s, down_s;
+    double early_s; /* before it first came up */
     uint64_t min_bits;
     uint64_t exhaustions, frames, retransmissions, tag_failures, relayed_keys;
 };

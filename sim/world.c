@@ -385,6 +385,7 @@ static void oracle_summary(struct sim_world *world)
     summary->mismatched_pairs = verdict->mismatched_pairs;
     summary->oracle.checks = verdict->checks;
     summary->oracle.violations = verdict->violations;
+    summary->oracle.cost_s = (double)sim_oracle_cost_ns(world->oracle) / 1e9;
     if (verdict->violations > 0) {
         (void)snprintf(summary->oracle.first, sizeof(summary->oracle.first), "%s", verdict->first);
         summary->oracle.first_event = world->events;

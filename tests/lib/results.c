@@ -174,6 +174,7 @@ void test_summary(const struct scn_scenario *scenario, struct scn_summary *summa
     summary->latency = (struct scn_spread){45, 0.025, 0.024, 0.048, 0.049, 0.049};
     summary->relay.hops_mean = 2;
     summary->oracle.checks = 1234;
+    summary->oracle.cost_s = 0.125;
     for (size_t i = 0; i < summary->link_count; i++) {
         struct scn_link_summary *link = &summary->links[i];
         link->pool_min_bits = 4000 + i;

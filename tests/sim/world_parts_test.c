@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Parts of the world alone: node clocks against exact rational arithmetic, the store against a plain
- * list, the digest's sensitivity, the packet pool. */
+ * list, the digest's sensitivity, the packet pool, the statistics of links. */
 #include <check.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@
 #include "models/wide.h"
 #include "sim/clock.h"
 #include "sim/packet.h"
+#include "sim/stats_state.h"
 #include "sim/store.h"
 #include "sim/trace.h"
 
@@ -235,6 +238,162 @@ START_TEST(packets_by_size)
 }
 END_TEST
 
+/* ---- statistics of links ---- */
+
+static const char two_links[] = "scenario: t\nduration: 100 s\nnetwork:\n"
+                                "  nodes: [{id: A}, {id: B}, {id: C}]\n"
+                                "  links:\n"
+                                "    - {id: AB, ends: [A, B], qkd: {rate: 1 Mbit/s}}\n"
+                                "    - {id: BC, ends: [B, C], qkd: {rate: 1 Mbit/s}}\n"
+                                "applications:\n  - {id: v, from: A, to: B, rate: 1 /s}\n";
+
+/* A report at a second of the run. */
+static void tell(struct sim_stats *stats, double at_s, const struct qkd_report *report)
+{
+    ck_assert_int_eq(sim_stats_report(stats, (int64_t)(at_s * 1e9), report, NULL), 0);
+}
+
+static struct qkd_eid kma_at(uint32_t node)
+{
+    return qkd_eid_make(QKD_ROLE_KMA, 0, node);
+}
+
+static void tell_adjacency(struct sim_stats *stats, double at_s, uint32_t a, bool up)
+{
+    for (uint32_t i = 0; i < 2; i++) { /* both ends of the link of nodes a and a + 1 */
+        tell(stats, at_s,
+             &(struct qkd_report){.code = up ? QKD_REPORT_PEER_UP : QKD_REPORT_PEER_DOWN,
+                                  .who = kma_at(a + i),
+                                  .peer = kma_at(a + 1 - i),
+                                  .a = QKD_RP_KX1});
+    }
+}
+
+static void tell_pool(struct sim_stats *stats, double at_s, uint32_t node, uint64_t bits)
+{
+    tell(stats, at_s,
+         &(struct qkd_report){
+             .code = QKD_REPORT_POOL, .who = kma_at(node), .peer = kma_at(1 - node), .b = bits});
+}
+
+static void tell_alarm(struct sim_stats *stats, double at_s, uint64_t fault)
+{
+    tell(stats, at_s,
+         &(struct qkd_report){.code = QKD_REPORT_ALARM, .peer = kma_at(0), .a = fault, .b = 1});
+}
+
+struct stats_case {
+    struct scn_scenario *scenario;
+    struct sim_stats *stats;
+    struct scn_sink sink;
+    struct scn_summary summary;
+};
+
+static void stats_begin(struct stats_case *c, const char *faults)
+{
+    char text[2048];
+    (void)snprintf(text, sizeof(text), "%s%s", two_links, faults);
+    struct scn_errors errors;
+    struct scn_text from = {"test", text, strlen(text), NULL};
+    memset(c, 0, sizeof(*c));
+    ck_assert_int_eq(scn_load_text(&from, NULL, &c->scenario, &errors), 0);
+    scn_errors_fini(&errors);
+    c->stats = sim_stats_new(&(struct sim_stats_config){c->scenario, &c->sink});
+    ck_assert_ptr_nonnull(c->stats);
+    ck_assert_int_eq(scn_summary_init(&c->summary, c->scenario), 0);
+    sim_stats_warm(c->stats, 0);
+}
+
+static void stats_end(struct stats_case *c)
+{
+    sim_stats_free(c->stats);
+    scn_summary_fini(&c->summary);
+    scn_free(c->scenario);
+}
+
+/* A link is down since it first came up; one that never does, or that a fault hit before, always. */
+START_TEST(down_after_up)
+{
+    struct stats_case c;
+    bool fault = _i == 1;
+    stats_begin(&c, fault ? "faults:\n  - {at: 1 s, link: AB, what: classical, for: 1 s}\n" : "");
+    if (fault) {
+        sim_stats_fault(c.stats, 1000000000, &c.scenario->faults[0]);
+    }
+    tell_adjacency(c.stats, 4, 0, true);
+    tell_adjacency(c.stats, 20, 0, false);
+    tell_adjacency(c.stats, 26, 0, true);
+    ck_assert_int_eq(sim_stats_finish(c.stats, 100000000000, &c.summary), 0);
+    ck_assert(fabs(c.summary.links[0].down_s - (fault ? 10.0 : 6.0)) < 1e-9);
+    ck_assert(fabs(c.summary.links[1].down_s - 100.0) < 1e-9);
+    ck_assert(c.summary.links[0].up_end && !c.summary.links[1].up_end);
+    stats_end(&c);
+}
+END_TEST
+
+/* A pool is empty while neither end has a unit (256 bit): two halves of one do not make one. */
+START_TEST(empty_pool)
+{
+    struct stats_case c;
+    stats_begin(&c, "");
+    tell_pool(c.stats, 1, 0, 5000);
+    tell_pool(c.stats, 1, 1, 255);
+    tell_pool(c.stats, 11, 0, 255); /* here empty */
+    tell_pool(c.stats, 14, 1, 256); /* up to here */
+    tell_pool(c.stats, 20, 1, 0);
+    tell_pool(c.stats, 27, 0, 300);
+    ck_assert_int_eq(sim_stats_finish(c.stats, 100000000000, &c.summary), 0);
+    ck_assert(fabs(c.summary.links[0].empty_s - 10.0) < 1e-9);
+    ck_assert_uint_eq(c.summary.links[0].pool_min_bits, 255);
+    ck_assert_uint_eq(c.summary.links[0].pool_end_bits, 300);
+    stats_end(&c);
+}
+END_TEST
+
+/* A fault is detected by what it causes, not by a pool that is low, nor by another kind of alarm. */
+START_TEST(fault_detected_by_its_kind)
+{
+    static const struct {
+        const char *fault;
+        uint64_t not_by[3], by;
+        size_t not_count;
+    } cases[] = {
+        {"link: AB, what: quantum",
+         {WIRE_FAULT_POOL_LOW, WIRE_FAULT_LINK_DOWN},
+         WIRE_FAULT_NO_KEY,
+         2},
+        {"link: AB, what: quantum", {WIRE_FAULT_POOL_LOW}, WIRE_FAULT_MODULE_DOWN, 1},
+        {"link: AB, what: classical",
+         {WIRE_FAULT_POOL_LOW, WIRE_FAULT_NO_KEY, WIRE_FAULT_MODULE_DOWN},
+         WIRE_FAULT_LINK_DOWN,
+         3},
+        {"link: AB", {WIRE_FAULT_POOL_LOW}, WIRE_FAULT_NO_KEY, 1},
+        {"node: B", {WIRE_FAULT_POOL_LOW, WIRE_FAULT_NO_KEY}, WIRE_FAULT_MODULE_DOWN, 2},
+        {"node: B, what: down", {WIRE_FAULT_POOL_LOW}, WIRE_FAULT_LINK_DOWN, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stats_case c;
+        char text[128];
+        (void)snprintf(text, sizeof(text), "faults:\n  - {at: 10 s, %s, for: 9 s}\n",
+                       cases[i].fault);
+        stats_begin(&c, text);
+        static const uint32_t route[] = {0, 1}; /* of the last served request */
+        ck_assert_int_eq(sim_route_set(&c.stats->apps[0].route, route, 2), 0);
+        sim_stats_fault(c.stats, 10000000000, &c.scenario->faults[0]);
+        for (size_t k = 0; k < cases[i].not_count; k++) {
+            tell_alarm(c.stats, 11 + (double)k, cases[i].not_by[k]);
+        }
+        tell_alarm(c.stats, 17, cases[i].by);
+        tell_alarm(c.stats, 18, cases[i].by);
+        ck_assert_int_eq(sim_stats_finish(c.stats, 100000000000, &c.summary), 0);
+        ck_assert_uint_eq(c.summary.healing.events, 1);
+        ck_assert_msg(fabs(c.summary.healing.detect_s - 7.0) < 1e-9, "case %zu: %g s", i,
+                      c.summary.healing.detect_s);
+        stats_end(&c);
+    }
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -247,6 +406,9 @@ int main(void)
     tcase_add_loop_test(tests, store_against_a_list, 0, 10);
     tcase_add_test(tests, digest_sees_everything);
     tcase_add_test(tests, packets_by_size);
+    tcase_add_loop_test(tests, down_after_up, 0, 2);
+    tcase_add_test(tests, empty_pool);
+    tcase_add_test(tests, fault_detected_by_its_kind);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -79,7 +79,7 @@ START_TEST(field_groups)
         {"alarms", "raised cleared"},
         {"security",
          "auth_failures forgeries_rejected forgeries_accepted leaked_bits measures_off"},
-        {"oracle", "checks violations"},
+        {"oracle", "checks violations cost_s"},
         {"expectations[0]", "text value pass"},
     };
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
@@ -109,6 +109,7 @@ START_TEST(values)
                  {"latency_s.p95", "0.048"},
                  {"fetch_latency_s.p95", "NULL"},
                  {"oracle.checks", "1234"},
+                 {"oracle.cost_s", "0.125"},
                  {"expectations[1].text", "link[BC].pool_min_bits > 4000"},
                  {"expectations[1].value", "4001"},
                  {"expectations[1].pass", "1"},
