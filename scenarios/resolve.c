@@ -13,6 +13,7 @@
 #define LOSS_DB_PER_M 0.0002  /* 0.2 dB/km: standard single-mode fibre at 1550 nm */
 #define BLOCK_S 10            /* a block is by default what this time makes, ... */
 #define BLOCK_OF_STORE 4      /* ... at most this part of the store */
+#define TAG_BITS 128          /* of the frame that confirms a block; each end sends one */
 
 /* Where a key of an item was written; the item itself if the key was not. */
 static struct scn_place place_of(const struct scn_ctx *ctx, enum scn_kind kind, size_t index,
@@ -133,17 +134,42 @@ static void trace_model(struct scn_ctx *ctx, size_t i)
     }
 }
 
+/* The least block that leaves key to both ends: half of it, in whole units, is more than a tag. */
+static uint64_t block_least(const struct scn_scenario *s)
+{
+    uint64_t unit = s->key_management.unit_bits;
+    return 2 * unit * (TAG_BITS / unit + 1);
+}
+
 static void block_resolve(struct scn_ctx *ctx, size_t i)
 {
     struct scn_link *link = &ctx->scenario->links[i];
+    uint64_t least = block_least(ctx->scenario);
     uint64_t most = link->store_bits / BLOCK_OF_STORE;
+    bool bits = link->qkd.key_form == SCN_KEY_BITS;
+    if (bits && most > SCN_MAX_FILE_BITS) {
+        most = SCN_MAX_FILE_BITS;
+    }
     if (link->qkd.block_bits == 0) {
         uint64_t block = link->qkd.mean_bps * BLOCK_S;
         block = block > most ? most : block;
-        link->qkd.block_bits = block < 8 ? 8 : block / 8 * 8;
+        link->qkd.block_bits = block < least ? least : block / 8 * 8;
+    }
+    struct scn_place place = place_of(ctx, SCN_KIND_LINK, i, "qkd.block");
+    if (bits && link->qkd.block_bits > SCN_MAX_FILE_BITS) {
+        scn_mistake(ctx, place,
+                    "a block of %" PRIu64 " bit does not fit in a message with key_form bits: "
+                    "expected at most %d bit, or key_form seed",
+                    link->qkd.block_bits, SCN_MAX_FILE_BITS);
+    }
+    if (link->qkd.block_bits < least) {
+        scn_mistake(ctx, place,
+                    "a block of %" PRIu64 " bit does not pay for its own confirmation (%d bit at "
+                    "each end): expected at least %" PRIu64 " bit with units of %" PRIu32 " bit",
+                    link->qkd.block_bits, TAG_BITS, least, ctx->scenario->key_management.unit_bits);
     }
     if (link->qkd.block_bits > link->store_bits) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd.block"),
+        scn_mistake(ctx, place,
                     "a block of %" PRIu64 " bit never fits in the store of %" PRIu64 " bit",
                     link->qkd.block_bits, link->store_bits);
     }
@@ -378,6 +404,11 @@ static void top_resolve(struct scn_ctx *ctx)
     if (s->node_count == 0 && (nodes != NULL || ctx->mistake_count == 0)) {
         scn_mistake(ctx, nodes == NULL ? ctx->root->place : nodes->place,
                     "no nodes: expected at least one");
+    }
+    if (s->engine == SCN_ENGINE_SIMGRID && s->node_count > SCN_MAX_SIMGRID_NODES) {
+        scn_mistake(ctx, root_place(ctx, "engine"),
+                    "engine simgrid takes at most %d nodes, not %zu: expected 'engine: fast'",
+                    SCN_MAX_SIMGRID_NODES, s->node_count);
     }
     if (s->duration_ns > 0 && s->warmup_ns >= s->duration_ns) {
         scn_mistake(ctx, root_place(ctx, "warmup"), "warmup is not shorter than duration");

@@ -12,10 +12,12 @@
 
 #include "models/link.h"
 
-#define SCN_ID_SIZE 64       /* bytes of an identifier, with its final zero */
-#define SCN_NAME_SIZE 128    /* bytes of a free text, with its final zero */
-#define SCN_MAX_NODES 100000 /* most nodes */
-#define SCN_MAX_LINKS 400000 /* most QKD links */
+#define SCN_ID_SIZE 64                  /* bytes of an identifier, with its final zero */
+#define SCN_NAME_SIZE 128               /* bytes of a free text, with its final zero */
+#define SCN_MAX_NODES 100000            /* most nodes */
+#define SCN_MAX_SIMGRID_NODES 1000      /* most of them in the simgrid engine */
+#define SCN_MAX_FILE_BITS (8 * 1000000) /* most bits of one QKD-key file that carries its bits */
+#define SCN_MAX_LINKS 400000            /* most QKD links */
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_EXPECTS 1000

@@ -167,9 +167,11 @@ static const struct scn_field qkd_fields[] = {
      .doc = "model trace: a CSV file, or a list of [time, rate, QBER]",
      .type = SCN_T_SPECIAL,
      .special = &scn_special_trace},
-    BITS("block", block_bits, 8, .unset = 0, .multiple = 8,
-         .doc = "bits of one QKD-key file; default: what 10 s of key make, in whole bytes, at most "
-                "a quarter of the store"),
+    BITS(
+        "block", block_bits, 8, .unset = 0, .multiple = 8,
+        .doc =
+            "bits of one QKD-key file, at least what pays for its confirmation; default: what 10 s "
+            "of key make, in whole bytes, at most a quarter of the store"),
     WORD("key_form", key_form, words_key_form, "seed",
          "a key file carries a 32-byte seed that both ends expand, or the bits"),
 };
@@ -283,7 +285,7 @@ static const struct scn_field key_management_fields[] = {
          .doc = "pad bits reserved by one persisted record"),
     NUM("batch", batch, SCN_T_U32, SCN_DIM_NUMBER, 1, 64, .fallback = "1",
         .doc = "most keys in one relay frame"),
-    TIME("retransmit", retransmit_ns, 1000, .fallback = "200 ms",
+    TIME("retransmit", retransmit_ns, 1e6, .fallback = "200 ms",
          .doc = "time after which an unacknowledged frame is sent again"),
     NUM("retries", retries, SCN_T_U32, SCN_DIM_NUMBER, 0, 254, .fallback = "5",
         .doc = "most retransmissions of a frame"),

@@ -17,7 +17,7 @@
 #include "sim/packet.h"
 
 #define SIM_NEVER INT64_MAX
-#define SIM_SIMGRID_NODE_LIMIT 1000     /* most nodes in the simgrid engine */
+#define SIM_SIMGRID_NODE_LIMIT SCN_MAX_SIMGRID_NODES /* most nodes in the simgrid engine */
 #define SIM_SIMGRID_ALL_PAIRS 64        /* up to so many nodes, SimGrid routes all pairs */
 #define SIM_SIMGRID_ROUTE_LIMIT 2000000 /* most links in all its routes together */
 

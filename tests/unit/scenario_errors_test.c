@@ -107,6 +107,10 @@ static const struct planted planted[] = {
     {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, qber: ^60 %}}", "out of range"},
     {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, block: ^12 bit}}",
      "is not a multiple of 8 bit"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, block: ^504 bit}}",
+     "does not pay for its own confirmation (128 bit at each end): expected at least 512 bit"},
+    {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 Mbit/s, block: ^8000008 bit, key_form: bits}}",
+     "does not fit in a message with key_form bits: expected at most 8000000 bit"},
     {14, "    - {id: BC, ends: [B, C], qkd: {rate: 9 kbit/s, block: ^65 Mbit}}",
      "never fits in the store"},
     {14, "    - {id: BC, ends: [B, C], qkd: {model: ^decoy-bb84, rate: 9 kbit/s}}",
@@ -143,6 +147,7 @@ static const struct planted planted[] = {
     {16, "key_management: {fallback: ^aes-256}", "is not available in this version"},
     {16, "key_management: {relay_metadata: ^clear}", "is not available in this version"},
     {16, "key_management: {batch: ^65}", "out of range: expected 1 to 64"},
+    {16, "key_management: {retransmit: ^999 us}", "retransmit '999 us' is out of range"},
     {16, "key_management: {bootstrap: ^64 kbit}", "out of range"},
     {16, "key_management: {relay: ^multipath}", "is not available in this version"},
     {16, "key_management: ^[]", "key_management: expected a mapping"},
@@ -403,7 +408,7 @@ END_TEST
 /* More mistakes than anyone reads: counted, not kept. */
 START_TEST(mistakes_are_bounded)
 {
-    static char text[200000] = "scenario: many\nduration: 1 s\nnetwork:\n  nodes:\n";
+    static char text[200000] = "scenario: many\nengine: fast\nduration: 1 s\nnetwork:\n  nodes:\n";
     size_t used = strlen(text);
     for (int i = 0; i < 5000; i++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "    - {id: n%d, x: 1}\n", i);
@@ -413,6 +418,28 @@ START_TEST(mistakes_are_bounded)
     ck_assert_uint_eq(errors.count, SCN_MAX_ERRORS);
     ck_assert_uint_eq(errors.omitted, 5000 - SCN_MAX_ERRORS);
     scn_errors_fini(&errors);
+}
+END_TEST
+
+/* What one engine cannot run is found before the run; 1000 nodes are not too many for it. */
+START_TEST(nodes_for_the_engine)
+{
+    static char text[100000];
+    for (int engine = 0; engine < 3; engine++) {
+        size_t nodes = engine == 2 ? 1000 : 1001;
+        size_t used = (size_t)snprintf(
+            text, sizeof text, "scenario: many\nengine: %s\nduration: 1 s\nnetwork:\n  nodes:\n",
+            engine == 1 ? "fast" : "simgrid");
+        for (size_t i = 0; i < nodes; i++) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "    - {id: n%zu}\n", i);
+        }
+        struct scn_errors errors;
+        ck_assert_int_eq(load(text, NULL, &errors), engine == 0 ? QKD_ERR_INVALID : QKD_OK);
+        ck_assert(engine != 0 || strcmp(errors.lines[0],
+                                        "t.yaml:2:9: engine simgrid takes at most 1000 nodes, not "
+                                        "1001: expected 'engine: fast'") == 0);
+        scn_errors_fini(&errors);
+    }
 }
 END_TEST
 
@@ -428,6 +455,7 @@ int main(void)
     tcase_add_loop_test(tc, bad_override, 0, (int)(sizeof bad_sets / sizeof bad_sets[0]));
     tcase_add_loop_test(tc, missing_files, 0, 2);
     tcase_add_test(tc, mistakes_are_bounded);
+    tcase_add_test(tc, nodes_for_the_engine);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -59,7 +59,7 @@ START_TEST(defaults)
     ck_assert_int_eq(ab->classical_latency_ns, 5000);  /* the least */
     ck_assert_uint_eq(ab->classical_bandwidth_bps, 1000000000);
     ck_assert_uint_eq(ab->qkd.block_bits, 3040000); /* 10 s * 304 kbit/s */
-    ck_assert_uint_eq(bc->qkd.block_bits, 24);      /* 30 bit, whole bytes */
+    ck_assert_uint_eq(bc->qkd.block_bits, 512);     /* 30 bit: less than the least, two units */
     ck_assert_uint_eq(ab->qkd.mean_bps, 304000);
     ck_assert_uint_eq(ab->store_bits, 64000000);
     const struct scn_key_management *km = &s->key_management;
@@ -253,7 +253,7 @@ START_TEST(print_is_complete)
         "drift: 0 ppm}}\n",
         "    - {id: \"BC\", ends: [\"C\", \"B\"], length: 12500 m, loss: 2.5 dB, qkd: {model: "
         "rate, "
-        "rate: 3 bit/s, qber: 0, block: 24 bit, key_form: seed}, store: 64 Mbit, classical: "
+        "rate: 3 bit/s, qber: 0, block: 512 bit, key_form: seed}, store: 64 Mbit, classical: "
         "{latency: 62500 ns, bandwidth: 1 Gbit/s}}\n",
         "  classical: {bandwidth: 1 Gbit/s, latency: auto, queue: 1 MiB, management: separate, "
         "management_latency: 1 ms, management_bandwidth: 1 Gbit/s, loss: 0, duplicate: 0, reorder: "
@@ -329,7 +329,7 @@ START_TEST(overrides_change_values)
     const char *texts[] = {
         "control.routing=fewest-hops",        "applications[v].rate=10 /s",
         "applications[v].level=otp-only",     "network.links[BC].qkd.rate=8 kbit/s",
-        "network.links[BC].qkd.block=1 kbit", "network.classical={latency: 1 ms}",
+        "network.links[BC].qkd.block=4 kbit", "network.classical={latency: 1 ms}",
         "key_management.unit=512 bit",        "faults=[{at: 1 s, link: AB}]",
         "key_management.unit=1024 bit"};
     struct scn_sets sets = {.texts = texts, .count = sizeof texts / sizeof texts[0]};
@@ -338,7 +338,7 @@ START_TEST(overrides_change_values)
     ck_assert_double_eq_tol(s->applications[0].rate_per_s, 10, 1e-12);
     ck_assert_int_eq(s->applications[0].level, SCN_LEVEL_OTP_ONLY);
     ck_assert_uint_eq(s->links[1].qkd.rate_bps, 8000);
-    ck_assert_uint_eq(s->links[1].qkd.block_bits, 1000);
+    ck_assert_uint_eq(s->links[1].qkd.block_bits, 4000);
     ck_assert_uint_eq(s->links[0].qkd.rate_bps, 304000);
     ck_assert_int_eq(s->links[0].classical_latency_ns, MS);
     ck_assert_uint_eq(s->key_management.unit_bits, 1024);
@@ -364,16 +364,23 @@ START_TEST(override_does_not_follow_aliases)
 }
 END_TEST
 
-/* A large default block is a quarter of the store: 304 Mbit/s make 3.04 Gbit in 10 s. */
+/* A large default block is a quarter of the store: 304 Mbit/s make 3.04 Gbit in 10 s. One that comes
+ * as bits fits in a message, and each pays for its confirmation. */
 START_TEST(block_is_bounded_by_the_store)
 {
     const char *texts[] = {"network.links[AB].qkd.rate=304 Mbit/s",
-                           "network.links[BC].store=1001 bit",
+                           "network.links[BC].store=2201 bit",
                            "network.links[BC].qkd.rate=900 bit/s"};
     struct scn_sets sets = {.texts = texts, .count = 3};
     struct scn_scenario *s = load(small, &sets);
     ck_assert_uint_eq(s->links[0].qkd.block_bits, 16000000);
-    ck_assert_uint_eq(s->links[1].qkd.block_bits, 248); /* 250, whole bytes */
+    ck_assert_uint_eq(s->links[1].qkd.block_bits, 544); /* 550, whole bytes */
+    scn_free(s);
+    texts[1] = "network.links[BC].store=1001 bit";
+    texts[2] = "network.links[AB].qkd.key_form=bits";
+    s = load(small, &sets);
+    ck_assert_uint_eq(s->links[0].qkd.block_bits, 8000000);
+    ck_assert_uint_eq(s->links[1].qkd.block_bits, 512);
     scn_free(s);
 }
 END_TEST
@@ -402,8 +409,8 @@ START_TEST(large_network)
     size_t room = (size_t)N * 128 + 200;
     char *text = malloc(room);
     ck_assert_ptr_nonnull(text);
-    size_t used = (size_t)snprintf(text, room,
-                                   "scenario: big\nduration: 1 s\nnetwork:\n  nodes:\n");
+    size_t used = (size_t)snprintf(
+        text, room, "scenario: big\nengine: fast\nduration: 1 s\nnetwork:\n  nodes:\n");
     for (int i = 0; i < N; i++) {
         used += (size_t)snprintf(text + used, room - used, "    - {id: n%d}\n", i);
     }
