@@ -51,7 +51,8 @@ void cli_clock_start(void)
 /* In whole microseconds, so that it prints in few digits. */
 static double seconds(int64_t s, int64_t ns)
 {
-    return (double)(s * 1000000 + ns / 1000) / 1e6;
+    int64_t us = s * 1000000 + ns / 1000;
+    return (double)us / 1e6;
 }
 
 double cli_wall_s(void)
