@@ -88,6 +88,19 @@ static void count_sent(struct kma_link *link, const struct kma_send *send)
     }
 }
 
+/* The body as it travels; what a TAKE takes goes to its keys. */
+static void body_put(const struct kma_send *send, const uint8_t *pad, uint8_t *body)
+{
+    if (send->type == WIRE_FRAME_RELAY) {
+        crypto_xor(body, send->body, pad, send->body_len);
+        return;
+    }
+    memcpy(body, send->body, send->body_len);
+    if (send->keys != NULL) {
+        memcpy(send->keys, pad, send->key_len);
+    }
+}
+
 int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
                    struct km_take *take)
 {
@@ -126,14 +139,7 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     eids_put(work, kma->self, link->peer);
     wire_frame_head_encode(&frame, bytes);
     take_read(link, take, 0, payload + WIRE_FRAME_TAG_LEN, pad);
-    if (relay) {
-        crypto_xor(body, send->body, pad, send->body_len);
-    } else {
-        memcpy(body, send->body, send->body_len);
-        if (send->keys != NULL) {
-            memcpy(send->keys, pad, send->key_len);
-        }
-    }
+    body_put(send, pad, body);
     crypto_wc_tag(body + send->body_len, link->tx_key, pad + payload, work,
                   AUTH_LEN + WIRE_FRAME_HEAD_LEN + send->body_len);
     km_pool_settle(&link->pool, s->out);
