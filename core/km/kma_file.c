@@ -99,6 +99,12 @@ static void block_confirmed(const struct kma_step *s, struct kma_link *link, uin
 
 static void confirm_keep(struct kma_link *link, const struct kma_confirm_wait *wait)
 {
+    for (uint32_t i = 0; i < link->confirm_count; i++) {
+        if (qkd_id_eq(&link->confirm[i].id, &wait->id)) {
+            link->confirm[i] = *wait;
+            return;
+        }
+    }
     if (link->confirm_count == KMA_CONFIRM_QUEUE) { /* the oldest: it will be asked again */
         link->confirm_count--;
         memmove(link->confirm, link->confirm + 1, link->confirm_count * sizeof link->confirm[0]);
@@ -131,8 +137,12 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
             continue;
         }
         link->confirm[i] = link->confirm[--link->confirm_count];
+        struct qkd_time stale = qkd_time_add(wait.asked, s->kma->config->expiry);
         if (wait.length == block->bytes * 8 && !block->confirmed) {
-            confirm_answer(s, link, slot, &wait);
+            /* Who asked has given the file up by then: expire_waiting() in kma_grant.c. */
+            if (qkd_time_before(s->event->now, stale)) {
+                confirm_answer(s, link, slot, &wait);
+            }
         } else if (block->confirmed && block->number == wait.number &&
                    !confirm_send(s, link, 1, block)) {
             confirm_keep(link, &wait);
@@ -143,7 +153,9 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
 
 static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
-    if (!confirm_send(s, link, 0, km_pool_block(&link->pool, slot))) {
+    struct km_block *block = km_pool_block(&link->pool, slot);
+    block->since = s->event->now;
+    if (!confirm_send(s, link, 0, block)) {
         link->confirm_again = true;
     }
 }
@@ -232,10 +244,11 @@ void kma_file_confirm_again(const struct kma_step *s, struct kma_link *link)
 static void confirm_asked(const struct kma_step *s, struct kma_link *link,
                           const struct wire_confirm_body *body, const struct wire_sync_item *item)
 {
+    struct kma_confirm_wait wait = {
+        .id = item->id, .number = body->block, .length = item->length, .asked = s->event->now};
     uint32_t slot = km_pool_find(&link->pool, &item->id);
     if (slot == QKD_SLAB_NONE) {
-        confirm_keep(link, &(struct kma_confirm_wait){
-                               .id = item->id, .number = body->block, .length = item->length});
+        confirm_keep(link, &wait);
         return;
     }
     struct km_block *block = km_pool_block(&link->pool, slot);
@@ -250,12 +263,9 @@ static void confirm_asked(const struct kma_step *s, struct kma_link *link,
         return;
     }
     if (!block->confirmed) {
-        confirm_answer(s, link, slot,
-                       &(struct kma_confirm_wait){
-                           .id = item->id, .number = body->block, .length = item->length});
+        confirm_answer(s, link, slot, &wait);
     } else if (block->number == body->block && !confirm_send(s, link, 1, block)) {
-        confirm_keep(link, &(struct kma_confirm_wait){
-                               .id = item->id, .number = body->block, .length = item->length});
+        confirm_keep(link, &wait);
     }
 }
 

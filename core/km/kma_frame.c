@@ -111,7 +111,9 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     bool relay = send->type == WIRE_FRAME_RELAY;
     bool control = !relay && send->type != WIRE_FRAME_TAKE;
     uint32_t payload = relay ? send->body_len : send->key_len; /* control: 0 */
-    if (total > KMA_FRAME_MAX || !link->up || !tx_room(link)) {
+    /* Tags are not spent on what would wait for the channel: the peer may have restarted meanwhile. */
+    bool closed = control && !chan_is_up(kma->chan, QKD_RP_KX1, link->peer);
+    if (total > KMA_FRAME_MAX || !link->up || closed || !tx_room(link)) {
         return QKD_ERR_LIMIT;
     }
     uint32_t buf = km_secbuf_take(&kma->bufs, total);

@@ -259,13 +259,22 @@ void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
     kma_file_room(s, link);
 }
 
+/* How long a file waits for its match. The lower KMA asked for it and must not drop it while an answer
+ * can come: the other end answers no question older than `expiry`, and repeats an answer for so long. */
+static struct qkd_span patience(const struct kma_step *s, const struct kma_link *link)
+{
+    const struct km_config *config = s->kma->config;
+    int64_t repeating_ns = 16 * ((int64_t)config->retries + 1) * config->retransmit.ns;
+    return qkd_span_ns(config->expiry.ns + (link->lower ? repeating_ns : 0));
+}
+
 /* Files whose match never came: the other end lost it, or it was never sent. */
 static void expire_waiting(const struct kma_step *s, struct kma_link *link)
 {
     for (uint32_t i = 0; i < link->pool.waiting_count;) {
         uint32_t slot = link->pool.waiting[i];
         const struct km_block *b = km_pool_block(&link->pool, slot);
-        if (qkd_time_before(s->event->now, qkd_time_add(b->since, s->kma->config->expiry))) {
+        if (qkd_time_before(s->event->now, qkd_time_add(b->since, patience(s, link)))) {
             i++;
             continue;
         }

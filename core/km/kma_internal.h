@@ -91,6 +91,7 @@ struct kma_link {
     struct kma_confirm_wait {
         struct qkd_id id;
         uint32_t number, length;
+        struct qkd_time asked;
     } confirm[KMA_CONFIRM_QUEUE];
     uint32_t confirm_count;
     bool confirm_again;     /* lower KMA: some question was not sent, or did not arrive */
