@@ -54,6 +54,20 @@ fault() {
     restore "$1"
 }
 
+# missing PATH EXPECTED: takes the file away; a report line that starts with PATH must match.
+missing() {
+    put "$1" </dev/null
+    rm -f "$tree/$1"
+    run $arguments
+    echo "$check" >>"$work/planted"
+    if [ $status -eq 0 ] || ! grep "^$1:" "$work/report" | grep -qE -e "$2"; then
+        echo "$check: that $1 is missing is not reported ($2)"
+        cat "$work/report"
+        echo missing >>"$work/bad"
+    fi
+    restore "$1"
+}
+
 # fine PATH: plants standard input as PATH; no report line may start with PATH.
 fine() {
     put "$1"
@@ -251,6 +265,7 @@ plant_spec_map() {
     { echo '| id | code | tests |'; grep -v '^#' "$tidy/d23_ids.txt" |
         sed "s,.*,| & | \`$code\` | tests/tidy/common.sh |,"; } >"$work/map"
     fine docs/spec-map.md <"$work/map"
+    missing docs/spec-map.md 'there is no such file'
     grep -v D23-KS-05 "$work/map" | fault docs/spec-map.md 'D23-KS-05 has no row'
     sed "/D23-KS-05/s,$code,core/km/zz.c," "$work/map" |
         fault docs/spec-map.md 'D23-KS-05: there is no core/km/zz.c|D23-KS-05 there is no core/km/zz.c'

@@ -6,8 +6,8 @@
 map=docs/spec-map.md
 
 if [ ! -f "$map" ]; then
-    echo "tidy: spec_map.sh: there is no $map yet"
-    exit 0
+    echo "$map:1: there is no such file" >"$faults"
+    verdict 1
 fi
 awk -v ids="$tidy_dir/d23_ids.txt" -v map="$map" '
     function exists(path,   line, ok) {
