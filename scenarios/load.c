@@ -124,16 +124,6 @@ int scn_load(const char *path, const struct scn_sets *sets, struct scn_scenario 
     return finish(&ctx, out, errors);
 }
 
-uint32_t scn_node_find(const struct scn_scenario *scenario, const char *id)
-{
-    for (uint32_t i = 0; i < scenario->node_count; i++) {
-        if (strcmp(scenario->nodes[i].id, id) == 0) {
-            return i;
-        }
-    }
-    return UINT32_MAX;
-}
-
 uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id)
 {
     for (uint32_t i = 0; i < scenario->link_count; i++) {
@@ -154,11 +144,6 @@ const char *scn_role_name(enum scn_node_role role)
     return scn_word_of(scn_words_role, (int)role);
 }
 
-const char *scn_routing_name(enum scn_routing routing)
-{
-    return scn_word_of(scn_words_routing, (int)routing);
-}
-
 const char *scn_level_name(enum scn_level level)
 {
     return scn_word_of(scn_words_level, (int)level);
@@ -167,9 +152,4 @@ const char *scn_level_name(enum scn_level level)
 const char *scn_fault_name(enum scn_fault_what what)
 {
     return scn_word_of(scn_words_fault, (int)what);
-}
-
-const char *scn_compare_name(enum scn_compare compare)
-{
-    return scn_word_of(scn_words_compare, (int)compare);
 }

@@ -277,16 +277,13 @@ int scn_hash(const struct scn_scenario *scenario, char hex[65]);
 /* The JSON Schema (2020-12) of scenario files; to be freed with free(); NULL without memory. */
 char *scn_schema(void);
 
-/* Index of a node or link by id; UINT32_MAX if there is none. Linear search. */
-uint32_t scn_node_find(const struct scn_scenario *scenario, const char *id);
+/* Index of a link by id; UINT32_MAX if there is none. Linear search. */
 uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id);
 
 /* The words of the file for enum values; never NULL. */
 const char *scn_engine_name(enum scn_engine engine);
 const char *scn_role_name(enum scn_node_role role);
-const char *scn_routing_name(enum scn_routing routing);
 const char *scn_level_name(enum scn_level level);
 const char *scn_fault_name(enum scn_fault_what what);
-const char *scn_compare_name(enum scn_compare compare);
 
 #endif

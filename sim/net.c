@@ -98,11 +98,6 @@ const struct sim_net_config *sim_net_config(const struct sim_net *net)
     return &net->config;
 }
 
-uint32_t sim_net_channel_count(const struct sim_net *net)
-{
-    return net->channel_count;
-}
-
 struct sim_channel *sim_net_channel_at(struct sim_net *net, uint32_t number)
 {
     return &net->chunks[number / CHUNK][number % CHUNK];

@@ -71,8 +71,7 @@ const struct sim_net_config *sim_net_config(const struct sim_net *net); /* links
 struct sim_channel *sim_net_channel(struct sim_net *net, uint32_t from, uint32_t to,
                                     enum sim_plane plane);
 
-/* Channels made so far, by number. */
-uint32_t sim_net_channel_count(const struct sim_net *net);
+/* A channel made before, by its number. */
 struct sim_channel *sim_net_channel_at(struct sim_net *net, uint32_t number);
 
 /* Link number `link` as given in the config. */

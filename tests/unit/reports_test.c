@@ -335,11 +335,7 @@ static void act_faults(struct sender *s, const struct qkd_event *event, struct q
     ck_assert(!chan_report_raise(r, event, WIRE_FAULT_POOL_LOW, 4, out));
     ck_assert(chan_report_raise(r, event, WIRE_FAULT_POOL_LOW, 3, out));
     ck_assert(chan_report_raise(r, event, WIRE_FAULT_LINK_DOWN, 4, out));
-    ck_assert(chan_report_stands(r, WIRE_FAULT_POOL_LOW, 3));
     ck_assert(chan_report_clear(r, event, WIRE_FAULT_POOL_LOW, 4, out));
-    ck_assert(!chan_report_stands(r, WIRE_FAULT_POOL_LOW, 4));
-    ck_assert(chan_report_stands(r, WIRE_FAULT_POOL_LOW, 3));
-    ck_assert(chan_report_stands(r, WIRE_FAULT_LINK_DOWN, 4));
 }
 
 START_TEST(standing_faults_are_told_once)
