@@ -81,8 +81,8 @@ static void advance(const struct sim_stats *stats, struct sim_link_stats *link, 
     if (level_known(link)) {
         link->known_s += past_s;
         link->bit_s += past_s * (double)level(link);
-        uint64_t unit_bits = stats->scenario->key_management.unit_bits;
-        if (link->own_bits[0] < unit_bits && link->own_bits[1] < unit_bits) {
+        uint64_t key_bits = wire_relay_cost_bits(stats->scenario->key_management.unit_bits, 1, 1);
+        if (link->own_bits[0] < key_bits && link->own_bits[1] < key_bits) {
             link->empty_s += past_s;
         }
     }

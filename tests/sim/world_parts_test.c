@@ -9,6 +9,7 @@
 
 #include "core/base/rng.h"
 #include "core/crypto/crypto.h"
+#include "core/wire/frame.h"
 #include "models/wide.h"
 #include "sim/clock.h"
 #include "sim/packet.h"
@@ -331,21 +332,23 @@ START_TEST(down_after_up)
 }
 END_TEST
 
-/* A pool is empty while neither end has a unit (256 bit): two halves of one do not make one. */
+/* A pool is empty while neither end can pay a hop of one unit: two halves do not make one. */
 START_TEST(empty_pool)
 {
     struct stats_case c;
+    const uint64_t cost = wire_relay_cost_bits(256, 1, 1);
+    ck_assert_uint_ge(cost, 256 + 128); /* the key and a tag at least */
     stats_begin(&c, "");
     tell_pool(c.stats, 1, 0, 5000);
-    tell_pool(c.stats, 1, 1, 255);
-    tell_pool(c.stats, 11, 0, 255); /* here empty */
-    tell_pool(c.stats, 14, 1, 256); /* up to here */
+    tell_pool(c.stats, 1, 1, cost - 1);
+    tell_pool(c.stats, 11, 0, cost - 1); /* here empty */
+    tell_pool(c.stats, 14, 1, cost);     /* up to here */
     tell_pool(c.stats, 20, 1, 0);
-    tell_pool(c.stats, 27, 0, 300);
+    tell_pool(c.stats, 27, 0, cost + 50);
     ck_assert_int_eq(sim_stats_finish(c.stats, 100000000000, &c.summary), 0);
     ck_assert(fabs(c.summary.links[0].empty_s - 10.0) < 1e-9);
-    ck_assert_uint_eq(c.summary.links[0].pool_min_bits, 255);
-    ck_assert_uint_eq(c.summary.links[0].pool_end_bits, 300);
+    ck_assert_uint_eq(c.summary.links[0].pool_min_bits, cost - 1);
+    ck_assert_uint_eq(c.summary.links[0].pool_end_bits, cost + 50);
     stats_end(&c);
 }
 END_TEST

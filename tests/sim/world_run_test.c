@@ -2,6 +2,7 @@
 /* Whole worlds in the fast engine, under the oracle: what a scenario asks for happens, equal seeds
  * give equal runs, what only watches changes nothing, faults and crashes at any place leave every
  * request with a reason and no rule broken. */
+#include "core/manager/manager.h"
 #include "tests/sim/world_lib.h"
 
 #define NODES_3 "network:\n  nodes: [{id: A}, {id: B}, {id: C}]\n"
@@ -224,6 +225,59 @@ START_TEST(arrivals_are_their_own)
 }
 END_TEST
 
+/* What the manager of a run was told in reports over Mk is what the summary counted by itself: keys
+ * per application, the level of each pool, alarms. Half of the keys asked for are not there. */
+START_TEST(manager_knows)
+{
+    lib_begin(&one, "scenario: t\nseed: 5\nduration: 40 s\n" NODES_3 "  links:\n"
+                    "    - {id: AB, ends: [A, B], qkd: {rate: 4 kbit/s, block: 4 kbit}}\n"
+                    "    - {id: BC, ends: [B, C], qkd: {rate: 8 kbit/s, block: 4 kbit}}\n"
+                    "applications:\n"
+                    "  - {id: ac, from: A, to: C, rate: 10 /s, stop: 30 s, timeout: 2 s}\n"
+                    "  - {id: cb, from: C, to: B, key: 512 bit, rate: 3 /s, stop: 30 s}\n"
+                    "  - {id: ba, from: B, to: A, count: 3, rate: 1 /s, stop: 30 s}\n");
+    struct sim_world *world = NULL;
+    ck_assert_int_eq(scn_summary_init(&one.summary, one.scenario), 0);
+    ck_assert_int_eq(sim_world_new(one.scenario, &one.options, &one.summary, &world), 0);
+    one.rc = sim_world_run(world);
+    lib_good(&one);
+    struct qkd_eid manager = qkd_eid_make(QKD_ROLE_MANAGER, 0, one.scenario->management.at);
+    const struct mgr *mgr = world->units[sim_unit_find(world, manager)].element.mgr;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct wire_account_record record = {0};
+        const struct scn_application_summary *app = &one.summary.applications[i];
+        struct qkd_eid master = qkd_eid_make(QKD_ROLE_APP, 2 * i,
+                                             one.scenario->applications[i].from);
+        ck_assert(mgr_account(mgr, master, &record));
+        ck_assert_uint_gt(app->supplied_bits, 1000);
+        ck_assert_uint_eq(record.bits, app->supplied_bits);
+        ck_assert_uint_eq(record.keys, app->supplied_keys);
+        ck_assert_uint_eq(record.otp_bits, app->supplied_bits);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct scn_link *link = &one.scenario->links[i];
+        struct wire_link_status a = {0};
+        struct wire_link_status b = {0};
+        ck_assert(mgr_link(mgr, qkd_eid_make(QKD_ROLE_KMA, 0, link->a), i, &a));
+        ck_assert(mgr_link(mgr, qkd_eid_make(QKD_ROLE_KMA, 0, link->b), i, &b));
+        ck_assert(a.up && b.up);
+        uint64_t end_bits = one.summary.links[i].pool_end_bits;
+        uint64_t told_bits = a.own_bits + b.own_bits; /* at most two periods (2 s) ago */
+        ck_assert_uint_le(told_bits, end_bits + 4096);
+        ck_assert_uint_le(end_bits, told_bits + 3 * 8000);
+    }
+    struct mgr_counts counts = mgr_counts(mgr);
+    ck_assert_uint_eq(counts.gaps, 0);
+    ck_assert_uint_gt(counts.alarms_raised, 0);
+    ck_assert_uint_eq(counts.alarms_raised, one.summary.alarms.raised);
+    ck_assert_uint_eq(counts.alarms_cleared, one.summary.alarms.cleared);
+    ck_assert_uint_gt(one.summary.requests.refused, 50);
+    ck_assert(one.summary.pools.empty_s > 2 && one.summary.pools.exhaustions > 0);
+    sim_world_free(world);
+    lib_end(&one);
+}
+END_TEST
+
 /* ---- ends ---- */
 
 static bool stop_at_3_s(void *ctx, const struct scn_progress *progress)
@@ -380,6 +434,7 @@ int main(void)
     tcase_add_test(tests, seed_decides);
     tcase_add_test(tests, watching_changes_nothing);
     tcase_add_test(tests, arrivals_are_their_own);
+    tcase_add_test(tests, manager_knows);
     tcase_add_test(tests, ends_early);
     tcase_add_test(tests, quantum_fault_stops_key);
     tcase_add_test(tests, classical_fault_heals);
