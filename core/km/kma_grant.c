@@ -74,19 +74,14 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
     uint64_t mine = km_pool_payload_free(&link->pool);
     uint32_t unit = s->kma->config->unit_bits / 8;
     uint64_t most = mine / 2 / unit * unit;
-    struct wire_grant_body grant = {0};
-    struct km_take granted;
-    uint32_t len = 0;
+    struct wire_grant_body grant;
     uint64_t wanted = ((uint64_t)request->wanted + unit - 1) / unit * unit;
     uint32_t want = wanted < most ? (uint32_t)wanted : (uint32_t)most;
     bool is_short = mine < (link->pool.own_free + link->pool.peer_free) / 4; /* would ask itself */
     if (want == 0 || is_short || link->grants_open >= 4 ||
-        !km_pool_grant(&link->pool, want, unit, s->out, &granted, &len)) {
+        !km_pool_grant(&link->pool, want, unit, s->out, &grant)) {
         return;
     }
-    grant.block = granted.block;
-    grant.start = granted.offset;
-    grant.end = granted.offset + len;
     persist_grant(s, link, &grant, false);
     link->grants_open++;
     if (!grant_send(s, link, &grant)) {
@@ -102,10 +97,9 @@ void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
     if (wire_grant_body_decode(&grant, frame->body, frame->body_len) != (int)frame->body_len) {
         return;
     }
-    struct km_range range = {grant.start, grant.end};
     kma_file_implied(s, link, grant.block);
-    if (!km_pool_granted(&link->pool, grant.block, &range, s->out)) {
-        return; /* known already, or used: GRANTs are sent again after a restart */
+    if (!km_pool_granted(&link->pool, &grant, s->out)) {
+        return; /* known already, or used, or given back since: GRANTs are sent again */
     }
     /* What comes back answers what we once gave: our own record of it is done. */
     persist_grant(s, link, &grant, true);
@@ -118,7 +112,9 @@ void kma_grant_acked(const struct kma_step *s, struct kma_link *link,
                      const struct wire_grant_body *grant)
 {
     link->grants_open -= link->grants_open > 0;
-    persist_grant(s, link, grant, true);
+    if (!km_pool_regranted(&link->pool, grant)) {
+        persist_grant(s, link, grant, true);
+    }
 }
 
 void kma_grant_pend(const struct kma_step *s, struct kma_link *link,
@@ -135,8 +131,7 @@ void kma_grant_pend(const struct kma_step *s, struct kma_link *link,
         kma->grants = grants;
         kma->grant_cap = cap;
     }
-    kma->grants[kma->grant_count++] = (struct kma_grant_record){
-        .link = link->id, .block = grant->block, .start = grant->start, .end = grant->end};
+    kma->grants[kma->grant_count++] = (struct kma_grant_record){link->id, *grant};
 }
 
 void kma_grant_resend(const struct kma_step *s, struct kma_link *link)
@@ -148,17 +143,16 @@ void kma_grant_resend(const struct kma_step *s, struct kma_link *link)
             i++;
             continue;
         }
-        struct wire_grant_body grant = {.block = g.block, .start = g.start, .end = g.end};
-        struct km_range range = {g.start, g.end};
-        uint32_t block_slot;
-        if (km_pool_rx_check(&link->pool, g.block, &range, &block_slot) != 0) {
+        if (!km_pool_grant_stands(&link->pool, &g.grant)) {
             /* It arrived, the acknowledgement did not: the peer used of it or gave it back, and then
-             * it may be in use here. */
-            persist_grant(s, link, &grant, true);
+             * it may be in use here, or given again. */
+            if (!km_pool_regranted(&link->pool, &g.grant)) {
+                persist_grant(s, link, &g.grant, true);
+            }
             kma->grants[i] = kma->grants[--kma->grant_count];
             continue;
         }
-        if (!grant_send(s, link, &grant)) {
+        if (!grant_send(s, link, &g.grant)) {
             return; /* no tags now: the tick tries again */
         }
         link->grants_open++;

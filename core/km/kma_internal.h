@@ -228,7 +228,8 @@ struct kma {
     uint8_t *records; /* encoded records that go into such a message */
     size_t records_cap;
     struct kma_grant_record { /* GRANTs without acknowledgement and not in flight */
-        uint32_t link, block, start, end;
+        uint32_t link;
+        struct wire_grant_body grant;
     } * grants;
     uint32_t grant_count, grant_cap;
     struct kma_skip_record { /* SKIPs that could not be paid, or that did not arrive */

@@ -403,7 +403,7 @@ bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32
 }
 
 bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
-                   struct km_take *granted, uint32_t *len)
+                   struct wire_grant_body *granted)
 {
     for (uint32_t k = pool->count; k > 0; k--) {
         struct km_chunk *c = km_pool_chunk(pool, k - 1);
@@ -418,16 +418,14 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
         if (n == 0) {
             continue;
         }
-        *granted = (struct km_take){.block = c->block,
-                                    .block_slot = c->block_slot,
-                                    .offset = c->end - n,
-                                    .key_id = km_pool_block(pool, c->block_slot)->id};
+        *granted = (struct wire_grant_body){
+            .block = c->block, .start = c->end - n, .end = c->end, .turn = c->turn + 1};
         if (n == c->end - c->start) { /* all of it, untouched: it changes hands as it is */
             c->mine = false;
+            c->turn++;
             pool->own_free -= n;
             pool->peer_free += n;
             km_pool_persist_chunk(pool, c, false, out);
-            *len = n;
             return true;
         }
         struct km_chunk given = {.block = c->block,
@@ -435,7 +433,8 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
                                  .start = c->end - n,
                                  .end = c->end,
                                  .next = c->end - n,
-                                 .lease = c->end - n};
+                                 .lease = c->end - n,
+                                 .turn = c->turn + 1};
         c->end -= n;
         pool->own_free -= n;
         km_pool_persist_chunk(pool, c, false, out);
@@ -446,43 +445,59 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
             return false;
         }
         km_pool_persist_chunk(pool, &given, false, out);
-        *len = n;
         km_pool_settle(pool, out);
         return true;
     }
     return false;
 }
 
-bool km_pool_granted(struct km_pool *pool, uint32_t number, const struct km_range *range,
-                     struct qkd_out *out)
+bool km_pool_grant_stands(const struct km_pool *pool, const struct wire_grant_body *grant)
 {
-    uint32_t i = chunk_at(pool, number, range->start);
+    struct km_range range = {grant->start, grant->end};
+    uint32_t dummy;
+    uint32_t i = chunk_at(pool, grant->block, grant->start);
+    return i < pool->count && km_pool_chunk(pool, i)->turn == grant->turn &&
+           km_pool_rx_check(pool, grant->block, &range, &dummy) == 0;
+}
+
+bool km_pool_regranted(const struct km_pool *pool, const struct wire_grant_body *grant)
+{
+    uint32_t i = chunk_at(pool, grant->block, grant->start);
+    const struct km_chunk *c = i < pool->count ? km_pool_chunk(pool, i) : NULL;
+    return c != NULL && !c->mine && c->turn > grant->turn;
+}
+
+bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, struct qkd_out *out)
+{
+    struct km_range range = {grant->start, grant->end};
+    uint32_t i = chunk_at(pool, grant->block, range.start);
     if (i == pool->count) {
         return false;
     }
     struct km_chunk *c = km_pool_chunk(pool, i);
     uint32_t dummy;
-    if (c->mine || range->end != c->end || range->start >= range->end ||
-        km_pool_rx_check(pool, number, range, &dummy) != 0) {
+    if (c->mine || range.end != c->end || range.start >= range.end || grant->turn <= c->turn ||
+        km_pool_rx_check(pool, grant->block, &range, &dummy) != 0) {
         return false;
     }
-    struct km_chunk mine = {.block = number,
+    struct km_chunk mine = {.block = grant->block,
                             .block_slot = c->block_slot,
-                            .start = range->start,
-                            .end = range->end,
-                            .next = range->start,
-                            .lease = range->start,
+                            .start = range.start,
+                            .end = range.end,
+                            .next = range.start,
+                            .lease = range.start,
+                            .turn = grant->turn,
                             .mine = true};
-    pool->peer_free -= range->end - range->start;
-    c->end = range->start;
+    pool->peer_free -= range.end - range.start;
+    c->end = range.start;
     c->lease = c->lease > c->end ? c->end : c->lease;
     bool empty = c->next == c->end;
     if (!empty) {
         km_pool_persist_chunk(pool, c, false, out);
     }
     if (km_pool_insert(pool, &mine) != 0) {
-        c->end = range->end;
-        pool->peer_free += range->end - range->start;
+        c->end = range.end;
+        pool->peer_free += range.end - range.start;
         km_pool_persist_chunk(pool, c, false, out);
         return false;
     }

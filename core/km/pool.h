@@ -44,6 +44,7 @@ struct km_chunk {
     uint32_t start, end;
     uint32_t next;
     uint32_t lease;
+    uint32_t turn; /* how often it changed hands */
     bool mine;
     uint8_t range_count;
     struct km_range range[KM_POOL_RANGES]; /* sorted, disjoint, above next */
@@ -150,10 +151,14 @@ bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32
 /* GRANT, owner's side: cuts `want` bytes or less (whole units) off the tail of the newest own chunk.
  * False if nothing can be given. */
 bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
-                   struct km_take *granted, uint32_t *len);
+                   struct wire_grant_body *granted);
 /* GRANT, receiver's side: [start, end) of the peer's chunk becomes own. False: stale, ignored. */
-bool km_pool_granted(struct km_pool *pool, uint32_t number, const struct km_range *range,
+bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant,
                      struct qkd_out *out);
+/* Whether the range is still the peer's by this GRANT, none of it used: it may be sent again. */
+bool km_pool_grant_stands(const struct km_pool *pool, const struct wire_grant_body *grant);
+/* Whether these bytes have come back since and are the peer's again by a later GRANT. */
+bool km_pool_regranted(const struct km_pool *pool, const struct wire_grant_body *grant);
 
 /* START: takes one recovered BLOCK or CHUNK record; leases become the point to go on from. A chunk
  * record that is of no use any more is deleted. */

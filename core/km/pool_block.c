@@ -22,7 +22,8 @@ void km_pool_persist_chunk(const struct km_pool *pool, const struct km_chunk *c,
                                       .start = c->start,
                                       .end = c->end,
                                       .mine = c->mine,
-                                      .lease = c->lease};
+                                      .lease = c->lease,
+                                      .turn = c->turn};
         entry.value = qkd_out_reserve(out, wire_p_chunk_size(&record));
         if (entry.value.len == 0) {
             return;
@@ -234,6 +235,7 @@ int km_pool_recover_chunk(struct km_pool *pool, const struct wire_p_chunk *recor
                          .end = record->end,
                          .next = record->lease,
                          .lease = record->lease,
+                         .turn = record->turn,
                          .mine = record->mine != 0};
     for (uint32_t i = 0; i < pool->waiting_count; i++) {
         struct km_block *b = km_pool_block(pool, pool->waiting[i]);

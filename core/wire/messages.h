@@ -373,7 +373,8 @@ enum wire_file_code {
     M(blob, keys)
 /* Bodies of the other Kx-1 frames (wire/frame.h); they travel in the record layer. */
 #define WIRE_CONFIRM_BODY(M, O) M(u8, answer) M(u32, block) M(blob, sync)
-#define WIRE_GRANT_BODY(M, O) M(u32, block) M(u32, start) M(u32, end)
+/* turn: how often these bytes have changed hands with this GRANT; an older one is not obeyed. */
+#define WIRE_GRANT_BODY(M, O) M(u32, block) M(u32, start) M(u32, end) M(u32, turn)
 #define WIRE_SKIP_BODY(M, O) M(u32, block) M(u32, start) M(u32, end) M(u8, reason)
 #define WIRE_TAKE_BODY(M, O)                                                                       \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u32, key_size)           \
@@ -388,7 +389,8 @@ enum wire_file_code {
     M(u32, link) M(id, qkd_key_id) M(u32, number) M(u8, confirmed) M(u32, bytes) M(u8, form)       \
     M(time, stored) M(blob, key)
 #define WIRE_P_CHUNK(M, O)                                                                         \
-    M(u32, link) M(u32, block) M(u32, start) M(u32, end) M(u8, mine) M(u32, lease)
+    M(u32, link)                                                                                   \
+    M(u32, block) M(u32, start) M(u32, end) M(u8, mine) M(u32, lease) M(u32, turn)
 #define WIRE_P_FRAME(M, O) M(u32, link) M(u32, block) M(u32, offset) M(blob, frame)
 #define WIRE_P_KEY(M, O)                                                                           \
     M(id, key_id) M(id, parent) M(u64, session_id) M(eid, source_app) M(eid, target_app)           \
