@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
-#define GRANT_PAUSE_MS 200 /* between two requests on a link */
+#define TRIM_PER_TICK 8
+#define TRIM_ABOVE (4 * KM_POOL_RESERVE) /* own bytes below which every tail is kept for tags */
+#define GRANT_PAUSE_MS 200               /* between two requests on a link */
 
 void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes)
 {
@@ -304,6 +306,29 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
                                    .link = link});
     kma_skip_send(s, link, number, &gone, WIRE_REASON_EXPIRED);
     return true;
+}
+
+/* A frame's pad lies within one chunk, so chunks end in tails too short for a frame. Some serve tags;
+ * the oldest of the others go, lest they hold blocks, slow allocation down and look like key. */
+void kma_trim(const struct kma_step *s, struct kma_link *link)
+{
+    uint32_t frame = (uint32_t)(wire_take_cost_bits(s->kma->config->unit_bits, 1, 1) / 8);
+    for (uint32_t i = 0, trimmed = 0; i < link->pool.count && trimmed < TRIM_PER_TICK; i++) {
+        const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+        uint32_t tail = c->end - c->next;
+        if (!c->mine || c->block == 0 || c->next == c->start || tail >= frame ||
+            link->pool.own_free < TRIM_ABOVE + tail) {
+            continue;
+        }
+        uint32_t number = c->block;
+        struct km_range gone;
+        if (km_pool_forget(&link->pool, number, c->start, c->end, s->out, &gone)) {
+            link->n.discarded += 8 * (uint64_t)(gone.end - gone.start);
+            kma_skip_send(s, link, number, &gone, WIRE_REASON_NONE);
+            trimmed++;
+            i -= i < 2 ? i + 1 : 2; /* it is gone, and its SKIP's tag may have emptied another */
+        }
+    }
 }
 
 /* The owner's share of every block older than `expiry`, block 0 and the reserve excepted. */

@@ -362,6 +362,7 @@ void kma_skip_resend(const struct kma_step *s, struct kma_link *link);
 void kma_skip_forget(const struct kma_step *s, const struct kma_link *link);
 void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
+void kma_trim(const struct kma_step *s, struct kma_link *link);
 void kma_expire(const struct kma_step *s, struct kma_link *link);
 
 /* kma_relay.c */
