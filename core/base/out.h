@@ -69,7 +69,6 @@ enum qkd_report_code {
     QKD_REPORT_ALARM,        /* manager: a = enum wire_fault_code, b = 1 raised, 0 cleared,
                                 peer = element concerned, c = object */
     QKD_REPORT_LIFE,         /* manager: one life-cycle record in `bytes` (wire_life) */
-    QKD_REPORT_LEDGER,       /* KMA: link ledger in `bytes` (wire_link_ledger), on request */
     QKD_REPORT_COUNT
 };
 

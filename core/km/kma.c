@@ -105,7 +105,6 @@ int kma_new(const struct km_config *config, struct kma **to)
     }
     kma->config = config;
     kma->self = qkd_eid_make(QKD_ROLE_KMA, 0, config->node);
-    kma->tick_timer = QKD_TIMER_NONE;
     containers_init(kma, config);
     struct chan_config chan = {.self = kma->self,
                                .limit = CHANNELS_PER_KMA,
@@ -228,8 +227,8 @@ static int start(const struct kma_step *s)
         km_pool_recovered(&kma->links[i].pool, s->out);
     }
     kma->started = true;
-    kma->tick_timer = qkd_timers_set(&kma->timers, kma_after(s, kma->config->status_period),
-                                     kma_tag(KMA_TIMER_TICK, 0));
+    (void)qkd_timers_set(&kma->timers, kma_after(s, kma->config->status_period),
+                         kma_tag(KMA_TIMER_TICK, 0));
     (void)chan_open(kma->chan, event, QKD_RP_KMI, qkd_eid_sibling(kma->self, QKD_ROLE_KMC), s->out);
     return 0;
 }
@@ -388,8 +387,8 @@ static void receive(const struct kma_step *s)
 static void tick(const struct kma_step *s)
 {
     struct kma *kma = s->kma;
-    kma->tick_timer = qkd_timers_set(&kma->timers, kma_after(s, kma->config->status_period),
-                                     kma_tag(KMA_TIMER_TICK, 0));
+    (void)qkd_timers_set(&kma->timers, kma_after(s, kma->config->status_period),
+                         kma_tag(KMA_TIMER_TICK, 0));
     kma_link_tick(s);
     kma_session_sweep(s);
     kma_stored_sweep(s);

@@ -98,7 +98,6 @@ struct kma_link {
     uint32_t block_counter; /* lower KMA: blocks numbered in this incarnation */
     bool paused;            /* module was told that the store is full */
     uint32_t paused_bytes;  /* what it wanted to store */
-    bool low;               /* pool under the low mark */
     bool empty;             /* a payload was refused since the pool last had room */
     struct qkd_time grant_asked;
     uint32_t grants_open; /* own GRANT frames not yet acknowledged */
@@ -213,8 +212,6 @@ struct kma {
     struct crypto_digest *digest;
     uint64_t message_id; /* next */
     struct qkd_timers timers;
-    struct qkd_time tick_at;
-    uint32_t tick_timer;
     struct km_store store;
     struct km_secbuf bufs;
     struct kma_link *links;

@@ -379,11 +379,6 @@ enum wire_file_code {
 #define WIRE_TAKE_BODY(M, O)                                                                       \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u32, key_size)           \
     M(u16, count) M(time, taken) M(eid, source_app) M(eid, target_app) M(blob, metadata)
-/* An element's link ledger, rule 6, bits. */
-#define WIRE_LINK_LEDGER(M, O)                                                                     \
-    M(u32, link) M(u64, generated) M(u64, bootstrap) M(u64, stored) M(u64, pads) M(u64, tags)      \
-    M(u64, hash_keys) M(u64, fallback_keys) M(u64, postproc_auth) M(u64, relayed_as_key)           \
-    M(u64, expired) M(u64, discarded) M(u64, in_flight)
 /* Persisted values (keys of the entries: see enum wire_persist_kind). */
 #define WIRE_P_BLOCK(M, O)                                                                         \
     M(u32, link) M(id, qkd_key_id) M(u32, number) M(u8, confirmed) M(u32, bytes) M(u8, form)       \
@@ -413,7 +408,6 @@ enum wire_file_code {
     X(grant_body, WIRE_GRANT_BODY)                                                                 \
     X(skip_body, WIRE_SKIP_BODY)                                                                   \
     X(take_body, WIRE_TAKE_BODY)                                                                   \
-    X(link_ledger, WIRE_LINK_LEDGER)                                                               \
     X(p_block, WIRE_P_BLOCK)                                                                       \
     X(p_chunk, WIRE_P_CHUNK)                                                                       \
     X(p_frame, WIRE_P_FRAME)                                                                       \
