@@ -72,6 +72,9 @@ struct scn_table {
 /* The whole file. */
 extern const struct scn_table scn_table_scenario;
 
+/* Its parts, one source file each. */
+extern const struct scn_table scn_table_network, scn_table_application, scn_table_fault;
+
 /* Words of the enums that others print. */
 extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_routing[],
     scn_words_level[], scn_words_fault[], scn_words_compare[];
@@ -97,8 +100,18 @@ const char *scn_hint(char hint[SCN_NAME_SIZE], const char *near);
 /* Whether a text can be an identifier. */
 bool scn_id_valid(const char *text);
 
-/* Fills in what depends on more than one key, and checks it. */
+/* Fills in what depends on more than one key, and checks it; the parts of applications and faults.
+ */
 void scn_resolve(struct scn_ctx *ctx);
+void scn_applications_resolve(struct scn_ctx *ctx);
+void scn_faults_resolve(struct scn_ctx *ctx);
+
+/* Where a key of an item was written; the item itself if the key was not. */
+struct scn_place scn_place_of(const struct scn_ctx *ctx, enum scn_kind kind, size_t index,
+                              const char *path);
+
+/* Whether a key of an item was written. */
+bool scn_given(const struct scn_ctx *ctx, enum scn_kind kind, size_t index, const char *key);
 
 /* The word of an enum value; "?" if it has none. */
 const char *scn_word_of(const struct scn_word *words, int value);

@@ -15,9 +15,8 @@
 #define BLOCK_OF_STORE 4      /* ... at most this part of the store */
 #define TAG_BITS 128          /* of the frame that confirms a block; each end sends one */
 
-/* Where a key of an item was written; the item itself if the key was not. */
-static struct scn_place place_of(const struct scn_ctx *ctx, enum scn_kind kind, size_t index,
-                                 const char *path)
+struct scn_place scn_place_of(const struct scn_ctx *ctx, enum scn_kind kind, size_t index,
+                              const char *path)
 {
     const struct scn_tree *here = ctx->items[kind].trees[index];
     char key[SCN_ID_SIZE];
@@ -35,8 +34,7 @@ static struct scn_place place_of(const struct scn_ctx *ctx, enum scn_kind kind, 
     return here->place;
 }
 
-/* Whether a key of an item was written. */
-static bool given(const struct scn_ctx *ctx, enum scn_kind kind, size_t index, const char *key)
+bool scn_given(const struct scn_ctx *ctx, enum scn_kind kind, size_t index, const char *key)
 {
     return scn_tree_find(ctx->items[kind].trees[index], key) != NULL;
 }
@@ -54,8 +52,8 @@ static void nodes_resolve(struct scn_ctx *ctx)
         struct scn_node *node = &s->nodes[i];
         bool lat = node->lat > -999;
         bool lon = node->lon > -999;
-        if (given(ctx, SCN_KIND_NODE, i, "lat") != given(ctx, SCN_KIND_NODE, i, "lon")) {
-            scn_mistake(ctx, place_of(ctx, SCN_KIND_NODE, i, lat ? "lat" : "lon"),
+        if (scn_given(ctx, SCN_KIND_NODE, i, "lat") != scn_given(ctx, SCN_KIND_NODE, i, "lon")) {
+            scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_NODE, i, lat ? "lat" : "lon"),
                         "lat and lon go together: one of them is missing");
         }
         node->has_geo = lat && lon;
@@ -97,15 +95,15 @@ static void rate_model(struct scn_ctx *ctx, size_t i)
     struct scn_qkd *qkd = &ctx->scenario->links[i].qkd;
     const struct scn_tree *written = scn_tree_find(ctx->items[SCN_KIND_LINK].trees[i], "qkd");
     if (written != NULL && scn_tree_find(written, "rate") == NULL) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd"),
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_LINK, i, "qkd"),
                     "the key 'rate' is missing in qkd: expected a rate such as '304 kbit/s'");
     }
     if (scn_tree_find(written, "trace") != NULL) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd.trace"),
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_LINK, i, "qkd.trace"),
                     "trace is given, but the model is rate: expected 'model: trace'");
     }
     if (qkd->qber >= MDL_QBER_LIMIT) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd.qber"),
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_LINK, i, "qkd.qber"),
                     "no key at this QBER: expected less than 11 %%");
     }
     qkd->mean_bps = qkd->rate_bps;
@@ -117,7 +115,7 @@ static void trace_model(struct scn_ctx *ctx, size_t i)
     struct scn_qkd *qkd = &ctx->scenario->links[i].qkd;
     const struct scn_tree *written = scn_tree_find(ctx->items[SCN_KIND_LINK].trees[i], "qkd");
     if (scn_tree_find(written, "trace") == NULL) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "qkd"),
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_LINK, i, "qkd"),
                     "the key 'trace' is missing in qkd: expected a CSV file or a list of points");
     }
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
@@ -155,7 +153,7 @@ static void block_resolve(struct scn_ctx *ctx, size_t i)
         block = block > most ? most : block;
         link->qkd.block_bits = block < least ? least : block / 8 * 8;
     }
-    struct scn_place place = place_of(ctx, SCN_KIND_LINK, i, "qkd.block");
+    struct scn_place place = scn_place_of(ctx, SCN_KIND_LINK, i, "qkd.block");
     if (bits && link->qkd.block_bits > SCN_MAX_FILE_BITS) {
         scn_mistake(ctx, place,
                     "a block of %" PRIu64 " bit does not fit in a message with key_form bits: "
@@ -258,7 +256,7 @@ static void parallel_check(struct scn_ctx *ctx)
         }
         uint32_t other = parallel_find(s, &ends, i);
         if (other != UINT32_MAX) {
-            scn_mistake(ctx, place_of(ctx, SCN_KIND_LINK, i, "ends"),
+            scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_LINK, i, "ends"),
                         "link '%s' joins these nodes already: expected one link per pair",
                         s->links[other].id);
         }
@@ -297,101 +295,9 @@ static void connection_check(struct scn_ctx *ctx)
         const struct scn_application *a = &s->applications[i];
         if (a->from < s->node_count && a->to < s->node_count && a->from != a->to &&
             root_of(parent, a->from) != root_of(parent, a->to)) {
-            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "to"),
+            scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, "to"),
                         "no chain of QKD links joins '%s' and '%s'", s->nodes[a->from].id,
                         s->nodes[a->to].id);
-        }
-    }
-}
-
-static void arrivals_resolve(struct scn_ctx *ctx, size_t i)
-{
-    struct scn_application *a = &ctx->scenario->applications[i];
-    bool trace = a->arrivals == SCN_ARRIVALS_TRACE;
-    bool rate = given(ctx, SCN_KIND_APPLICATION, i, "rate");
-    bool times = given(ctx, SCN_KIND_APPLICATION, i, "times");
-    struct scn_place place = place_of(ctx, SCN_KIND_APPLICATION, i, "arrivals");
-    const char *word = trace ? "trace"
-                             : (a->arrivals == SCN_ARRIVALS_POISSON ? "poisson" : "periodic");
-    if (!trace && !rate) {
-        scn_mistake(ctx, place, "the key 'rate' is missing: arrivals %s needs it, such as '2 /s'",
-                    word);
-    }
-    if (trace && !times) {
-        scn_mistake(ctx, place, "the key 'times' is missing: arrivals trace needs it");
-    }
-    if (trace && rate) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "rate"),
-                    "rate has no meaning for arrivals trace");
-    }
-    if (!trace && times) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "times"),
-                    "times has no meaning for arrivals %s", word);
-    }
-    if (a->arrivals != SCN_ARRIVALS_PERIODIC && given(ctx, SCN_KIND_APPLICATION, i, "offset")) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "offset"),
-                    "offset has no meaning for arrivals %s", word);
-    }
-    if (a->arrivals == SCN_ARRIVALS_PERIODIC && a->offset_ns < 0 && a->rate_per_s > 0) {
-        double period_ns = 1e9 / a->rate_per_s; /* at most 10^18: the least rate is 10^-9 /s */
-        a->offset_ns = (int64_t)(period_ns + 0.5);
-    }
-}
-
-static void applications_resolve(struct scn_ctx *ctx)
-{
-    struct scn_scenario *s = ctx->scenario;
-    for (size_t i = 0; i < s->application_count; i++) {
-        struct scn_application *a = &s->applications[i];
-        if (a->from == a->to && a->from < s->node_count) {
-            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "to"),
-                        "the application pair is at one node, '%s': expected two nodes",
-                        s->nodes[a->from].id);
-        }
-        arrivals_resolve(ctx, i);
-        if (a->stop_ns != SCN_AUTO && a->stop_ns <= a->start_ns) {
-            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "stop"),
-                        "stop is not after start");
-        }
-        if (s->duration_ns > 0 && a->start_ns >= s->duration_ns) {
-            scn_mistake(ctx, place_of(ctx, SCN_KIND_APPLICATION, i, "start"),
-                        "start is not before the end of the run");
-        }
-        if (a->stop_ns == SCN_AUTO || a->stop_ns > s->duration_ns) {
-            a->stop_ns = s->duration_ns;
-        }
-    }
-}
-
-static void fault_resolve(struct scn_ctx *ctx, size_t i)
-{
-    struct scn_fault *fault = &ctx->scenario->faults[i];
-    bool link = given(ctx, SCN_KIND_FAULT, i, "link");
-    bool node = given(ctx, SCN_KIND_FAULT, i, "node");
-    if (link == node) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_FAULT, i, link ? "node" : ""),
-                    "expected a link or a node%s", link ? ", not both" : ": neither is given");
-        return;
-    }
-    int what = (int)fault->what;
-    bool crash = what == SCN_FAULT_CRASH || what == SCN_FAULT_DOWN;
-    if (what < 0) {
-        fault->what = link ? SCN_FAULT_BOTH : SCN_FAULT_CRASH;
-    } else if (crash == link) {
-        scn_mistake(ctx, place_of(ctx, SCN_KIND_FAULT, i, "what"), "what '%s' is not for a %s: %s",
-                    scn_word_of(scn_words_fault, what), link ? "link" : "node",
-                    link ? "expected both, quantum or classical" : "expected crash or down");
-    }
-}
-
-static void faults_resolve(struct scn_ctx *ctx)
-{
-    struct scn_scenario *s = ctx->scenario;
-    for (size_t i = 0; i < s->fault_count; i++) {
-        fault_resolve(ctx, i);
-        if (s->duration_ns > 0 && s->faults[i].at_ns >= s->duration_ns) {
-            scn_mistake(ctx, place_of(ctx, SCN_KIND_FAULT, i, "at"),
-                        "the fault is not before the end of the run");
         }
     }
 }
@@ -426,9 +332,9 @@ void scn_resolve(struct scn_ctx *ctx)
     top_resolve(ctx);
     nodes_resolve(ctx);
     links_resolve(ctx);
-    applications_resolve(ctx);
+    scn_applications_resolve(ctx);
     roles_resolve(ctx);
-    faults_resolve(ctx);
+    scn_faults_resolve(ctx);
     parallel_check(ctx);
     connection_check(ctx);
     struct scn_scenario *s = ctx->scenario;

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keys of a scenario file under `applications` and `faults`: what happens to the network. */
+#include "scenarios/rows.h"
+
+static const struct scn_word words_arrivals[] = {{"poisson", SCN_ARRIVALS_POISSON},
+                                                 {"periodic", SCN_ARRIVALS_PERIODIC},
+                                                 {"trace", SCN_ARRIVALS_TRACE},
+                                                 {NULL, 0}};
+
+#define STRUCT scn_application
+static const struct scn_field application_fields[] = {
+    ID("id", id, "a unique name for the application pair"),
+    {.key = "from",
+     .doc = "node of the master application",
+     .type = SCN_T_NODE,
+     AT(from),
+     .required = true,
+     .unset = UINT32_MAX},
+    {.key = "to",
+     .doc = "node of the slave application",
+     .type = SCN_T_NODE,
+     AT(to),
+     .required = true,
+     .unset = UINT32_MAX},
+    NUM("key", key_bits, SCN_T_U32, SCN_DIM_BITS, 64, 4096, .fallback = "256 bit", .multiple = 8,
+        .doc = "length of one key"),
+    NUM("count", count, SCN_T_U32, SCN_DIM_NUMBER, 1, 128, .fallback = "1",
+        .doc = "keys per request"),
+    WORD("arrivals", arrivals, words_arrivals, "poisson", "when requests come"),
+    NUM("rate", rate_per_s, SCN_T_REAL, SCN_DIM_FREQUENCY, 1e-9, 1e9, .unset = 0,
+        .doc = "poisson, periodic: requests per time"),
+    TIME("offset", offset_ns, 0, .unset = SCN_AUTO,
+         .doc = "periodic: the first request, after start; default: one period"),
+    {.key = "times",
+     .doc = "trace: a CSV file, or a list of times",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_times},
+    WORD("level", level, scn_words_level, "otp-preferred",
+         "whether AES-256 hops are acceptable to the application"),
+    TIME("timeout", timeout_ns, 1000, .fallback = "5 s", .doc = "patience of one request"),
+    {.key = "wait",
+     .doc = "queue up to the time-out when there is not enough key",
+     .type = SCN_T_BOOL,
+     AT(wait),
+     .fallback = "false"},
+    TIME("start", start_ns, 0, .fallback = "0", .doc = "no request before"),
+    TIME("stop", stop_ns, 1, .unset = SCN_AUTO,
+         .doc = "no request at or after; default: the end of the run"),
+};
+TABLE(scn_table_application, "application", application_fields, scn_application,
+      SCN_KIND_APPLICATION);
+#undef STRUCT
+
+#define STRUCT scn_fault
+static const struct scn_field fault_fields[] = {
+    TIME("at", at_ns, 0, .required = true, .doc = "when it begins"),
+    {.key = "link",
+     .doc = "the QKD link that fails (or `node`)",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_fault_link},
+    {.key = "node",
+     .doc = "the node that fails (or `link`)",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_fault_node},
+    {.key = "what",
+     .doc = "link: both (default), quantum, classical; node: crash (default), down",
+     .type = SCN_T_WORD,
+     AT(what),
+     .words = scn_words_fault,
+     .unset = -1},
+    TIME("for", for_ns, 1, .unset = SCN_FOREVER, .word = "forever",
+         .doc = "how long it lasts; default: to the end"),
+};
+TABLE(scn_table_fault, "fault", fault_fields, scn_fault, SCN_KIND_FAULT);
+#undef STRUCT
