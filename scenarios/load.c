@@ -15,6 +15,7 @@ void scn_free(struct scn_scenario *scenario)
     }
     for (size_t i = 0; i < scenario->application_count; i++) {
         scn_mem_free(scenario->applications[i].times_ns);
+        scn_mem_free(scenario->applications[i].profile);
     }
     scn_mem_free(scenario->nodes);
     scn_mem_free(scenario->links);

@@ -67,6 +67,9 @@ static bool value_print(struct print *p, const struct scn_field *field, const ch
     case SCN_T_WORD: {
         int value = 0;
         memcpy(&value, at, sizeof value);
+        if (field->fallback == NULL && value == (int)field->unset) {
+            return false;
+        }
         scn_buffer_text(&p->out, scn_word_of(field->words, value));
         return true;
     }

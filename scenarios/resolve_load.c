@@ -2,35 +2,121 @@
 /* What depends on more than one key of an application or a fault: defaults and checks. */
 #include "scenarios/field.h"
 
+#define DAY_NS (INT64_C(86400) * 1000000000)
+#define PEAK_OF_DAY (14.0 / 24.0) /* when nothing else is said */
+
+/* Which keys belong to which arrivals. */
+enum use { NEVER, MAY, MUST };
+
+static const struct {
+    const char *key;
+    const char *example; /* what to write, for a missing one */
+    enum use use[5];     /* by enum scn_arrivals: poisson, periodic, trace, on-off, diurnal */
+} arrivals_keys[] = {
+    {"rate", "'2 /s'", {MUST, MUST, NEVER, MUST, MAY}},
+    {"offset", "'1 s'", {NEVER, MAY, NEVER, MAY, NEVER}},
+    {"times", "a file name or a list of times", {NEVER, NEVER, MUST, NEVER, NEVER}},
+    {"on_time", "'1 min'", {NEVER, NEVER, NEVER, MUST, NEVER}},
+    {"off_time", "'1 min'", {NEVER, NEVER, NEVER, MUST, NEVER}},
+    {"periods", "fixed", {NEVER, NEVER, NEVER, MAY, NEVER}},
+    {"trough", "'1 /s'", {NEVER, NEVER, NEVER, NEVER, MAY}},
+    {"peak", "'14 h'", {NEVER, NEVER, NEVER, NEVER, MAY}},
+    {"day", "'24 h'", {NEVER, NEVER, NEVER, NEVER, MAY}},
+    {"profile", "a file name or a list", {NEVER, NEVER, NEVER, NEVER, MAY}},
+};
+
+static struct scn_place application_place(const struct scn_ctx *ctx, size_t i, const char *key)
+{
+    return scn_place_of(ctx, SCN_KIND_APPLICATION, i, key);
+}
+
+static void on_off_resolve(struct scn_ctx *ctx, size_t i)
+{
+    struct scn_application *a = &ctx->scenario->applications[i];
+    if ((int)a->periods < 0) {
+        a->periods = SCN_PERIODS_EXPONENTIAL;
+    }
+    if (a->periods == SCN_PERIODS_EXPONENTIAL &&
+        scn_given(ctx, SCN_KIND_APPLICATION, i, "offset")) {
+        scn_mistake(ctx, application_place(ctx, i, "offset"),
+                    "offset has no meaning for exponential periods: expected 'periods: fixed'");
+    }
+    if (a->periods == SCN_PERIODS_FIXED && a->offset_ns < 0) {
+        a->offset_ns = 0;
+    }
+}
+
+/* The rates by time of day: within the day, and not all 0. */
+static void profile_resolve(struct scn_ctx *ctx, size_t i)
+{
+    static const char *const others[] = {"rate", "trough", "peak"};
+    const struct scn_application *a = &ctx->scenario->applications[i];
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
+        if (scn_given(ctx, SCN_KIND_APPLICATION, i, others[k])) {
+            scn_mistake(ctx, application_place(ctx, i, others[k]),
+                        "%s is given, but the profile says it", others[k]);
+        }
+    }
+    bool any = a->profile_count == 0; /* a mistake already */
+    for (size_t k = 0; k < a->profile_count; k++) {
+        any = any || a->profile[k].rate_per_s > 0;
+    }
+    if (!any) {
+        scn_mistake(ctx, application_place(ctx, i, "profile"), "the profile has no rate above 0");
+    }
+    if (a->profile_count > 0 && a->profile[a->profile_count - 1].t_ns >= a->day_ns) {
+        scn_mistake(ctx, application_place(ctx, i, "profile"),
+                    "the profile goes on after the end of the day");
+    }
+}
+
+static void diurnal_resolve(struct scn_ctx *ctx, size_t i)
+{
+    struct scn_application *a = &ctx->scenario->applications[i];
+    if (a->day_ns == 0) {
+        a->day_ns = DAY_NS;
+    }
+    if (scn_given(ctx, SCN_KIND_APPLICATION, i, "profile")) {
+        profile_resolve(ctx, i);
+        return;
+    }
+    if (!scn_given(ctx, SCN_KIND_APPLICATION, i, "rate")) {
+        scn_mistake(ctx, application_place(ctx, i, "arrivals"),
+                    "arrivals diurnal needs 'rate' (that of the peak) or 'profile'");
+    }
+    if (a->peak_ns < 0) {
+        a->peak_ns = (int64_t)((double)a->day_ns * PEAK_OF_DAY);
+    } else if (a->peak_ns >= a->day_ns) {
+        scn_mistake(ctx, application_place(ctx, i, "peak"), "peak is not within the day");
+    }
+    if (a->trough_per_s < 0) {
+        a->trough_per_s = 0;
+    } else if (a->rate_per_s > 0 && a->trough_per_s > a->rate_per_s) {
+        scn_mistake(ctx, application_place(ctx, i, "trough"), "trough is above rate");
+    }
+}
+
 static void arrivals_resolve(struct scn_ctx *ctx, size_t i)
 {
     struct scn_application *a = &ctx->scenario->applications[i];
-    bool trace = a->arrivals == SCN_ARRIVALS_TRACE;
-    bool rate = scn_given(ctx, SCN_KIND_APPLICATION, i, "rate");
-    bool times = scn_given(ctx, SCN_KIND_APPLICATION, i, "times");
-    struct scn_place place = scn_place_of(ctx, SCN_KIND_APPLICATION, i, "arrivals");
-    const char *word = trace ? "trace"
-                             : (a->arrivals == SCN_ARRIVALS_POISSON ? "poisson" : "periodic");
-    if (!trace && !rate) {
-        scn_mistake(ctx, place, "the key 'rate' is missing: arrivals %s needs it, such as '2 /s'",
-                    word);
+    const char *word = scn_word_of(scn_words_arrivals, (int)a->arrivals);
+    for (size_t k = 0; k < sizeof arrivals_keys / sizeof arrivals_keys[0]; k++) {
+        const char *key = arrivals_keys[k].key;
+        bool given = scn_given(ctx, SCN_KIND_APPLICATION, i, key);
+        if (given && arrivals_keys[k].use[a->arrivals] == NEVER) {
+            scn_mistake(ctx, application_place(ctx, i, key), "%s has no meaning for arrivals %s",
+                        key, word);
+        } else if (!given && arrivals_keys[k].use[a->arrivals] == MUST) {
+            scn_mistake(ctx, application_place(ctx, i, "arrivals"),
+                        "the key '%s' is missing: arrivals %s needs it, such as %s", key, word,
+                        arrivals_keys[k].example);
+        }
     }
-    if (trace && !times) {
-        scn_mistake(ctx, place, "the key 'times' is missing: arrivals trace needs it");
-    }
-    if (trace && rate) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, "rate"),
-                    "rate has no meaning for arrivals trace");
-    }
-    if (!trace && times) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, "times"),
-                    "times has no meaning for arrivals %s", word);
-    }
-    if (a->arrivals != SCN_ARRIVALS_PERIODIC && scn_given(ctx, SCN_KIND_APPLICATION, i, "offset")) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, "offset"),
-                    "offset has no meaning for arrivals %s", word);
-    }
-    if (a->arrivals == SCN_ARRIVALS_PERIODIC && a->offset_ns < 0 && a->rate_per_s > 0) {
+    if (a->arrivals == SCN_ARRIVALS_ON_OFF) {
+        on_off_resolve(ctx, i);
+    } else if (a->arrivals == SCN_ARRIVALS_DIURNAL) {
+        diurnal_resolve(ctx, i);
+    } else if (a->arrivals == SCN_ARRIVALS_PERIODIC && a->offset_ns < 0 && a->rate_per_s > 0) {
         double period_ns = 1e9 / a->rate_per_s; /* at most 10^18: the least rate is 10^-9 /s */
         a->offset_ns = (int64_t)(period_ns + 0.5);
     }
@@ -72,14 +158,19 @@ static void fault_resolve(struct scn_ctx *ctx, size_t i)
         return;
     }
     int what = (int)fault->what;
-    bool crash = what == SCN_FAULT_CRASH || what == SCN_FAULT_DOWN;
+    bool of_node = what >= SCN_FAULT_CRASH;
     if (what < 0) {
         fault->what = link ? SCN_FAULT_BOTH : SCN_FAULT_CRASH;
-    } else if (crash == link) {
+    } else if (of_node == link) {
         scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "what"),
                     "what '%s' is not for a %s: %s", scn_word_of(scn_words_fault, what),
                     link ? "link" : "node",
-                    link ? "expected both, quantum or classical" : "expected crash or down");
+                    link ? "expected both, quantum or classical"
+                         : "expected crash, down, torn-commit or disk-full");
+    }
+    if (fault->output > 0 && fault->what != SCN_FAULT_CRASH && fault->what != SCN_FAULT_TORN) {
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "output"),
+                    "output: expected with crash or torn-commit only");
     }
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "models/arrivals.h"
 #include "models/link.h"
 
 #define SCN_ID_SIZE 64                  /* bytes of an identifier, with its final zero */
@@ -155,7 +156,15 @@ struct scn_management {
     uint32_t at; /* node of the QKDN manager; default: the controller's node */
 };
 
-enum scn_arrivals { SCN_ARRIVALS_POISSON, SCN_ARRIVALS_PERIODIC, SCN_ARRIVALS_TRACE };
+enum scn_arrivals {
+    SCN_ARRIVALS_POISSON,
+    SCN_ARRIVALS_PERIODIC,
+    SCN_ARRIVALS_TRACE,
+    SCN_ARRIVALS_ON_OFF, /* Poisson bursts between silences */
+    SCN_ARRIVALS_DIURNAL /* Poisson, its rate by the time of day */
+};
+
+enum scn_periods { SCN_PERIODS_EXPONENTIAL, SCN_PERIODS_FIXED };
 
 enum scn_level {
     SCN_LEVEL_ANY,           /* AES-256 hops are welcome */
@@ -169,8 +178,10 @@ struct scn_application {
     uint32_t key_bits;    /* of one key, a multiple of 8 */
     uint32_t count;       /* keys per request */
     enum scn_arrivals arrivals;
-    double rate_per_s; /* requests; 0 for arrivals trace */
-    int64_t offset_ns; /* periodic: first request, after start_ns; else SCN_AUTO */
+    double rate_per_s; /* requests; on-off: while on; diurnal: at the peak; 0 if something else says
+                          it: trace, diurnal with a profile */
+    int64_t offset_ns; /* after start_ns: periodic: first request; on-off with fixed periods: first
+                          on period; else SCN_AUTO */
     int64_t *times_ns; /* trace: instants since the start of the run, not decreasing */
     size_t times_count;
     enum scn_level level;
@@ -180,6 +191,13 @@ struct scn_application {
     int64_t stop_ns;  /* none at or after; at most the duration */
 };
 
+    int64_t on_ns, off_ns;              /* on-off: (mean) lengths; else 0 */
+    enum scn_periods periods;           /* on-off: their law; else -1 */
+    double trough_per_s;                /* diurnal without profile: the least rate; else -1 */
+    int64_t peak_ns;                    /* diurnal without profile: time of day; else SCN_AUTO */
+    int64_t day_ns;                     /* diurnal: length of a day; else 0 */
+    struct mdl_arrivals_level *profile; /* diurnal: rates by time of day, or NULL */
+    size_t profile_count;
 enum scn_target { SCN_TARGET_LINK, SCN_TARGET_NODE };
 
 enum scn_fault_what {

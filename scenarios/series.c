@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Series in time: traces of key rate (time, rate, QBER) and instants of requests, from a CSV file
- * (seconds, bit/s, fraction) or written out. */
+/* Series in time: traces of key rate (time, rate, QBER), instants of requests and rates of requests
+ * by time of day, from a CSV file (seconds, bit/s, fraction, 1/s) or written out. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 
 #define LATEST_NS (INT64_C(315360000) * 1000000000) /* 10 years of 365 days */
 #define MOST_BPS 1e15
+#define MOST_PER_S 1e9
 
 /* A growing array of points or instants, with the mistakes of one series counted: after a few, the
  * rest of a broken file is noise. */
@@ -143,11 +144,14 @@ static bool header_check(struct series *series, const struct scn_csv *csv, const
     if ((c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == '\0') {
         return false;
     }
-    bool trace = strcmp(first, "time_s,rate_bps,qber") == 0;
-    bool good = trace ? csv->count == 3 && strcmp(csv->cells[0], "time_s") == 0 &&
-                            strcmp(csv->cells[1], "rate_bps") == 0 &&
-                            strcmp(csv->cells[2], "qber") == 0
-                      : csv->count == 1 && strcmp(csv->cells[0], "time_s") == 0;
+    bool good = true;
+    const char *name = first; /* cell by cell */
+    for (size_t i = 0; i < csv->count && good; i++) {
+        size_t len = strcspn(name, ",");
+        good = len > 0 && strlen(csv->cells[i]) == len && strncmp(csv->cells[i], name, len) == 0;
+        name += name[len] == ',' ? len + 1 : len;
+    }
+    good = good && name[0] == '\0';
     if (!good) {
         scn_mistake(series->ctx, csv->place, "the header is not '%s'", first);
         series->mistakes = SERIES_MISTAKES;
@@ -328,3 +332,92 @@ const struct scn_special scn_special_times = {
     times_decode, times_print,
     "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"array\", \"minItems\": 1, "
     "\"items\": {\"type\": [\"string\", \"integer\"]}}]"};
+
+static void level_add(struct series *series, struct scn_place place,
+                      struct mdl_arrivals_level level)
+{
+    struct mdl_arrivals_level *at = series_add(series, place);
+    if (at != NULL) {
+        *at = level;
+    }
+}
+
+static void profile_row(struct series *series, const struct scn_csv *csv)
+{
+    struct mdl_arrivals_level level = {0};
+    if (csv->count != 2) {
+        series_mistake(series, csv->place, "expected two cells, time_s,rate_per_s");
+        return;
+    }
+    if (!seconds_read(series, csv, &level.t_ns)) {
+        return;
+    }
+    if (scn_real_parse(SCN_DIM_REAL, csv->cells[1], &level.rate_per_s) != NULL ||
+        level.rate_per_s < 0 || level.rate_per_s > MOST_PER_S) {
+        series_mistake(series, scn_csv_place(csv, 1), "expected a rate per second, 0 to 1e9");
+    } else if (time_take(series, scn_csv_place(csv, 0), level.t_ns, true)) {
+        level_add(series, csv->place, level);
+    }
+}
+
+static void profile_written(struct series *series, const struct scn_tree *item)
+{
+    struct mdl_arrivals_level level = {0};
+    if (item->kind != SCN_TREE_LIST || item->count != 2) {
+        series_mistake(series, item->place, "expected [time of day, rate]");
+        return;
+    }
+    const struct scn_tree *rate = item->last;
+    size_t before = series->mistakes;
+    time_written(series, item->first, true, &level.t_ns);
+    if (rate->kind != SCN_TREE_SCALAR ||
+        scn_real_parse(SCN_DIM_FREQUENCY, rate->text, &level.rate_per_s) != NULL ||
+        level.rate_per_s < 0 || level.rate_per_s > MOST_PER_S) {
+        series_mistake(series, rate->place, "expected a rate such as '2 /s', or 0");
+    }
+    if (series->mistakes == before) {
+        level_add(series, item->place, level);
+    }
+}
+
+static void profile_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    struct scn_application *application = base;
+    if (value == NULL) {
+        return;
+    }
+    struct series series = {.ctx = ctx, .item_bytes = sizeof *application->profile};
+    if (value->kind == SCN_TREE_LIST) {
+        list_read(&series, value, profile_written);
+    } else if (value->kind == SCN_TREE_SCALAR && value->text[0] != '\0') {
+        file_read(&series, value, "time_s,rate_per_s", profile_row);
+    } else {
+        scn_mistake(ctx, value->place, "profile: expected a file name or a list of [time, rate]");
+    }
+    application->profile = series.items;
+    application->profile_count = series.count;
+}
+
+static bool profile_print(struct scn_buffer *out, const struct scn_scenario *scenario,
+                          const void *base)
+{
+    const struct scn_application *application = base;
+    (void)scenario;
+    for (size_t i = 0; i < application->profile_count; i++) {
+        char time[SCN_QUANTITY_SIZE];
+        char rate[SCN_QUANTITY_SIZE];
+        scn_integer_print(SCN_DIM_TIME, application->profile[i].t_ns, time);
+        scn_real_print(SCN_DIM_FREQUENCY, application->profile[i].rate_per_s, rate);
+        scn_buffer_add(out, "%s[%s, %s]", i == 0 ? "[" : ", ", time, rate);
+    }
+    if (application->profile_count > 0) {
+        scn_buffer_text(out, "]");
+    }
+    return application->profile_count > 0;
+}
+
+const struct scn_special scn_special_profile = {
+    profile_decode, profile_print,
+    "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"array\", \"minItems\": 1, "
+    "\"items\": {\"type\": \"array\", \"minItems\": 2, \"maxItems\": 2, \"items\": {\"type\": "
+    "[\"string\", \"number\"]}}}]"};

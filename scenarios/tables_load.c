@@ -2,10 +2,14 @@
 /* Keys of a scenario file under `applications` and `faults`: what happens to the network. */
 #include "scenarios/rows.h"
 
-static const struct scn_word words_arrivals[] = {{"poisson", SCN_ARRIVALS_POISSON},
-                                                 {"periodic", SCN_ARRIVALS_PERIODIC},
-                                                 {"trace", SCN_ARRIVALS_TRACE},
-                                                 {NULL, 0}};
+const struct scn_word scn_words_arrivals[] = {
+    {"poisson", SCN_ARRIVALS_POISSON}, {"periodic", SCN_ARRIVALS_PERIODIC},
+    {"trace", SCN_ARRIVALS_TRACE},     {"on-off", SCN_ARRIVALS_ON_OFF},
+    {"diurnal", SCN_ARRIVALS_DIURNAL}, {NULL, 0}};
+
+static const struct scn_word words_periods[] = {{"exponential", SCN_PERIODS_EXPONENTIAL},
+                                                {"fixed", SCN_PERIODS_FIXED},
+                                                {NULL, 0}};
 
 #define STRUCT scn_application
 static const struct scn_field application_fields[] = {
@@ -26,9 +30,9 @@ static const struct scn_field application_fields[] = {
         .doc = "length of one key"),
     NUM("count", count, SCN_T_U32, SCN_DIM_NUMBER, 1, 128, .fallback = "1",
         .doc = "keys per request"),
-    WORD("arrivals", arrivals, words_arrivals, "poisson", "when requests come"),
+    WORD("arrivals", arrivals, scn_words_arrivals, "poisson", "when requests come"),
     NUM("rate", rate_per_s, SCN_T_REAL, SCN_DIM_FREQUENCY, 1e-9, 1e9, .unset = 0,
-        .doc = "poisson, periodic: requests per time"),
+        .doc = "requests per time; on-off: while on; diurnal: at the peak"),
     TIME("offset", offset_ns, 0, .unset = SCN_AUTO,
          .doc = "periodic: the first request, after start; default: one period"),
     {.key = "times",
@@ -36,6 +40,24 @@ static const struct scn_field application_fields[] = {
      .type = SCN_T_SPECIAL,
      .special = &scn_special_times},
     WORD("level", level, scn_words_level, "otp-preferred",
+    TIME("on_time", on_ns, 1, .unset = 0, .doc = "on-off: (mean) length of the on periods"),
+    TIME("off_time", off_ns, 1, .unset = 0, .doc = "on-off: (mean) length of the off periods"),
+    {.key = "periods",
+     .doc = "on-off: law of the lengths of the periods; default: exponential",
+     .type = SCN_T_WORD,
+     AT(periods),
+     .words = words_periods,
+     .unset = -1},
+    NUM("trough", trough_per_s, SCN_T_REAL, SCN_DIM_FREQUENCY, 0, 1e9, .unset = -1,
+        .doc = "diurnal: the least rate; default: 0"),
+    TIME("peak", peak_ns, 0, .unset = SCN_AUTO,
+         .doc = "diurnal: when the rate is highest, since the start of each day; default: 14 h"),
+    TIME("day", day_ns, 1, .unset = 0,
+         .doc = "diurnal: length of a day (the run begins with one); default: 24 h"),
+    {.key = "profile",
+     .doc = "diurnal: instead of a sinusoid, a CSV file or a list of [time of day, rate]",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_profile},
          "whether AES-256 hops are acceptable to the application"),
     TIME("timeout", timeout_ns, 1000, .fallback = "5 s", .doc = "patience of one request"),
     {.key = "wait",

@@ -43,13 +43,23 @@ static int load_init(struct sim_world *world, uint32_t number)
     const struct scn_application *app = &world->scenario->applications[number];
     static const enum mdl_arrivals_kind kinds[] = {[SCN_ARRIVALS_POISSON] = MDL_ARRIVALS_POISSON,
                                                    [SCN_ARRIVALS_PERIODIC] = MDL_ARRIVALS_PERIODIC,
-                                                   [SCN_ARRIVALS_TRACE] = MDL_ARRIVALS_TRACE};
+                                                   [SCN_ARRIVALS_TRACE] = MDL_ARRIVALS_TRACE,
+                                                   [SCN_ARRIVALS_ON_OFF] = MDL_ARRIVALS_ON_OFF,
+                                                   [SCN_ARRIVALS_DIURNAL] = MDL_ARRIVALS_DIURNAL};
     struct mdl_arrivals_params params = {
         .kind = kinds[app->arrivals],
         .rate_per_s = app->rate_per_s,
         .offset_ns = app->offset_ns,
         .times_ns = app->times_ns,
         .times_count = app->times_count,
+        .on_ns = app->on_ns,
+        .off_ns = app->off_ns,
+        .fixed = app->periods == SCN_PERIODS_FIXED,
+        .trough_per_s = app->trough_per_s,
+        .peak_ns = app->peak_ns,
+        .day_ns = app->day_ns,
+        .levels = app->profile,
+        .level_count = app->profile_count,
         .start = {app->start_ns},
         .stop = {app->stop_ns},
     };
