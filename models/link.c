@@ -2,6 +2,8 @@
 /* Key of a link over time, in exact integers: see link.h. */
 #include "models/link.h"
 
+#include <math.h>
+
 #include "core/base/err.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -78,18 +80,31 @@ static void count_store(struct mdl_link *link, const struct count *c)
     link->error_bits = c->error_bits;
 }
 
+/* What the rate must yield for a new block. */
+static struct mdl_wide whole_next(const struct mdl_link_params *params)
+{
+    struct mdl_wide whole = mdl_wide_mul(params->block_bits, NS_PER_S);
+    if (params->poisson == NULL) {
+        return whole;
+    }
+    /* at least 1: two blocks never complete by the same bit */
+    double drawn = -log(qkd_rng_unit(params->poisson)) * mdl_wide_real(whole);
+    return mdl_wide_of(drawn < 1 ? 1 : drawn);
+}
+
 /* Looks ahead for the end of the block in work. */
 static struct mdl_block block_find(const struct mdl_link *link)
 {
     const struct mdl_link_params *params = &link->params;
-    struct mdl_wide whole = mdl_wide_mul(params->block_bits, NS_PER_S);
+    struct mdl_wide whole = link->whole;
+    double whole_bits = mdl_wide_real(whole) / 1e9;
     struct count c = count_of(link);
     for (;;) {
         uint64_t rate = rate_of(params, c.index);
         int64_t end_ns = end_of(params, c.index);
         if (!mdl_wide_less(c.progress, whole)) {
             return (struct mdl_block){.done = {c.now_ns},
-                                      .qber = c.error_bits / (double)params->block_bits};
+                                      .qber = c.error_bits / (mdl_wide_real(c.progress) / 1e9)};
         }
         if (rate > 0) {
             uint64_t need_ns = mdl_wide_div_up(mdl_wide_sub(whole, c.progress), rate);
@@ -97,7 +112,7 @@ static struct mdl_block block_find(const struct mdl_link *link)
                 double bits = mdl_wide_real(mdl_wide_sub(whole, c.progress)) / 1e9;
                 double errors = c.error_bits + params->points[c.index].qber * bits;
                 return (struct mdl_block){.done = {c.now_ns + (int64_t)need_ns},
-                                          .qber = errors / (double)params->block_bits};
+                                          .qber = errors / whole_bits};
             }
         }
         if (end_ns == INT64_MAX) {
@@ -113,6 +128,7 @@ void mdl_link_init(struct mdl_link *link, const struct mdl_link_params *params, 
     QKD_ASSERT(params->count > 0 && params->block_bits > 0);
     *link = (struct mdl_link){.params = *params, .running = true, .now_ns = now.ns};
     link->index = point_at(params, now.ns, params->count);
+    link->whole = whole_next(params);
     link->next = block_find(link);
 }
 
@@ -124,29 +140,39 @@ struct mdl_block mdl_link_next_block(const struct mdl_link *link)
 void mdl_link_take_block(struct mdl_link *link)
 {
     QKD_ASSERT(link->running && link->next.done.ns < INT64_MAX);
-    struct mdl_wide whole = mdl_wide_mul(link->params.block_bits, NS_PER_S);
     struct count c = count_of(link);
     count_to(&c, &link->params, link->next.done.ns);
-    c.progress = mdl_wide_sub(c.progress, whole);
+    c.progress = mdl_wide_sub(c.progress, link->whole);
     uint64_t rate = rate_of(&link->params, c.index);
     /* The rest of the last nanosecond belongs to the next block. */
     c.error_bits = rate == 0
                        ? 0
                        : link->params.points[c.index].qber * (mdl_wide_real(c.progress) / 1e9);
     count_store(link, &c);
+    link->whole = whole_next(&link->params);
     link->next = block_find(link);
 }
 
 void mdl_link_pause(struct mdl_link *link, struct qkd_time now)
 {
-    if (!link->running) {
-        return;
-    }
-    QKD_ASSERT(now.ns >= link->now_ns && now.ns <= link->next.done.ns);
-    struct count c = count_of(link);
-    count_to(&c, &link->params, now.ns);
-    count_store(link, &c);
+    QKD_ASSERT(!link->running || now.ns <= link->next.done.ns);
     link->running = false;
+}
+
+/* Regular blocks: counts to `to_ns` and drops what was completed on the way. */
+static void count_past(struct count *c, const struct mdl_link *link, int64_t to_ns)
+{
+    const struct mdl_link_params *params = &link->params;
+    while (c->now_ns < to_ns) {
+        int64_t end_ns = end_of(params, c->index);
+        count_within(c, params, end_ns < to_ns ? end_ns : to_ns);
+        if (!mdl_wide_less(c->progress, link->whole)) {
+            /* the last of them was completed under this point: so is all that is left */
+            c->progress = mdl_wide_rest(c->progress, link->whole);
+            c->error_bits = params->points[c->index].qber * (mdl_wide_real(c->progress) / 1e9);
+        }
+        c->index = c->now_ns == end_ns ? point_at(params, end_ns, c->index) : c->index;
+    }
 }
 
 void mdl_link_resume(struct mdl_link *link, struct qkd_time now)
@@ -156,8 +182,17 @@ void mdl_link_resume(struct mdl_link *link, struct qkd_time now)
     }
     QKD_ASSERT(now.ns >= link->now_ns);
     link->running = true;
-    link->now_ns = now.ns;
-    link->index = point_at(&link->params, now.ns, link->index);
+    if (now.ns < link->next.done.ns) {
+        return; /* nothing was completed meanwhile */
+    }
+    struct count c = count_of(link);
+    if (link->params.poisson == NULL) {
+        count_past(&c, link, now.ns);
+    } else { /* whatever went by, the wait for the next block has no memory */
+        c = (struct count){.now_ns = now.ns, .index = point_at(&link->params, now.ns, c.index)};
+        link->whole = whole_next(&link->params);
+    }
+    count_store(link, &c);
     link->next = block_find(link);
 }
 

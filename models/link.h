@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How much key a QKD link makes, and when: a constant rate, or a trace (piecewise constant). Says
  * only at which instant the next block is complete and how noisy it was; what a block holds and
- * what happens to it is core's matter. Exact: progress is counted in bit-nanoseconds, so that the
- * k-th block of a constant rate ends at ceil(k * block / rate), without drift. */
+ * what happens to it is core's matter.
+ *
+ * Regular blocks: complete each time the rate has yielded a block. Exact: progress is counted in
+ * bit-nanoseconds, so that the k-th block of a constant rate ends at ceil(k * block / rate), without
+ * drift. Poisson blocks: what the rate must yield until the next one is exponentially distributed
+ * with the size of a block as its mean; each is as large as the others, and the mean rate is kept.
+ *
+ * A pause takes the modules off a source that goes on: a block that completes meanwhile is lost, and
+ * the block in work goes on. So a pause moves no later block: regular blocks keep to their instants
+ * (multiples of block / rate), Poisson blocks stay a Poisson process. */
 #ifndef MDL_LINK_H
 #define MDL_LINK_H
 
@@ -10,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/rng.h"
 #include "core/base/time.h"
 #include "models/wide.h"
 
@@ -29,6 +38,7 @@ struct mdl_link_params {
     const struct mdl_point *points; /* in increasing time; must live as long as the link */
     size_t count;                   /* at least 1 (a constant rate is one point at 0) */
     uint64_t block_bits;            /* 1 to 10^15 */
+    struct qkd_rng *poisson;        /* NULL: regular blocks; else their chance, borrowed */
 };
 
 /* A finished block. */
@@ -40,6 +50,7 @@ struct mdl_block {
 struct mdl_link {
     struct mdl_link_params params;
     bool running;             /* false: paused */
+    struct mdl_wide whole;    /* progress at which the block in work is complete */
     int64_t now_ns;           /* progress is counted up to here */
     size_t index;             /* point in force at now_ns, or count if none yet */
     struct mdl_wide progress; /* of the block in work: bits * 10^9 */
@@ -57,11 +68,10 @@ struct mdl_block mdl_link_next_block(const struct mdl_link *link);
 /* Moves past the block that mdl_link_next_block announces (there must be one). */
 void mdl_link_take_block(struct mdl_link *link);
 
-/* Stops making key; what the block in work has is kept. Not later than the announced block is
- * complete. Does nothing if paused. */
+/* Hands out no block from now on. Does nothing if paused. */
 void mdl_link_pause(struct mdl_link *link, struct qkd_time now);
 
-/* Goes on making key; does nothing if running. */
+/* Hands out the blocks that complete after `now`; does nothing if running. */
 void mdl_link_resume(struct mdl_link *link, struct qkd_time now);
 
 /* Bits that the link makes from `from` to `to` if it runs all the time, rounded down. */

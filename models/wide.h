@@ -41,6 +41,31 @@ static inline bool mdl_wide_less(struct mdl_wide a, struct mdl_wide b)
     return a.hi != b.hi ? a.hi < b.hi : a.lo < b.lo;
 }
 
+/* The rest of a / by, by > 0. */
+static inline struct mdl_wide mdl_wide_rest(struct mdl_wide a, struct mdl_wide by)
+{
+    struct mdl_wide rest = {0, 0};
+    for (int bit = 127; bit >= 0 && !mdl_wide_less(a, by); bit--) {
+        uint64_t word = bit >= 64 ? a.hi : a.lo;
+        bool carry = rest.hi >> 63 != 0;
+        rest.hi = (rest.hi << 1) | (rest.lo >> 63);
+        rest.lo = (rest.lo << 1) | ((word >> (bit & 63)) & 1);
+        if (carry || !mdl_wide_less(rest, by)) {
+            rest = mdl_wide_sub(rest, by);
+        }
+    }
+    return mdl_wide_less(a, by) ? a : rest;
+}
+
+/* A real number of at least 0 and below 2^128, rounded down. */
+static inline struct mdl_wide mdl_wide_of(double real)
+{
+    double hi = real / 18446744073709551616.0;
+    uint64_t high = (uint64_t)hi;
+    return (struct mdl_wide){.hi = high,
+                             .lo = (uint64_t)(real - (double)high * 18446744073709551616.0)};
+}
+
 static inline double mdl_wide_real(struct mdl_wide a)
 {
     return (double)a.hi * 18446744073709551616.0 + (double)a.lo;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* models/link: block instants against rational arithmetic (the k-th block of a constant rate ends
- * at ceil(k * block / rate)), traces and pauses against sums done by hand in the comments, wide
- * arithmetic against Python's integers. */
+ * at ceil(k * block / rate)), traces and pauses against sums done by hand in the comments, Poisson
+ * blocks against mean and variance of the Poisson law, wide arithmetic against Python's integers. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "models/link.h"
@@ -113,49 +114,140 @@ START_TEST(bits_between_instants)
 }
 END_TEST
 
-/* 100 bit/s, 1000 bit: 3 s made, paused to 10 s, the rest takes 7 s; then undisturbed. */
-START_TEST(pause_keeps_the_partial_block)
+/* 100 bit/s, 1000 bit: blocks at 10, 20, 30 ... s whatever the pauses; what completes in one is lost.
+ * One that is due at the very instant of the return is lost too. */
+START_TEST(pause_moves_no_block)
 {
     struct mdl_point point = {.rate_bps = 100, .qber = 0.01};
     struct mdl_link link = link_of(&point, 1, 1000);
     mdl_link_pause(&link, (struct qkd_time){3 * S});
     ck_assert_int_eq(mdl_link_next_block(&link).done.ns, INT64_MAX);
     mdl_link_pause(&link, (struct qkd_time){4 * S}); /* nothing more */
-    mdl_link_resume(&link, (struct qkd_time){10 * S});
-    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 17 * S);
-    mdl_link_resume(&link, (struct qkd_time){12 * S}); /* nothing more */
+    mdl_link_resume(&link, (struct qkd_time){9 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 10 * S);
+    mdl_link_resume(&link, (struct qkd_time){9 * S + 1}); /* nothing more */
     mdl_link_take_block(&link);
-    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 27 * S);
+    mdl_link_pause(&link, (struct qkd_time){10 * S});
+    mdl_link_resume(&link, (struct qkd_time){37 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 40 * S);
+    ck_assert_double_eq_tol(mdl_link_next_block(&link).qber, 0.01, 1e-12);
+    mdl_link_pause(&link, (struct qkd_time){38 * S});
+    mdl_link_resume(&link, (struct qkd_time){40 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 50 * S);
 }
 END_TEST
 
-/* Paused from 2 to 11 s of the trace: 100 bit before, 200 at 11 to 12 s, 700 at 50 bit/s from 20 s
- * on: 34 s. QBER (100 * 0.01 + 200 * 0.03 + 700 * 0.02) / 1000 = 0.021. */
-START_TEST(pause_skips_points_of_a_trace)
+/* Blocks of 300 bit of the trace end at 4, 11, 22 (at 50 bit/s from 20 s), 28 s. Paused from 2 to 11.5
+ * s, two are lost; of the third, 100 bit of 10.5 to 11 s are none of it: 200 bit at 11 to 12 s and 100
+ * at 20 to 22 s. QBER (200 * 0.03 + 100 * 0.02) / 300. */
+START_TEST(pause_over_points_of_a_trace)
 {
-    struct mdl_link link = link_of(trace, 5, 1000);
+    struct mdl_link link = link_of(trace, 5, 300);
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 4 * S);
     mdl_link_pause(&link, (struct qkd_time){2 * S});
-    mdl_link_resume(&link, (struct qkd_time){11 * S});
+    mdl_link_resume(&link, (struct qkd_time){11 * S + S / 2});
     struct mdl_block next = mdl_link_next_block(&link);
-    ck_assert_int_eq(next.done.ns, 34 * S);
-    ck_assert_double_eq_tol(next.qber, 0.021, 1e-12);
+    ck_assert_int_eq(next.done.ns, 22 * S);
+    ck_assert_double_eq_tol(next.qber, 8.0 / 300, 1e-12);
+    mdl_link_take_block(&link);
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 28 * S);
 }
 END_TEST
 
-/* Pausing and resuming at odd instants changes the end of a block by no more than the pauses. */
-START_TEST(pauses_cost_exactly_themselves)
+/* 81.7 kbit/s, 1 Mbit: after each of 1000 pauses the next block is at a multiple of block / rate, the
+ * first one after the pause, to the nanosecond (integers, not the model's own sums). */
+START_TEST(pauses_keep_the_beat)
 {
     struct mdl_point point = {.rate_bps = 81700};
     struct mdl_link link = link_of(&point, 1, 1000000);
-    int64_t plain_ns = mdl_link_next_block(&link).done.ns;
-    int64_t paused_ns = 0;
     for (int64_t i = 1; i <= 1000; i++) {
-        int64_t at_ns = i * 7654321 + paused_ns;
-        mdl_link_pause(&link, (struct qkd_time){at_ns});
-        mdl_link_resume(&link, (struct qkd_time){at_ns + i});
-        paused_ns += i;
+        int64_t to_ns = i * 37 * S + i * 7654321;
+        while (mdl_link_next_block(&link).done.ns <= to_ns - S) {
+            mdl_link_take_block(&link);
+        }
+        mdl_link_pause(&link, (struct qkd_time){to_ns - S});
+        mdl_link_resume(&link, (struct qkd_time){to_ns});
+        int64_t k = (int64_t)((double)to_ns * 81700 / 1e15) - 1;
+        int64_t want_ns = 0;
+        for (; want_ns <= to_ns; k++) {
+            want_ns = (k * 1000000 * (S / 100) + 816) / 817; /* 10^15 k / 81700, rounded up */
+        }
+        ck_assert_int_eq(mdl_link_next_block(&link).done.ns, want_ns);
     }
-    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, plain_ns + paused_ns);
+}
+END_TEST
+
+/* Blocks in each of `count` seconds: mean and variance. Every other time, the model is paused for
+ * `pause_ns` out of each 500 ms; blocks are then counted over the seconds that it runs. */
+static void poisson_counts(int64_t pause_ns, double *mean, double *variance)
+{
+    enum { COUNT = 20000 };
+    static const uint8_t seed[32] = {7};
+    struct qkd_rng rng;
+    qkd_rng_init(&rng, seed);
+    struct mdl_point point = {.rate_bps = 10000};
+    struct mdl_link_params params = {
+        .points = &point, .count = 1, .block_bits = 1000, .poisson = &rng};
+    struct mdl_link link;
+    mdl_link_init(&link, &params, (struct qkd_time){0});
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < COUNT; i++) {
+        int64_t end_ns = i * (S + pause_ns) + S;
+        double n = 0;
+        for (; mdl_link_next_block(&link).done.ns <= end_ns; n++) {
+            mdl_link_take_block(&link);
+        }
+        sum += n;
+        squares += n * n;
+        mdl_link_pause(&link, (struct qkd_time){end_ns});
+        mdl_link_resume(&link, (struct qkd_time){end_ns + pause_ns});
+    }
+    *mean = sum / COUNT;
+    *variance = squares / COUNT - *mean * *mean;
+    qkd_rng_fini(&rng);
+}
+
+/* 10 blocks/s: counts of a second have mean and variance 10, with pauses as without. Standard errors
+ * over 20,000 of them: sqrt(10 / 20000) = 0.022 and sqrt((10 + 2 * 100) / 20000) = 0.10 (fourth moment
+ * of the Poisson law); four of each. */
+START_TEST(poisson_blocks)
+{
+    static const int64_t pauses_ns[] = {0, S / 20, 3 * S};
+    double mean, variance;
+    poisson_counts(pauses_ns[_i], &mean, &variance);
+    ck_assert_double_eq_tol(mean, 10, 0.09);
+    ck_assert_double_eq_tol(variance, 10, 0.41);
+}
+END_TEST
+
+/* Under a trace the rate of blocks follows it: none before 1 s, between 5 and 10 s, 12 and 20 s. */
+START_TEST(poisson_blocks_follow_a_trace)
+{
+    static const uint8_t seed[32] = {8};
+    struct qkd_rng rng;
+    qkd_rng_init(&rng, seed);
+    struct mdl_link_params params = {.points = trace, .count = 5, .block_bits = 8, .poisson = &rng};
+    double n[2] = {0, 0};
+    for (int i = 0; i < 500; i++) {
+        struct mdl_link link;
+        mdl_link_init(&link, &params, (struct qkd_time){0});
+        for (;;) {
+            struct mdl_block next = mdl_link_next_block(&link);
+            double at_s = (double)next.done.ns / 1e9;
+            if (at_s > 12) {
+                ck_assert_double_ge(at_s, 20);
+                break;
+            }
+            ck_assert(at_s > 1 && (at_s <= 5 || at_s > 10));
+            ck_assert(at_s > 10 || fabs(next.qber - 0.01) < 1e-6);
+            n[at_s > 10]++;
+            mdl_link_take_block(&link);
+        }
+    }
+    /* 4 s at 100 bit/s and 2 s at 200 bit/s: 50 blocks each; sqrt(50 * 500) = 158 */
+    ck_assert_double_eq_tol(n[0], 25000, 4 * 158);
+    ck_assert_double_eq_tol(n[1], 25000, 4 * 158);
+    qkd_rng_fini(&rng);
 }
 END_TEST
 
@@ -183,6 +275,14 @@ START_TEST(wide_arithmetic)
     ck_assert_uint_eq(carry.lo, 0);
     ck_assert_uint_eq(mdl_wide_sub(carry, one).lo, UINT64_MAX);
     ck_assert(mdl_wide_less(one, carry) && !mdl_wide_less(carry, one));
+    struct mdl_wide rest = mdl_wide_rest(p, (struct mdl_wide){3, 7});
+    ck_assert_uint_eq(rest.hi, UINT64_C(0x2));
+    ck_assert_uint_eq(rest.lo, UINT64_C(0x1f923be3a5f496b0));
+    rest = mdl_wide_rest(carry, carry);
+    ck_assert(rest.hi == 0 && rest.lo == 0);
+    ck_assert_uint_eq(mdl_wide_rest(one, carry).lo, 1);
+    rest = mdl_wide_of(3 * 18446744073709551616.0 + 16384);
+    ck_assert(rest.hi == 3 && rest.lo == 16384);
 }
 END_TEST
 
@@ -196,9 +296,11 @@ int main(void)
     tcase_add_test(tc, trace_block_ends_with_its_point);
     tcase_add_test(tc, trace_without_key_never_ends_a_block);
     tcase_add_test(tc, bits_between_instants);
-    tcase_add_test(tc, pause_keeps_the_partial_block);
-    tcase_add_test(tc, pause_skips_points_of_a_trace);
-    tcase_add_test(tc, pauses_cost_exactly_themselves);
+    tcase_add_test(tc, pause_moves_no_block);
+    tcase_add_test(tc, pause_over_points_of_a_trace);
+    tcase_add_test(tc, pauses_keep_the_beat);
+    tcase_add_loop_test(tc, poisson_blocks, 0, 3);
+    tcase_add_test(tc, poisson_blocks_follow_a_trace);
     tcase_add_test(tc, start_inside_a_trace);
     tcase_add_test(tc, wide_arithmetic);
     suite_add_tcase(suite, tc);
