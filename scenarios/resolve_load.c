@@ -158,19 +158,14 @@ static void fault_resolve(struct scn_ctx *ctx, size_t i)
         return;
     }
     int what = (int)fault->what;
-    bool of_node = what >= SCN_FAULT_CRASH;
+    bool crash = what == SCN_FAULT_CRASH || what == SCN_FAULT_DOWN;
     if (what < 0) {
         fault->what = link ? SCN_FAULT_BOTH : SCN_FAULT_CRASH;
-    } else if (of_node == link) {
+    } else if (crash == link) {
         scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "what"),
                     "what '%s' is not for a %s: %s", scn_word_of(scn_words_fault, what),
                     link ? "link" : "node",
-                    link ? "expected both, quantum or classical"
-                         : "expected crash, down, torn-commit or disk-full");
-    }
-    if (fault->output > 0 && fault->what != SCN_FAULT_CRASH && fault->what != SCN_FAULT_TORN) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "output"),
-                    "output: expected with crash or torn-commit only");
+                    link ? "expected both, quantum or classical" : "expected crash or down");
     }
 }
 

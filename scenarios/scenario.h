@@ -184,13 +184,6 @@ struct scn_application {
                           on period; else SCN_AUTO */
     int64_t *times_ns; /* trace: instants since the start of the run, not decreasing */
     size_t times_count;
-    enum scn_level level;
-    int64_t timeout_ns;
-    bool wait;        /* queue up to the time-out when refused for want of key */
-    int64_t start_ns; /* no request before */
-    int64_t stop_ns;  /* none at or after; at most the duration */
-};
-
     int64_t on_ns, off_ns;              /* on-off: (mean) lengths; else 0 */
     enum scn_periods periods;           /* on-off: their law; else -1 */
     double trough_per_s;                /* diurnal without profile: the least rate; else -1 */
@@ -198,6 +191,13 @@ struct scn_application {
     int64_t day_ns;                     /* diurnal: length of a day; else 0 */
     struct mdl_arrivals_level *profile; /* diurnal: rates by time of day, or NULL */
     size_t profile_count;
+    enum scn_level level;
+    int64_t timeout_ns;
+    bool wait;        /* queue up to the time-out when refused for want of key */
+    int64_t start_ns; /* no request before */
+    int64_t stop_ns;  /* none at or after; at most the duration */
+};
+
 enum scn_target { SCN_TARGET_LINK, SCN_TARGET_NODE };
 
 enum scn_fault_what {
