@@ -21,7 +21,7 @@ struct unit {
 struct dimension {
     const char *hint;
     const char *pattern;
-    struct unit units[10]; /* largest first; the last one with a name is the base unit */
+    struct unit units[12]; /* largest first, down to the base unit; those behind it are read only */
     bool bare;             /* the unit may be left out */
 };
 
@@ -47,12 +47,20 @@ static const struct dimension dimensions[SCN_DIM_COUNT] = {
                        {"kbit/s", 1000, false},
                        {"bit/s", 1, false}},
                       false},
-    [SCN_DIM_BITS] = {"an amount such as '64 Mbit' (units bit, kbit, Mbit, Gbit)",
-                      "^(0|" NUMBER " ?[kMG]?bit)$",
+    [SCN_DIM_BITS] = {"an amount such as '64 Mbit' (units bit, kbit, Mbit, Gbit, or bytes: B to "
+                      "GiB)",
+                      "^(0|" NUMBER " ?([kMG]?bit|([kMG]|[KMG]i)?B))$",
                       {{"Gbit", 1000000000, false},
                        {"Mbit", 1000000, false},
                        {"kbit", 1000, false},
-                       {"bit", 1, false}},
+                       {"bit", 1, false},
+                       {"GiB", INT64_C(8589934592), false},
+                       {"GB", INT64_C(8000000000), false},
+                       {"MiB", 8388608, false},
+                       {"MB", 8000000, false},
+                       {"KiB", 8192, false},
+                       {"kB", 8000, false},
+                       {"B", 8, false}},
                       false},
     [SCN_DIM_BYTES] = {"an amount such as '1 MiB' (units B, kB, MB, GB, KiB, MiB, GiB)",
                        "^(0|" NUMBER " ?([kMG]|[KMG]i)?B)$",
@@ -259,8 +267,7 @@ void scn_integer_print(enum scn_dimension dimension, int64_t value, char text[SC
 {
     const struct dimension *d = &dimensions[dimension];
     size_t i = 0;
-    while (i + 1 < UNIT_COUNT && d->units[i + 1].name != NULL &&
-           (value == 0 || value % d->units[i].multiple != 0)) {
+    while (d->units[i].multiple != 1 && (value == 0 || value % d->units[i].multiple != 0)) {
         i++;
     }
     (void)snprintf(text, SCN_QUANTITY_SIZE, "%" PRId64 "%s%s", value / d->units[i].multiple,

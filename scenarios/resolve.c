@@ -139,37 +139,56 @@ static uint64_t block_least(const struct scn_scenario *s)
     return 2 * unit * (TAG_BITS / unit + 1);
 }
 
+/* A QKD-key file that a link will hand over. */
+struct file {
+    const char *what, *path; /* in a message; of its key in the link */
+    uint64_t bits, least;
+};
+
+static void file_check(struct scn_ctx *ctx, size_t i, const struct file *file)
+{
+    const struct scn_link *link = &ctx->scenario->links[i];
+    struct scn_place place = scn_place_of(ctx, SCN_KIND_LINK, i, file->path);
+    if (link->qkd.key_form == SCN_KEY_BITS && file->bits > SCN_MAX_FILE_BITS) {
+        scn_mistake(ctx, place,
+                    "%s of %" PRIu64 " bit does not fit in a message with key_form bits: "
+                    "expected at most %d bit, or key_form seed",
+                    file->what, file->bits, SCN_MAX_FILE_BITS);
+    }
+    if (file->bits > SCN_MAX_SEED_BITS) {
+        scn_mistake(ctx, place,
+                    "%s of %" PRIu64 " bit is too long for one QKD-key file: expected at most "
+                    "%" PRIu64 " bit",
+                    file->what, file->bits, SCN_MAX_SEED_BITS);
+    }
+    if (file->bits < file->least) {
+        scn_mistake(ctx, place,
+                    "%s of %" PRIu64 " bit does not pay for its own confirmation (%d bit at "
+                    "each end): expected at least %" PRIu64 " bit with units of %" PRIu32 " bit",
+                    file->what, file->bits, TAG_BITS, file->least,
+                    ctx->scenario->key_management.unit_bits);
+    }
+    if (file->bits > link->store_bits) {
+        scn_mistake(ctx, place, "%s of %" PRIu64 " bit never fits in the store of %" PRIu64 " bit",
+                    file->what, file->bits, link->store_bits);
+    }
+}
+
 static void block_resolve(struct scn_ctx *ctx, size_t i)
 {
     struct scn_link *link = &ctx->scenario->links[i];
     uint64_t least = block_least(ctx->scenario);
     uint64_t most = link->store_bits / BLOCK_OF_STORE;
-    bool bits = link->qkd.key_form == SCN_KEY_BITS;
-    if (bits && most > SCN_MAX_FILE_BITS) {
-        most = SCN_MAX_FILE_BITS;
-    }
+    uint64_t longest = link->qkd.key_form == SCN_KEY_BITS ? SCN_MAX_FILE_BITS : SCN_MAX_SEED_BITS;
+    most = most > longest ? longest : most;
     if (link->qkd.block_bits == 0) {
         uint64_t block = link->qkd.mean_bps * BLOCK_S;
         block = block > most ? most : block;
         link->qkd.block_bits = block < least ? least : block / 8 * 8;
     }
-    struct scn_place place = scn_place_of(ctx, SCN_KIND_LINK, i, "qkd.block");
-    if (bits && link->qkd.block_bits > SCN_MAX_FILE_BITS) {
-        scn_mistake(ctx, place,
-                    "a block of %" PRIu64 " bit does not fit in a message with key_form bits: "
-                    "expected at most %d bit, or key_form seed",
-                    link->qkd.block_bits, SCN_MAX_FILE_BITS);
-    }
-    if (link->qkd.block_bits < least) {
-        scn_mistake(ctx, place,
-                    "a block of %" PRIu64 " bit does not pay for its own confirmation (%d bit at "
-                    "each end): expected at least %" PRIu64 " bit with units of %" PRIu32 " bit",
-                    link->qkd.block_bits, TAG_BITS, least, ctx->scenario->key_management.unit_bits);
-    }
-    if (link->qkd.block_bits > link->store_bits) {
-        scn_mistake(ctx, place,
-                    "a block of %" PRIu64 " bit never fits in the store of %" PRIu64 " bit",
-                    link->qkd.block_bits, link->store_bits);
+    file_check(ctx, i, &(struct file){"a block", "qkd.block", link->qkd.block_bits, least});
+    if (link->initial_bits > 0) {
+        file_check(ctx, i, &(struct file){"an initial key", "initial", link->initial_bits, least});
     }
 }
 

@@ -18,6 +18,7 @@
 #define SCN_MAX_NODES 100000            /* most nodes */
 #define SCN_MAX_SIMGRID_NODES 1000      /* most of them in the simgrid engine */
 #define SCN_MAX_FILE_BITS (8 * 1000000) /* most bits of one QKD-key file that carries its bits */
+#define SCN_MAX_SEED_BITS UINT64_C(4000000000) /* most of one that carries a seed */
 #define SCN_MAX_LINKS 400000            /* most QKD links */
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
@@ -78,6 +79,7 @@ struct scn_link {
     double loss_db;       /* default 0.2 dB/km of length */
     struct scn_qkd qkd;
     uint64_t store_bits;              /* limit of the key store at each end */
+    uint64_t initial_bits;            /* key that both ends hold at the start: one QKD-key file */
     int64_t classical_latency_ns;     /* one way, of the classical channel beside this link */
     uint64_t classical_bandwidth_bps; /* of that channel, each direction */
 };
@@ -149,7 +151,9 @@ struct scn_control {
     enum scn_control_mode mode;
     int64_t route_validity_ns;
     int64_t status_period_ns;
-    uint32_t at; /* node of the QKDN controller; default: the first node */
+    uint64_t low_mark_bits; /* no route leads over a link that stores less; 0: any link may serve */
+    bool keep_route;        /* two KMs keep their route while all its hops can pay */
+    uint32_t at;            /* node of the QKDN controller; default: the first node */
 };
 
 struct scn_management {

@@ -106,6 +106,8 @@ static const struct scn_field link_fields[] = {
      .required = true},
     BITS("store", store_bits, 8, .unset = 0,
          .doc = "limit of the key store at each end; default: key_management.store"),
+    BITS("initial", initial_bits, 0, .fallback = "0", .multiple = 8,
+         .doc = "key that both ends hold at the start"),
     {.key = "classical",
      .doc = "the classical channel beside the link",
      .type = SCN_T_SECTION,

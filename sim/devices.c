@@ -134,20 +134,6 @@ static void device_update(struct sim_world *world, uint32_t link, bool lose)
     device_arm(world, link);
 }
 
-void sim_device_control(struct sim_world *world, struct qkd_eid eid, const uint8_t *bytes,
-                        size_t len)
-{
-    const struct sim_node *node = &world->nodes[qkd_eid_node(eid)];
-    struct wire_q_control control;
-    if (qkd_eid_instance(eid) >= node->module_count ||
-        wire_q_control_decode(&control, bytes, len) != 0) {
-        return;
-    }
-    const struct sim_port *port = &world->ports[node->first_port + qkd_eid_instance(eid)];
-    world->devices[port->link].run[port->end] = control.run != 0;
-    device_update(world, port->link, false);
-}
-
 void sim_device_break(struct sim_world *world, uint32_t link)
 {
     world->devices[link].broken++;
@@ -207,6 +193,61 @@ static void block_deliver(struct sim_world *world, uint32_t link, struct wire_q_
     }
 }
 
+/* Hands a new block of so many bits to both modules. */
+static void block_make(struct sim_world *world, uint32_t link, struct wire_q_block *block)
+{
+    struct sim_device *device = &world->devices[link];
+    bool seed_form = world->scenario->links[link].qkd.key_form == SCN_KEY_SEED;
+    size_t key_len = seed_form ? 32 : (size_t)(block->key_length / 8);
+    size_t cap = key_len + MESSAGE_BYTES;
+    uint8_t seed[32];
+    uint8_t *bytes = malloc(cap + key_len);
+    if (bytes == NULL) {
+        sim_world_fail(world, QKD_ERR_NOMEM, "key block");
+        return;
+    }
+    block->form = seed_form ? 1 : 0;
+    block->key = (struct wire_bytes){bytes + cap, key_len};
+    qkd_rng_bytes(&device->rng, block->qkd_key_id.b, sizeof(block->qkd_key_id.b));
+    qkd_rng_bytes(&device->rng, seed, sizeof(seed));
+    if (seed_form) {
+        memcpy(bytes + cap, seed, sizeof(seed));
+    } else {
+        crypto_expand(bytes + cap, seed, 0, key_len);
+    }
+    block_deliver(world, link, block, bytes, cap);
+    crypto_wipe(seed, sizeof(seed));
+    crypto_wipe(bytes, cap + key_len);
+    free(bytes);
+}
+
+/* The key that both ends hold at the start, once in a run: its optics need not shine for it. */
+static void initial_deliver(struct sim_world *world, uint32_t link)
+{
+    struct sim_device *device = &world->devices[link];
+    uint64_t bits = world->scenario->links[link].initial_bits;
+    if (bits > 0 && !device->stocked && device->run[0] && device->run[1]) {
+        device->stocked = true;
+        struct wire_q_block block = {.key_length = (uint32_t)bits};
+        block_make(world, link, &block);
+    }
+}
+
+void sim_device_control(struct sim_world *world, struct qkd_eid eid, const uint8_t *bytes,
+                        size_t len)
+{
+    const struct sim_node *node = &world->nodes[qkd_eid_node(eid)];
+    struct wire_q_control control;
+    if (qkd_eid_instance(eid) >= node->module_count ||
+        wire_q_control_decode(&control, bytes, len) != 0) {
+        return;
+    }
+    const struct sim_port *port = &world->ports[node->first_port + qkd_eid_instance(eid)];
+    world->devices[port->link].run[port->end] = control.run != 0;
+    initial_deliver(world, port->link);
+    device_update(world, port->link, false);
+}
+
 void sim_device_timer(struct sim_world *world, uint32_t link, uint32_t stamp)
 {
     struct sim_device *device = &world->devices[link];
@@ -217,34 +258,12 @@ void sim_device_timer(struct sim_world *world, uint32_t link, uint32_t stamp)
     struct mdl_block done = mdl_link_next_block(&device->model);
     mdl_link_take_block(&device->model);
     device_arm(world, link);
-
-    bool seed_form = qkd->key_form == SCN_KEY_SEED;
-    size_t key_len = seed_form ? 32 : (size_t)(qkd->block_bits / 8);
-    size_t cap = key_len + MESSAGE_BYTES;
-    uint8_t seed[32];
-    uint8_t *bytes = malloc(cap + key_len);
-    if (bytes == NULL) {
-        sim_world_fail(world, QKD_ERR_NOMEM, "key block");
-        return;
-    }
     struct wire_q_block block = {
         .key_length = (uint32_t)qkd->block_bits,
-        .form = seed_form ? 1 : 0,
-        .key = {bytes + cap, key_len},
         .qber_ppm = (uint32_t)lround(done.qber * PPM),
         .rate_bps = rate_at(world, link, done.done.ns),
     };
-    qkd_rng_bytes(&device->rng, block.qkd_key_id.b, sizeof(block.qkd_key_id.b));
-    qkd_rng_bytes(&device->rng, seed, sizeof(seed));
-    if (seed_form) {
-        memcpy(bytes + cap, seed, sizeof(seed));
-    } else {
-        crypto_expand(bytes + cap, seed, 0, key_len);
-    }
-    block_deliver(world, link, &block, bytes, cap);
-    crypto_wipe(seed, sizeof(seed));
-    crypto_wipe(bytes, cap + key_len);
-    free(bytes);
+    block_make(world, link, &block);
 }
 
 /* ---- load ---- */

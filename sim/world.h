@@ -90,6 +90,7 @@ struct sim_device {
     uint32_t broken;  /* faults on the light, ends that are down */
     uint32_t stamp;   /* of the timer that counts */
     bool lost;        /* the block in work was lost: start anew */
+    bool stocked;     /* the initial key was handed over */
     uint32_t unit[2]; /* the modules */
 };
 

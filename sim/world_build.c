@@ -291,6 +291,8 @@ static int controller_make(const struct sim_world *world, struct sim_unit *unit)
         .self = controller_eid(world),
         .manager = manager_eid(world),
         .routing = scenario->control.routing == SCN_ROUTING_WIDEST ? CTL_WIDEST : CTL_FEWEST_HOPS,
+        .keep_route = scenario->control.keep_route,
+        .low_mark_bits = scenario->control.low_mark_bits,
         .route_validity = {scenario->control.route_validity_ns},
         .status_period = {scenario->control.status_period_ns},
         .retransmit = {scenario->key_management.retransmit_ns},

@@ -14,6 +14,7 @@
 #include "core/base/slab.h"
 #include "core/channel/reports.h"
 #include "core/controller/answers.h"
+#include "core/controller/kept.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/frame.h"
 
@@ -42,6 +43,7 @@ struct ctl {
     struct ctl_topology topology;
     struct ctl_search search;
     struct ctl_answers answers;
+    struct ctl_kept kept; /* used with config.keep_route */
     struct qkd_slab peers;
     struct qkd_map peer_map; /* eid -> slot */
     struct qkd_time sweep_at;
@@ -96,7 +98,9 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
         return err;
     }
     ctl_topology_init(&ctl->topology, config->node_limit, config->link_limit, stale_after(ctl));
+    ctl->topology.low_bits = config->low_mark_bits;
     ctl_search_init(&ctl->search);
+    ctl_kept_init(&ctl->kept);
     ctl_answers_init(&ctl->answers, qkd_span_s(YOUNG_ANSWER_S));
     qkd_slab_init(&ctl->peers, sizeof(struct ctl_peer), PEER_CHUNK, peers);
     qkd_map_init(&ctl->peer_map, 8, peers, NULL);
@@ -114,6 +118,7 @@ void ctl_free(struct ctl *ctl)
     ctl_topology_fini(&ctl->topology);
     ctl_search_fini(&ctl->search);
     ctl_answers_fini(&ctl->answers);
+    ctl_kept_fini(&ctl->kept);
     qkd_slab_fini(&ctl->peers);
     qkd_map_fini(&ctl->peer_map);
     qkd_rng_fini(&ctl->rng);
@@ -391,9 +396,13 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
     if (query.source == CTL_NONE || query.destination == CTL_NONE) {
         return WIRE_REASON_NO_ROUTE;
     }
-    if (!ctl_route(t, &ctl->search, routings[ctl->config.routing], &query, path)) {
+    bool is_kept = ctl->config.keep_route && ctl_kept_route(&ctl->kept, t, &query, path);
+    if (!is_kept && !ctl_route(t, &ctl->search, routings[ctl->config.routing], &query, path)) {
         return ctl_route_exists(t, &ctl->search, &query) ? WIRE_REASON_INSUFFICIENT_KEY
                                                          : WIRE_REASON_NO_ROUTE;
+    }
+    if (ctl->config.keep_route && !is_kept) {
+        ctl_kept_put(&ctl->kept, path);
     }
     for (uint32_t i = 0; i < path->hops; i++) {
         ctl_half_promise(t, path->halves[i],
@@ -493,6 +502,7 @@ static void on_start(struct ctl *ctl, const struct qkd_event *event, struct qkd_
     qkd_rng_bytes(&ctl->rng, salt, sizeof salt);
     ctl_topology_salt(&ctl->topology, salt);
     ctl_answers_salt(&ctl->answers, salt);
+    ctl_kept_salt(&ctl->kept, salt);
     qkd_map_init(&ctl->peer_map, 8, ctl->peers.limit, salt);
     crypto_wipe(salt, sizeof salt);
     ctl->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* QKDN controller (FG QIT4N D2.3 clause 8): authenticated status of KMs (Ck) and modules (Cq),
  * topology, routes for key relay on request. A route is answered only if every hop can pay its full
- * cost by the last status, less what was promised since. See docs/protocol.md, "Control". */
+ * cost by the last status, less what was promised since, and lies above the low mark.
+ * See docs/protocol.md, "Control". */
 #ifndef QKD_CONTROLLER_CONTROLLER_H
 #define QKD_CONTROLLER_CONTROLLER_H
 
@@ -16,6 +17,8 @@ struct ctl_config {
     struct qkd_eid self;    /* role CONTROLLER */
     struct qkd_eid manager; /* QKD_NOBODY: none */
     enum ctl_routing routing;
+    bool keep_route;        /* two KMs keep their route while every hop can pay */
+    uint64_t low_mark_bits; /* no route leads over a link that has less; 0: any that can pay */
     struct qkd_span route_validity;
     struct qkd_span status_period; /* asked of KMs and modules; 3 periods of silence: stale */
     struct qkd_span retransmit;

@@ -143,6 +143,12 @@ static int64_t link_until(const struct ctl_topology *t, const struct ctl_link *l
     return qkd_time_add(qkd_time_min(link->at[0], link->at[1]), t->fresh).ns;
 }
 
+/* Reported numbers may be anything. */
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 int ctl_topology_status(struct ctl_topology *t, uint32_t node,
                         const struct wire_link_status *status, struct qkd_time now)
 {
@@ -172,11 +178,10 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     uint32_t side = is_low ? 0 : 1;
     struct ctl_link *link = &t->links[slot];
     uint64_t grant = status->peer_bits / 2;
+    bool below_mark = sum(status->own_bits, status->peer_bits) < t->low_bits;
     link->up[side] = status->up != 0;
     link->at[side] = now;
-    t->halves[2 * slot + side].available = status->own_bits > UINT64_MAX - grant
-                                               ? UINT64_MAX
-                                               : status->own_bits + grant;
+    t->halves[2 * slot + side].available = below_mark ? 0 : sum(status->own_bits, grant);
     t->halves[2 * slot].until_ns = t->halves[2 * slot + 1].until_ns = link_until(t, link);
     return 0;
 }

@@ -17,7 +17,8 @@
 #define CTL_NONE UINT32_MAX
 
 struct ctl_half {
-    uint64_t available; /* bits: own, half of the peer's (a GRANT may bring it), less promises */
+    uint64_t available; /* bits: own, half of the peer's (a GRANT may bring it), less promises; 0 if
+                           both together are below the low mark */
     int64_t until_ns;   /* both ends are up and fresh until then; INT64_MIN: they are not */
     uint32_t to;        /* slot of the node it leads to */
     uint32_t next;      /* next half edge from the same node, or CTL_NONE */
@@ -44,6 +45,7 @@ struct ctl_topology {
     struct qkd_map by_number; /* u32 node number -> slot */
     struct qkd_map by_link;   /* link ID and both node numbers -> slot */
     struct qkd_span fresh;    /* a status older than this is not used */
+    uint64_t low_bits;        /* the low mark: set it after init, before the first status */
 };
 
 void ctl_topology_init(struct ctl_topology *t, uint32_t node_limit, uint32_t link_limit,

@@ -81,6 +81,31 @@ START_TEST(unmatched_files_leave)
 }
 END_TEST
 
+/* Key that was there at the start serves though the light is off, is counted as generated, and comes
+ * once, also where an end restarts. */
+START_TEST(initial_key_serves_in_the_dark)
+{
+    size_t served;
+    lib_run_text(&one, "scenario: two\nduration: 3 min\nengine: fast\n"
+                       "network:\n  nodes: [{id: A}, {id: B}]\n"
+                       "  links: [{id: AB, ends: [A, B], length: 10 km, initial: 25 kB,\n"
+                       "           qkd: {rate: 50 kbit/s, block: 100 kbit}}]\n"
+                       "applications:\n  - {id: x, from: A, to: B, arrivals: periodic, rate: 2 /s, "
+                       "start: 5 s}\n"
+                       "faults:\n  - {at: 0 s, link: AB, what: quantum}\n"
+                       "  - {at: 60 s, node: B, what: crash, for: 1 s}\n");
+    ck_assert_uint_eq(one.summary.links[0].bits.generated, 200000);
+    ck_assert_uint_eq(began(5, 60, &served), 109);
+    ck_assert_uint_eq(served, 109);
+    /* A request takes 640 bit: a key and a compare key of 256 bit, a tag of 128. The leases that the
+     * crash voids (16 kbit for each end and role), GRANTs and the tags' reserve take the rest. */
+    (void)began(5, 180, &served);
+    ck_assert_uint_ge(served, (200000 - 4 * 16000 - 2 * 8192) / 640);
+    ck_assert_uint_le(served, 200000 / 640);
+    lib_end(&one);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scarcity");
@@ -89,6 +114,7 @@ int main(void)
     tcase_add_test(tc, back_after_all_key_expired);
     tcase_add_test(tc, dark_from_the_start);
     tcase_add_test(tc, unmatched_files_leave);
+    tcase_add_test(tc, initial_key_serves_in_the_dark);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -33,11 +33,20 @@ static struct qkd_eid kma_of(uint32_t node)
     return qkd_eid_make(QKD_ROLE_KMA, 0, node);
 }
 
-static void controller_make(enum ctl_routing routing)
+/* What a scenario says under `control`. */
+struct control {
+    enum ctl_routing routing;
+    bool keep_route;
+    uint64_t low_mark_bits;
+};
+
+static void controller_make_as(struct control control)
 {
     struct ctl_config config = {.self = controller,
                                 .manager = manager,
-                                .routing = routing,
+                                .routing = control.routing,
+                                .keep_route = control.keep_route,
+                                .low_mark_bits = control.low_mark_bits,
                                 .route_validity = qkd_span_s(10),
                                 .status_period = qkd_span_ms(PERIOD_MS),
                                 .retransmit = qkd_span_ms(200),
@@ -48,6 +57,11 @@ static void controller_make(enum ctl_routing routing)
         pump, controller,
         (struct pump_element){.self = ctl, .step = pump_ctl_step, .deadline = pump_ctl_deadline});
     pump_start(pump, controller);
+}
+
+static void controller_make(enum ctl_routing routing)
+{
+    controller_make_as((struct control){.routing = routing});
 }
 
 static void setup(void)
@@ -453,6 +467,114 @@ START_TEST(many_requests_are_remembered)
 }
 END_TEST
 
+/* ---- low mark, kept routes ---- */
+
+START_TEST(no_route_below_the_low_mark)
+{
+    struct edge edges[COUNT(diamond)];
+    memcpy(edges, diamond, sizeof edges);
+    controller_make_as((struct control){.routing = CTL_FEWEST_HOPS, .low_mark_bits = MBIT});
+    kmcs_make(4);
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4); /* 1-4 has half a Mbit; 1 Mbit itself is not below */
+    EXPECT_ROUTE(ask(1, 2, 1), 1, 2);
+    edges[3].a_bits = edges[3].b_bits = MBIT - 1; /* 3-4 */
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+    edges[0].a_bits = MBIT - 1; /* 1 -> 2: the other direction may still serve */
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 2, 4);
+    EXPECT_ROUTE(ask(2, 1, 1), 2, 1);
+    edges[1].a_bits = 0; /* 2 -> 4 */
+    status_push_all(edges, COUNT(edges));
+    expect_failure(ask(1, 4, 1), WIRE_REASON_INSUFFICIENT_KEY);
+    edges[3].a_down = edges[3].b_down = edges[1].a_down = edges[1].b_down = true;
+    edges[4].a_down = edges[4].b_down = true;
+    status_push_all(edges, COUNT(edges));
+    expect_failure(ask(1, 4, 1), WIRE_REASON_NO_ROUTE); /* no link leads to 4 */
+    memcpy(edges, diamond, sizeof edges);
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+}
+END_TEST
+
+/* Both pools together count: a GRANT moves key between them. */
+START_TEST(low_mark_counts_both_pools)
+{
+    controller_make_as((struct control){.routing = CTL_WIDEST, .low_mark_bits = 2 * MBIT});
+    kmcs_make(2);
+    for (uint64_t lacks = 0; lacks < 2; lacks++) {
+        for (uint32_t node = 1; node <= 2; node++) {
+            struct wire_link_status status = {.link = 0,
+                                              .peer = kma_of(3 - node),
+                                              .up = 1,
+                                              .own_bits = MBIT / 2,
+                                              .peer_bits = 3 * MBIT / 2 - lacks};
+            uint8_t blob[256];
+            int len = wire_link_status_encode(&status, blob, sizeof blob);
+            ck_assert_int_gt(len, 0);
+            struct wire_status_rsp rsp = {.has_links = true,
+                                          .links = {blob, (size_t)len},
+                                          .code = WIRE_SUCCESS};
+            PUPPET_SEND(kmc[node], status_rsp, QKD_RP_CK, controller, &rsp);
+        }
+        pump_run(pump, qkd_span_ms(10));
+        ck_assert_uint_eq(ask(1, 2, 1).code, lacks == 0 ? WIRE_SUCCESS : WIRE_FAILURE);
+    }
+}
+END_TEST
+
+/* The diamond's 1-2-4 becomes wider than 1-3-4, which is kept until 3 -> 4 cannot pay. */
+START_TEST(a_kept_route_is_left_only_when_it_cannot_pay)
+{
+    for (int keep = 0; keep < 2; keep++) {
+        struct edge edges[COUNT(diamond)];
+        memcpy(edges, diamond, sizeof edges);
+        controller_make_as((struct control){.routing = CTL_WIDEST, .keep_route = keep != 0});
+        kmcs_make(4);
+        status_push_all(edges, COUNT(edges));
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+        edges[0].a_bits = edges[1].a_bits = 3 * MBIT;
+        status_push_all(edges, COUNT(edges));
+        if (keep == 0) {
+            EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+            teardown();
+            setup();
+            continue;
+        }
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+        EXPECT_ROUTE(ask(4, 1, 1), 4, 3, 1); /* another pair */
+        EXPECT_ROUTE(ask(2, 4, 1), 2, 4);
+        edges[3].b_bits = relay_bits(1) - 1;
+        status_push_all(edges, COUNT(edges));
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+        edges[3].b_bits = 100 * MBIT;
+        edges[2].a_bits = 100 * MBIT;
+        status_push_all(edges, COUNT(edges));
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+        edges[1].b_down = true;
+        status_push_all(edges, COUNT(edges));
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    }
+}
+END_TEST
+
+START_TEST(a_kept_route_is_promised_each_time)
+{
+    struct edge line[] = {{.a = 1, .b = 2}, {.a = 2, .b = 3}};
+    for (size_t i = 0; i < 2; i++) {
+        line[i].a_bits = line[i].b_bits = 2 * relay_bits(1);
+    }
+    controller_make_as((struct control){.routing = CTL_WIDEST, .keep_route = true});
+    kmcs_make(3);
+    status_push_all(line, 2);
+    EXPECT_ROUTE(ask(1, 3, 1), 1, 2, 3);
+    EXPECT_ROUTE(ask(1, 3, 1), 1, 2, 3);
+    expect_failure(ask(1, 3, 1), WIRE_REASON_INSUFFICIENT_KEY);
+}
+END_TEST
+
 /* ---- silence ---- */
 
 /* Records of `fault` that the manager has got: raised less cleared. Acknowledges them all. */
@@ -719,6 +841,10 @@ int main(void)
     tcase_add_test(tests, half_of_the_peers_bits_count);
     tcase_add_test(tests, repeated_request_gets_the_same_answer);
     tcase_add_test(tests, many_requests_are_remembered);
+    tcase_add_test(tests, no_route_below_the_low_mark);
+    tcase_add_test(tests, low_mark_counts_both_pools);
+    tcase_add_test(tests, a_kept_route_is_left_only_when_it_cannot_pay);
+    tcase_add_test(tests, a_kept_route_is_promised_each_time);
     tcase_add_test(tests, silent_km_is_not_used);
     tcase_add_test(tests, kmc_asks_for_its_own_kma_only);
     tcase_add_test(tests, bad_requests_are_refused);

@@ -253,7 +253,8 @@ START_TEST(print_is_complete)
         "drift: 0 ppm}}\n",
         "    - {id: \"BC\", ends: [\"C\", \"B\"], length: 12500 m, loss: 2.5 dB, qkd: {model: "
         "rate, "
-        "rate: 3 bit/s, qber: 0, block: 512 bit, key_form: seed}, store: 64 Mbit, classical: "
+        "rate: 3 bit/s, qber: 0, block: 512 bit, key_form: seed}, store: 64 Mbit, initial: 0 bit, "
+        "classical: "
         "{latency: 62500 ns, bandwidth: 1 Gbit/s}}\n",
         "  classical: {bandwidth: 1 Gbit/s, latency: auto, queue: 1 MiB, management: separate, "
         "management_latency: 1 ms, management_bandwidth: 1 Gbit/s, loss: 0, duplicate: 0, reorder: "
@@ -263,7 +264,7 @@ START_TEST(print_is_complete)
         "fetch_within: 1 min, retention: delete, timer: 10 min, relay_metadata: otp, deployment: "
         "one}\n",
         "control: {routing: widest, mode: on-request, route_validity: 10 s, status_period: 1 s, "
-        "at: \"A\"}\nmanagement: {at: \"A\"}\n",
+        "low_mark: 0 bit, keep_route: false, at: \"A\"}\nmanagement: {at: \"A\"}\n",
         "  - {id: \"v\", from: \"A\", to: \"C\", key: 256 bit, count: 1, arrivals: poisson, rate: "
         "2 "
         "/s, level: otp-preferred, timeout: 5 s, wait: false, start: 0 ns, stop: 2 min}\n"
