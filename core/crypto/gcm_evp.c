@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* AES-256-GCM by OpenSSL's EVP. The library allocates a context per call; it is only used where
- * the processor has no AES instructions, so that no state is kept between messages. */
+/* AES-256-GCM by OpenSSL's EVP. The library allocates a context per call, which only long messages
+ * repay; so no state is kept between messages. */
 #include "core/crypto/gcm_evp.h"
 
 #include <limits.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* AES-256-GCM by OpenSSL's EVP: for processors without AES instructions, where libsodium has none.
- * Same contract as crypto_gcm_seal and crypto_gcm_open. */
+/* AES-256-GCM by OpenSSL's EVP: for long messages, where it is faster than libsodium, and for
+ * processors without AES instructions, where libsodium has none. Same contract as crypto_gcm_seal
+ * and crypto_gcm_open. */
 #ifndef QKD_CRYPTO_GCM_EVP_H
 #define QKD_CRYPTO_GCM_EVP_H
 

@@ -14,12 +14,12 @@
  *
  * A batch, the keys that came with one KMA-key (one sub-session):
  *
- *   master:  KMI_SUPPLY ──▶ COMPARING ──match──▶ HELD (all keys supplied) ──linger──▶ gone
+ *   master:  KMI_SUPPLY ──▶ COMPARING ──match──▶ all keys supplied ──▶ gone, or HELD (preserved)
  *                              │ mismatch, no answer, request over: wiped
  *   slave:   SUPPLY_NOTIFY ──▶ FETCHING ──KMI_SUPPLY, match──▶ HELD (keys waiting, then supplied)
  *                              │ mismatch, no key: wiped            │ fetch time over: wiped
  *
- * After the supply a key's bytes are wiped, or kept until expiry when the policy is to preserve. */
+ * After its supply a key is deleted, or kept until expiry when the policy is to preserve. */
 #ifndef QKD_KM_KSA_ELEMENT_H
 #define QKD_KM_KSA_ELEMENT_H
 
@@ -40,6 +40,7 @@ enum {
     KSA_KEY_BITS_LEAST = 64,
     KSA_KEY_BITS_MOST = 4096,
     KSA_TIMEOUT_MS = 5000,    /* of a request that names none */
+    KSA_TOLD = 16,            /* supplies whose persisted fact is kept */
     KSA_APPLICATIONS = 65536, /* directory entries */
     KSA_CHANNELS = 131072,    /* applications, other KSAs, KMA, KMC */
     KSA_SLOT_BITS = 26        /* a key is named by batch slot and place in the batch */
@@ -93,11 +94,9 @@ struct ksa_batch {
     uint32_t key_size; /* bits */
     uint8_t count;     /* keys at first */
     uint8_t live;      /* keys not gone */
-    uint8_t waiting;   /* keys not supplied */
     uint8_t grade;     /* enum wire_method */
     uint8_t phase;     /* enum ksa_phase */
     bool slave;
-    bool spent;      /* in the line of those that may leave early */
     bool has_keys;   /* key bytes are in the buffer */
     uint8_t tries;   /* SUPPLY_NOTIFY sent */
     uint8_t tag[16]; /* own (master) or received (slave) digest */
@@ -105,7 +104,6 @@ struct ksa_batch {
     uint32_t request; /* master, comparing: slot */
     uint32_t timer;
     uint32_t next, prev;          /* HELD: same session; COMPARING: same request */
-    uint32_t newer, older;        /* spent line */
     uint64_t command_id;          /* outstanding: NOTIFY (master) or FETCH (slave) */
     uint64_t notify_id;           /* slave: Message ID of the NOTIFY to be answered */
     struct qkd_span fetch_within; /* slave */
@@ -128,8 +126,9 @@ struct ksa {
     struct qkd_map by_session;  /* (application, session, slave) -> newest batch */
     struct ksa_pool pool;
     struct ksa_recent recent;
-    uint32_t keys_held; /* keys in batches, not gone */
-    uint32_t spent_oldest, spent_newest;
+    uint32_t keys_held;           /* keys in batches, not gone */
+    struct qkd_id told[KSA_TOLD]; /* keys supplied and deleted last, a ring */
+    uint64_t told_count;          /* ever put into it */
     uint64_t next_message_id;
     struct qkd_time account_at; /* end of the accounting period, QKD_NEVER: nothing to account */
     bool started;
@@ -245,8 +244,8 @@ void ksa_on_delete(struct ksa *ksa, const struct qkd_event *event,
 void ksa_store_init(struct ksa *ksa, const uint8_t salt[16]);
 void ksa_store_fini(struct ksa *ksa);
 
-/* A batch with room for `count` keys; QKD_SLAB_NONE: no room even after spent ones left. */
-uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size, struct qkd_out *out);
+/* A batch with room for `count` keys; QKD_SLAB_NONE: no room. */
+uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size);
 
 /* Wipes and forgets a batch, its timer and its outstanding command; persisted entries go. */
 void ksa_batch_drop(struct ksa *ksa, uint32_t slot, struct qkd_out *out);
@@ -268,9 +267,13 @@ uint32_t ksa_key_find(const struct ksa *ksa, const struct qkd_id *id, uint32_t *
 uint32_t ksa_session_find(const struct ksa *ksa, struct qkd_eid app, uint64_t session_id,
                           bool slave);
 
-/* A key was supplied: its bytes are wiped unless they are preserved. Persist before answering. */
+/* A key was answered to its application: persists that, and deletes it unless it is preserved. The
+ * batch stays, even without any key. */
 void ksa_key_supplied(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t place,
                       struct qkd_out *out);
+
+/* Notes that the fact of a supply is persisted; the oldest such fact goes. */
+void ksa_told_add(struct ksa *ksa, const struct qkd_id *id, struct qkd_out *out);
 
 /* Wipes one key, its persisted entry and its ID. The batch stays, even without any key. */
 void ksa_key_gone(struct ksa *ksa, uint32_t slot, uint32_t place, struct qkd_out *out);

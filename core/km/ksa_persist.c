@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What of a KSA survives a restart: slave keys that wait to be fetched, and the fact that a key was
- * supplied (with its bytes only when the policy is to preserve). Requests do not survive. A restored
+ * supplied (with its bytes, and for long, only when the policy is to preserve). Requests do not survive. A restored
  * key stands alone in its batch: which keys came together no longer matters. */
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
@@ -66,8 +66,8 @@ static bool entry_good(const struct ksa *ksa, const struct wire_p_key *value)
 static struct qkd_span time_left(const struct ksa *ksa, const struct qkd_event *event,
                                  const struct wire_p_key *value)
 {
-    bool preserved = value->state == WIRE_KEY_SUPPLIED && ksa->config->preserve;
-    int64_t most = preserved ? ksa->config->expiry.ns : ksa->config->fetch_within.ns;
+    bool supplied = value->state == WIRE_KEY_SUPPLIED;
+    int64_t most = supplied ? ksa->config->expiry.ns : ksa->config->fetch_within.ns;
     int64_t left = qkd_time_sub(value->until, event->wall).ns;
     return qkd_span_ns(left < 0 ? 0 : left < most ? left : most);
 }
@@ -76,7 +76,11 @@ static int key_restore(struct ksa *ksa, const struct qkd_event *event,
                        const struct wire_p_key *value, struct qkd_out *out)
 {
     bool waiting = value->state == WIRE_KEY_WAITING;
-    uint32_t slot = ksa_batch_new(ksa, 1, value->key_size, out);
+    if (!waiting && !ksa->config->preserve) {
+        ksa_told_add(ksa, &value->key_id, out);
+        return QKD_OK;
+    }
+    uint32_t slot = ksa_batch_new(ksa, 1, value->key_size);
     if (slot == QKD_SLAB_NONE) {
         return QKD_ERR_LIMIT;
     }

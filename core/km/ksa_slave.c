@@ -73,7 +73,7 @@ static enum wire_reason fetch_begin(struct ksa *ksa, const struct qkd_event *eve
                                     const struct wire_sync_item *item, struct qkd_out *out)
 {
     uint32_t count = (uint32_t)(notify->key_ids.len / KSA_ID_LEN);
-    uint32_t slot = ksa_batch_new(ksa, count, notify->key_size, out);
+    uint32_t slot = ksa_batch_new(ksa, count, notify->key_size);
     if (slot == QKD_SLAB_NONE) {
         return WIRE_REASON_OVERLOAD;
     }
@@ -251,5 +251,5 @@ void ksa_supply_by_id(struct ksa *ksa, const struct qkd_event *event, struct qkd
                                      .code = WIRE_SUFFICIENT};
     ksa_answer_supply(ksa, event, &answer, out);
     ksa_key_supplied(ksa, event, slot, place, out);
-    ksa_key_persist(ksa, batch, place, out);
+    ksa_batch_settle(ksa, slot, out);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KSA-keys held: batches of keys that came with one KMA-key, found by KSA-key ID, by session, and
- * by age. Retention (FG QIT4N D2.3 clause 7.1.6): a supplied key's bytes are wiped at once, or, when
- * the policy is to preserve, at deletion or expiry; its ID lingers a while so that a deletion
- * command finds it. Lingering batches leave first when the store is full. */
+ * by age. Retention (FG QIT4N D2.3 clause 7.1.6): a supplied key is deleted at once, or, when the
+ * policy is to preserve, at the application's command or at expiry. Of a deleted key only the
+ * persisted fact of its supply stays, until the supplies that follow it have pushed it out: by then
+ * its answer has left. */
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/km/ksa_element.h"
@@ -23,7 +24,6 @@ void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
     qkd_timers_init(&ksa->timers, requests + keys);
     ksa_pool_init(&ksa->pool, keys);
     ksa_recent_init(&ksa->recent, requests + KSA_KEYS_PER_REQUEST, salt);
-    ksa->spent_oldest = ksa->spent_newest = QKD_SLAB_NONE;
 }
 
 void ksa_store_fini(struct ksa *ksa)
@@ -62,40 +62,6 @@ struct qkd_id ksa_batch_id(const struct ksa *ksa, const struct ksa_batch *batch,
     struct qkd_id id;
     memcpy(id.b, ksa_batch_ids(ksa, batch) + (size_t)place * KSA_ID_LEN, KSA_ID_LEN);
     return id;
-}
-
-/* ---- the line of spent batches ---- */
-
-static void spent_add(struct ksa *ksa, uint32_t slot)
-{
-    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
-    batch->spent = true;
-    batch->older = ksa->spent_newest;
-    batch->newer = QKD_SLAB_NONE;
-    if (ksa->spent_newest != QKD_SLAB_NONE) {
-        ksa_batch_at(ksa, ksa->spent_newest)->newer = slot;
-    } else {
-        ksa->spent_oldest = slot;
-    }
-    ksa->spent_newest = slot;
-}
-
-static void spent_remove(struct ksa *ksa, struct ksa_batch *batch)
-{
-    if (!batch->spent) {
-        return;
-    }
-    if (batch->older != QKD_SLAB_NONE) {
-        ksa_batch_at(ksa, batch->older)->newer = batch->newer;
-    } else {
-        ksa->spent_oldest = batch->newer;
-    }
-    if (batch->newer != QKD_SLAB_NONE) {
-        ksa_batch_at(ksa, batch->newer)->older = batch->older;
-    } else {
-        ksa->spent_newest = batch->older;
-    }
-    batch->spent = false;
 }
 
 /* ---- sessions ---- */
@@ -152,21 +118,9 @@ uint32_t ksa_session_find(const struct ksa *ksa, struct qkd_eid app, uint64_t se
 
 /* ---- batches ---- */
 
-/* Makes room for `count` keys by letting the oldest spent batches go. */
-static bool make_room(struct ksa *ksa, uint32_t count, struct qkd_out *out)
+uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size)
 {
-    while (ksa->keys_held + count > ksa->config->key_limit) {
-        if (ksa->spent_oldest == QKD_SLAB_NONE) {
-            return false;
-        }
-        ksa_batch_drop(ksa, ksa->spent_oldest, out);
-    }
-    return true;
-}
-
-uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size, struct qkd_out *out)
-{
-    if (!make_room(ksa, count, out)) {
+    if (ksa->keys_held + count > ksa->config->key_limit) {
         return QKD_SLAB_NONE;
     }
     size_t len = (size_t)count * (KSA_ID_LEN + 1 + key_size / 8);
@@ -203,7 +157,6 @@ void ksa_batch_drop(struct ksa *ksa, uint32_t slot, struct qkd_out *out)
         }
         session_unlink(ksa, batch);
     }
-    spent_remove(ksa, batch);
     ksa->keys_held -= batch->live;
     ksa_pool_give(&ksa->pool, &batch->buf);
     qkd_slab_give(&ksa->batches, slot);
@@ -239,10 +192,6 @@ int ksa_batch_hold(struct ksa *ksa, uint32_t slot, enum ksa_key_state state)
     }
     memset(ksa_batch_states(ksa, batch), (int)state, batch->count);
     batch->phase = KSA_HELD;
-    batch->waiting = state == KSA_KEY_WAITING ? batch->count : 0;
-    if (state == KSA_KEY_SUPPLIED && !ksa->config->preserve) {
-        spent_add(ksa, slot);
-    }
     return QKD_OK;
 }
 
@@ -262,44 +211,53 @@ static void key_wipe(const struct ksa *ksa, const struct ksa_batch *batch, uint3
     crypto_wipe(ksa_batch_keys(ksa, batch) + place * len, len);
 }
 
+void ksa_told_add(struct ksa *ksa, const struct qkd_id *id, struct qkd_out *out)
+{
+    struct qkd_id *place = &ksa->told[ksa->told_count % KSA_TOLD];
+    if (ksa->told_count >= KSA_TOLD) {
+        ksa_key_unpersist(ksa, place, out);
+    }
+    *place = *id;
+    ksa->told_count++;
+}
+
+/* Forgets a key that stands at `place` of a batch. */
+static void key_forget(struct ksa *ksa, struct ksa_batch *batch, uint32_t place)
+{
+    key_wipe(ksa, batch, place);
+    if (batch->phase == KSA_HELD) {
+        (void)qkd_map_del(&ksa->by_key, ksa_batch_ids(ksa, batch) + (size_t)place * KSA_ID_LEN);
+    }
+    ksa_batch_states(ksa, batch)[place] = KSA_KEY_GONE;
+    batch->live--;
+    ksa->keys_held--;
+}
+
 void ksa_key_supplied(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t place,
                       struct qkd_out *out)
 {
     struct ksa_batch *batch = ksa_batch_at(ksa, slot);
-    uint8_t *state = ksa_batch_states(ksa, batch) + place;
     bool preserve = ksa->config->preserve;
-    if (*state == KSA_KEY_WAITING) {
-        batch->waiting--;
-    }
-    *state = KSA_KEY_SUPPLIED;
+    ksa_batch_states(ksa, batch)[place] = KSA_KEY_SUPPLIED;
     ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SUPPLY, out);
     ksa_life_key(ksa, event, batch, place,
                  preserve ? WIRE_ACTION_PRESERVATION : WIRE_ACTION_DELETION, out);
+    ksa_key_persist(ksa, batch, place, out);
     if (!preserve) {
-        key_wipe(ksa, batch, place);
-        if (batch->waiting == 0 && !batch->spent) {
-            spent_add(ksa, slot);
-        }
+        struct qkd_id id = ksa_batch_id(ksa, batch, place);
+        ksa_told_add(ksa, &id, out);
+        key_forget(ksa, batch, place);
     }
 }
 
 void ksa_key_gone(struct ksa *ksa, uint32_t slot, uint32_t place, struct qkd_out *out)
 {
     struct ksa_batch *batch = ksa_batch_at(ksa, slot);
-    uint8_t *state = ksa_batch_states(ksa, batch) + place;
-    if (*state == KSA_KEY_GONE) {
-        return;
+    if (ksa_batch_states(ksa, batch)[place] != KSA_KEY_GONE) {
+        struct qkd_id id = ksa_batch_id(ksa, batch, place);
+        ksa_key_unpersist(ksa, &id, out);
+        key_forget(ksa, batch, place);
     }
-    struct qkd_id id = ksa_batch_id(ksa, batch, place);
-    key_wipe(ksa, batch, place);
-    (void)qkd_map_del(&ksa->by_key, id.b);
-    ksa_key_unpersist(ksa, &id, out);
-    if (*state == KSA_KEY_WAITING) {
-        batch->waiting--;
-    }
-    *state = KSA_KEY_GONE;
-    batch->live--;
-    ksa->keys_held--;
 }
 
 bool ksa_batch_linger(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
@@ -326,8 +284,7 @@ struct qkd_span ksa_batch_times(const struct ksa *ksa, const struct qkd_event *e
                                 struct ksa_batch *batch)
 {
     const struct km_config *config = ksa->config;
-    struct qkd_span linger = batch->slave ? batch->fetch_within : config->fetch_within;
-    struct qkd_span keep = config->preserve ? config->expiry : linger;
+    struct qkd_span keep = config->preserve ? config->expiry : batch->fetch_within;
     batch->fetch_until = qkd_time_add(event->wall, batch->fetch_within);
     batch->keep_until = qkd_time_add(event->wall, keep);
     return batch->slave ? batch->fetch_within : keep;

@@ -204,7 +204,7 @@ static int piece_compare(struct ksa *ksa, const struct qkd_event *event, uint32_
 {
     struct ksa_request *request = ksa_request_at(ksa, request_slot);
     uint32_t count = (uint32_t)(supply->key_data.len / (request->key_size / 8));
-    uint32_t slot = ksa_batch_new(ksa, count, request->key_size, out);
+    uint32_t slot = ksa_batch_new(ksa, count, request->key_size);
     if (slot == QKD_SLAB_NONE) {
         return QKD_ERR_LIMIT;
     }
@@ -306,9 +306,9 @@ static void batch_supply(struct ksa *ksa, const struct qkd_event *event, uint32_
     for (uint32_t place = 0; place < batch->count; place++) {
         ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SYNCHRONIZATION, out);
         ksa_key_supplied(ksa, event, slot, place, out);
-        ksa_key_persist(ksa, batch, place, out);
     }
     (void)ksa_batch_linger(ksa, event, slot, keep); /* its timer runs: it is only moved */
+    ksa_batch_settle(ksa, slot, out);
 }
 
 static void batch_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
@@ -342,7 +342,8 @@ void ksa_notify_answered(struct ksa *ksa, const struct qkd_event *event, uint32_
     (void)qkd_map_del(&ksa->outstanding, &batch->command_id);
     batch->command_id = 0;
     comparing_unlink(ksa, ksa_request_at(ksa, request_slot), batch);
-    int err = ksa_batch_hold(ksa, batch_slot, KSA_KEY_WAITING);
+    /* A key that its supply deletes need never be found. */
+    int err = ksa->config->preserve ? ksa_batch_hold(ksa, batch_slot, KSA_KEY_WAITING) : QKD_OK;
     if (err != QKD_OK) {
         request_broken(ksa, event, ksa_request_at(ksa, request_slot), WIRE_REASON_OVERLOAD, out);
         ksa_batch_drop(ksa, batch_slot, out);

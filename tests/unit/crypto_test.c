@@ -189,6 +189,29 @@ START_TEST(gcm_backends_agree)
 }
 END_TEST
 
+/* Long messages take the other back end: what one seals just below the change, the other opens. */
+START_TEST(gcm_long_messages)
+{
+    static uint8_t plain[9000], sealed[9016], opened[9016];
+    static const uint8_t seed[32] = "gcm of long messages, seed 1";
+    const uint8_t key[32] = {7};
+    const uint8_t nonce[12] = {9};
+    struct qkd_rng rng;
+    qkd_rng_init(&rng, seed);
+    qkd_rng_bytes(&rng, plain, sizeof plain);
+    for (size_t len = 8170; len < 8200; len++) {
+        struct crypto_gcm_text seal = {seed, sizeof seed, plain, len};
+        struct crypto_gcm_text open = {seed, sizeof seed, sealed, len + CRYPTO_GCM_TAG_LEN};
+        ck_assert_int_eq(crypto_gcm_seal(key, nonce, &seal, sealed), 0);
+        ck_assert_int_eq(crypto_gcm_open(key, nonce, &open, opened), 0);
+        ck_assert_mem_eq(opened, plain, len);
+        sealed[len / 2] ^= 1;
+        ck_assert_int_eq(crypto_gcm_open(key, nonce, &open, opened), QKD_ERR_AUTH);
+        ck_assert_uint_eq(opened[len / 3], 0); /* nothing is handed out */
+    }
+}
+END_TEST
+
 /* ---- expansion, digests, derivation ---- */
 
 static const struct {
@@ -366,6 +389,7 @@ int main(void)
     tcase_add_loop_test(tests, gcm_vectors, 0, 4);
     tcase_add_loop_test(tests, gcm_forgeries, 0, 4);
     tcase_add_test(tests, gcm_backends_agree);
+    tcase_add_test(tests, gcm_long_messages);
     tcase_add_loop_test(tests, expand_rfc8439, 0, 4);
     tcase_add_test(tests, expand_offsets);
     tcase_add_test(tests, sha256_fips180);

@@ -92,8 +92,6 @@ START_TEST(restart_of_the_slave)
     }
     ksn_restart(&net, 1);
     expect_fetch(&ids[1], 1, 1, false);
-    ksn_run(&net, 10000); /* what lingers goes in the end */
-    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_B)), 0);
 }
 END_TEST
 
@@ -140,7 +138,7 @@ START_TEST(restart_of_the_master)
 END_TEST
 
 /* The answer of B is lost and B restarts: the repeated notification finds no key any more; neither
- * side keeps one for good. */
+ * side keeps it for good. */
 START_TEST(restart_between_match_and_answer)
 {
     ksn_start(&net);
@@ -163,7 +161,7 @@ START_TEST(restart_between_match_and_answer)
     ksn_run(&net, 3000);
     ck_assert_uint_eq(ksn_answer(net.master).code, WIRE_INSUFFICIENT);
     ksn_run(&net, 10000);
-    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 0);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 1); /* the first supply */
     ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_B)), 0);
 }
 END_TEST
@@ -190,17 +188,34 @@ START_TEST(deletion)
     expect_fetch(&ids[1], 1, 1, false);
     expect_fetch(&ids[2], 1, 2, true);
     id = ask_delete(net.slave, 0, WIRE_FOR_DECRYPTION, 5, none); /* one waits, one was supplied */
-    expect_deleted(net.slave, id, WIRE_SUCCESS, 2);
+    expect_deleted(net.slave, id, WIRE_SUCCESS, 1);
     expect_fetch(&ids[0], 1, 0, false);
-    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_B)), 1);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_B)), 2);
     expect_fetch(&other, 2, 0, true);
-    id = ask_delete(net.master, 0, WIRE_FOR_ENCRYPTION, 5, none);
-    expect_deleted(net.master, id, WIRE_SUCCESS, 3);
-    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 1);
+    id = ask_delete(net.master, 0, WIRE_FOR_ENCRYPTION, 5, none); /* deleted at their supply */
+    expect_deleted(net.master, id, WIRE_FAILURE, 0);
     ksn_run(&net, 1500);
-    /* A: 4 at supply, 3 by command; B: 2 at supply, 1 + 2 by command */
-    ck_assert_uint_eq(ksn_life_count(&net, 0, WIRE_ACTION_DELETION), 7);
-    ck_assert_uint_eq(ksn_life_count(&net, 1, WIRE_ACTION_DELETION), 5);
+    /* A: 4 at supply; B: 2 at supply, 1 + 1 by command */
+    ck_assert_uint_eq(ksn_life_count(&net, 0, WIRE_ACTION_DELETION), 4);
+    ck_assert_uint_eq(ksn_life_count(&net, 1, WIRE_ACTION_DELETION), 4);
+}
+END_TEST
+
+/* The fact of a supply is persisted, without the key, and leaves when 16 others have followed. */
+START_TEST(facts_of_supplies)
+{
+    ksn_start(&net);
+    struct qkd_id ids[20];
+    ksn_supply(&net, 1, 12, 5, ids);
+    ksn_supply(&net, 2, 8, 5, ids + 12);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 16);
+    ksn_restart(&net, 0);
+    ksn_supply(&net, 3, 3, 6, ids);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 16);
+    for (size_t i = 0; i < 16; i++) {
+        ck_assert_uint_eq(entry(NET_A, i).state, WIRE_KEY_SUPPLIED);
+        ck_assert_uint_eq(entry(NET_A, i).key.len, 0);
+    }
 }
 END_TEST
 
@@ -256,16 +271,33 @@ START_TEST(preserved_keys)
 }
 END_TEST
 
-/* A full store: keys that only linger make room, keys that wait do not. */
+/* With retention "preserve" a command deletes also what was supplied. */
+START_TEST(deletion_of_preserved)
+{
+    net.config[0].preserve = true;
+    net.config[0].expiry = qkd_span_s(30);
+    ksn_start(&net);
+    struct qkd_id ids[3];
+    struct wire_bytes none = {NULL, 0};
+    ksn_supply(&net, 1, 3, 5, ids);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 3);
+    uint64_t id = ask_delete(net.master, 0, WIRE_FOR_ENCRYPTION, 5, none);
+    expect_deleted(net.master, id, WIRE_SUCCESS, 3);
+    ck_assert_uint_eq(pump_persisted_count(net.p, NET_KSA(NET_A)), 0);
+    ksn_run(&net, 1500);
+    ck_assert_uint_eq(ksn_life_count(&net, 0, WIRE_ACTION_DELETION), 3);
+}
+END_TEST
+
+/* A full store: keys that were supplied have left, keys that wait take room. */
 START_TEST(full_store)
 {
     net.config[0].key_limit = 4;
     net.config[1].key_limit = 4;
     ksn_start(&net);
     struct qkd_id ids[3][2];
-    for (uint8_t i = 0; i < 3; i++) { /* A: all linger; B: the first two are fetched and linger */
+    for (uint8_t i = 0; i < 3; i++) { /* B: the first two are fetched */
         ksn_supply(&net, i, 2, 50U + i, ids[i]);
-        ck_assert_uint_le(pump_persisted_count(net.p, NET_KSA(NET_A)), 4);
         if (i == 0) {
             expect_fetch(&ids[0][0], 0, 0, true);
             expect_fetch(&ids[0][1], 0, 1, true);
@@ -318,6 +350,8 @@ int main(void)
     tcase_add_test(c, restart_of_the_master);
     tcase_add_test(c, restart_between_match_and_answer);
     tcase_add_test(c, deletion);
+    tcase_add_test(c, deletion_of_preserved);
+    tcase_add_test(c, facts_of_supplies);
     tcase_add_test(c, expiry_of_a_waiting_key);
     tcase_add_test(c, preserved_keys);
     tcase_add_test(c, full_store);
