@@ -42,6 +42,12 @@ const char ana_schema_sql[] =
     " action TEXT NOT NULL, key_class TEXT NOT NULL, id BLOB NOT NULL, parent BLOB,"
     " key_bits INTEGER, source_node INTEGER, destination_node INTEGER, source_app INTEGER,"
     " target_app INTEGER, method TEXT, link INTEGER, hop INTEGER, reason TEXT);"
+    "CREATE TABLE messages(request INTEGER NOT NULL REFERENCES requests(number),"
+    " number INTEGER NOT NULL, sent_ns INTEGER NOT NULL, arrived_ns INTEGER,"
+    " from_role TEXT NOT NULL, from_node INTEGER NOT NULL, to_role TEXT NOT NULL,"
+    " to_node INTEGER NOT NULL, point TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL,"
+    " link INTEGER, hop INTEGER, attempt INTEGER, sending INTEGER NOT NULL,"
+    " shared INTEGER NOT NULL, reason TEXT, fate TEXT NOT NULL);"
     "CREATE VIEW request_list AS SELECT r.number, a.id AS application, f.id AS from_node,"
     " t.id AS to_node, r.start_ns / 1e9 AS start_s, r.outcome, r.reason, r.grade,"
     " (r.end_ns - r.start_ns) / 1e9 AS latency_s,"
@@ -60,6 +66,7 @@ const char ana_index_sql[] =
     "CREATE INDEX request_keys_by_kma_key ON request_keys(kma_key);"
     "CREATE INDEX hops_by_kma_key ON hops(kma_key);"
     "CREATE INDEX pool_samples_by_link ON pool_samples(link, time_ns);"
+    "CREATE INDEX messages_by_request ON messages(request);"
     "CREATE INDEX life_by_id ON life(id);"
     "CREATE INDEX life_by_parent ON life(parent);";
 

@@ -17,6 +17,7 @@ static const char *const inserts[ANA_ROW_COUNT] = {
     [ANA_ROW_EVENT] = "INSERT INTO events VALUES(?,?,?,?)",
     [ANA_ROW_FAULT] = "INSERT INTO faults VALUES(?,?,?,?,?,?,?)",
     [ANA_ROW_LIFE] = "INSERT INTO life VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [ANA_ROW_MESSAGE] = "INSERT INTO messages VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 };
 
 int ana_rows_prepare(struct ana_store *store)
@@ -282,6 +283,39 @@ static void on_life(void *ctx, const struct scn_life *life)
     row_end(store, &row);
 }
 
+static void put_number(struct row *row, uint32_t number)
+{
+    put_index(row, number == 0 ? SCN_NO_INDEX : number);
+}
+
+static void on_message(void *ctx, const struct scn_message *message)
+{
+    struct ana_store *store = ctx;
+    if (store->failed) {
+        return;
+    }
+    struct row row = row_begin(store, ANA_ROW_MESSAGE);
+    put_count(&row, message->request);
+    put_count(&row, message->number);
+    put_time(&row, message->sent_ns);
+    put_time(&row, message->arrived_ns);
+    put_text(&row, qkd_role_name(qkd_eid_role(message->from)));
+    put_int(&row, qkd_eid_node(message->from));
+    put_text(&row, qkd_role_name(qkd_eid_role(message->to)));
+    put_int(&row, qkd_eid_node(message->to));
+    put_text(&row, message->point);
+    put_text(&row, message->name);
+    put_int(&row, message->bytes);
+    put_index(&row, message->link);
+    put_number(&row, message->hop);
+    put_number(&row, message->attempt);
+    put_int(&row, message->sending);
+    put_int(&row, message->shared);
+    put_text(&row, strcmp(message->reason, "none") == 0 ? NULL : message->reason);
+    put_text(&row, message->fate);
+    row_end(store, &row);
+}
+
 void ana_rows_sink(struct ana_store *store, struct scn_sink *sink)
 {
     sink->ctx = store;
@@ -294,5 +328,6 @@ void ana_rows_sink(struct ana_store *store, struct scn_sink *sink)
     if (store->record >= ANA_RECORD_FULL) {
         sink->hop = on_hop;
         sink->life = on_life;
+        sink->message = on_message;
     }
 }

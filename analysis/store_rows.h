@@ -17,6 +17,7 @@ enum ana_row {
     ANA_ROW_EVENT,
     ANA_ROW_FAULT,
     ANA_ROW_LIFE,
+    ANA_ROW_MESSAGE,
     ANA_ROW_COUNT
 };
 

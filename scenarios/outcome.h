@@ -256,6 +256,23 @@ struct scn_life {
     const char *reason;
 };
 
+/* One message between two elements on behalf of one request: once per copy that arrives or is lost. */
+struct scn_message {
+    uint64_t request;            /* its number */
+    uint64_t number;             /* from 1, in the order of sending; copies share it */
+    int64_t sent_ns, arrived_ns; /* SCN_NO_TIME: it never arrived */
+    struct qkd_eid from, to;
+    const char *point;     /* reference point: Ak Kx-1 KMI ... */
+    const char *name;      /* KEY_SUPPLY RELAY ... ; handshake: the record layer's own */
+    uint32_t bytes;        /* as it left its element, sealed, without transport header */
+    uint32_t link;         /* of a frame that takes pads; SCN_NO_INDEX */
+    uint32_t hop, attempt; /* of a RELAY frame, from 1; 0 */
+    uint32_t sending;      /* 1: first, 2: repeated once ... */
+    uint32_t shared;       /* requests that it serves, this one included */
+    const char *reason;    /* that an answer gives; none */
+    const char *fate;      /* delivered duplicate queue_full lost cut no_path absent under_way */
+};
+
 struct scn_progress {
     int64_t now_ns; /* simulated */
     uint64_t events;
@@ -272,6 +289,7 @@ struct scn_sink {
     void (*event)(void *ctx, const struct scn_event *event);
     void (*alarm)(void *ctx, const struct scn_alarm *alarm);
     void (*life)(void *ctx, const struct scn_life *life);
+    void (*message)(void *ctx, const struct scn_message *message);
     /* Called every few thousand events and at least every simulated second that does anything; true
      * asks the world to stop cleanly (interrupted = true). Must be cheap. */
     bool (*progress)(void *ctx, const struct scn_progress *progress);

@@ -77,9 +77,23 @@ int sim_engine_run(struct sim_engine *engine, int64_t until_ns)
     return engine->ops->run(engine, until_ns);
 }
 
-static bool drop(struct sim_engine *engine, struct sim_packet *packet, uint64_t *counter)
+void sim_engine_tell(const struct sim_engine *engine, const struct sim_packet *packet,
+                     enum sim_engine_fate fate)
 {
-    (*counter)++;
+    if (engine->config.fate != NULL) {
+        engine->config.fate(engine->config.calls.world, packet, fate);
+    }
+}
+
+bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet,
+                     enum sim_engine_fate fate)
+{
+    struct sim_engine_stats *stats = &engine->stats;
+    stats->dropped_queue += fate == SIM_FATE_QUEUE;
+    stats->dropped_chance += fate == SIM_FATE_CHANCE;
+    stats->dropped_fault += fate == SIM_FATE_FAULT;
+    stats->dropped_route += fate == SIM_FATE_ROUTE;
+    sim_engine_tell(engine, packet, fate);
     sim_pool_give(engine->config.pool, packet);
     return false;
 }
@@ -93,13 +107,13 @@ bool sim_engine_send(struct sim_engine *engine, struct sim_packet *packet)
     if (packet->channel == NULL) {
         engine->error = QKD_ERR_NOMEM;
         engine->stopped = true;
-        return drop(engine, packet, &stats->dropped_route);
+        return sim_engine_drop(engine, packet, SIM_FATE_ROUTE);
     }
     if (!packet->channel->routed) {
-        return drop(engine, packet, &stats->dropped_route);
+        return sim_engine_drop(engine, packet, SIM_FATE_ROUTE);
     }
     if (!sim_net_open(net, packet->channel)) {
-        return drop(engine, packet, &stats->dropped_fault);
+        return sim_engine_drop(engine, packet, SIM_FATE_FAULT);
     }
     uint32_t wire_len = packet->wire_len;
     if (!engine->ops->send(engine, packet)) {
@@ -113,7 +127,7 @@ bool sim_engine_send(struct sim_engine *engine, struct sim_packet *packet)
 void sim_engine_arrive(struct sim_engine *engine, struct sim_packet *packet)
 {
     if (!sim_net_open(engine->config.net, packet->channel)) {
-        (void)drop(engine, packet, &engine->stats.dropped_fault);
+        (void)sim_engine_drop(engine, packet, SIM_FATE_FAULT);
         return;
     }
     engine->stats.callbacks++;

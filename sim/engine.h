@@ -26,6 +26,15 @@ struct sim_pair {
     uint32_t a, b;
 };
 
+/* What becomes of a packet that is not simply delivered. */
+enum sim_engine_fate {
+    SIM_FATE_COPIED, /* there is one more of it */
+    SIM_FATE_QUEUE,  /* dropped: its channel is full */
+    SIM_FATE_CHANCE, /* lost */
+    SIM_FATE_FAULT,  /* dropped: a link or node is down, at departure or arrival */
+    SIM_FATE_ROUTE   /* dropped: no path */
+};
+
 /* What the engine calls. The packet belongs to the callee from then on (sim_pool_give()). */
 struct sim_engine_calls {
     void *world;
@@ -45,6 +54,8 @@ struct sim_engine_config {
     const struct sim_pair *pairs;
     size_t pair_count;
     struct sim_engine_calls calls;
+    /* Told of packets that are dropped or copied, which stay the engine's; NULL: not wanted. */
+    void (*fate)(void *world, const struct sim_packet *packet, enum sim_engine_fate fate);
     char *why;       /* receives one line when sim_engine_new() fails */
     size_t why_size; /* bytes of why */
 };

@@ -32,6 +32,14 @@ int sim_engine_simgrid_new(const struct sim_engine_config *config, struct sim_en
 /* Writes the reason of a failure into config->why. */
 void sim_engine_why(const struct sim_engine_config *config, const char *why);
 
+/* Tells the world what became of a packet, if it wants to know. */
+void sim_engine_tell(const struct sim_engine *engine, const struct sim_packet *packet,
+                     enum sim_engine_fate fate);
+
+/* Counts a packet that is dropped, tells of it and gives it back; false. */
+bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet,
+                     enum sim_engine_fate fate);
+
 /* At the end of a packet's way: hands it to the world, or drops it if a fault blocks its channel. */
 void sim_engine_arrive(struct sim_engine *engine, struct sim_packet *packet);
 

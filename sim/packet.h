@@ -25,6 +25,7 @@ struct sim_packet {
     uint8_t kind;       /* the world's */
     uint8_t plane;      /* enum sim_plane */
     uint8_t rp;         /* enum qkd_rp */
+    uint32_t note;      /* the recorder's handle of it; 0: none */
     struct qkd_eid from, to;
     uint8_t bytes[];
 };

@@ -101,6 +101,11 @@ void sim_stats_free(struct sim_stats *stats)
     free(stats);
 }
 
+uint64_t sim_stats_opened(const struct sim_stats *stats)
+{
+    return stats->number;
+}
+
 uint64_t sim_stats_ended(const struct sim_stats *stats)
 {
     return stats->ended;

@@ -41,6 +41,7 @@ void sim_stats_warm(struct sim_stats *stats, int64_t now_ns); /* the warm-up is 
  * alarms, security, links (ledgers excepted) and applications of the summary. */
 int sim_stats_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary);
 
-uint64_t sim_stats_ended(const struct sim_stats *stats); /* requests */
+uint64_t sim_stats_opened(const struct sim_stats *stats); /* requests */
+uint64_t sim_stats_ended(const struct sim_stats *stats);
 
 #endif

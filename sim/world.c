@@ -237,6 +237,14 @@ static int pairs_new(const struct scn_scenario *scenario, struct sim_pair **pair
     return 0;
 }
 
+static void on_fate(void *ctx, const struct sim_packet *packet, enum sim_engine_fate fate)
+{
+    const struct sim_world *world = ctx;
+    if (packet->note != 0) {
+        sim_recorder_fate(world->recorder, packet->note, fate);
+    }
+}
+
 static int engine_new(struct sim_world *world)
 {
     struct sim_pair *pairs = NULL;
@@ -253,6 +261,7 @@ static int engine_new(struct sim_world *world)
         .pairs = pairs,
         .pair_count = pair_count,
         .calls = {world, on_deliver, on_wake, on_timer},
+        .fate = world->recorder == NULL ? NULL : on_fate,
         .why = world->options.why,
         .why_size = world->options.why_size,
     };
@@ -269,6 +278,12 @@ static int world_fill(struct sim_world *world)
     world->stats = sim_stats_new(&(struct sim_stats_config){scenario, &world->sink});
     if (world->pool == NULL || world->stats == NULL) {
         return QKD_ERR_NOMEM;
+    }
+    if (world->sink.message != NULL) {
+        world->recorder = sim_recorder_new(&world->sink);
+        if (world->recorder == NULL) {
+            return QKD_ERR_NOMEM;
+        }
     }
     if (!world->options.oracle_off) {
         world->oracle = sim_oracle_new(scenario);
@@ -340,6 +355,7 @@ void sim_world_free(struct sim_world *world)
     sim_net_free(world->net);
     sim_pool_free(world->pool);
     sim_stats_free(world->stats);
+    sim_recorder_free(world->recorder);
     sim_oracle_free(world->oracle);
     qkd_out_fini(&world->out);
     free(world->nodes);
@@ -405,6 +421,10 @@ int sim_world_run(struct sim_world *world)
             sim_oracle_finish(world->oracle, now_ns);
         }
         oracle_summary(world);
+    }
+    if (world->recorder != NULL) {
+        sim_recorder_finish(world->recorder);
+        sim_world_fail(world, sim_recorder_failed(world->recorder) ? QKD_ERR_NOMEM : 0, "messages");
     }
     sim_world_fail(world, sim_stats_finish(world->stats, now_ns, summary), "statistics");
     summary->seed = world->scenario->seed;

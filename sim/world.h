@@ -23,6 +23,7 @@
 #include "sim/clock.h"
 #include "sim/engine.h"
 #include "sim/oracle.h"
+#include "sim/recorder.h"
 #include "sim/run.h"
 #include "sim/store.h"
 #include "sim/trace.h"
@@ -126,6 +127,8 @@ struct sim_world {
     struct sim_oracle *oracle; /* NULL: off */
     const struct sim_oracle_verdict *verdict;
     struct sim_stats *stats;
+    struct sim_recorder *recorder; /* NULL: the sink wants no messages */
+    uint64_t cause;                /* request of the message being delivered; 0: none */
     struct sim_trace trace;
 
     struct sim_node *nodes;
@@ -233,6 +236,7 @@ struct sim_local {
     struct qkd_eid from, to;
     const uint8_t *bytes;
     size_t len;
+    uint32_t note; /* the recorder's handle */
 };
 void sim_world_local(struct sim_world *world, const struct sim_local *local);
 

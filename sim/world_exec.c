@@ -123,6 +123,7 @@ static struct sim_packet *packet_make(struct sim_world *world, const struct sim_
     }
     packet->kind = (uint8_t)local->kind;
     packet->rp = (uint8_t)local->rp;
+    packet->note = local->note;
     packet->from = local->from;
     packet->to = local->to;
     if (local->len > 0) {
@@ -139,7 +140,20 @@ void sim_world_local(struct sim_world *world, const struct sim_local *local)
     }
 }
 
-static void transport(struct sim_world *world, const struct qkd_send *send, uint32_t node)
+/* The recorder's handle of a message, 0 if it is not recorded. */
+static uint32_t note_of(const struct sim_world *world, const struct qkd_send *send,
+                        const uint8_t *observed)
+{
+    if (world->recorder == NULL) {
+        return 0;
+    }
+    struct sim_recorder_sight sight = {send, qkd_out_at(&world->out, send->bytes), observed,
+                                       sim_world_now(world), world->cause};
+    return sim_recorder_send(world->recorder, &sight);
+}
+
+static void transport(struct sim_world *world, const struct qkd_send *send, uint32_t node,
+                      uint32_t note)
 {
     const uint8_t *bytes = qkd_out_at(&world->out, send->bytes);
     if (send->rp == QKD_RP_Q && qkd_eid_role(send->to) == QKD_ROLE_DEVICE) {
@@ -148,14 +162,18 @@ static void transport(struct sim_world *world, const struct qkd_send *send, uint
     }
     uint32_t to_node = qkd_eid_node(send->to);
     if (to_node >= world->scenario->node_count) {
-        return; /* nobody there */
+        if (note != 0) { /* nobody there */
+            (void)sim_recorder_arrive(world->recorder, note, sim_world_now(world), false);
+        }
+        return;
     }
     struct sim_local local = {.kind = SIM_PACKET_MESSAGE,
                               .rp = send->rp,
                               .from = send->from,
                               .to = send->to,
                               .bytes = bytes,
-                              .len = send->bytes.len};
+                              .len = send->bytes.len,
+                              .note = note};
     if (to_node == node) {
         sim_world_local(world, &local);
         return;
@@ -188,8 +206,9 @@ static void send_one(struct sim_world *world, const struct qkd_send *send, uint3
         sim_world_fail(world, sim_stats_frame(world->stats, sim_world_now(world), send, observed),
                        "statistics");
     }
+    uint32_t note = note_of(world, send, observed);
     if ((send->flags & QKD_SEND_DELIVERED) == 0) {
-        transport(world, send, node);
+        transport(world, send, node, note);
     }
 }
 
@@ -212,6 +231,11 @@ static void execute(struct sim_world *world, uint32_t node)
     if (out->persist_count > 0) {
         commit(world, node);
         crashed = output_done(world, node);
+    }
+    if (world->recorder != NULL && !crashed) {
+        sim_world_fail(world,
+                       sim_recorder_facts(world->recorder, out, sim_stats_opened(world->stats)),
+                       "messages");
     }
     for (size_t i = 0; i < out->send_count && !crashed; i++) {
         send_one(world, &out->send[i], node);
@@ -255,10 +279,14 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
 static void deliver(struct sim_world *world, const struct sim_packet *packet)
 {
     uint32_t number = sim_unit_find(world, packet->to);
-    if (number == SIM_NO_UNIT || world->units[number].element.any == NULL) {
+    bool present = number != SIM_NO_UNIT && world->units[number].element.any != NULL;
+    int64_t now_ns = sim_world_now(world);
+    if (packet->note != 0) {
+        world->cause = sim_recorder_arrive(world->recorder, packet->note, now_ns, present);
+    }
+    if (!present) {
         return;
     }
-    int64_t now_ns = sim_world_now(world);
     struct qkd_event event = {.type = QKD_EV_RECV};
     if (packet->kind == SIM_PACKET_CONFIG) {
         event.type = QKD_EV_CONFIG;
@@ -323,6 +351,7 @@ void sim_world_drain(struct sim_world *world)
         }
         if (world->error == 0) {
             deliver(world, packet);
+            world->cause = 0;
         }
         packet_done(world, packet);
     }
@@ -393,12 +422,14 @@ static void secret_give(struct sim_world *world, const struct sim_secret *secret
                                    .peer = secret->peer};
     sim_world_derive(world, "pairwise secret", numbers, config.secret.b);
     uint8_t bytes[128];
+    uint32_t note = world->recorder == NULL ? 0 : sim_recorder_carry(world->recorder, world->cause);
     int len = wire_cfg_peer_encode(&config, bytes, sizeof(bytes));
     QKD_ASSERT(len > 0);
     sim_world_local(world, &(struct sim_local){.kind = SIM_PACKET_CONFIG,
                                                .to = secret->self,
                                                .bytes = bytes,
-                                               .len = (size_t)len});
+                                               .len = (size_t)len,
+                                               .note = note});
     crypto_wipe(bytes, sizeof(bytes));
     crypto_wipe(&config, sizeof(config));
 }

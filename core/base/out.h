@@ -64,6 +64,7 @@ enum qkd_report_code {
     QKD_REPORT_POOL_EMPTY,   /* KMA: a = link, b = 1 exhausted, 0 recovered */
     QKD_REPORT_ROUTE,        /* KMA: id = request's first KMA-key ID, a = hops, b = 1 rerouted */
     QKD_REPORT_RELAY,        /* KMA: id = KMA-key ID, a = link, b = hop number, c = bits of pad */
+    QKD_REPORT_PIECE,        /* KMA: id = KMA-key ID made for a need, a = that need's message ID */
     QKD_REPORT_RETRANSMIT,   /* KMA: a = link, b = frame type */
     QKD_REPORT_TAG_FAILURE,  /* KMA: a = link */
     QKD_REPORT_ALARM,        /* manager: a = enum wire_fault_code, b = 1 raised, 0 cleared,

@@ -242,6 +242,8 @@ static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t c
         piece_give(s, slot);
         return err;
     }
+    kma_report(s, (struct qkd_report){
+                      .code = QKD_REPORT_PIECE, .id = piece->key_id, .a = need->message_id});
     life_piece(s, piece, need, WIRE_ACTION_GENERATION, 0);
     piece_arm(s, slot);
     return 0;

@@ -111,6 +111,40 @@ static void send_travel(const struct scn_sink *sink, unsigned n)
     }
 }
 
+/* A question and its answer, which is lost once. */
+static void send_messages(const struct scn_sink *sink, unsigned n)
+{
+    struct scn_message message = {.request = n,
+                                  .number = 3 * n,
+                                  .sent_ns = n * SECOND,
+                                  .arrived_ns = n * SECOND,
+                                  .from = qkd_eid_make(QKD_ROLE_APP, 0, 0),
+                                  .to = qkd_eid_make(QKD_ROLE_KSA, 0, 0),
+                                  .point = "Ak",
+                                  .name = "KEY_SUPPLY",
+                                  .bytes = 107,
+                                  .link = SCN_NO_INDEX,
+                                  .sending = 1,
+                                  .shared = 1,
+                                  .reason = "none",
+                                  .fate = "delivered"};
+    sink->message(sink->ctx, &message);
+    message.from = qkd_eid_make(QKD_ROLE_KMA, 0, 0);
+    message.to = qkd_eid_make(QKD_ROLE_KMA, 0, 1);
+    message.point = "Kx-1";
+    message.name = "RELAY";
+    message.link = 0;
+    message.hop = message.attempt = 1;
+    for (uint32_t i = 1; i <= 2; i++) {
+        message.number++;
+        message.sending = i;
+        message.sent_ns += (i - 1) * 200 * MS;
+        message.arrived_ns = i == 1 ? SCN_NO_TIME : message.sent_ns + MS;
+        message.fate = i == 1 ? "lost" : "delivered";
+        sink->message(sink->ctx, &message);
+    }
+}
+
 static void send_request(const struct scn_sink *sink, unsigned n)
 {
     static const uint32_t route[] = {0, 1, 2};
@@ -137,6 +171,9 @@ static void send_request(const struct scn_sink *sink, unsigned n)
     }
     if (served) {
         send_travel(sink, n);
+    }
+    if (sink->message != NULL) {
+        send_messages(sink, n);
     }
 }
 

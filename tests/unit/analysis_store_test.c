@@ -137,14 +137,31 @@ START_TEST(full_run_by_sql)
 }
 END_TEST
 
+/* A message's row; nothing is NULL that has a value, what has none is NULL. */
+START_TEST(messages)
+{
+    write_run(ANA_RECORD_FULL);
+    ck_assert_str_eq(ask("SELECT group_concat(from_role || from_node || ' ' || to_role || to_node "
+                         "|| ' ' || point "
+                         "|| ' ' || name || ' ' || bytes || ' ' || ifnull(link, '-') || ' ' || "
+                         "ifnull(hop, '-') || "
+                         "' ' || sending || ' ' || ifnull(arrived_ns - sent_ns, '-') || ' ' || "
+                         "ifnull(reason, '-') "
+                         "|| ' ' || fate, '; ') FROM messages WHERE request = 7"),
+                     "application0 KSA0 Ak KEY_SUPPLY 107 - - 1 0 - delivered; KMA0 KMA1 Kx-1 "
+                     "RELAY 107 0 1 1 - - "
+                     "lost; KMA0 KMA1 Kx-1 RELAY 107 0 1 2 1000000 - delivered");
+}
+END_TEST
+
 /* Each level has the tables of the one below and more. */
 START_TEST(levels)
 {
-    static const char *const counts[] = {"0 0 0 1", "50 50 0 1", "50 50 90 1"};
+    static const char *const counts[] = {"0 0 0 1 0", "50 50 0 1 0", "50 50 90 1 150"};
     write_run((enum ana_record)_i);
     ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM requests) || ' ' || (SELECT count(*) FROM "
                          "pool_samples) || ' ' || (SELECT count(*) FROM hops) || ' ' || (SELECT "
-                         "count(*) FROM events)"),
+                         "count(*) FROM events) || ' ' || (SELECT count(*) FROM messages)"),
                      counts[_i]);
     ck_assert_str_eq(ask("SELECT requests_total FROM run"), "50");
 }
@@ -438,6 +455,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, full_run_by_sql);
     tcase_add_loop_test(tests, levels, 0, 3);
+    tcase_add_test(tests, messages);
     tcase_add_test(tests, read_back);
     tcase_add_test(tests, existing_file);
     tcase_add_test(tests, replaced_results);
