@@ -212,11 +212,14 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
     }
     struct qkd_eid app = message->peer;
     struct ksa_echo echo = echo_of(&command);
-    if (repeated(ksa, event, app, &echo, out)) {
-        return;
-    }
     struct ksa_need need;
-    ksa_recent_add(&ksa->recent, app, echo.message_id);
+    /* A fetch by ID needs no memory: executed again it finds that its key is gone. */
+    if (command.application_code != WIRE_FOR_DECRYPTION) {
+        if (repeated(ksa, event, app, &echo, out)) {
+            return;
+        }
+        ksa_recent_add(&ksa->recent, app, echo.message_id);
+    }
     enum wire_reason reason = request_check(ksa, app, &command, &need);
     if (reason == WIRE_REASON_UNAUTHORIZED) {
         chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_AK, out);

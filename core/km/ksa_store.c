@@ -9,6 +9,7 @@
 #include "core/km/ksa_element.h"
 
 enum { CHUNK_BATCHES = 16, CHUNK_REQUESTS = 16, CHUNK_APPS = 4, SESSION_KEY = 17 };
+enum { RECENT_SHARE = 8 }; /* commands remembered: this part of the requests that may be open */
 
 void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
 {
@@ -23,7 +24,7 @@ void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
     qkd_map_init(&ksa->by_session, SESSION_KEY, keys, salt);
     qkd_timers_init(&ksa->timers, requests + keys);
     ksa_pool_init(&ksa->pool, keys);
-    ksa_recent_init(&ksa->recent, requests + KSA_KEYS_PER_REQUEST, salt);
+    ksa_recent_init(&ksa->recent, requests / RECENT_SHARE + KSA_KEYS_PER_REQUEST, salt);
 }
 
 void ksa_store_fini(struct ksa *ksa)
