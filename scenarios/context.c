@@ -40,6 +40,18 @@ static bool room_make(void **old, size_t count, size_t *cap, size_t item_bytes)
     return true;
 }
 
+static bool mistake_known(const struct scn_ctx *ctx, struct scn_place place, const char *text)
+{
+    for (size_t i = ctx->mistake_count; i-- > 0;) {
+        const struct scn_place *other = &ctx->mistakes[i].place;
+        if (other->line == place.line && other->column == place.column &&
+            other->source == place.source && strcmp(ctx->mistakes[i].text, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void scn_mistake(struct scn_ctx *ctx, struct scn_place place, const char *format, ...)
 {
     char text[MISTAKE_BYTES];
@@ -47,6 +59,9 @@ void scn_mistake(struct scn_ctx *ctx, struct scn_place place, const char *format
     va_start(args, format);
     int len = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (len >= 0 && mistake_known(ctx, place, text)) {
+        return;
+    }
     void *mistakes = ctx->mistakes;
     if (len < 0 || ctx->mistake_count >= SCN_MAX_ERRORS ||
         !room_make(&mistakes, ctx->mistake_count, &ctx->mistake_cap, sizeof *ctx->mistakes)) {

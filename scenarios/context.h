@@ -53,6 +53,7 @@ struct scn_ctx {
     size_t mistake_count, mistake_cap;
     size_t omitted;     /* mistakes beyond the limit */
     bool no_memory;     /* some allocation failed: the load fails */
+    bool incomplete;    /* nodes or links could not be made: unknown ids are no mistakes */
     bool io_failed;     /* the scenario file itself could not be read */
     const char *folder; /* of data files, "" for the current one; NULL: none may be named */
     struct scn_scenario *scenario;

@@ -28,6 +28,16 @@ bool scn_id_valid(const char *text)
                len;
 }
 
+bool scn_table_has(const struct scn_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (strcmp(table->fields[i].key, key) == 0) {
+            return table->fields[i].type != SCN_T_LATER;
+        }
+    }
+    return false;
+}
+
 /* Appends ", word" to a list of words. */
 static void list_append(char list[LIST_BYTES], const char *word)
 {
@@ -313,6 +323,9 @@ static void fallback_decode(struct scn_ctx *ctx, const struct scn_field *field, 
 static void field_decode(struct scn_ctx *ctx, const struct scn_field *field, struct scn_tree *value,
                          struct scn_place at, char *base)
 {
+    if (field->early) {
+        return;
+    }
     switch (field->type) {
     case SCN_T_SECTION:
         scn_decode_section(ctx, field->table, value, at, base + field->offset);
@@ -364,6 +377,18 @@ void scn_decode_section(struct scn_ctx *ctx, const struct scn_table *table,
         if (value == NULL && written && field->required) {
             scn_mistake(ctx, at, "the key '%s' is missing in %s: expected %s", field->key,
                         table->name, field->doc);
+        }
+    }
+}
+
+void scn_decode_early(struct scn_ctx *ctx, const struct scn_table *table,
+                      const struct scn_tree *map, const char *key, void *base)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (table->fields[i].early && strcmp(table->fields[i].key, key) == 0) {
+            struct scn_field field = table->fields[i];
+            field.early = false;
+            field_decode(ctx, &field, scn_tree_find(map, key), map->place, base);
         }
     }
 }

@@ -48,6 +48,7 @@ struct scn_field {
     enum scn_dimension dimension;
     bool required;
     bool narrow;          /* SCN_T_TEXT in char[SCN_ID_SIZE] */
+    bool early;           /* used up before decoding (scn_expand); not a part of the scenario */
     size_t offset;        /* in the struct */
     size_t count_offset;  /* SCN_T_LIST: of the count */
     const char *fallback; /* default, as in a file; NULL: `unset` */
@@ -73,6 +74,9 @@ struct scn_table {
 extern const struct scn_table scn_table_scenario;
 
 /* Its parts, one source file each. */
+/* What a link has besides id, ends, length and loss. */
+extern const struct scn_table scn_table_link_template;
+
 extern const struct scn_table scn_table_network, scn_table_application, scn_table_fault;
 
 /* Words of the enums that others print. */
@@ -88,6 +92,10 @@ extern const struct scn_special scn_special_ends, scn_special_trace, scn_special
 void scn_decode_section(struct scn_ctx *ctx, const struct scn_table *table,
                         const struct scn_tree *map, struct scn_place at, void *base);
 
+/* Reads one row that is marked `early` into `base`. */
+void scn_decode_early(struct scn_ctx *ctx, const struct scn_table *table,
+                      const struct scn_tree *map, const char *key, void *base);
+
 /* Index of the item with this id among the decoded items of a kind; UINT32_MAX and a mistake with
  * the nearest id if there is none. */
 uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at);
@@ -98,8 +106,15 @@ void scn_items_index(struct scn_ctx *ctx, const struct scn_table *table, const c
 /* ": did you mean 'near'?", or "" for NULL: for the end of a message. */
 const char *scn_hint(char hint[SCN_NAME_SIZE], const char *near);
 
+/* Whether a table has a row with this key that is available. */
+bool scn_table_has(const struct scn_table *table, const char *key);
+
 /* Whether a text can be an identifier. */
 bool scn_id_valid(const char *text);
+
+/* Carries out what changes the network before it is decoded: CSV tables, generate, scale,
+ * max_span. */
+void scn_expand(struct scn_ctx *ctx, struct scn_tree *root);
 
 /* Fills in what depends on more than one key, and checks it; the parts of applications and faults.
  */

@@ -82,9 +82,8 @@ void scn_items_index(struct scn_ctx *ctx, const struct scn_table *table, const c
     }
 }
 
-uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at)
+static uint32_t index_find(const struct scn_items *items, const char *id)
 {
-    const struct scn_items *items = &ctx->items[kind];
     size_t low = 0;
     size_t high = items->by_id_count;
     while (low < high) {

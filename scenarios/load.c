@@ -44,6 +44,7 @@ static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct s
         scn_tree_set(ctx, root, sets->texts[i]);
     }
     ctx->root = root;
+    scn_expand(ctx, root);
     scn_decode_section(ctx, &scn_table_scenario, root, root->place, ctx->scenario);
     if (!ctx->no_memory) {
         scn_resolve(ctx);

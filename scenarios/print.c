@@ -119,7 +119,7 @@ static void flow_print(struct print *p, const struct scn_table *table, const cha
     bool any = false;
     for (size_t i = 0; i < table->field_count; i++) {
         const struct scn_field *field = &table->fields[i];
-        if (field->type == SCN_T_LATER || geo_hidden(table, field, base) ||
+        if (field->type == SCN_T_LATER || field->early || geo_hidden(table, field, base) ||
             rate_hidden(field, base)) {
             continue;
         }
@@ -162,7 +162,7 @@ static void block_print(struct print *p, const struct scn_table *table, const ch
     for (size_t i = 0; i < table->field_count; i++) {
         const struct scn_field *field = &table->fields[i];
         size_t before = p->out.len;
-        if (field->type == SCN_T_LATER) {
+        if (field->type == SCN_T_LATER || field->early) {
             continue;
         }
         if (field->type == SCN_T_LIST) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Keys of a scenario file under `network`: nodes, QKD links, the classical network. The order is
  * the order of decoding: what is referred to comes before what refers to it. */
+#include "scenarios/expand.h"
 #include "scenarios/rows.h"
 
 static const struct scn_word words_model[] = {{"rate", SCN_QKD_RATE},    {"trace", SCN_QKD_TRACE},
@@ -114,6 +115,13 @@ static const struct scn_field link_fields[] = {
      .table = &link_classical_table},
 };
 static TABLE(link_table, "link", link_fields, scn_link, SCN_KIND_LINK);
+
+/* The first rows are id, ends, length and loss: every link has its own. */
+#define OWN_ROWS 4
+const struct scn_table scn_table_link_template = {.name = "link of generate",
+                                                  .fields = link_fields + OWN_ROWS,
+                                                  .field_count = COUNT_OF(link_fields) - OWN_ROWS,
+                                                  .item_bytes = sizeof(struct scn_link)};
 #undef STRUCT
 
 #define STRUCT scn_classical
@@ -151,8 +159,7 @@ static const struct scn_field network_fields[] = {
      AT(nodes),
      .count_offset = offsetof(struct scn_scenario, node_count),
      .table = &node_table,
-     .limit = SCN_MAX_NODES,
-     .required = true},
+     .limit = SCN_MAX_NODES},
     {.key = "links",
      .doc = "the QKD links, or a CSV file of them",
      .type = SCN_T_LIST,
@@ -165,9 +172,17 @@ static const struct scn_field network_fields[] = {
      .type = SCN_T_SECTION,
      AT(classical),
      .table = &classical_table},
-    LATER("generate"),
-    LATER("scale"),
-    LATER("max_span"),
+    {.key = "generate",
+     .doc = "further nodes and links: a network by rule or by chance",
+     .type = SCN_T_SECTION,
+     .table = &scn_table_generate,
+     .early = true},
+#undef STRUCT
+#define STRUCT scn_spans
+    NUM("scale", scale, SCN_T_REAL, SCN_DIM_REAL, 1e-6, 1e6, .fallback = "1", .early = true,
+        .doc = "every length and loss of a QKD link is multiplied by this"),
+    NUM("max_span", max_span_m, SCN_T_I64, SCN_DIM_LENGTH, 1, 1e9, .unset = 0, .early = true,
+        .doc = "longer QKD links are cut into even spans by trusted relay nodes"),
 };
 TABLE(scn_table_network, "network", network_fields, scn_scenario, SCN_KIND_NONE);
 #undef STRUCT

@@ -73,6 +73,50 @@ struct scn_tree *scn_tree_add(struct scn_ctx *ctx, struct scn_tree *parent, cons
     return child;
 }
 
+struct scn_tree *scn_tree_share(struct scn_ctx *ctx, struct scn_tree *parent,
+                                const struct scn_tree *child)
+{
+    struct scn_tree *copy = scn_ctx_new(ctx, sizeof *copy);
+    if (copy != NULL) {
+        *copy = *child;
+        copy->next = NULL;
+        child_append(parent, copy);
+    }
+    return copy;
+}
+
+bool scn_tree_own(struct scn_ctx *ctx, struct scn_tree *tree)
+{
+    const struct scn_tree *shared = tree->first;
+    tree->first = NULL;
+    tree->last = NULL;
+    tree->count = 0;
+    for (; shared != NULL; shared = shared->next) {
+        if (scn_tree_share(ctx, tree, shared) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct scn_tree *scn_tree_put(struct scn_ctx *ctx, struct scn_tree *map, const char *key,
+                              const char *text)
+{
+    struct scn_tree *child = scn_tree_find(map, key);
+    if (child == NULL) {
+        child = scn_tree_add(ctx, map, key, map->place);
+    }
+    if (child != NULL) {
+        child->kind = SCN_TREE_SCALAR;
+        child->plain = true;
+        child->text = text;
+        child->first = NULL;
+        child->last = NULL;
+        child->count = 0;
+    }
+    return child;
+}
+
 static struct scn_place event_place(const struct parse *p, struct fy_event *event)
 {
     const struct fy_mark *mark = fy_event_start_mark(event);

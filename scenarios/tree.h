@@ -44,6 +44,19 @@ struct scn_tree *scn_tree_find(const struct scn_tree *map, const char *key);
 /* Whether a scalar says nothing: empty, ~ or null without quotes. */
 bool scn_tree_is_null(const struct scn_tree *tree);
 
+/* Gives `tree` children of its own, so that they can be changed: an alias shares them with its
+ * anchor. false without memory. */
+bool scn_tree_own(struct scn_ctx *ctx, struct scn_tree *tree);
+
+/* A scalar child with this text, appended or in the place of the one with this key. NULL without
+ * memory. The children must be the tree's own. */
+struct scn_tree *scn_tree_put(struct scn_ctx *ctx, struct scn_tree *map, const char *key,
+                              const char *text);
+
+/* The same child under another parent: a copy that shares its children. NULL without memory. */
+struct scn_tree *scn_tree_share(struct scn_ctx *ctx, struct scn_tree *parent,
+                                const struct scn_tree *child);
+
 /* An empty child, appended; key may be NULL (list). NULL without memory. */
 struct scn_tree *scn_tree_add(struct scn_ctx *ctx, struct scn_tree *parent, const char *key,
                               struct scn_place place);

@@ -13,36 +13,13 @@ struct override {
     struct scn_tree *here; /* the value reached */
 };
 
-/* Gives `tree` children of its own: an alias shares them with its anchor, which must not change. */
-static bool children_own(struct scn_ctx *ctx, struct scn_tree *tree)
-{
-    struct scn_tree *shared = tree->first;
-    tree->first = NULL;
-    tree->last = NULL;
-    for (; shared != NULL; shared = shared->next) {
-        struct scn_tree *copy = scn_ctx_new(ctx, sizeof *copy);
-        if (copy == NULL) {
-            return false;
-        }
-        *copy = *shared;
-        copy->next = NULL;
-        if (tree->last == NULL) {
-            tree->first = copy;
-        } else {
-            tree->last->next = copy;
-        }
-        tree->last = copy;
-    }
-    return true;
-}
-
 /* The item of a list whose `id` is the given one; a mistake if there is none. */
 static struct scn_tree *item_find(struct override *o, const char *id)
 {
     if (o->here->kind == SCN_TREE_SCALAR && scn_tree_is_table(o->here)) {
         scn_tree_table(o->ctx, o->here);
     }
-    if (!children_own(o->ctx, o->here)) {
+    if (!scn_tree_own(o->ctx, o->here)) {
         return NULL;
     }
     const char *ids[256];
@@ -79,7 +56,7 @@ static struct scn_tree *key_descend(struct override *o, const char *key)
         here->text = NULL;
         here->plain = false;
     }
-    if (!children_own(o->ctx, here)) {
+    if (!scn_tree_own(o->ctx, here)) {
         return NULL;
     }
     struct scn_tree *child = scn_tree_find(here, key);
