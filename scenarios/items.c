@@ -98,6 +98,31 @@ static uint32_t index_find(const struct scn_items *items, const char *id)
             high = middle;
         }
     }
+    return UINT32_MAX;
+}
+
+/* Whether max_span made spans of this link. */
+static bool was_cut(const struct scn_items *items, const char *id)
+{
+    char span[SCN_NAME_SIZE];
+    (void)snprintf(span, sizeof span, "%.*s.1", SCN_ID_SIZE, id);
+    return index_find(items, span) != UINT32_MAX;
+}
+
+uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at)
+{
+    const struct scn_items *items = &ctx->items[kind];
+    uint32_t found = index_find(items, id);
+    if (found != UINT32_MAX || ctx->incomplete) {
+        return found;
+    }
+    if (kind == SCN_KIND_LINK && was_cut(items, id)) {
+        scn_mistake(ctx, at,
+                    "link '%.64s' was cut into spans by max_span: expected '%.64s.1' or one of the "
+                    "following",
+                    id, id);
+        return UINT32_MAX;
+    }
     const char *near[256];
     size_t count = 0;
     for (size_t i = 0; i < items->by_id_count && count < sizeof near / sizeof near[0]; i++) {

@@ -326,9 +326,10 @@ static void top_resolve(struct scn_ctx *ctx)
     struct scn_scenario *s = ctx->scenario;
     const struct scn_tree *network = scn_tree_find(ctx->root, "network");
     const struct scn_tree *nodes = scn_tree_find(network, "nodes");
-    if (s->node_count == 0 && (nodes != NULL || ctx->mistake_count == 0)) {
-        scn_mistake(ctx, nodes == NULL ? ctx->root->place : nodes->place,
-                    "no nodes: expected at least one");
+    const struct scn_tree *where = nodes == NULL ? network : nodes;
+    if (s->node_count == 0 && where != NULL && !ctx->incomplete) {
+        scn_mistake(ctx, where->place,
+                    "no nodes: expected at least one, in 'nodes' or by 'generate'");
     }
     if (s->engine == SCN_ENGINE_SIMGRID && s->node_count > SCN_MAX_SIMGRID_NODES) {
         scn_mistake(ctx, root_place(ctx, "engine"),
