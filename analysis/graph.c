@@ -80,6 +80,10 @@ static const char *fault_words(enum scn_fault_what what)
         return "crash";
     case SCN_FAULT_DOWN:
         return "cut off";
+    case SCN_FAULT_TORN:
+        return "crash in a commit";
+    case SCN_FAULT_DISK_FULL:
+        return "disk full";
     case SCN_FAULT_BOTH:
         break;
     }

@@ -158,14 +158,19 @@ static void fault_resolve(struct scn_ctx *ctx, size_t i)
         return;
     }
     int what = (int)fault->what;
-    bool crash = what == SCN_FAULT_CRASH || what == SCN_FAULT_DOWN;
+    bool of_node = what >= SCN_FAULT_CRASH;
     if (what < 0) {
         fault->what = link ? SCN_FAULT_BOTH : SCN_FAULT_CRASH;
-    } else if (crash == link) {
+    } else if (of_node == link) {
         scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "what"),
                     "what '%s' is not for a %s: %s", scn_word_of(scn_words_fault, what),
                     link ? "link" : "node",
-                    link ? "expected both, quantum or classical" : "expected crash or down");
+                    link ? "expected both, quantum or classical"
+                         : "expected crash, down, torn-commit or disk-full");
+    }
+    if (fault->output > 0 && fault->what != SCN_FAULT_CRASH && fault->what != SCN_FAULT_TORN) {
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "output"),
+                    "output: expected with crash or torn-commit only");
     }
 }
 

@@ -100,6 +100,7 @@ struct scn_classical {
     double duplicate;                  /* probability that it arrives twice */
     double reorder;                    /* probability that it is held back ... */
     int64_t reorder_jitter_ns;         /* ... by a uniform time up to this */
+    int64_t disturbed_until_ns;        /* from here on none of the three; SCN_AUTO: never */
 };
 
 enum scn_relay { SCN_RELAY_HOP_BY_HOP };
@@ -209,7 +210,9 @@ enum scn_fault_what {
     SCN_FAULT_QUANTUM,   /* link: no light */
     SCN_FAULT_CLASSICAL, /* link: no classical frame */
     SCN_FAULT_CRASH,     /* node: drop all elements; restart from what was persisted */
-    SCN_FAULT_DOWN       /* node: cut off, elements keep their memory */
+    SCN_FAULT_DOWN,      /* node: cut off, elements keep their memory */
+    SCN_FAULT_TORN,      /* node: crash in a commit, of which nothing is durable (torn-commit) */
+    SCN_FAULT_DISK_FULL  /* node: commits are refused until it ends; all outputs wait for them */
 };
 
 struct scn_fault {
@@ -218,6 +221,8 @@ struct scn_fault {
     enum scn_target target;
     uint32_t index; /* of the link or node */
     enum scn_fault_what what;
+    uint64_t output; /* crash: after this many outputs of the node (commits, sends) from at_ns on;
+                        torn-commit: in place of this many-th commit; 0: crash at once, or 1 */
 };
 
 enum scn_compare { SCN_LT, SCN_LE, SCN_EQ, SCN_NE, SCN_GE, SCN_GT };

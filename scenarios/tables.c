@@ -27,8 +27,10 @@ const struct scn_word scn_words_level[] = {{"any", SCN_LEVEL_ANY},
                                            {NULL, 0}};
 
 const struct scn_word scn_words_fault[] = {
-    {"both", SCN_FAULT_BOTH},   {"quantum", SCN_FAULT_QUANTUM}, {"classical", SCN_FAULT_CLASSICAL},
-    {"crash", SCN_FAULT_CRASH}, {"down", SCN_FAULT_DOWN},       {NULL, 0}};
+    {"both", SCN_FAULT_BOTH},           {"quantum", SCN_FAULT_QUANTUM},
+    {"classical", SCN_FAULT_CLASSICAL}, {"crash", SCN_FAULT_CRASH},
+    {"down", SCN_FAULT_DOWN},           {"torn-commit", SCN_FAULT_TORN},
+    {"disk-full", SCN_FAULT_DISK_FULL}, {NULL, 0}};
 
 const struct scn_word scn_words_compare[] = {{"<", SCN_LT},  {"<=", SCN_LE}, {"==", SCN_EQ},
                                              {"!=", SCN_NE}, {">=", SCN_GE}, {">", SCN_GT},

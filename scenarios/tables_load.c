@@ -86,13 +86,17 @@ static const struct scn_field fault_fields[] = {
      .type = SCN_T_SPECIAL,
      .special = &scn_special_fault_node},
     {.key = "what",
-     .doc = "link: both (default), quantum, classical; node: crash (default), down",
+     .doc = "link: both (default), quantum, classical; node: crash (default), down, torn-commit, "
+            "disk-full",
      .type = SCN_T_WORD,
      AT(what),
      .words = scn_words_fault,
      .unset = -1},
     TIME("for", for_ns, 1, .unset = SCN_FOREVER, .word = "forever",
          .doc = "how long it lasts; default: to the end"),
+    NUM("output", output, SCN_T_I64, SCN_DIM_NUMBER, 1, 1e12, .unset = 0,
+        .doc = "crash: after so many outputs of the node (commits, messages) from `at` on; "
+               "torn-commit: in this commit, by default the first"),
 };
 TABLE(scn_table_fault, "fault", fault_fields, scn_fault, SCN_KIND_FAULT);
 #undef STRUCT

@@ -146,6 +146,8 @@ static const struct scn_field classical_fields[] = {
         .doc = "probability that it is held back"),
     TIME("reorder_jitter", reorder_jitter_ns, 0, .fallback = "1 ms",
          .doc = "longest time that a frame is held back"),
+    TIME("disturbed_until", disturbed_until_ns, 0, .unset = SCN_AUTO,
+         .doc = "loss, duplicate and reorder end here; default: never"),
     LATER("links"),
 };
 static TABLE(classical_table, "classical", classical_fields, scn_classical, SCN_KIND_NONE);

@@ -2,9 +2,10 @@
 /* Faults by time. A link loses its light (both devices stop, the key in work is lost), its classical
  * channel (frames that depart or arrive on any channel routed over it are dropped; routes are static
  * and do not move) or both. A node crashes (its elements are dropped; frames that reach it meanwhile
- * find nobody; it starts again from what was persisted) or is cut off (no light and no frame in or
- * out; its elements run on). Frames only passing through such a node pass: the classical network's
- * routers are not the QKDN's nodes. */
+ * find nobody; it starts again from what was persisted), at an instant, after one of its outputs, or
+ * in a commit that is then lost; or it is cut off (no light and no frame in or out; its elements run
+ * on); or its disk is full (its outputs wait). Frames only passing through such a node pass: the
+ * classical network's routers are not the QKDN's nodes. */
 #include <stdio.h>
 
 #include "sim/stats.h"
@@ -31,6 +32,12 @@ static void note_node(struct sim_world *world, const char *kind, uint32_t node)
     sim_world_note(world, kind, text, "");
 }
 
+/* A fault that waits for an output of its node: it begins there, and ends after it. */
+static bool by_output(const struct scn_fault *fault)
+{
+    return fault->what == SCN_FAULT_TORN || fault->output > 0;
+}
+
 void sim_faults_start(struct sim_world *world)
 {
     const struct scn_scenario *scenario = world->scenario;
@@ -39,7 +46,7 @@ void sim_faults_start(struct sim_world *world)
         uint32_t node = fault->target == SCN_TARGET_NODE ? fault->index
                                                          : scenario->links[fault->index].a;
         sim_world_post(world, node, fault->at_ns, sim_world_tag(SIM_TIMER_FAULT_BEGIN, 0, i));
-        if (fault->for_ns < scenario->duration_ns - fault->at_ns) {
+        if (!by_output(fault) && fault->for_ns < scenario->duration_ns - fault->at_ns) {
             sim_world_post(world, node, fault->at_ns + fault->for_ns,
                            sim_world_tag(SIM_TIMER_FAULT_END, 0, i));
         }
@@ -55,6 +62,7 @@ void sim_node_crash(struct sim_world *world, uint32_t number)
     }
     int64_t now_ns = sim_world_now(world);
     sim_node_drop(world, number);
+    sim_node_forget(world, number);
     if (world->oracle != NULL) {
         sim_oracle_crash(world->oracle, now_ns, number);
     }
@@ -89,10 +97,37 @@ static void node_cut(struct sim_world *world, uint32_t number, bool begin)
     }
 }
 
+static void disk_fault(struct sim_world *world, uint32_t number, bool begin)
+{
+    struct sim_node *node = &world->nodes[number];
+    if (begin) {
+        node->disk_full++;
+    } else if (--node->disk_full == 0) {
+        sim_node_release(world, number);
+    }
+}
+
+void sim_node_strike(struct sim_world *world, uint32_t number)
+{
+    struct sim_node *node = &world->nodes[number];
+    const struct scn_fault *fault = &world->scenario->faults[node->armed - 1];
+    int64_t now_ns = sim_world_now(world);
+    node->armed = 0;
+    note_node(world, "fault_begin", number);
+    sim_stats_fault(world->stats, now_ns, fault);
+    sim_node_crash(world, number);
+    if (fault->for_ns < world->scenario->duration_ns - now_ns) {
+        sim_world_post(world, number, now_ns + fault->for_ns,
+                       sim_world_tag(SIM_TIMER_RESTART, 0, number));
+    }
+}
+
 static void node_fault(struct sim_world *world, const struct scn_fault *fault, bool begin)
 {
     if (fault->what == SCN_FAULT_DOWN) {
         node_cut(world, fault->index, begin);
+    } else if (fault->what == SCN_FAULT_DISK_FULL) {
+        disk_fault(world, fault->index, begin);
     } else if (begin) {
         sim_node_crash(world, fault->index);
     } else {
@@ -120,6 +155,12 @@ static void fault_do(struct sim_world *world, uint32_t number, bool begin)
 {
     const struct scn_fault *fault = &world->scenario->faults[number];
     char text[ENTITY_BYTES];
+    if (by_output(fault)) {
+        struct sim_node *node = &world->nodes[fault->index];
+        node->armed = number + 1;
+        node->armed_left = fault->output > 0 ? fault->output : 1;
+        return;
+    }
     entity(world, fault, text);
     sim_world_note(world, begin ? "fault_begin" : "fault_end", text, scn_fault_name(fault->what));
     if (begin) {

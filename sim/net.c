@@ -28,6 +28,7 @@ struct sim_net {
     uint32_t *link_down; /* how many faults hold it down */
     uint32_t *node_down;
     uint32_t down_total;
+    bool calm;         /* chance does nothing any more */
     uint32_t *scratch; /* a route as it is found, node_count long */
 };
 
@@ -337,11 +338,16 @@ int64_t sim_net_schedule(struct sim_channel *channel, int64_t now_ns, uint32_t w
     return channel->free_ns + channel->latency_ns;
 }
 
+void sim_net_calm(struct sim_net *net)
+{
+    net->calm = true;
+}
+
 struct sim_fate sim_net_fate(struct sim_net *net, struct sim_channel *channel)
 {
     struct sim_fate fate = {.copies = 1};
     const struct sim_net_config *config = &net->config;
-    if (channel->rng == NULL) {
+    if (channel->rng == NULL || net->calm) {
         return fate;
     }
     if (config->loss > 0 && qkd_rng_unit(channel->rng) < config->loss) {

@@ -93,6 +93,7 @@ struct sim_fate {
     uint32_t copies;     /* 0 lost, 1, 2 duplicated */
     int64_t extra_ns[2]; /* further delay of each copy */
 };
+void sim_net_calm(struct sim_net *net); /* from now on nothing */
 struct sim_fate sim_net_fate(struct sim_net *net, struct sim_channel *channel);
 
 #endif

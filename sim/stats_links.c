@@ -162,6 +162,8 @@ static bool fault_shows(const struct scn_fault *fault, enum sight sight)
         return sight == SIGHT_LINK;
     case SCN_FAULT_CRASH:
     case SCN_FAULT_DOWN:
+    case SCN_FAULT_TORN:
+    case SCN_FAULT_DISK_FULL:
         return sight != SIGHT_NO_KEY;
     }
     return false;

@@ -149,6 +149,10 @@ static void boot(struct sim_world *world)
     sim_devices_start(world);
     sim_faults_start(world);
     sim_world_post(world, 0, scenario->warmup_ns, sim_world_tag(SIM_TIMER_WARM, 0, 0));
+    if (scenario->classical.disturbed_until_ns != SCN_AUTO) {
+        sim_world_post(world, 0, scenario->classical.disturbed_until_ns,
+                       sim_world_tag(SIM_TIMER_CALM, 0, 0));
+    }
 }
 
 static void on_timer(void *ctx, uint64_t tag)
@@ -173,6 +177,9 @@ static void on_timer(void *ctx, uint64_t tag)
         break;
     case SIM_TIMER_RESTART:
         sim_node_restart(world, index);
+        break;
+    case SIM_TIMER_CALM:
+        sim_net_calm(world->net);
         break;
     case SIM_TIMER_WARM:
         sim_stats_warm(world->stats, sim_world_now(world));
@@ -349,6 +356,7 @@ void sim_world_free(struct sim_world *world)
     }
     for (size_t i = 0; i < world->scenario->node_count && world->nodes != NULL; i++) {
         sim_store_fini(&world->nodes[i].store);
+        qkd_out_fini(&world->nodes[i].held);
     }
     sim_devices_free(world);
     sim_engine_free(world->engine);

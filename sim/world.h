@@ -72,8 +72,12 @@ struct sim_node {
     uint32_t first_module, module_count;    /* units, in the order of its ports */
     uint32_t first_port;                    /* in world->ports */
     uint32_t incarnation;
-    uint32_t crashed; /* faults that hold it down */
-    uint32_t cut;     /* faults that cut it off */
+    uint32_t crashed;    /* faults that hold it down */
+    uint32_t cut;        /* faults that cut it off */
+    uint32_t disk_full;  /* faults that refuse its commits */
+    struct qkd_out held; /* what waits for a commit that was refused */
+    uint32_t armed;      /* fault that crashes it at an output to come, + 1; 0: none */
+    uint64_t armed_left; /* outputs, or commits, until then */
 };
 
 /* One end of a QKD link, in the order of the node's links: a module. */
@@ -149,6 +153,8 @@ struct sim_world {
     uint64_t events;   /* steps */
     uint64_t messages; /* sends */
     uint64_t outputs;  /* commits and sends executed */
+    uint64_t torn;     /* commits that a crash undid */
+    uint64_t refused;  /* batches with a commit that had to wait */
     uint64_t callbacks;
     int64_t end_ns;
     int64_t progress_ns; /* last call of progress */
@@ -167,7 +173,8 @@ enum sim_timer {
     SIM_TIMER_FAULT_BEGIN,
     SIM_TIMER_FAULT_END,
     SIM_TIMER_RESTART, /* after a crash hook */
-    SIM_TIMER_WARM     /* end of the warm-up */
+    SIM_TIMER_WARM,    /* end of the warm-up */
+    SIM_TIMER_CALM     /* no frame is lost, doubled or held back from here on */
 };
 
 /* ---- world.c ---- */
@@ -229,6 +236,10 @@ uint32_t sim_unit_find(const struct sim_world *world, struct qkd_eid eid);
 /* Steps a unit and executes what it puts out. part: for START of a KM's part, else 0. */
 void sim_unit_step(struct sim_world *world, uint32_t unit, struct qkd_event *event, uint32_t part);
 
+/* Executes what waited for a commit that was refused; forgets it. */
+void sim_node_release(struct sim_world *world, uint32_t node);
+void sim_node_forget(struct sim_world *world, uint32_t node);
+
 /* Queues a message (encoded, plain) from the world to an element at the same instant. */
 struct sim_local {
     enum sim_packet_kind kind;
@@ -272,6 +283,8 @@ void sim_faults_start(struct sim_world *world);
 void sim_fault_begin(struct sim_world *world, uint32_t fault);
 void sim_fault_end(struct sim_world *world, uint32_t fault);
 void sim_node_crash(struct sim_world *world, uint32_t node);
+/* The fault that waited for an output of the node strikes. */
+void sim_node_strike(struct sim_world *world, uint32_t node);
 void sim_node_restart(struct sim_world *world, uint32_t node);
 
 #endif

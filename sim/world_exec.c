@@ -55,11 +55,23 @@ static struct qkd_time unit_deadline(const struct sim_unit *unit)
     return QKD_NEVER;
 }
 
-/* Counts an output; true if a hook crashed its node. */
+/* Whether a fault that waits for outputs of this node strikes at this one. */
+static bool struck(struct sim_world *world, uint32_t number, enum scn_fault_what what)
+{
+    struct sim_node *node = &world->nodes[number];
+    if (node->armed == 0 || world->scenario->faults[node->armed - 1].what != what ||
+        --node->armed_left > 0) {
+        return false;
+    }
+    sim_node_strike(world, number);
+    return true;
+}
+
+/* Counts an output; true if a fault or a hook crashed its node. */
 static bool output_done(struct sim_world *world, uint32_t node)
 {
     if (++world->outputs != world->hooks.crash_output) {
-        return false;
+        return struck(world, node, SCN_FAULT_CRASH);
     }
     sim_node_crash(world, node);
     sim_world_post(world, node, sim_world_now(world) + world->hooks.crash_for_ns,
@@ -229,8 +241,12 @@ static void execute(struct sim_world *world, uint32_t node)
     struct qkd_out *out = &world->out;
     bool crashed = false;
     if (out->persist_count > 0) {
-        commit(world, node);
-        crashed = output_done(world, node);
+        crashed = struck(world, node, SCN_FAULT_TORN);
+        world->torn += crashed;
+        if (!crashed) {
+            commit(world, node);
+            crashed = output_done(world, node);
+        }
     }
     if (world->recorder != NULL && !crashed) {
         sim_world_fail(world,
@@ -245,6 +261,73 @@ static void execute(struct sim_world *world, uint32_t node)
         report_one(world, &out->report[i]);
     }
     qkd_out_reset(out);
+}
+
+/* ---- commits that are refused ---- */
+
+enum { HELD_LIMIT = 256 << 20 /* bytes that may wait at one node */ };
+
+static struct qkd_slice slice_copy(struct qkd_out *to, const struct qkd_out *from,
+                                   struct qkd_slice slice)
+{
+    return slice.len > 0 ? qkd_out_copy(to, qkd_out_at(from, slice), slice.len)
+                         : (struct qkd_slice){0};
+}
+
+/* Appends a batch to what waits: it becomes part of the commit to come. */
+static void hold(struct sim_world *world, struct qkd_out *held)
+{
+    struct qkd_out *out = &world->out;
+    world->refused += out->persist_count > 0;
+    if (held->arena_limit == 0) {
+        qkd_out_init(held, HELD_LIMIT);
+    }
+    for (size_t i = 0; i < out->persist_count; i++) {
+        struct qkd_persist entry = out->persist[i];
+        entry.value = slice_copy(held, out, entry.value);
+        qkd_out_put(held, &entry);
+    }
+    for (size_t i = 0; i < out->send_count; i++) {
+        struct qkd_send send = out->send[i];
+        send.bytes = slice_copy(held, out, send.bytes);
+        send.observed = slice_copy(held, out, send.observed);
+        qkd_out_send(held, &send);
+    }
+    for (size_t i = 0; i < out->report_count; i++) {
+        struct qkd_report report = out->report[i];
+        report.bytes = slice_copy(held, out, report.bytes);
+        qkd_out_report(held, &report);
+    }
+    qkd_out_reset(out);
+    sim_world_fail(world, held->failed ? QKD_ERR_LIMIT : 0, "outputs that wait for a commit");
+}
+
+/* A refused commit, and after it all outputs of the node: their order must stay. */
+static bool must_wait(const struct sim_world *world, uint32_t number)
+{
+    const struct sim_node *node = &world->nodes[number];
+    const struct qkd_out *held = &node->held;
+    return node->disk_full > 0 &&
+           (world->out.persist_count > 0 || held->persist_count > 0 || held->send_count > 0);
+}
+
+void sim_node_release(struct sim_world *world, uint32_t number)
+{
+    struct qkd_out *held = &world->nodes[number].held;
+    struct qkd_out empty = world->out;
+    world->out = *held;
+    *held = empty;
+    if (world->out.arena_limit > 0) {
+        execute(world, number);
+    }
+    empty = *held;
+    *held = world->out;
+    world->out = empty;
+}
+
+void sim_node_forget(struct sim_world *world, uint32_t number)
+{
+    qkd_out_reset(&world->nodes[number].held);
 }
 
 static void mark_dirty(struct sim_world *world, uint32_t number)
@@ -271,7 +354,11 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
         sim_world_fail(world, rc, sim_unit_name(unit));
         return;
     }
-    execute(world, unit->node);
+    if (must_wait(world, unit->node)) {
+        hold(world, &world->nodes[unit->node].held);
+    } else {
+        execute(world, unit->node);
+    }
 }
 
 /* ---- delivery ---- */

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Liveness: what must be so again once nothing fails any more (docs/oracle.md, "Liveness").
+ *
+ *   faults ... | quiet | recovery | requests are judged | dark: no more key | settled, end
+ *                                                         ^ alarms            ^ stores
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/wire/frame.h"
+#include "sim/fuzz_record.h"
+
+#define NEVER INT64_MAX
+#define GRACE_NS (QKD_NS_PER_S / 2)
+#define FETCH_NS (2 * QKD_NS_PER_S) /* for the slave to have the key that the master has */
+
+enum {
+    PERIODS = 4,    /* status periods until all know of one another again */
+    TRIES = 16,     /* retransmission times until channels and sessions are made again */
+    BLOCKS = 2,     /* blocks until every link has key */
+    PLENTY = 2,     /* key made, over key asked for */
+    SETTLED = 3,    /* status periods without change at the end */
+    NODES_MOST = 64 /* of scenarios that are judged */
+};
+
+struct live {
+    const struct sim_fuzz_record *record;
+    const struct scn_scenario *scenario;
+    struct sim_fuzz_verdict *verdict;
+    int64_t quiet_ns, from_ns; /* nothing fails; all must have come back */
+    int64_t dark_ns;           /* a link makes no key any more */
+    int64_t end_ns;
+    uint64_t need_bps;
+};
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A link that stays without light: the network is what is left without it. */
+static bool gone(const struct live *l, uint32_t link)
+{
+    for (size_t i = 0; i < l->scenario->fault_count; i++) {
+        const struct scn_fault *fault = &l->scenario->faults[i];
+        if (fault->target == SCN_TARGET_LINK && fault->index == link &&
+            fault->what == SCN_FAULT_QUANTUM && fault->for_ns == SCN_FOREVER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- when ---- */
+
+/* When the planned faults have ended; those that wait for an output are seen by their crash. */
+static int64_t faults_end(const struct live *l)
+{
+    int64_t end_ns = 0;
+    for (size_t i = 0; i < l->scenario->fault_count; i++) {
+        const struct scn_fault *fault = &l->scenario->faults[i];
+        bool dark = fault->target == SCN_TARGET_LINK && fault->what == SCN_FAULT_QUANTUM;
+        if (fault->output > 0 || fault->what == SCN_FAULT_TORN) {
+            continue;
+        }
+        if (fault->for_ns == SCN_FOREVER && !dark) {
+            return NEVER;
+        }
+        int64_t lasts_ns = fault->for_ns == SCN_FOREVER ? 0 : fault->for_ns;
+        end_ns = later(end_ns, fault->at_ns + lasts_ns);
+    }
+    return end_ns;
+}
+
+/* When all nodes that crashed were back. */
+static int64_t restarts_end(const struct live *l)
+{
+    int64_t end_ns = 0;
+    int64_t down = 0;
+    for (size_t i = 0; i < l->record->note_count; i++) {
+        const struct sim_fuzz_note *note = &l->record->notes[i];
+        if (note->kind != SIM_FUZZ_NOTE_ALARM) {
+            down += note->kind == SIM_FUZZ_NOTE_CRASH ? 1 : -1;
+            end_ns = later(end_ns, note->time_ns);
+        }
+    }
+    return down > 0 ? NEVER : end_ns;
+}
+
+static int64_t chance_end(const struct live *l)
+{
+    const struct scn_classical *c = &l->scenario->classical;
+    bool chance = c->loss > 0 || c->duplicate > 0 || c->reorder > 0;
+    if (!chance) {
+        return 0;
+    }
+    return c->disturbed_until_ns == SCN_AUTO ? NEVER : c->disturbed_until_ns + c->reorder_jitter_ns;
+}
+
+/* Key that is asked for from quiet_ns on, in bit/s of every link. */
+static uint64_t need_bps(const struct live *l)
+{
+    double sum = 0;
+    for (size_t i = 0; i < l->scenario->application_count; i++) {
+        const struct scn_application *app = &l->scenario->applications[i];
+        if (app->arrivals != SCN_ARRIVALS_POISSON && app->arrivals != SCN_ARRIVALS_PERIODIC) {
+            return UINT64_MAX; /* not judged */
+        }
+        uint64_t bits = wire_relay_cost_bits(app->key_bits, app->count,
+                                             l->scenario->key_management.batch);
+        sum += app->stop_ns > l->quiet_ns ? (double)bits * app->rate_per_s : 0;
+    }
+    return (uint64_t)sum + 1;
+}
+
+static uint64_t rate_at(const struct scn_qkd *qkd, int64_t t_ns)
+{
+    uint64_t rate_bps = qkd->model == SCN_QKD_RATE ? qkd->rate_bps : 0;
+    for (size_t i = 0; qkd->model == SCN_QKD_TRACE && i < qkd->trace_count; i++) {
+        rate_bps = qkd->trace[i].t_ns <= t_ns ? qkd->trace[i].rate_bps : rate_bps;
+    }
+    return rate_bps;
+}
+
+/* When a link first makes less than plenty after t_ns; t_ns if it does so then. */
+static int64_t plenty_until(const struct live *l, const struct scn_qkd *qkd, int64_t t_ns)
+{
+    if (rate_at(qkd, t_ns) / PLENTY < l->need_bps) {
+        return t_ns;
+    }
+    for (size_t i = 0; qkd->model == SCN_QKD_TRACE && i < qkd->trace_count; i++) {
+        if (qkd->trace[i].t_ns > t_ns && qkd->trace[i].rate_bps / PLENTY < l->need_bps) {
+            return qkd->trace[i].t_ns;
+        }
+    }
+    return NEVER;
+}
+
+/* Fills in the times; false: there is nothing to judge. */
+static bool times_find(struct live *l)
+{
+    const struct scn_scenario *s = l->scenario;
+    l->quiet_ns = later(later(faults_end(l), restarts_end(l)), chance_end(l));
+    if (l->quiet_ns == NEVER || s->node_count > NODES_MOST) {
+        return false;
+    }
+    l->need_bps = need_bps(l);
+    int64_t block_ns = 0;
+    l->dark_ns = l->end_ns;
+    for (uint32_t i = 0; i < s->link_count; i++) {
+        const struct scn_qkd *qkd = &s->links[i].qkd;
+        if (gone(l, i)) {
+            continue;
+        }
+        int64_t until_ns = plenty_until(l, qkd, l->quiet_ns);
+        l->dark_ns = until_ns < l->dark_ns ? until_ns : l->dark_ns;
+        uint64_t rate_bps = rate_at(qkd, l->quiet_ns) + 1;
+        block_ns = later(block_ns, (int64_t)((double)qkd->block_bits * 1e9 / (double)rate_bps));
+    }
+    l->from_ns = l->quiet_ns + PERIODS * s->control.status_period_ns +
+                 TRIES * s->key_management.retransmit_ns + BLOCKS * block_ns + GRACE_NS;
+    return l->from_ns < l->dark_ns;
+}
+
+/* ---- requests ---- */
+
+/* Whether links with light join two nodes. */
+static bool joined(const struct live *l, uint32_t from, uint32_t to)
+{
+    uint64_t reached = UINT64_C(1) << from;
+    for (size_t round = 0; round < l->scenario->node_count; round++) {
+        for (uint32_t i = 0; i < l->scenario->link_count; i++) {
+            const struct scn_link *link = &l->scenario->links[i];
+            uint64_t both = UINT64_C(1) << link->a | UINT64_C(1) << link->b;
+            reached |= !gone(l, i) && (reached & both) != 0 ? both : 0;
+        }
+    }
+    return (reached >> to & 1) != 0;
+}
+
+/* All that is asked in time is served in its time, and reaches the slave. */
+static void requests_live(struct live *l)
+{
+    for (size_t i = 0; i < l->record->request_count; i++) {
+        const struct sim_fuzz_request *r = &l->record->requests[i];
+        const struct scn_application *app = &l->scenario->applications[r->application];
+        if (r->start_ns < l->from_ns || r->start_ns >= l->dark_ns ||
+            r->start_ns + app->timeout_ns + FETCH_NS > l->end_ns ||
+            !joined(l, app->from, app->to)) {
+            continue;
+        }
+        l->verdict->live_checks++;
+        if (strcmp(r->outcome, "served") != 0) {
+            sim_fuzz_fail(l->verdict, SIM_FUZZ_LIVENESS,
+                          "not served: request %" PRIu64 " of %s at %.6f s, %.3f s after the last "
+                          "fault: %s, %s",
+                          r->number, app->id, (double)r->start_ns * 1e-9,
+                          (double)(r->start_ns - l->quiet_ns) * 1e-9, r->outcome, r->reason);
+        } else if (r->fetched_ns == SCN_NO_TIME) {
+            sim_fuzz_fail(l->verdict, SIM_FUZZ_LIVENESS,
+                          "not fetched: request %" PRIu64 " of %s at %.6f s: the slave did not get "
+                          "its keys",
+                          r->number, app->id, (double)r->start_ns * 1e-9);
+        }
+    }
+}
+
+/* ---- alarms ---- */
+
+/* Alarms of events clear themselves after a minute of quiet: they are not judged. */
+static bool alarm_judged(const struct live *l, const struct sim_fuzz_note *note)
+{
+    static const char *const states[] = {"link_down",   "pool_low",        "no_key",
+                                         "module_down", "controller_lost", "manager_lost",
+                                         "store_limit"};
+    bool of_gone = note->object < l->scenario->link_count && gone(l, (uint32_t)note->object);
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (strcmp(note->fault, states[i]) == 0) {
+            bool by_link = i < 4;
+            return !by_link || !of_gone;
+        }
+    }
+    return false;
+}
+
+/* Whether an alarm was cleared after it was raised, or forgotten by a manager that crashed. */
+static bool alarm_over(const struct live *l, size_t raised)
+{
+    const struct sim_fuzz_note *alarm = &l->record->notes[raised];
+    for (size_t i = raised + 1; i < l->record->note_count; i++) {
+        const struct sim_fuzz_note *note = &l->record->notes[i];
+        if (note->time_ns > l->dark_ns) {
+            return false;
+        }
+        if (note->kind == SIM_FUZZ_NOTE_CRASH && note->node == l->scenario->management.at) {
+            return true;
+        }
+        if (note->kind == SIM_FUZZ_NOTE_ALARM && !note->raised && note->at.v == alarm->at.v &&
+            note->object == alarm->object && strcmp(note->fault, alarm->fault) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was raised before all came back is cleared when the light goes out. */
+static void alarms_live(struct live *l)
+{
+    for (size_t i = 0; i < l->record->note_count; i++) {
+        const struct sim_fuzz_note *note = &l->record->notes[i];
+        if (note->kind != SIM_FUZZ_NOTE_ALARM || !note->raised || note->time_ns >= l->from_ns ||
+            !alarm_judged(l, note)) {
+            continue;
+        }
+        l->verdict->live_checks++;
+        if (!alarm_over(l, i)) {
+            uint32_t node = qkd_eid_node(note->at);
+            sim_fuzz_fail(l->verdict, SIM_FUZZ_LIVENESS,
+                          "alarm stands: %s, raised by the %s of %s (object %" PRIu64 ") at %.6f s",
+                          note->fault, qkd_role_name(qkd_eid_role(note->at)),
+                          node < l->scenario->node_count ? l->scenario->nodes[node].id : "?",
+                          note->object, (double)note->time_ns * 1e-9);
+        }
+    }
+}
+
+/* ---- links and stores ---- */
+
+/* No light, no request and no change for a while: both ends must tell the same of their key. */
+static bool settled(const struct live *l, const struct sim_fuzz_pool *pool)
+{
+    int64_t period_ns = l->scenario->control.status_period_ns;
+    const struct scn_pool_sample *now = &pool->last[0];
+    const struct scn_pool_sample *before = &pool->last[1];
+    return pool->count > 1 && before->time_ns > l->dark_ns &&
+           now->time_ns > l->end_ns - SETTLED * period_ns && now->own_bits == before->own_bits &&
+           now->peer_bits == before->peer_bits;
+}
+
+static void links_live(struct live *l)
+{
+    for (uint32_t i = 0; i < l->scenario->link_count; i++) {
+        const char *id = l->scenario->links[i].id;
+        const struct sim_fuzz_pool *ends = &l->record->pools[2 * (size_t)i];
+        const struct scn_pool_sample *a = &ends[0].last[0];
+        const struct scn_pool_sample *b = &ends[1].last[0];
+        l->verdict->live_checks++;
+        if (!l->record->summary.links[i].up_end) {
+            sim_fuzz_fail(l->verdict, SIM_FUZZ_LIVENESS, "link down: %s does not come back", id);
+        }
+        if (!settled(l, &ends[0]) || !settled(l, &ends[1])) {
+            continue;
+        }
+        l->verdict->live_checks++;
+        if (a->own_bits != b->peer_bits || a->peer_bits != b->own_bits) {
+            sim_fuzz_fail(l->verdict, SIM_FUZZ_LIVENESS,
+                          "stores differ: link %s: %" PRIu64 " and %" PRIu64 " free bits at %s, "
+                          "%" PRIu64 " and %" PRIu64 " at %s",
+                          id, a->own_bits, a->peer_bits, l->scenario->nodes[a->node].id,
+                          b->peer_bits, b->own_bits, l->scenario->nodes[b->node].id);
+        }
+    }
+}
+
+void sim_fuzz_live(const struct sim_fuzz_record *record, struct sim_fuzz_verdict *verdict)
+{
+    struct live l = {.record = record,
+                     .scenario = record->scenario,
+                     .verdict = verdict,
+                     .end_ns = (int64_t)(record->summary.sim_s * 1e9)};
+    if (times_find(&l)) {
+        requests_live(&l);
+        alarms_live(&l);
+        links_live(&l);
+    }
+}
