@@ -18,6 +18,10 @@
     {                                                                                              \
         name, ANA_KIND_##kind, offsetof(struct scn_application_summary, member)                    \
     }
+#define ROUTE(name, kind, member)                                                                  \
+    {                                                                                              \
+        name, ANA_KIND_##kind, offsetof(struct scn_route_use, member)                              \
+    }
 #define END                                                                                        \
     {                                                                                              \
         NULL, ANA_KIND_COUNT, 0                                                                    \
@@ -120,7 +124,14 @@ const struct ana_field ana_application_fields[] = {
     APP("reroutes", COUNT, reroutes),
     SPREAD(APP, "latency_s", latency),
     SPREAD(APP, "fetch_latency_s", fetch_latency),
+    APP("other_routes", COUNT, other_routes),
     END,
+};
+
+const struct ana_field ana_route_fields[] = {
+    ROUTE("served", COUNT, served),  ROUTE("periods", COUNT, periods),
+    ROUTE("first_s", REAL, first_s), ROUTE("last_s", REAL, last_s),
+    ROUTE("span_s", REAL, span_s),   END,
 };
 
 const struct ana_field *ana_field_find(const struct ana_field *table, const char *name)

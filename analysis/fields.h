@@ -20,7 +20,8 @@ enum ana_kind {
 struct ana_field {
     const char *name;
     enum ana_kind kind;
-    size_t offset; /* in struct scn_summary, scn_link_summary or scn_application_summary */
+    size_t offset; /* in struct scn_summary, scn_link_summary, scn_application_summary or
+                    scn_route_use */
 };
 
 /* Tables end with a field without a name. */
@@ -28,6 +29,7 @@ extern const struct ana_field ana_head_fields[];        /* of scn_summary: the r
 extern const struct ana_field ana_run_fields[];         /* of scn_summary: its figures */
 extern const struct ana_field ana_link_fields[];        /* of scn_link_summary */
 extern const struct ana_field ana_application_fields[]; /* of scn_application_summary */
+extern const struct ana_field ana_route_fields[];       /* of scn_route_use */
 
 /* The field of this name in a table, or NULL. */
 const struct ana_field *ana_field_find(const struct ana_field *table, const char *name);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/routes.h"
 #include "analysis/schema.h"
 #include "analysis/store_rows.h"
 #include "analysis/summary.h"
@@ -150,6 +151,23 @@ static void insert_reasons(struct ana_store *store, const struct scn_summary *su
     sqlite3_finalize(a);
 }
 
+static void insert_routes(struct ana_store *store, const struct scn_summary *summary)
+{
+    char text[ANA_ROUTE_SIZE];
+    sqlite3_stmt *s = ana_store_prepare(store, "INSERT INTO routes VALUES(?, ?, ?, ?, ?, ?, ?)");
+    for (size_t i = 0; i < summary->application_count; i++) {
+        const struct scn_application_summary *application = &summary->applications[i];
+        for (size_t k = 0; k < application->route_count && !store->failed; k++) {
+            const struct scn_route_use *use = &application->routes[k];
+            (void)sqlite3_bind_int64(s, 1, (sqlite3_int64)i);
+            ana_bind_text(s, 2, ana_route_text(store->scenario, use, text, sizeof text));
+            (void)bind_fields(s, 3, ana_route_fields, use);
+            (void)ana_store_step(store, s);
+        }
+    }
+    sqlite3_finalize(s);
+}
+
 static void insert_expectations(struct ana_store *store, const struct scn_summary *summary)
 {
     sqlite3_stmt *s = ana_store_prepare(store, "INSERT INTO expectations VALUES(?, ?, ?, ?)");
@@ -169,8 +187,8 @@ static void insert_expectations(struct ana_store *store, const struct scn_summar
 void ana_figures_write(struct ana_store *store, const struct scn_summary *summary)
 {
     static void (*const writers[])(struct ana_store *, const struct scn_summary *) = {
-        update_run,     update_links,        insert_ledger,
-        insert_reasons, update_applications, insert_expectations};
+        update_run,          update_links,  insert_ledger,      insert_reasons,
+        update_applications, insert_routes, insert_expectations};
     for (size_t i = 0; i < sizeof writers / sizeof writers[0] && !store->failed; i++) {
         writers[i](store, summary);
     }

@@ -2,6 +2,7 @@
 /* The summary as JSON; names are fixed (docs/cli.md), values come by the tables of fields.c. */
 #include "analysis/fields.h"
 #include "analysis/json.h"
+#include "analysis/routes.h"
 #include "analysis/summary.h"
 
 #include <inttypes.h>
@@ -155,6 +156,21 @@ static void write_links(struct ana_json *json, const struct scn_scenario *scenar
     ana_json_close(json);
 }
 
+static void write_routes(struct ana_json *json, const struct scn_scenario *scenario,
+                         const struct scn_application_summary *application)
+{
+    char text[ANA_ROUTE_SIZE];
+    ana_json_array(json, "routes", ANA_JSON_INLINE);
+    for (size_t i = 0; i < application->route_count; i++) {
+        const struct scn_route_use *use = &application->routes[i];
+        ana_json_object(json, NULL, ANA_JSON_INLINE);
+        ana_json_string(json, "route", ana_route_text(scenario, use, text, sizeof text));
+        write_fields(json, ana_route_fields, use, NULL);
+        ana_json_close(json);
+    }
+    ana_json_close(json);
+}
+
 static void write_applications(struct ana_json *json, const struct scn_scenario *scenario,
                                const struct scn_summary *summary)
 {
@@ -167,6 +183,7 @@ static void write_applications(struct ana_json *json, const struct scn_scenario 
         ana_json_string(json, "to", scenario->nodes[app->to].id);
         write_fields(json, ana_application_fields, &summary->applications[i], NULL);
         write_reasons(json, summary, summary->applications[i].reasons);
+        write_routes(json, scenario, &summary->applications[i]);
         ana_json_close(json);
     }
     ana_json_close(json);

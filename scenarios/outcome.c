@@ -142,6 +142,12 @@ void scn_summary_fini(struct scn_summary *summary)
 {
     free(summary->verdicts);
     free(summary->links);
+    for (size_t i = 0; i < summary->application_count; i++) {
+        for (size_t k = 0; k < summary->applications[i].route_count; k++) {
+            free(summary->applications[i].routes[k].nodes);
+        }
+        free(summary->applications[i].routes);
+    }
     free(summary->applications);
     memset(summary, 0, sizeof *summary);
 }

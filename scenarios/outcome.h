@@ -92,6 +92,17 @@ struct scn_link_summary {
     struct scn_bits bits;
 };
 
+/* A way on which an application's keys came; counted requests only. */
+#define SCN_MAX_ROUTES 64 /* of an application that are told apart */
+struct scn_route_use {
+    uint32_t *nodes; /* indices, the master's first */
+    size_t node_count;
+    uint64_t served;        /* requests */
+    uint64_t periods;       /* times that it was taken up: 1 if it was never left, or not again */
+    double first_s, last_s; /* when the first and the last of them were answered */
+    double span_s;          /* last_s - first_s */
+};
+
 struct scn_application_summary {
     struct scn_requests requests;
     uint64_t reasons[SCN_MAX_REASONS]; /* in the order of scn_summary.reasons */
@@ -99,6 +110,9 @@ struct scn_application_summary {
     double hops_mean; /* of served requests */
     uint64_t reroutes;
     struct scn_spread latency, fetch_latency;
+    struct scn_route_use *routes; /* in the order of their first use */
+    size_t route_count;
+    uint64_t other_routes; /* served requests on routes beyond SCN_MAX_ROUTES */
 };
 
 /* A judged `expect:` line; filled by analysis. */

@@ -82,6 +82,7 @@ void sim_stats_free(struct sim_stats *stats)
         scn_sampler_fini(&stats->apps[i].latency);
         scn_sampler_fini(&stats->apps[i].fetch);
         sim_route_fini(&stats->apps[i].route);
+        sim_routes_fini(&stats->apps[i].routes);
     }
     for (uint32_t i = 0; i < stats->relay_cap; i++) {
         sim_route_fini(&stats->relays[i].route);
@@ -225,6 +226,10 @@ static int request_served(struct sim_stats *stats, const struct sim_request *req
         rc = sim_route_set(&app->route, sim_route_nodes(&request->route), request->route.len);
     }
     if (!request->counted || rc != 0) {
+        return rc;
+    }
+    rc = sim_routes_served(&app->routes, request);
+    if (rc != 0) {
         return rc;
     }
     if (request->route.len > 0) {
@@ -482,6 +487,7 @@ static void application_finish(struct sim_app_stats *app, struct scn_application
     to->reroutes = app->reroutes;
     scn_sampler_spread(&app->latency, &to->latency);
     scn_sampler_spread(&app->fetch, &to->fetch_latency);
+    sim_routes_finish(&app->routes, to);
 }
 
 static void requests_add(struct scn_requests *sum, const struct scn_requests *requests)

@@ -53,6 +53,13 @@ struct sim_relay {
     uint8_t reroutes;
 };
 
+/* The routes of an application; `last`: of its last served request. */
+struct sim_app_routes {
+    struct scn_route_use *uses;
+    uint32_t count, cap, last;
+    uint64_t served, other;
+};
+
 struct sim_app_stats {
     struct scn_requests requests;
     uint64_t reasons[SCN_MAX_REASONS];
@@ -61,6 +68,7 @@ struct sim_app_stats {
     uint64_t reroutes;
     struct scn_sampler latency, fetch;
     struct sim_route route; /* of the last served request */
+    struct sim_app_routes routes;
     uint32_t fault;         /* that hit it last; SCN_NO_INDEX: none, or served since */
 };
 
@@ -110,6 +118,11 @@ int sim_route_add(struct sim_route *route, uint32_t node);
 void sim_route_fini(struct sim_route *route);
 struct sim_relay *sim_relay_find(struct sim_stats *stats, const struct qkd_id *kma_key);
 int sim_relay_report(struct sim_stats *stats, const struct qkd_report *report);
+
+/* ---- stats_routes.c ---- */
+int sim_routes_served(struct sim_app_routes *routes, const struct sim_request *request);
+void sim_routes_finish(struct sim_app_routes *routes, struct scn_application_summary *to);
+void sim_routes_fini(struct sim_app_routes *routes);
 
 /* ---- stats_links.c ---- */
 int sim_links_new(struct sim_stats *stats);
