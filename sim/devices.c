@@ -125,8 +125,10 @@ static void device_update(struct sim_world *world, uint32_t link, bool lose)
     if (device->lost) {
         const struct scn_qkd *qkd = &world->scenario->links[link].qkd;
         size_t count = qkd->model == SCN_QKD_TRACE ? qkd->trace_count : 1;
-        mdl_link_init(&device->model,
-                      &(struct mdl_link_params){device->points, count, qkd->block_bits}, now);
+        struct mdl_link_params params = {.points = device->points,
+                                         .count = count,
+                                         .block_bits = qkd->block_bits};
+        mdl_link_init(&device->model, &params, now);
         device->lost = false;
     } else {
         mdl_link_resume(&device->model, now);
