@@ -75,6 +75,7 @@ static enum wire_outcome outcome_of(enum wire_reason reason)
     case WIRE_REASON_OVERLOAD:
     case WIRE_REASON_UNREACHABLE:
     case WIRE_REASON_POLICY:
+    case WIRE_REASON_ACCESS_DENIED:
         return WIRE_OUTCOME_REFUSED;
     case WIRE_REASON_TIMEOUT:
         return WIRE_OUTCOME_TIMED_OUT;

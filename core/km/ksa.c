@@ -60,6 +60,7 @@ void ksa_free(struct ksa *ksa)
     ksa_store_fini(ksa);
     qkd_rng_fini(&ksa->rng);
     free(ksa->scratch);
+    free(ksa->rules);
     free(ksa);
 }
 
@@ -154,6 +155,11 @@ static int on_config(struct ksa *ksa, const struct qkd_event *event, struct qkd_
         struct wire_cfg_app app;
         err = wire_cfg_app_decode(&app, bytes, len);
         return err == QKD_OK ? ksa_directory_put(ksa, &app) : err;
+    }
+    case WIRE_CMD_CFG_ACCESS: {
+        struct wire_cfg_access access;
+        err = wire_cfg_access_decode(&access, bytes, len);
+        return err == QKD_OK ? ksa_access_put(ksa, &access) : err;
     }
     default:
         return QKD_OK; /* not for KSAs */

@@ -23,6 +23,8 @@ int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
     }
     app->peer_app = entry->peer_app;
     app->level = entry->level;
+    app->operator_id = entry->operator_id;
+    app->role = entry->role;
     app->name = (struct wire_b32){{0}};
     size_t len = entry->name.len < sizeof app->name.b ? entry->name.len : sizeof app->name.b;
     if (len > 0) {

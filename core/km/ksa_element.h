@@ -42,6 +42,7 @@ enum {
     KSA_TIMEOUT_MS = 5000,    /* of a request that names none */
     KSA_TOLD = 16,            /* supplies whose persisted fact is kept */
     KSA_APPLICATIONS = 65536, /* directory entries */
+    KSA_RULES = 1024,         /* of the access list */
     KSA_CHANNELS = 131072,    /* applications, other KSAs, KMA, KMC */
     KSA_SLOT_BITS = 26        /* a key is named by batch slot and place in the batch */
 };
@@ -51,6 +52,8 @@ struct ksa_app {
     struct qkd_eid app;
     struct qkd_eid peer_app; /* the only one it may share keys with */
     uint8_t level;           /* enum wire_level: policy, the stricter of it and the request wins */
+    uint8_t role;            /* of its node, enum wire_node_role; 0: not stated */
+    uint32_t operator_id;    /* of its node; 0: not stated */
     struct wire_b32 name;    /* cut at 32 bytes, zero-padded */
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
 };
@@ -120,6 +123,8 @@ struct ksa {
     struct qkd_rng rng;
     struct qkd_timers timers; /* tag: enum ksa_timer << 32 | slot */
     struct qkd_slab apps, requests, batches;
+    struct wire_access_rule *rules; /* the access list, in order; NULL if there is none */
+    uint32_t rule_count;
     struct qkd_map by_app;      /* application eid -> apps */
     struct qkd_map outstanding; /* Message ID of own command -> KSA_COMMAND_... | slot */
     struct qkd_map by_key;      /* KSA-key ID -> batch slot * 64 + place */
@@ -186,6 +191,13 @@ struct ksa_app *ksa_directory_find(const struct ksa *ksa, struct qkd_eid app);
 /* Whether source may share keys with target: NONE, UNKNOWN_APPLICATION or UNAUTHORIZED. */
 enum wire_reason ksa_directory_check(const struct ksa *ksa, struct qkd_eid source,
                                      struct qkd_eid target);
+
+/* ---- ksa_access.c ---- */
+int ksa_access_put(struct ksa *ksa, const struct wire_cfg_access *config);
+
+/* Whether the access list lets source ask for keys with target: NONE or ACCESS_DENIED. */
+enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
+                                  struct qkd_eid target);
 
 /* ---- ksa_sessions.c ---- */
 void ksa_on_application(struct ksa *ksa, const struct qkd_event *event,

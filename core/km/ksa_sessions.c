@@ -174,6 +174,9 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
     if (command->application_code == WIRE_FOR_ENCRYPTION) {
         reason = ksa_directory_check(ksa, app, need->target);
     }
+    if (command->application_code == WIRE_FOR_ENCRYPTION && reason == WIRE_REASON_NONE) {
+        reason = ksa_access_check(ksa, app, need->target);
+    }
     bool size_good = need->key_size >= KSA_KEY_BITS_LEAST && need->key_size <= KSA_KEY_BITS_MOST &&
                      need->key_size % 8 == 0;
     bool encryption = command->application_code == WIRE_FOR_ENCRYPTION && size_good &&
@@ -221,7 +224,7 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
         ksa_recent_add(&ksa->recent, app, echo.message_id);
     }
     enum wire_reason reason = request_check(ksa, app, &command, &need);
-    if (reason == WIRE_REASON_UNAUTHORIZED) {
+    if (reason == WIRE_REASON_UNAUTHORIZED || reason == WIRE_REASON_ACCESS_DENIED) {
         chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_AK, out);
     }
     if (reason == WIRE_REASON_NONE) {

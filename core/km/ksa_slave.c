@@ -57,6 +57,9 @@ static enum wire_reason notify_check(const struct ksa *ksa, struct qkd_eid peer,
         return WIRE_REASON_UNAUTHORIZED;
     }
     enum wire_reason reason = ksa_directory_check(ksa, notify->target_app, notify->source_app);
+    if (reason == WIRE_REASON_NONE) {
+        reason = ksa_access_check(ksa, notify->source_app, notify->target_app);
+    }
     if (reason != WIRE_REASON_NONE) {
         return reason;
     }
@@ -135,7 +138,8 @@ void ksa_on_notify(struct ksa *ksa, const struct qkd_event *event,
     }
     ksa_recent_add(&ksa->recent, message->peer, notify.head.message_id);
     enum wire_reason reason = notify_check(ksa, message->peer, &notify, &item);
-    if (reason == WIRE_REASON_UNAUTHORIZED || reason == WIRE_REASON_UNKNOWN_APPLICATION) {
+    if (reason == WIRE_REASON_UNAUTHORIZED || reason == WIRE_REASON_UNKNOWN_APPLICATION ||
+        reason == WIRE_REASON_ACCESS_DENIED) {
         chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_KX2, out);
     }
     if (reason == WIRE_REASON_NONE) {

@@ -71,7 +71,8 @@ enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_O
     X(15, POLICY, "policy")                          /* no route of the security level asked */    \
     X(16, GONE, "gone")                              /* pads void at a restarted hop (internal) */ \
     X(17, NO_SESSION, "no_session")                  /* hop does not know it (internal) */         \
-    X(18, DUPLICATE, "duplicate")                    /* conflicting duplicate of a key ID */
+    X(18, DUPLICATE, "duplicate")                    /* conflicting duplicate of a key ID */       \
+    X(19, ACCESS_DENIED, "access_denied")            /* by a rule of the KSA's access list */
 /* clang-format on */
 #define WIRE_ENUM_OUTCOME(n, name, text) WIRE_OUTCOME_##name = (n),
 #define WIRE_ENUM_REASON(n, name, text) WIRE_REASON_##name = (n),
@@ -267,9 +268,15 @@ enum wire_file_code {
 #define WIRE_APP_NOTIFY(M, O) M(u64, session_id) M(u32, key_size) M(blob, key_ids)
 
 /* CONFIG events. CFG_PEER: pairwise secret. CFG_APP: directory entry (which KM serves it), to KSAs
- * and KMAs. CFG_LINK: a QKD link and its neighbour, to KMA and KMC. */
+ * and KMAs; operator (a number; 0: not stated) and role of its node are what access rules speak of.
+ * CFG_LINK: a QKD link and its neighbour, to KMA and KMC. CFG_ACCESS: to KSAs: who may ask for keys
+ * with whom; wire_access_rule records, the first that fits decides, none: allowed. It replaces the
+ * list that was there. */
+enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER = 3 };
 #define WIRE_CFG_PEER(M, O) M(u8, rp) M(eid, peer) M(b32, secret)
-#define WIRE_CFG_APP(M, O) M(eid, app) M(str, name) M(eid, peer_app) M(u8, level)
+#define WIRE_CFG_APP(M, O)                                                                         \
+    M(eid, app) M(str, name) M(eid, peer_app) M(u8, level) O(u32, operator_id) O(u8, role)
+#define WIRE_CFG_ACCESS(M, O) M(blob, rules)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
     M(eid, peer_module) M(blob, bootstrap) M(u64, store_bits)
@@ -316,7 +323,8 @@ enum wire_file_code {
     X(APP_NOTIFY, app_notify, 0x73)                                                                \
     X(CFG_PEER, cfg_peer, 0x78)                                                                    \
     X(CFG_APP, cfg_app, 0x79)                                                                      \
-    X(CFG_LINK, cfg_link, 0x7A)
+    X(CFG_LINK, cfg_link, 0x7A)                                                                    \
+    X(CFG_ACCESS, cfg_access, 0x7B)
 
 /* ---- field lists: records (inside blobs and in the store) ---- */
 
@@ -350,6 +358,11 @@ enum wire_file_code {
     O(u32, key_length) O(eid, source) O(eid, destination) O(u8, method) O(eid, source_app)         \
     O(eid, target_app) O(u32, link) O(u8, hop) O(u8, reason)                                       \
     O(b32, application) /* its name, cut at 32 bytes, zero-padded (Table 7-1 group 4) */
+/* A rule of CFG_ACCESS: fits a request if all that it names is so of the application that asks
+ * (source) and of its partner (target). */
+#define WIRE_ACCESS_RULE(M, O)                                                                     \
+    M(u8, allow) O(eid, source_id) O(u32, source_node) O(u32, source_operator) O(u8, source_role)  \
+    O(eid, target_id) O(u32, target_node) O(u32, target_operator) O(u8, target_role)
 #define WIRE_ACCOUNT_RECORD(M, O)                                                                  \
     M(eid, app) M(eid, peer_app) M(u64, keys) M(u64, bits) M(u64, refused) M(u64, otp_bits)
 #define WIRE_FAULT_RECORD(M, O)                                                                    \
@@ -399,6 +412,7 @@ enum wire_file_code {
     X(sync_item, WIRE_SYNC_ITEM)                                                                   \
     X(key_status, WIRE_KEY_STATUS)                                                                 \
     X(life, WIRE_LIFE)                                                                             \
+    X(access_rule, WIRE_ACCESS_RULE)                                                               \
     X(account_record, WIRE_ACCOUNT_RECORD)                                                         \
     X(fault_record, WIRE_FAULT_RECORD)                                                             \
     X(key_metadata, WIRE_KEY_METADATA)                                                             \

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The KSA's access list, by configuration: which applications may ask for keys with which others,
+ * beyond being each other's partner in the directory. The KSA of the asking application checks
+ * before anything is spent, the KSA of its partner before it takes the keys: each operator's KMs
+ * obey their own list. */
+#include <stdlib.h>
+
+#include "core/base/err.h"
+#include "core/km/ksa_element.h"
+
+/* Counts the rules and, if `to` is not NULL, fills it. A negative value is an error. */
+static int rules_read(struct wire_bytes rules, struct wire_access_rule *to)
+{
+    int count = 0;
+    for (size_t at = 0; at < rules.len; count++) {
+        struct wire_access_rule rule;
+        int len = wire_access_rule_decode(&rule, rules.at + at, rules.len - at);
+        if (len <= 0) {
+            return len < 0 ? len : QKD_ERR_FORMAT;
+        }
+        if (count == KSA_RULES) {
+            return QKD_ERR_LIMIT;
+        }
+        if (to != NULL) {
+            to[count] = rule; /* it holds no pointers into the message */
+        }
+        at += (size_t)len;
+    }
+    return count;
+}
+
+int ksa_access_put(struct ksa *ksa, const struct wire_cfg_access *config)
+{
+    int count = rules_read(config->rules, NULL);
+    if (count < 0) {
+        return count; /* the old list stays: half a list is none */
+    }
+    struct wire_access_rule *rules = NULL;
+    if (count > 0) {
+        rules = calloc((size_t)count, sizeof *rules);
+        if (rules == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        (void)rules_read(config->rules, rules); /* as before */
+    }
+    free(ksa->rules);
+    ksa->rules = rules;
+    ksa->rule_count = (uint32_t)count;
+    return QKD_OK;
+}
+
+/* What is not stated of an application does not fit a rule that names it. */
+static bool rule_fits(const struct wire_access_rule *rule, const struct ksa_app *source,
+                      const struct ksa_app *target)
+{
+    return (!rule->has_source_id || qkd_eid_eq(rule->source_id, source->app)) &&
+           (!rule->has_source_node || rule->source_node == qkd_eid_node(source->app)) &&
+           (!rule->has_source_operator || rule->source_operator == source->operator_id) &&
+           (!rule->has_source_role || rule->source_role == source->role) &&
+           (!rule->has_target_id || qkd_eid_eq(rule->target_id, target->app)) &&
+           (!rule->has_target_node || rule->target_node == qkd_eid_node(target->app)) &&
+           (!rule->has_target_operator || rule->target_operator == target->operator_id) &&
+           (!rule->has_target_role || rule->target_role == target->role);
+}
+
+enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
+                                  struct qkd_eid target)
+{
+    if (ksa->rule_count == 0) {
+        return WIRE_REASON_NONE;
+    }
+    const struct ksa_app *asks = ksa_directory_find(ksa, source);
+    const struct ksa_app *other = ksa_directory_find(ksa, target);
+    if (asks == NULL || other == NULL) {
+        return WIRE_REASON_ACCESS_DENIED; /* nothing is known that a rule could allow */
+    }
+    for (uint32_t i = 0; i < ksa->rule_count; i++) {
+        if (rule_fits(&ksa->rules[i], asks, other)) {
+            return ksa->rules[i].allow != 0 ? WIRE_REASON_NONE : WIRE_REASON_ACCESS_DENIED;
+        }
+    }
+    return WIRE_REASON_NONE;
+}
