@@ -32,6 +32,7 @@ enum scn_kind {
     SCN_KIND_LINK,
     SCN_KIND_APPLICATION,
     SCN_KIND_FAULT,
+    SCN_KIND_ACCESS,
     SCN_KIND_COUNT
 };
 

@@ -77,15 +77,16 @@ extern const struct scn_table scn_table_scenario;
 /* What a link has besides id, ends, length and loss. */
 extern const struct scn_table scn_table_link_template;
 
-extern const struct scn_table scn_table_network, scn_table_application, scn_table_fault;
+extern const struct scn_table scn_table_network, scn_table_application, scn_table_fault,
+    scn_table_access;
 
 /* Words of the enums that others print. */
 extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_routing[],
     scn_words_level[], scn_words_fault[], scn_words_compare[], scn_words_arrivals[];
 
 extern const struct scn_special scn_special_ends, scn_special_trace, scn_special_times,
-    scn_special_profile, scn_special_mac, scn_special_fault_link, scn_special_fault_node,
-    scn_special_expect;
+    scn_special_profile, scn_special_access_application, scn_special_mac, scn_special_fault_link,
+    scn_special_fault_node, scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
  * mapping is or should be. */
@@ -121,6 +122,7 @@ void scn_expand(struct scn_ctx *ctx, struct scn_tree *root);
 void scn_resolve(struct scn_ctx *ctx);
 void scn_applications_resolve(struct scn_ctx *ctx);
 void scn_faults_resolve(struct scn_ctx *ctx);
+void scn_access_resolve(struct scn_ctx *ctx);
 
 /* Where a key of an item was written; the item itself if the key was not. */
 struct scn_place scn_place_of(const struct scn_ctx *ctx, enum scn_kind kind, size_t index,

@@ -20,6 +20,7 @@ void scn_free(struct scn_scenario *scenario)
     scn_mem_free(scenario->nodes);
     scn_mem_free(scenario->links);
     scn_mem_free(scenario->applications);
+    scn_mem_free(scenario->access);
     scn_mem_free(scenario->faults);
     scn_mem_free(scenario->expects);
     scn_mem_free(scenario);

@@ -76,6 +76,9 @@ static bool value_print(struct print *p, const struct scn_field *field, const ch
     case SCN_T_NODE: {
         uint32_t index = 0;
         memcpy(&index, at, sizeof index);
+        if (index == UINT32_MAX) {
+            return false; /* not given, and not needed */
+        }
         scn_buffer_quoted(&p->out, p->scenario->nodes[index].id);
         return true;
     }

@@ -354,6 +354,7 @@ void scn_resolve(struct scn_ctx *ctx)
     links_resolve(ctx);
     scn_applications_resolve(ctx);
     roles_resolve(ctx);
+    scn_access_resolve(ctx);
     scn_faults_resolve(ctx);
     parallel_check(ctx);
     connection_check(ctx);

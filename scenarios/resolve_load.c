@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What depends on more than one key of an application or a fault: defaults and checks. */
+/* What depends on more than one key of an application, an access rule or a fault: defaults and
+ * checks. */
+#include <string.h>
+
 #include "scenarios/field.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
@@ -144,6 +147,39 @@ void scn_applications_resolve(struct scn_ctx *ctx)
         if (a->stop_ns == SCN_AUTO || a->stop_ns > s->duration_ns) {
             a->stop_ns = s->duration_ns;
         }
+    }
+}
+
+/* Operators are names without a list of their own: one that no node has is a slip of the pen. */
+static void operator_check(struct scn_ctx *ctx, size_t i, const char *path, const char *name)
+{
+    const struct scn_scenario *s = ctx->scenario;
+    const char *known[256];
+    size_t count = 0;
+    for (size_t k = 0; k < s->node_count && name[0] != '\0'; k++) {
+        const char *here = s->nodes[k].operator_id;
+        if (strcmp(here, name) == 0) {
+            return;
+        }
+        if (count < sizeof known / sizeof known[0] &&
+            (count == 0 || strcmp(known[count - 1], here) != 0)) {
+            known[count++] = here;
+        }
+    }
+    if (name[0] != '\0') {
+        char hint[SCN_NAME_SIZE];
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_ACCESS, i, path),
+                    "no node has the operator '%s'%s", name,
+                    scn_hint(hint, scn_nearest(name, known, count)));
+    }
+}
+
+void scn_access_resolve(struct scn_ctx *ctx)
+{
+    for (size_t i = 0; i < ctx->scenario->access_count; i++) {
+        const struct scn_access *access = &ctx->scenario->access[i];
+        operator_check(ctx, i, "from.operator", access->from.operator_id);
+        operator_check(ctx, i, "to.operator", access->to.operator_id);
     }
 }
 

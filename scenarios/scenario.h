@@ -22,6 +22,7 @@
 #define SCN_MAX_LINKS 400000            /* most QKD links */
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
+#define SCN_MAX_ACCESS 1000
 #define SCN_MAX_EXPECTS 1000
 #define SCN_MAX_POINTS 1000000    /* most points of one trace */
 #define SCN_MAX_BYTES (64U << 20) /* most bytes of one input file */
@@ -203,6 +204,22 @@ struct scn_application {
     int64_t stop_ns;  /* none at or after; at most the duration */
 };
 
+/* Whom an access rule speaks of: all that is named must be so. */
+struct scn_access_side {
+    uint32_t node;                 /* UINT32_MAX: any */
+    char operator_id[SCN_ID_SIZE]; /* of the node; "": any */
+    enum scn_node_role role;       /* of the node; -1: any */
+};
+
+enum scn_verb { SCN_ALLOW, SCN_DENY };
+
+/* A rule of the key managers' access lists. */
+struct scn_access {
+    enum scn_verb verb;
+    struct scn_access_side from, to; /* the application that asks, and its partner */
+    uint32_t application;            /* index of the pair; UINT32_MAX: any */
+};
+
 enum scn_target { SCN_TARGET_LINK, SCN_TARGET_NODE };
 
 enum scn_fault_what {
@@ -251,6 +268,8 @@ struct scn_scenario {
     struct scn_management management;
     struct scn_application *applications;
     size_t application_count;
+    struct scn_access *access; /* in the order of the file: the first that fits decides */
+    size_t access_count;
     struct scn_fault *faults; /* in the order of the file */
     size_t fault_count;
     struct scn_expect *expects;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Values with a form of their own: the ends of a link, hardware addresses, targets of faults. */
+/* Values with a form of their own: the ends of a link, hardware addresses, targets of faults, the
+ * application of an access rule. */
 #include <stdio.h>
 #include <string.h>
 
@@ -150,3 +151,30 @@ static bool fault_node_print(struct scn_buffer *out, const struct scn_scenario *
 
 const struct scn_special scn_special_fault_link = {fault_link_decode, fault_link_print, ID_SCHEMA};
 const struct scn_special scn_special_fault_node = {fault_node_decode, fault_node_print, ID_SCHEMA};
+
+static void access_application_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    struct scn_access *access = base;
+    access->application = UINT32_MAX;
+    if (value == NULL) {
+        return;
+    }
+    if (value->kind != SCN_TREE_SCALAR || scn_tree_is_null(value)) {
+        scn_mistake(ctx, value->place, "expected the id of an application");
+        return;
+    }
+    access->application = scn_ref_find(ctx, SCN_KIND_APPLICATION, value->text, value->place);
+}
+
+static bool access_application_print(struct scn_buffer *out, const struct scn_scenario *scenario,
+                                     const void *base)
+{
+    const struct scn_access *access = base;
+    if (access->application != UINT32_MAX) {
+        scn_buffer_quoted(out, scenario->applications[access->application].id);
+    }
+    return access->application != UINT32_MAX;
+}
+
+const struct scn_special scn_special_access_application = {access_application_decode,
+                                                           access_application_print, ID_SCHEMA};

@@ -74,6 +74,57 @@ TABLE(scn_table_application, "application", application_fields, scn_application,
       SCN_KIND_APPLICATION);
 #undef STRUCT
 
+static const struct scn_word words_verb[] = {{"allow", SCN_ALLOW}, {"deny", SCN_DENY}, {NULL, 0}};
+
+#define STRUCT scn_access_side
+static const struct scn_field side_fields[] = {
+    {.key = "node",
+     .doc = "the application is at this node",
+     .type = SCN_T_NODE,
+     AT(node),
+     .unset = UINT32_MAX},
+    {.key = "operator",
+     .doc = "the application's node belongs to this operator",
+     .type = SCN_T_TEXT,
+     AT(operator_id),
+     .narrow = true},
+    {.key = "role",
+     .doc = "the application's node has this role",
+     .type = SCN_T_WORD,
+     AT(role),
+     .words = scn_words_role,
+     .unset = -1},
+};
+static TABLE(side_table, "side of an access rule", side_fields, scn_access_side, SCN_KIND_NONE);
+#undef STRUCT
+
+#define STRUCT scn_access
+static const struct scn_field access_fields[] = {
+    {.key = "rule",
+     .doc = "what it says",
+     .type = SCN_T_WORD,
+     AT(verb),
+     .words = words_verb,
+     .required = true,
+     .unset = -1},
+    {.key = "from",
+     .doc = "the application that asks; default: any",
+     .type = SCN_T_SECTION,
+     AT(from),
+     .table = &side_table},
+    {.key = "to",
+     .doc = "its partner; default: any",
+     .type = SCN_T_SECTION,
+     AT(to),
+     .table = &side_table},
+    {.key = "application",
+     .doc = "the application pair with this id; default: any",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_access_application},
+};
+TABLE(scn_table_access, "access rule", access_fields, scn_access, SCN_KIND_ACCESS);
+#undef STRUCT
+
 #define STRUCT scn_fault
 static const struct scn_field fault_fields[] = {
     TIME("at", at_ns, 0, .required = true, .doc = "when it begins"),

@@ -306,6 +306,9 @@ static int world_fill(struct sim_world *world)
     if (rc == 0) {
         rc = sim_devices_new(world);
     }
+    if (rc == 0) {
+        rc = sim_access_new(world);
+    }
     return rc == 0 ? sim_world_build(world) : rc;
 }
 
@@ -370,6 +373,7 @@ void sim_world_free(struct sim_world *world)
     free(world->units);
     free(world->ports);
     free(world->agents);
+    sim_access_free(world);
     free(world->dirty);
     crypto_wipe(world->secret, sizeof(world->secret));
     free(world);

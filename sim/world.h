@@ -7,6 +7,7 @@
  * node's own first-in-first-out queue (same node) or to the engine (other node), then reports go to
  * the statistics. The queue is drained before the engine's callback returns.
  *
+ *   world_access.c who may ask for keys with whom
  *   world_build.c  nodes, units, their configuration and start    world_exec.c  steps and outputs
  *   devices.c      optics and load                               faults.c      links and nodes fail
  *   stats.c        requests, pools, records for the sink         world.c       life, time, end */
@@ -140,6 +141,9 @@ struct sim_world {
     uint32_t unit_count;
     struct sim_port *ports;
     uint32_t *agents; /* unit of application agent n */
+    uint8_t *access;  /* CFG_ACCESS, encoded; NULL without access rules, as is */
+    size_t access_len;
+    uint32_t *operators; /* numbers of the nodes' operators */
     struct sim_device *devices;
     struct sim_load *loads;
 
@@ -230,6 +234,18 @@ const char *sim_unit_name(const struct sim_unit *unit);
 
 /* The unit that hosts an element, SIM_NO_UNIT if there is none. */
 uint32_t sim_unit_find(const struct sim_world *world, struct qkd_eid eid);
+
+/* ---- world_access.c ---- */
+
+int sim_access_new(struct sim_world *world);
+void sim_access_free(struct sim_world *world);
+
+/* Gives the KSA of a node the scenario's access list. */
+void sim_access_config(struct sim_world *world, uint32_t node);
+
+/* Fills in what the rules may ask of an application: the operator and role of its node. */
+struct wire_cfg_app;
+void sim_access_describe(const struct sim_world *world, struct wire_cfg_app *app);
 
 /* ---- world_exec.c ---- */
 

@@ -517,6 +517,7 @@ static void config_application(struct sim_world *world, uint32_t agent)
             .peer_app = agent_eid(world, about ^ 1U),
             .level = levels[app->level],
         };
+        sim_access_describe(world, &config);
         config_send(world, ksa, bytes, wire_cfg_app_encode(&config, bytes, sizeof(bytes)));
     }
 }
@@ -533,6 +534,9 @@ void sim_node_start(struct sim_world *world, uint32_t number)
     }
     for (uint32_t i = 0; i < node->module_count && node->crashed == 0; i++) {
         config_link(world, number, i);
+    }
+    if (node->crashed == 0) {
+        sim_access_config(world, number);
     }
     for (uint32_t i = 0; i < node->unit_count && node->crashed == 0; i++) {
         const struct sim_unit *unit = &world->units[node->first_unit + i];

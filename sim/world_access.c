@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The scenario's access list as the configuration of key supply agents: rules of CFG_ACCESS, and
+ * what CFG_APP says of an application for them. The KSAs decide; here names become numbers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/wire/codec.h"
+#include "sim/world.h"
+
+enum {
+    RULE_BYTES = 64, /* of one encoded rule, at most */
+    HEAD_BYTES = 64  /* of CFG_ACCESS without its rules */
+};
+
+/* An operator's name at a node, to be sorted. */
+struct named {
+    const char *name;
+    uint32_t node;
+};
+
+static int named_compare(const void *a, const void *b)
+{
+    const struct named *x = a;
+    const struct named *y = b;
+    return strcmp(x->name, y->name);
+}
+
+/* Numbers the operators from 1 in the order of their names. */
+static int operators_fill(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    world->operators = calloc(scenario->node_count, sizeof(*world->operators));
+    struct named *names = calloc(scenario->node_count, sizeof(*names));
+    if (world->operators == NULL || names == NULL) {
+        free(names);
+        return QKD_ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < scenario->node_count; i++) {
+        names[i] = (struct named){scenario->nodes[i].operator_id, i};
+    }
+    qsort(names, scenario->node_count, sizeof(*names), named_compare);
+    uint32_t number = 0;
+    for (size_t i = 0; i < scenario->node_count; i++) {
+        if (i == 0 || named_compare(&names[i - 1], &names[i]) != 0) {
+            number++;
+        }
+        world->operators[names[i].node] = number;
+    }
+    free(names);
+    return 0;
+}
+
+static uint32_t operator_number(const struct sim_world *world, const char *name)
+{
+    for (size_t i = 0; i < world->scenario->node_count; i++) {
+        if (strcmp(world->scenario->nodes[i].operator_id, name) == 0) {
+            return world->operators[i];
+        }
+    }
+    return 0; /* the loader refuses unknown operators */
+}
+
+static uint8_t role_number(enum scn_node_role role)
+{
+    switch (role) {
+    case SCN_ROLE_USER:
+        return WIRE_NODE_USER;
+    case SCN_ROLE_RELAY:
+        return WIRE_NODE_RELAY;
+    case SCN_ROLE_BORDER:
+        return WIRE_NODE_BORDER;
+    }
+    return 0; /* any */
+}
+
+static struct wire_access_rule rule_make(const struct sim_world *world,
+                                         const struct scn_access *given)
+{
+    const struct scn_access_side *from = &given->from;
+    const struct scn_access_side *to = &given->to;
+    struct wire_access_rule rule = {
+        .allow = given->verb == SCN_ALLOW ? 1 : 0,
+        .has_source_node = from->node != UINT32_MAX,
+        .source_node = from->node,
+        .has_source_operator = from->operator_id[0] != '\0',
+        .has_source_role = role_number(from->role) != 0,
+        .source_role = role_number(from->role),
+        .has_target_node = to->node != UINT32_MAX,
+        .target_node = to->node,
+        .has_target_operator = to->operator_id[0] != '\0',
+        .has_target_role = role_number(to->role) != 0,
+        .target_role = role_number(to->role),
+        .has_source_id = given->application != UINT32_MAX,
+    };
+    if (rule.has_source_operator) {
+        rule.source_operator = operator_number(world, from->operator_id);
+    }
+    if (rule.has_target_operator) {
+        rule.target_operator = operator_number(world, to->operator_id);
+    }
+    if (rule.has_source_id) {
+        uint32_t node = world->scenario->applications[given->application].from;
+        rule.source_id = qkd_eid_make(QKD_ROLE_APP, 2 * given->application, node);
+    }
+    return rule;
+}
+
+int sim_access_new(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    if (scenario->access_count == 0) {
+        return 0;
+    }
+    size_t cap = scenario->access_count * RULE_BYTES;
+    uint8_t *rules = malloc(cap);
+    world->access = malloc(cap + HEAD_BYTES);
+    int rc = operators_fill(world);
+    if (rules == NULL || world->access == NULL || rc != 0) {
+        free(rules);
+        return QKD_ERR_NOMEM;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < scenario->access_count; i++) {
+        struct wire_access_rule rule = rule_make(world, &scenario->access[i]);
+        int len = wire_access_rule_encode(&rule, rules + used, cap - used);
+        QKD_ASSERT(len > 0);
+        used += (size_t)len;
+    }
+    struct wire_cfg_access config = {.head = {.message_id = ++world->message_id},
+                                     .rules = {rules, used}};
+    int len = wire_cfg_access_encode(&config, world->access, cap + HEAD_BYTES);
+    QKD_ASSERT(len > 0);
+    world->access_len = (size_t)len;
+    free(rules);
+    return 0;
+}
+
+void sim_access_free(struct sim_world *world)
+{
+    free(world->access);
+    free(world->operators);
+}
+
+void sim_access_config(struct sim_world *world, uint32_t node)
+{
+    if (world->access_len > 0) {
+        sim_world_local(world, &(struct sim_local){.kind = SIM_PACKET_CONFIG,
+                                                   .to = qkd_eid_make(QKD_ROLE_KSA, 0, node),
+                                                   .bytes = world->access,
+                                                   .len = world->access_len});
+    }
+}
+
+void sim_access_describe(const struct sim_world *world, struct wire_cfg_app *app)
+{
+    if (world->access_len > 0) {
+        uint32_t node = qkd_eid_node(app->app);
+        app->has_operator_id = true;
+        app->operator_id = world->operators[node];
+        app->has_role = true;
+        app->role = role_number(world->scenario->nodes[node].role);
+    }
+}
