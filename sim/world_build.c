@@ -20,6 +20,10 @@ enum {
     CONFIG_BYTES = 512     /* of a configuration message without its bootstrap secret */
 };
 
+/* Community ID of HELLO: the key managers of a scenario are one network under one controller, whoever
+ * runs their nodes. */
+#define COMMUNITY "default"
+
 static struct qkd_eid module_eid(uint32_t node, uint32_t instance)
 {
     return qkd_eid_make(QKD_ROLE_MODULE, instance, node);
@@ -242,7 +246,7 @@ static int km_make(const struct sim_world *world, struct sim_unit *unit)
         .node = unit->node,
         .parts = unit->parts,
         .name = node->id,
-        .community = node->operator_id,
+        .community = COMMUNITY,
         .controller = controller_eid(world),
         .manager = manager_eid(world),
         .unit_bits = given->unit_bits,

@@ -268,7 +268,7 @@ START_TEST(print_is_complete)
         "  - {id: \"v\", from: \"A\", to: \"C\", key: 256 bit, count: 1, arrivals: poisson, rate: "
         "2 "
         "/s, level: otp-preferred, timeout: 5 s, wait: false, start: 0 ns, stop: 2 min}\n"
-        "faults: []\n"};
+        "access: []\nfaults: []\n"};
     struct scn_scenario *s = load(small, NULL);
     char *printed = scn_print(s);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
