@@ -13,6 +13,7 @@
 enum {
     FIRST_NAMES = 4096,
     FRAME_WINDOW = 1024, /* frames in flight on a link, docs/protocol.md */
+    BITMAP = 64,         /* frames that a HOP_ACK names one by one */
     SESSION_SPACE = 0xf0,
     FRAME_SPACE = 0xf1,
     ID_LEN = 16
@@ -202,20 +203,20 @@ static void read_hop_ack(const struct sight *s)
         return;
     }
     reading->link = ack.link;
-    for (uint32_t i = 0; i < FRAME_WINDOW + 64; i++) {
-        bool ahead = i < 64;
+    uint32_t in_row = 0; /* acknowledged before: below many of them there is no gap */
+    for (uint32_t i = 0; i < FRAME_WINDOW + BITMAP && in_row < 2 * BITMAP; i++) {
+        bool ahead = i < BITMAP;
         if (ahead && (ack.bitmap >> i & 1U) == 0) {
             continue;
         }
-        uint32_t seq = ahead ? ack.next + 1 + i : ack.next - 1 - (i - 64);
+        uint32_t seq = ahead ? ack.next + 1 + i : ack.next - 1 - (i - BITMAP);
         struct qkd_id id = frame_name(s->seen->send->to, ack.link, ack.epoch, seq);
         struct sim_name *frame = name_find(s->recorder, &id);
-        if (!ahead && (frame == NULL || frame->acknowledged)) {
-            break;
-        }
         if (frame == NULL || frame->acknowledged) {
+            in_row += !ahead;
             continue;
         }
+        in_row = 0;
         frame->acknowledged = true;
         bool known = frame->request == 0 || reading->count == SIM_SERVED_MOST;
         for (uint32_t k = 0; k < reading->count && !known; k++) {
@@ -388,6 +389,12 @@ static void read_frame(const struct sight *s, bool bare)
     if (name == NULL) {
         return;
     }
+    if (frame.type == WIRE_FRAME_RELAY && seen->observed != NULL) {
+        name->hop = (uint8_t)s->reading->hop;
+        name->attempt = (uint8_t)s->reading->attempt;
+    }
+    s->reading->hop = name->hop;
+    s->reading->attempt = name->attempt;
     name->acknowledged = false; /* repeated: it will be acknowledged once more */
     s->reading->sending = ++name->sendings;
     s->reading->requests[0] = request;

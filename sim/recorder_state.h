@@ -16,7 +16,8 @@ struct sim_name {
     uint64_t request; /* 0: of none, or of that of `of` */
     struct qkd_id of; /* KMA-keys: the message that asked for them */
     uint32_t sendings;
-    bool acknowledged; /* frames */
+    bool acknowledged;    /* frames */
+    uint8_t hop, attempt; /* RELAY frames */
 };
 
 /* A message on its way. */
