@@ -1,95 +1,67 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Judge of `expect:` lines: finds the figure that a path names and compares it. */
+/* Judge of `expect:` lines: finds the figure that a line is about and compares it. */
 #include "analysis/expect.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "analysis/fields.h"
+#include "analysis/routes.h"
 #include "core/base/err.h"
 #include "scenarios/context.h"
 
 #define REASONS "reasons."
-#define MAX_WORDS 160
+#define MAX_WORDS 192
 
-enum place_of { IN_RUN, IN_LINK, IN_APPLICATION };
+static const char *const scope_names[] = {"a run", "a link", "an application"};
 
-/* A path taken apart: "link[BC].bits.pads" is {IN_LINK, "BC", "bits.pads"}. */
-struct path {
-    enum place_of in;
-    char id[SCN_ID_SIZE];
-    const char *field;
-};
-
-/* False if it has brackets and they are not of the form above. */
-static bool path_split(const char *text, struct path *path)
+static const struct ana_field *field_find(const struct scn_expect *expect)
 {
-    *path = (struct path){IN_RUN, "", text};
-    const char *open = strchr(text, '[');
-    if (open == NULL) {
-        return true;
+    if (expect->scope == SCN_SCOPE_LINK) {
+        return ana_field_find(ana_link_fields, expect->figure);
     }
-    const char *close = strchr(open, ']');
-    size_t name_len = (size_t)(open - text);
-    if (strncmp(text, "link", name_len) == 0 && name_len == 4) {
-        path->in = IN_LINK;
-    } else if (strncmp(text, "application", name_len) == 0 && name_len == 11) {
-        path->in = IN_APPLICATION;
-    } else {
-        return false;
+    if (expect->scope == SCN_SCOPE_APPLICATION) {
+        return ana_field_find(ana_application_fields, expect->figure);
     }
-    if (close == NULL || close[1] != '.' || (size_t)(close - open) > sizeof path->id) {
-        return false;
-    }
-    memcpy(path->id, open + 1, (size_t)(close - open) - 1);
-    path->id[close - open - 1] = '\0';
-    path->field = close + 2;
-    return true;
+    const struct ana_field *field = ana_field_find(ana_run_fields, expect->figure);
+    return field != NULL ? field : ana_field_find(ana_head_fields, expect->figure);
 }
 
-static uint32_t application_find(const struct scn_scenario *scenario, const char *id)
+/* The reason that the figure counts, or NULL if it counts none. */
+static const char *reason_of(const struct scn_expect *expect)
 {
-    for (size_t i = 0; i < scenario->application_count; i++) {
-        if (strcmp(scenario->applications[i].id, id) == 0) {
-            return (uint32_t)i;
-        }
-    }
-    return SCN_NO_INDEX;
+    bool counts = expect->scope != SCN_SCOPE_LINK &&
+                  strncmp(expect->figure, REASONS, sizeof REASONS - 1) == 0;
+    return counts ? expect->figure + sizeof REASONS - 1 : NULL;
 }
 
-/* Index of the path's link or application; 0 for the run. */
-static uint32_t path_index(const struct scn_scenario *scenario, const struct path *path)
+static bool of_a_route(const struct scn_expect *expect)
 {
-    switch (path->in) {
-    case IN_LINK:
-        return scn_link_find(scenario, path->id);
-    case IN_APPLICATION:
-        return application_find(scenario, path->id);
-    case IN_RUN:
-        break;
-    }
-    return 0;
-}
-
-static const struct ana_field *path_field(const struct path *path)
-{
-    if (path->in == IN_LINK) {
-        return ana_field_find(ana_link_fields, path->field);
-    }
-    if (path->in == IN_APPLICATION) {
-        return ana_field_find(ana_application_fields, path->field);
-    }
-    const struct ana_field *field = ana_field_find(ana_run_fields, path->field);
-    return field != NULL ? field : ana_field_find(ana_head_fields, path->field);
-}
-
-static bool path_names_reason(const struct path *path)
-{
-    return path->in != IN_LINK && strncmp(path->field, REASONS, sizeof REASONS - 1) == 0;
+    return expect->scope == SCN_SCOPE_APPLICATION && ana_route_names(expect->figure);
 }
 
 /* ---- check ---- */
+
+/* Figures that belong to the run as a whole: ledgers, what follows faults, the run itself. */
+static bool has_windows(const struct scn_expect *expect)
+{
+    static const char *const whole[] = {"bits.",
+                                        "keys.",
+                                        "healing.",
+                                        "oracle.",
+                                        "mismatched_pairs",
+                                        "supplied_unanswered",
+                                        "security.forgeries_accepted",
+                                        "security.leaked_bits",
+                                        "rate_bps"};
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        if (strncmp(expect->figure, whole[i], strlen(whole[i])) == 0) {
+            return false;
+        }
+    }
+    return expect->scope != SCN_SCOPE_RUN ||
+           ana_field_find(ana_head_fields, expect->figure) == NULL;
+}
 
 static size_t words_add(const struct ana_field *table, const char **words, size_t count)
 {
@@ -99,109 +71,213 @@ static size_t words_add(const struct ana_field *table, const char **words, size_
     return count;
 }
 
-static int unknown_figure(const struct scn_expect *expect, const struct path *path,
-                          struct ana_error *error)
+static int unknown_figure(const struct scn_expect *expect, struct ana_error *error)
 {
     const char *words[MAX_WORDS];
     size_t count = 0;
-    if (path->in == IN_LINK) {
+    if (expect->scope == SCN_SCOPE_LINK) {
         count = words_add(ana_link_fields, words, count);
-    } else if (path->in == IN_APPLICATION) {
+    } else if (expect->scope == SCN_SCOPE_APPLICATION) {
         count = words_add(ana_application_fields, words, count);
     } else {
         count = words_add(ana_run_fields, words, count);
         count = words_add(ana_head_fields, words, count);
     }
-    const char *near = scn_nearest(path->field, words, count);
-    const char *of = path->in == IN_LINK          ? "a link"
-                     : path->in == IN_APPLICATION ? "an application"
-                                                  : "a run";
+    const char *near = scn_nearest(expect->figure, words, count);
     return ana_fail(error, QKD_ERR_INVALID, "'%s': '%s' is no figure of %s%s%s%s", expect->text,
-                    path->field, of, near == NULL ? "" : "; did you mean '",
-                    near == NULL ? "" : near, near == NULL ? "" : "'?");
+                    expect->figure, scope_names[expect->scope],
+                    near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
+                    near == NULL ? "" : "'?");
+}
+
+static int reason_check(const struct scn_expect *expect, const struct ana_reasons *reasons,
+                        struct ana_error *error)
+{
+    const char *name = reason_of(expect);
+    for (size_t i = 0; i < reasons->count; i++) {
+        if (strcmp(reasons->texts[i], name) == 0) {
+            return QKD_OK;
+        }
+    }
+    const char *near = scn_nearest(name, reasons->texts, reasons->count);
+    return ana_fail(error, QKD_ERR_INVALID, "'%s': '%s' is no reason%s%s%s", expect->text, name,
+                    near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
+                    near == NULL ? "" : "'?");
+}
+
+/* A route of one application; of the whole run. */
+static int route_check(const struct scn_scenario *scenario, const struct scn_expect *expect,
+                       struct ana_error *error)
+{
+    if (expect->aggregate != SCN_OF_ONE || expect->has_window) {
+        return ana_fail(error, QKD_ERR_INVALID,
+                        "'%s': routes are known of one application and of the whole run only; "
+                        "via[LINK] has windows",
+                        expect->text);
+    }
+    return ana_route_check(scenario, expect->index, expect->figure, error);
 }
 
 int ana_expect_check(const struct scn_scenario *scenario, const struct scn_expect *expect,
                      const struct ana_reasons *reasons, struct ana_error *error)
 {
-    struct path path;
-    if (!path_split(expect->path, &path)) {
-        return ana_fail(error, QKD_ERR_INVALID,
-                        "'%s': expected a figure such as served_fraction, link[ID].pool_min_bits "
-                        "or application[ID].served_fraction",
-                        expect->text);
+    if (expect->via[0] != '\0') {
+        return QKD_OK;
     }
-    if (path_index(scenario, &path) == SCN_NO_INDEX) {
-        return ana_fail(error, QKD_ERR_INVALID, "'%s': there is no %s '%s'", expect->text,
-                        path.in == IN_LINK ? "link" : "application", path.id);
+    if (of_a_route(expect)) {
+        return route_check(scenario, expect, error);
     }
-    if (path_names_reason(&path)) {
-        const char *name = path.field + sizeof REASONS - 1;
-        for (size_t i = 0; i < reasons->count; i++) {
-            if (strcmp(reasons->texts[i], name) == 0) {
-                return QKD_OK;
-            }
-        }
-        const char *near = scn_nearest(name, reasons->texts, reasons->count);
-        return ana_fail(error, QKD_ERR_INVALID, "'%s': '%s' is no reason%s%s%s", expect->text, name,
-                        near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
-                        near == NULL ? "" : "'?");
+    if (reason_of(expect) != NULL) {
+        return reason_check(expect, reasons, error);
     }
-    return path_field(&path) == NULL ? unknown_figure(expect, &path, error) : QKD_OK;
+    if (field_find(expect) == NULL) {
+        return unknown_figure(expect, error);
+    }
+    if (expect->has_window && !has_windows(expect)) {
+        return ana_fail(error, QKD_ERR_INVALID, "'%s': '%s' is known of the whole run only",
+                        expect->text, expect->figure);
+    }
+    return QKD_OK;
 }
 
-/* ---- judge ---- */
+/* ---- the value ---- */
 
-static double reason_value(const struct scn_summary *summary, const struct path *path,
-                           uint32_t index)
+/* Where figures lie: of the run, a link or an application, of the whole run or a window. */
+struct source {
+    const struct scn_scenario *scenario;
+    enum scn_scope scope;
+    const struct scn_summary *summary;     /* of the whole run: it names the reasons */
+    const struct scn_watch_summary *watch; /* NULL: the whole run */
+    const void *figures; /* struct scn_summary, ..._link_... or ..._application_... */
+};
+
+static double reason_value(const struct source *source, const char *name)
 {
-    for (size_t i = 0; i < summary->reason_count; i++) {
-        if (strcmp(summary->reasons[i].text, path->field + sizeof REASONS - 1) == 0) {
-            return (double)(path->in == IN_RUN ? summary->reasons[i].count
-                                               : summary->applications[index].reasons[i]);
+    const struct scn_summary *run = source->summary;
+    for (size_t i = 0; i < run->reason_count; i++) {
+        if (strcmp(run->reasons[i].text, name) != 0) {
+            continue;
         }
+        if (source->scope == SCN_SCOPE_RUN) {
+            return (double)((const struct scn_summary *)source->figures)->reasons[i].count;
+        }
+        return (double)((const struct scn_application_summary *)source->figures)->reasons[i];
     }
     return NAN;
 }
 
-static double path_value(const struct scn_scenario *scenario, const struct scn_summary *summary,
-                         const char *text)
+static double source_value(const struct source *source, const struct scn_expect *expect)
 {
-    struct path path;
-    if (!path_split(text, &path)) {
+    if (of_a_route(expect)) {
+        return ana_route_number(source->scenario, source->figures, expect->figure);
+    }
+    if (source->watch != NULL && !source->watch->reached) {
         return NAN;
     }
-    uint32_t index = path_index(scenario, &path);
-    if (index == SCN_NO_INDEX) {
-        return NAN;
+    if (expect->via[0] != '\0') {
+        return source->watch != NULL ? source->watch->via : NAN;
     }
-    if (path_names_reason(&path)) {
-        return reason_value(summary, &path, index);
+    if (reason_of(expect) != NULL) {
+        return reason_value(source, reason_of(expect));
     }
-    const struct ana_field *field = path_field(&path);
-    if (field == NULL) {
-        return NAN;
-    }
-    const void *base = summary;
-    if (path.in == IN_LINK) {
-        base = &summary->links[index];
-    } else if (path.in == IN_APPLICATION) {
-        base = &summary->applications[index];
-    }
-    return ana_field_number(field, base);
+    const struct ana_field *field = field_find(expect);
+    return field == NULL ? NAN : ana_field_number(field, source->figures);
 }
 
-bool ana_compare(double value, enum scn_compare compare, double number)
+/* Takes the i-th link or application (or the run), by the whole run's figures. */
+static void source_whole(struct source *source, size_t i)
 {
-    switch (compare) {
+    source->figures = source->summary;
+    if (source->scope == SCN_SCOPE_LINK) {
+        source->figures = &source->summary->links[i];
+    } else if (source->scope == SCN_SCOPE_APPLICATION) {
+        source->figures = &source->summary->applications[i];
+    }
+}
+
+static void source_watched(struct source *source, size_t watch)
+{
+    source->watch = &source->summary->watches[watch];
+    source->figures = source->watch->of.run;
+}
+
+/* Values put together: those that are not there are left out. */
+struct gathering {
+    double least, most, sum;
+    size_t count;
+};
+
+static void gather(struct gathering *all, double value)
+{
+    if (isnan(value)) {
+        return;
+    }
+    all->least = all->count == 0 || value < all->least ? value : all->least;
+    all->most = all->count == 0 || value > all->most ? value : all->most;
+    all->sum += value;
+    all->count++;
+}
+
+static double gathered(const struct gathering *all, enum scn_aggregate aggregate)
+{
+    if (all->count == 0) {
+        return NAN;
+    }
+    switch (aggregate) {
+    case SCN_OF_MIN:
+        return all->least;
+    case SCN_OF_MAX:
+        return all->most;
+    case SCN_OF_MEAN:
+        return all->sum / (double)all->count;
+    case SCN_OF_ONE:
+    case SCN_OF_SUM:
+        break;
+    }
+    return all->sum;
+}
+
+double ana_expect_value(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                        const struct scn_expect *expect)
+{
+    struct gathering all = {0};
+    struct source source = {scenario, expect->scope, summary, NULL, NULL};
+    if (expect->watch_count > 0) {
+        for (size_t i = 0; i < expect->watch_count; i++) {
+            source_watched(&source, expect->watch + i);
+            gather(&all, source_value(&source, expect));
+        }
+    } else if (expect->aggregate == SCN_OF_ONE) {
+        source_whole(&source, expect->index);
+        gather(&all, source_value(&source, expect));
+    } else {
+        bool links = expect->scope == SCN_SCOPE_LINK;
+        size_t count = links ? scenario->link_count : scenario->application_count;
+        for (size_t i = 0; i < count; i++) {
+            const char *id = links ? scenario->links[i].id : scenario->applications[i].id;
+            if (scn_pattern_matches(expect->pattern, id)) {
+                source_whole(&source, i);
+                gather(&all, source_value(&source, expect));
+            }
+        }
+    }
+    return gathered(&all, expect->aggregate);
+}
+
+/* ---- judge ---- */
+
+bool ana_expect_holds(const struct scn_expect *expect, double value)
+{
+    double number = expect->number;
+    switch (expect->compare) {
     case SCN_LT:
         return value < number;
     case SCN_LE:
         return value <= number;
     case SCN_EQ:
-        return value == number;
+        return fabs(value - number) <= expect->tolerance;
     case SCN_NE:
-        return !isnan(value) && value != number;
+        return fabs(value - number) > expect->tolerance;
     case SCN_GE:
         return value >= number;
     case SCN_GT:
@@ -216,8 +292,8 @@ size_t ana_expect_judge(const struct scn_scenario *scenario, struct scn_summary 
     for (size_t i = 0; i < scenario->expect_count && i < summary->verdict_count; i++) {
         const struct scn_expect *expect = &scenario->expects[i];
         struct scn_verdict *verdict = &summary->verdicts[i];
-        verdict->value = path_value(scenario, summary, expect->path);
-        verdict->pass = ana_compare(verdict->value, expect->compare, expect->number);
+        verdict->value = ana_expect_value(scenario, summary, expect);
+        verdict->pass = ana_expect_holds(expect, verdict->value);
         failed += verdict->pass ? 0 : 1;
     }
     return failed;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What subcommands share: complaints, exit codes, loading a scenario. */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,10 +52,9 @@ int cli_exit_of(int err)
 }
 
 /* Adds a line to the list of what is wrong; without memory the line counts as omitted. */
-static void errors_add(struct scn_errors *errors, const char *path, const struct scn_expect *expect,
-                       const char *text)
+static void errors_add(struct scn_errors *errors, const char *where, const char *text)
 {
-    size_t size = strlen(path) + strlen(text) + 48;
+    size_t size = strlen(where) + strlen(text) + sizeof ": expect ";
     char *line = malloc(size);
     char **lines = realloc(errors->lines, (errors->count + 1) * sizeof *lines);
     if (lines != NULL) {
@@ -67,18 +65,12 @@ static void errors_add(struct scn_errors *errors, const char *path, const struct
         errors->omitted++;
         return;
     }
-    if (expect->line == 0) {
-        snprintf(line, size, "--set: expect %s", text);
-    } else {
-        snprintf(line, size, "%s:%" PRIu32 ":%" PRIu32 ": expect %s", path, expect->line,
-                 expect->column, text);
-    }
+    snprintf(line, size, "%s: expect %s", where, text);
     errors->lines[errors->count++] = line;
 }
 
 /* The reasons a request may end with, for paths such as reasons.no_route. */
-static int expects_check(const char *path, const struct scn_scenario *scenario,
-                         struct scn_errors *errors)
+static int expects_check(const struct scn_scenario *scenario, struct scn_errors *errors)
 {
     const char *texts[WIRE_REASON_COUNT];
     for (unsigned i = 0; i < WIRE_REASON_COUNT; i++) {
@@ -90,7 +82,7 @@ static int expects_check(const char *path, const struct scn_scenario *scenario,
         struct ana_error error;
         int err = ana_expect_check(scenario, &scenario->expects[i], &reasons, &error);
         if (err != QKD_OK) {
-            errors_add(errors, path, &scenario->expects[i], error.text);
+            errors_add(errors, scenario->expects[i].where, error.text);
             result = err;
         }
     }
@@ -104,7 +96,7 @@ int cli_scenario_load(const char *path, const struct scn_sets *sets, struct scn_
     if (err != QKD_OK) {
         return err;
     }
-    err = expects_check(path, *out, errors);
+    err = expects_check(*out, errors);
     if (err != QKD_OK) {
         scn_free(*out);
         *out = NULL;

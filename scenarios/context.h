@@ -60,6 +60,7 @@ struct scn_ctx {
     struct scn_scenario *scenario;
     const struct scn_tree *root; /* of the scenario file, after overrides */
     struct scn_items items[SCN_KIND_COUNT];
+    struct scn_place *expect_places; /* of the expectations */
 };
 
 /* Records a mistake: what is wrong and what was expected, as printf. */

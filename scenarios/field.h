@@ -124,6 +124,9 @@ void scn_applications_resolve(struct scn_ctx *ctx);
 void scn_faults_resolve(struct scn_ctx *ctx);
 void scn_access_resolve(struct scn_ctx *ctx);
 
+/* Finds what the expectations name, once all links and applications are there. */
+void scn_expects_resolve(struct scn_ctx *ctx);
+
 /* Where a key of an item was written; the item itself if the key was not. */
 struct scn_place scn_place_of(const struct scn_ctx *ctx, enum scn_kind kind, size_t index,
                               const char *path);

@@ -22,7 +22,11 @@ void scn_free(struct scn_scenario *scenario)
     scn_mem_free(scenario->applications);
     scn_mem_free(scenario->access);
     scn_mem_free(scenario->faults);
+    for (size_t i = 0; i < scenario->expect_count; i++) {
+        scn_mem_free(scenario->expects[i].where);
+    }
     scn_mem_free(scenario->expects);
+    scn_mem_free(scenario->watches);
     scn_mem_free(scenario);
 }
 
@@ -49,6 +53,7 @@ static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct s
     scn_decode_section(ctx, &scn_table_scenario, root, root->place, ctx->scenario);
     if (!ctx->no_memory) {
         scn_resolve(ctx);
+        scn_expects_resolve(ctx);
     }
 }
 
@@ -131,6 +136,16 @@ uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id)
 {
     for (uint32_t i = 0; i < scenario->link_count; i++) {
         if (strcmp(scenario->links[i].id, id) == 0) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+uint32_t scn_application_find(const struct scn_scenario *scenario, const char *id)
+{
+    for (uint32_t i = 0; i < scenario->application_count; i++) {
+        if (strcmp(scenario->applications[i].id, id) == 0) {
             return i;
         }
     }

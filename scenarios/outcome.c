@@ -102,21 +102,67 @@ void scn_sampler_fini(struct scn_sampler *sampler)
 
 static const struct scn_spread no_spread = {0, NAN, NAN, NAN, NAN, NAN};
 
-int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *scenario)
+static void figures_unknown(struct scn_summary *summary)
 {
-    memset(summary, 0, sizeof *summary);
-    summary->engine = scenario->engine;
-    summary->seed = scenario->seed;
     summary->latency = no_spread;
     summary->fetch_latency = no_spread;
     summary->relay.hops_mean = NAN;
     summary->healing.detect_s = NAN;
     summary->healing.first_key_s = NAN;
+}
+
+static void application_unknown(struct scn_application_summary *application)
+{
+    application->hops_mean = NAN;
+    application->latency = no_spread;
+    application->fetch_latency = no_spread;
+}
+
+static int watches_init(struct scn_summary *summary, const struct scn_scenario *scenario)
+{
+    static const size_t sizes[] = {[SCN_SCOPE_RUN] = sizeof(struct scn_summary),
+                                   [SCN_SCOPE_LINK] = sizeof(struct scn_link_summary),
+                                   [SCN_SCOPE_APPLICATION] = sizeof(
+                                       struct scn_application_summary)};
+    summary->watches = calloc(scenario->watch_count + 1, sizeof *summary->watches);
+    if (summary->watches == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < scenario->watch_count; i++) {
+        struct scn_watch_summary *watch = &summary->watches[i];
+        enum scn_scope scope = scenario->watches[i].scope;
+        void *figures = calloc(1, sizes[scope]);
+        if (figures == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        watch->via = NAN;
+        if (scope == SCN_SCOPE_RUN) {
+            watch->of.run = figures;
+            figures_unknown(watch->of.run);
+        } else if (scope == SCN_SCOPE_LINK) {
+            watch->of.link = figures;
+            watch->of.link->pool_mean_bits = NAN;
+        } else {
+            watch->of.application = figures;
+            application_unknown(watch->of.application);
+        }
+        summary->watch_count++;
+    }
+    return QKD_OK;
+}
+
+int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *scenario)
+{
+    memset(summary, 0, sizeof *summary);
+    summary->engine = scenario->engine;
+    summary->seed = scenario->seed;
+    figures_unknown(summary);
     /* At least one of each, so that no pointer is NULL. */
     summary->verdicts = calloc(scenario->expect_count + 1, sizeof *summary->verdicts);
     summary->links = calloc(scenario->link_count + 1, sizeof *summary->links);
     summary->applications = calloc(scenario->application_count + 1, sizeof *summary->applications);
-    if (summary->verdicts == NULL || summary->links == NULL || summary->applications == NULL) {
+    if (summary->verdicts == NULL || summary->links == NULL || summary->applications == NULL ||
+        watches_init(summary, scenario) != QKD_OK) {
         scn_summary_fini(summary);
         return QKD_ERR_NOMEM;
     }
@@ -131,15 +177,17 @@ int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *sce
         summary->links[i].pool_mean_bits = NAN;
     }
     for (size_t i = 0; i < scenario->application_count; i++) {
-        summary->applications[i].hops_mean = NAN;
-        summary->applications[i].latency = no_spread;
-        summary->applications[i].fetch_latency = no_spread;
+        application_unknown(&summary->applications[i]);
     }
     return QKD_OK;
 }
 
 void scn_summary_fini(struct scn_summary *summary)
 {
+    for (size_t i = 0; i < summary->watch_count; i++) {
+        free(summary->watches[i].of.run);
+    }
+    free(summary->watches);
     free(summary->verdicts);
     free(summary->links);
     for (size_t i = 0; i < summary->application_count; i++) {

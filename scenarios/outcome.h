@@ -121,6 +121,20 @@ struct scn_verdict {
     bool pass;
 };
 
+/* What a struct scn_watch collected. Of the run and of applications: requests that arrived in its
+ * window, however long after it they ended; of links: what happened, and how full pools were, in
+ * it. Ledgers and what else belongs to the whole run stay zero. */
+struct scn_watch_summary {
+    bool reached; /* the run came to the window's beginning */
+    double via;   /* share of the served requests, of those with a known route, that crossed the
+                   * link; NAN if there are none */
+    union {       /* by the watch's scope */
+        struct scn_summary *run;
+        struct scn_link_summary *link;
+        struct scn_application_summary *application;
+    } of;
+};
+
 struct scn_summary {
     /* the run */
     enum scn_engine engine;
@@ -178,6 +192,8 @@ struct scn_summary {
 
     struct scn_verdict *verdicts; /* of scenario.expects, same order and count */
     size_t verdict_count;
+    struct scn_watch_summary *watches; /* of scenario.watches */
+    size_t watch_count;
     struct scn_link_summary *links; /* of scenario.links */
     size_t link_count;
     struct scn_application_summary *applications; /* of scenario.applications */

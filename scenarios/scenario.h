@@ -19,11 +19,13 @@
 #define SCN_MAX_SIMGRID_NODES 1000      /* most of them in the simgrid engine */
 #define SCN_MAX_FILE_BITS (8 * 1000000) /* most bits of one QKD-key file that carries its bits */
 #define SCN_MAX_SEED_BITS UINT64_C(4000000000) /* most of one that carries a seed */
-#define SCN_MAX_LINKS 400000            /* most QKD links */
+#define SCN_MAX_LINKS 400000                   /* most QKD links */
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_ACCESS 1000
 #define SCN_MAX_EXPECTS 1000
+#define SCN_EXPECT_SIZE 320       /* bytes of an expectation, with its final zero */
+#define SCN_MAX_WATCHES 1000000   /* most links, applications and runs watched for expectations */
 #define SCN_MAX_POINTS 1000000    /* most points of one trace */
 #define SCN_MAX_BYTES (64U << 20) /* most bytes of one input file */
 #define SCN_MAX_ERRORS 1000       /* most errors that are listed */
@@ -244,12 +246,38 @@ struct scn_fault {
 
 enum scn_compare { SCN_LT, SCN_LE, SCN_EQ, SCN_NE, SCN_GE, SCN_GT };
 
+/* Whose figure an expectation judges. */
+enum scn_scope { SCN_SCOPE_RUN, SCN_SCOPE_LINK, SCN_SCOPE_APPLICATION };
+
+enum scn_aggregate { SCN_OF_ONE, SCN_OF_MIN, SCN_OF_MAX, SCN_OF_MEAN, SCN_OF_SUM };
+
+/* Figures that a world collects beside those of the whole run: of the requests that arrive, and of
+ * what links do, from one instant up to another. */
+struct scn_watch {
+    enum scn_scope scope;
+    uint32_t index;         /* of the link or application; 0 for the run */
+    uint32_t via;           /* not of a link: counts served requests that crossed this link too;
+                             * UINT32_MAX: none */
+    int64_t from_ns, to_ns; /* from < to; to: SCN_FOREVER is the end of the run */
+};
+
 struct scn_expect {
-    char text[SCN_NAME_SIZE]; /* as written, spaces normalised */
-    char path[SCN_NAME_SIZE]; /* into the summary: "link[BC].pool_min_bits" */
+    char text[SCN_EXPECT_SIZE];   /* as written, spaces normalised */
+    char figure[SCN_EXPECT_SIZE]; /* a name in its scope: "latency_s.p95"; "via" */
+    enum scn_scope scope;
+    enum scn_aggregate aggregate;
+    char pattern[SCN_ID_SIZE]; /* id of the link or application; with an aggregate `*` in it stands
+                                * for any text; "" for the run */
+    uint32_t index;            /* what `pattern` names; 0 for the run or with an aggregate */
+    bool has_window;
+    int64_t from_ns, to_ns; /* the window; as struct scn_watch */
+    char via[SCN_ID_SIZE];  /* figure via: the link; else "" */
+    uint32_t watch;         /* first of its watches, one for each that `pattern` matches, ... */
+    uint32_t watch_count;   /* ... 0: a figure of the whole run */
     enum scn_compare compare;
     double number;
-    uint32_t line, column; /* where it stands in the file; 0 if an override gave it */
+    double tolerance; /* of == and !=: what differs by no more is equal; else 0 */
+    char *where;      /* "file:line:column", or the override that gave it */
 };
 
 struct scn_scenario {
@@ -274,6 +302,8 @@ struct scn_scenario {
     size_t fault_count;
     struct scn_expect *expects;
     size_t expect_count;
+    struct scn_watch *watches; /* of the expectations */
+    size_t watch_count;
 };
 
 /* What was wrong, one line of text each: "file:line:column: what, and what was expected". */
@@ -325,6 +355,12 @@ char *scn_schema(void);
 
 /* Index of a link by id; UINT32_MAX if there is none. Linear search. */
 uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id);
+
+/* Index of an application by id; UINT32_MAX if there is none. Linear search. */
+uint32_t scn_application_find(const struct scn_scenario *scenario, const char *id);
+
+/* Whether an id matches a pattern, in which `*` stands for any text. */
+bool scn_pattern_matches(const char *pattern, const char *id);
 
 /* The words of the file for enum values; never NULL. */
 const char *scn_engine_name(enum scn_engine engine);

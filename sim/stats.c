@@ -4,7 +4,6 @@
  * failed to fetch) every key, at the latest at the end of the run. */
 #include "sim/stats.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +47,7 @@ struct sim_stats *sim_stats_new(const struct sim_stats_config *config)
     stats->faults = calloc(scenario->fault_count + 1, sizeof(*stats->faults));
     stats->open_faults = calloc(scenario->fault_count + 1, sizeof(*stats->open_faults));
     if (stats->apps == NULL || stats->faults == NULL || stats->open_faults == NULL ||
-        sim_links_new(stats) != 0) {
+        sim_links_new(stats) != 0 || sim_watches_new(stats) != 0) {
         sim_stats_free(stats);
         return NULL;
     }
@@ -79,16 +78,15 @@ void sim_stats_free(struct sim_stats *stats)
         }
     }
     for (size_t i = 0; stats->apps != NULL && i < stats->scenario->application_count; i++) {
-        scn_sampler_fini(&stats->apps[i].latency);
-        scn_sampler_fini(&stats->apps[i].fetch);
+        sim_tally_fini(&stats->apps[i].tally);
         sim_route_fini(&stats->apps[i].route);
         sim_routes_fini(&stats->apps[i].routes);
     }
     for (uint32_t i = 0; i < stats->relay_cap; i++) {
         sim_route_fini(&stats->relays[i].route);
     }
-    scn_sampler_fini(&stats->latency);
-    scn_sampler_fini(&stats->fetch);
+    sim_tally_fini(&stats->total);
+    sim_watches_free(stats);
     qkd_slab_fini(&stats->requests);
     qkd_slab_fini(&stats->keys);
     qkd_map_fini(&stats->request_map);
@@ -201,20 +199,11 @@ static int request_route(struct sim_stats *stats, struct sim_request *request,
 /* Counts a decided request; pending ones are counted at the end. */
 static void request_count(struct sim_stats *stats, const struct sim_request *request)
 {
-    struct sim_app_stats *app = &stats->apps[request->application];
-    uint64_t *const counts[] = {&app->requests.pending, &app->requests.served,
-                                &app->requests.refused, &app->requests.timed_out,
-                                &app->requests.failed};
-    if (!request->counted) {
-        return;
+    if (request->counted) {
+        sim_tally_ended(&stats->total, request);
+        sim_tally_ended(&stats->apps[request->application].tally, request);
     }
-    app->requests.total++;
-    (*counts[request->outcome < WIRE_OUTCOME_COUNT ? request->outcome : WIRE_OUTCOME_FAILED])++;
-    if (request->outcome != WIRE_OUTCOME_PENDING && request->reason < SCN_MAX_REASONS) {
-        stats->reasons[request->reason]++;
-        app->reasons[request->reason]++;
-    }
-    app->reroutes += request->reroutes;
+    sim_watches_ended(stats, request);
 }
 
 static int request_served(struct sim_stats *stats, const struct sim_request *request)
@@ -225,23 +214,13 @@ static int request_served(struct sim_stats *stats, const struct sim_request *req
     if (request->route.len > 0) {
         rc = sim_route_set(&app->route, sim_route_nodes(&request->route), request->route.len);
     }
-    if (!request->counted || rc != 0) {
-        return rc;
+    if (request->counted && rc == 0) {
+        rc = sim_tally_served(&stats->total, request);
+        int rc_app = sim_tally_served(&app->tally, request);
+        rc = rc != 0 ? rc : rc_app;
+        rc = rc != 0 ? rc : sim_routes_served(&app->routes, request);
     }
-    rc = sim_routes_served(&app->routes, request);
-    if (rc != 0) {
-        return rc;
-    }
-    if (request->route.len > 0) {
-        stats->hops += request->route.len - 1;
-        app->hops += request->route.len - 1;
-        stats->hops_known++;
-        app->hops_known++;
-    }
-    int64_t took_ns = request->end_ns - request->start_ns;
-    rc = scn_sampler_add(&stats->latency, took_ns);
-    int rc_app = scn_sampler_add(&app->latency, took_ns);
-    return rc != 0 ? rc : rc_app;
+    return rc != 0 ? rc : sim_watches_served(stats, request);
 }
 
 static int request_end(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
@@ -259,15 +238,9 @@ static int request_end(struct sim_stats *stats, int64_t now_ns, const struct qkd
     request->outcome = (uint8_t)report->a;
     request->reason = (uint8_t)report->b;
     request->grade = (uint8_t)report->d;
+    request->bits = report->c;
     stats->ended++;
     request_count(stats, request);
-    if (request->counted) {
-        uint64_t *bits = report->d == WIRE_METHOD_AES ? &stats->supplied_aes_bits
-                                                      : &stats->supplied_otp_bits;
-        *bits += report->c;
-        stats->apps[request->application].supplied_bits += report->c;
-        stats->apps[request->application].supplied_keys += request->supplied;
-    }
     int rc = request->outcome == WIRE_OUTCOME_SERVED ? request_served(stats, request) : 0;
     request_settle(stats, slot);
     return rc;
@@ -372,13 +345,14 @@ static int key_fetched(struct sim_stats *stats, int64_t now_ns, const struct qkd
     if (report->code == QKD_REPORT_FETCH_FAILED) {
         request->missed++;
     } else {
+        int64_t took_ns = now_ns - request->start_ns;
         request->fetched++;
         if (request->counted) {
-            int64_t took_ns = now_ns - request->start_ns;
-            rc = scn_sampler_add(&stats->fetch, took_ns);
-            int rc_app = scn_sampler_add(&stats->apps[request->application].fetch, took_ns);
+            rc = sim_tally_fetched(&stats->total, took_ns);
+            int rc_app = sim_tally_fetched(&stats->apps[request->application].tally, took_ns);
             rc = rc != 0 ? rc : rc_app;
         }
+        rc = rc != 0 ? rc : sim_watches_fetched(stats, request, took_ns);
         if (request->fetched == request->asked) {
             request->fetched_ns = now_ns;
         }
@@ -435,12 +409,13 @@ int sim_stats_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_r
     case QKD_REPORT_FETCH_FAILED:
         return key_fetched(stats, now_ns, report);
     case QKD_REPORT_ROUTE:
-        return sim_relay_report(stats, report);
+        return sim_relay_report(stats, now_ns, report);
     case QKD_REPORT_LIFE:
         life_report(stats, report, bytes);
         return 0;
     case QKD_REPORT_AUTH_FAILURE:
         stats->auth_failures++;
+        sim_watches_note(stats, now_ns, offsetof(struct sim_watch, auth_failures));
         return 0;
     default:
         sim_links_report(stats, now_ns, report);
@@ -477,29 +452,6 @@ int sim_stats_crash(struct sim_stats *stats, int64_t now_ns, uint32_t node)
 
 /* ---- the end ---- */
 
-static void application_finish(struct sim_app_stats *app, struct scn_application_summary *to)
-{
-    to->requests = app->requests;
-    memcpy(to->reasons, app->reasons, sizeof(to->reasons));
-    to->supplied_keys = app->supplied_keys;
-    to->supplied_bits = app->supplied_bits;
-    to->hops_mean = app->hops_known > 0 ? (double)app->hops / (double)app->hops_known : NAN;
-    to->reroutes = app->reroutes;
-    scn_sampler_spread(&app->latency, &to->latency);
-    scn_sampler_spread(&app->fetch, &to->fetch_latency);
-    sim_routes_finish(&app->routes, to);
-}
-
-static void requests_add(struct scn_requests *sum, const struct scn_requests *requests)
-{
-    sum->total += requests->total;
-    sum->served += requests->served;
-    sum->refused += requests->refused;
-    sum->timed_out += requests->timed_out;
-    sum->failed += requests->failed;
-    sum->pending += requests->pending;
-}
-
 int sim_stats_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary)
 {
     for (uint32_t slot = 0; slot < stats->requests.top; slot++) {
@@ -513,22 +465,12 @@ int sim_stats_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary
         request_close(stats, slot);
     }
     for (size_t i = 0; i < stats->scenario->application_count; i++) {
-        requests_add(&summary->requests, &stats->apps[i].requests);
-        summary->supplied_bits += stats->apps[i].supplied_bits;
-        application_finish(&stats->apps[i], &summary->applications[i]);
+        sim_tally_application(&stats->apps[i].tally, &summary->applications[i]);
+        sim_routes_finish(&stats->apps[i].routes, &summary->applications[i]);
     }
-    summary->reason_count = WIRE_REASON_COUNT;
-    for (unsigned i = 0; i < WIRE_REASON_COUNT; i++) {
-        summary->reasons[i] = (struct scn_reason_count){wire_reason_text(i), stats->reasons[i]};
-    }
-    summary->supplied_otp_bits = stats->supplied_otp_bits;
-    summary->supplied_aes_bits = stats->supplied_aes_bits;
-    summary->relay.hops_mean = stats->hops_known > 0
-                                   ? (double)stats->hops / (double)stats->hops_known
-                                   : NAN;
+    sim_tally_run(&stats->total, summary);
     summary->relay.reroutes = stats->reroutes;
-    scn_sampler_spread(&stats->latency, &summary->latency);
-    scn_sampler_spread(&stats->fetch, &summary->fetch_latency);
     sim_links_finish(stats, now_ns, summary);
+    sim_watches_finish(stats, now_ns, summary);
     return 0;
 }

@@ -32,7 +32,7 @@ int sim_links_new(struct sim_stats *stats)
     }
     uint32_t *first = stats->first_link; /* while filling: node n's entries end at first[n + 1] */
     for (size_t i = 0; i < scenario->link_count; i++) {
-        stats->links[i].min_bits = UINT64_MAX;
+        stats->links[i].figures.min_bits = UINT64_MAX;
         first[scenario->links[i].a + 2]++;
         first[scenario->links[i].b + 2]++;
     }
@@ -55,7 +55,7 @@ void sim_links_free(struct sim_stats *stats)
 
 /* ---- pools ---- */
 
-static uint64_t level(const struct sim_link_stats *link)
+uint64_t sim_links_level(const struct sim_link_stats *link)
 {
     return link->own_bits[0] + link->own_bits[1];
 }
@@ -65,40 +65,55 @@ static bool level_known(const struct sim_link_stats *link)
     return link->known[0] && link->known[1];
 }
 
-/* Accounts the time since the last change. */
-static void advance(const struct sim_stats *stats, struct sim_link_stats *link, int64_t now_ns)
+void sim_link_passed(const struct sim_stats *stats, const struct sim_link_stats *link,
+                     double past_s, struct sim_link_figures *figures)
 {
-    double past_s = (double)(now_ns - link->since_ns) / 1e9;
-    link->since_ns = now_ns;
-    if (!stats->warm) {
-        return;
-    }
     if (!link->was_up) {
-        link->early_s += past_s;
+        figures->early_s += past_s;
     } else if (!link->up[0] || !link->up[1]) {
-        link->down_s += past_s;
+        figures->down_s += past_s;
     }
     if (level_known(link)) {
-        link->known_s += past_s;
-        link->bit_s += past_s * (double)level(link);
+        figures->known_s += past_s;
+        figures->bit_s += past_s * (double)sim_links_level(link);
         uint64_t key_bits = wire_relay_cost_bits(stats->scenario->key_management.unit_bits, 1, 1);
         if (link->own_bits[0] < key_bits && link->own_bits[1] < key_bits) {
-            link->empty_s += past_s;
+            figures->empty_s += past_s;
         }
     }
 }
 
+/* Accounts the time since the last change. */
+static void advance(struct sim_stats *stats, uint32_t number, int64_t now_ns)
+{
+    struct sim_link_stats *link = &stats->links[number];
+    if (stats->warm) {
+        double past_s = (double)(now_ns - link->since_ns) / 1e9;
+        sim_link_passed(stats, link, past_s, &link->figures);
+    }
+    sim_watches_passed(stats, number, now_ns);
+    link->since_ns = now_ns;
+}
+
 static void note_min(const struct sim_stats *stats, struct sim_link_stats *link)
 {
-    if (stats->warm && level_known(link) && level(link) < link->min_bits) {
-        link->min_bits = level(link);
+    uint64_t level = sim_links_level(link);
+    if (stats->warm && level_known(link) && level < link->figures.min_bits) {
+        link->figures.min_bits = level;
     }
+}
+
+void sim_links_count(struct sim_stats *stats, int64_t now_ns, uint32_t link,
+                     enum sim_link_count what)
+{
+    stats->links[link].figures.counts[what]++;
+    sim_watches_count(stats, now_ns, link, what);
 }
 
 void sim_links_warm(struct sim_stats *stats, int64_t now_ns)
 {
-    for (size_t i = 0; i < stats->scenario->link_count; i++) {
-        advance(stats, &stats->links[i], now_ns);
+    for (uint32_t i = 0; i < stats->scenario->link_count; i++) {
+        advance(stats, i, now_ns);
     }
     stats->warm = true;
     for (size_t i = 0; i < stats->scenario->link_count; i++) {
@@ -118,10 +133,11 @@ static void pool_report(struct sim_stats *stats, int64_t now_ns, const struct qk
         return;
     }
     unsigned end = end_of(stats, report->a, report->who);
-    advance(stats, link, now_ns);
+    advance(stats, (uint32_t)report->a, now_ns);
     link->own_bits[end] = report->b;
     link->known[end] = true;
     note_min(stats, link);
+    sim_watches_changed(stats, (uint32_t)report->a, now_ns);
     if (stats->sink->pool != NULL) {
         stats->sink->pool(stats->sink->ctx,
                           &(struct scn_pool_sample){.time_ns = now_ns,
@@ -198,9 +214,10 @@ static void adjacency(struct sim_stats *stats, int64_t now_ns, const struct qkd_
         const struct scn_link *link = &stats->scenario->links[number];
         if (link->a == peer || link->b == peer) {
             struct sim_link_stats *state = &stats->links[number];
-            advance(stats, state, now_ns);
+            advance(stats, number, now_ns);
             state->up[link->a == self ? 0 : 1] = up;
             state->was_up = state->was_up || (state->up[0] && state->up[1]);
+            sim_watches_changed(stats, number, now_ns);
         }
     }
     if (!up) {
@@ -213,6 +230,9 @@ static void alarm_report(struct sim_stats *stats, int64_t now_ns, const struct q
     bool raised = report->b != 0;
     stats->alarms_raised += raised;
     stats->alarms_cleared += !raised;
+    sim_watches_note(stats, now_ns,
+                     raised ? offsetof(struct sim_watch, alarms_raised)
+                            : offsetof(struct sim_watch, alarms_cleared));
     bool of_fault = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_MODULE_DOWN ||
                     report->a == WIRE_FAULT_NO_KEY;
     if (raised && of_fault && report->c < stats->scenario->link_count) {
@@ -233,7 +253,7 @@ static void alarm_report(struct sim_stats *stats, int64_t now_ns, const struct q
     }
 }
 
-static void empty_report(struct sim_stats *stats, const struct qkd_report *report)
+static void empty_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     struct sim_link_stats *link = sim_links_at(stats, report->a);
     if (link == NULL) {
@@ -241,8 +261,9 @@ static void empty_report(struct sim_stats *stats, const struct qkd_report *repor
     }
     unsigned end = end_of(stats, report->a, report->who);
     bool empty = report->b != 0;
-    if (stats->warm && empty && !link->empty[end]) {
-        link->exhaustions++;
+    if (empty && !link->empty[end]) {
+        link->figures.counts[SIM_LINK_EXHAUSTIONS] += stats->warm;
+        sim_watches_count(stats, now_ns, (uint32_t)report->a, SIM_LINK_EXHAUSTIONS);
     }
     link->empty[end] = empty;
 }
@@ -255,7 +276,7 @@ void sim_links_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_
         pool_report(stats, now_ns, report);
         break;
     case QKD_REPORT_POOL_EMPTY:
-        empty_report(stats, report);
+        empty_report(stats, now_ns, report);
         break;
     case QKD_REPORT_PEER_UP:
     case QKD_REPORT_PEER_DOWN:
@@ -265,13 +286,13 @@ void sim_links_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_
         break;
     case QKD_REPORT_RETRANSMIT:
         if (link != NULL && report->b == WIRE_FRAME_RELAY) {
-            link->retransmissions++;
+            sim_links_count(stats, now_ns, (uint32_t)report->a, SIM_LINK_RETRANSMISSIONS);
         }
         break;
     case QKD_REPORT_TAG_FAILURE:
         stats->tag_failures++;
         if (link != NULL) {
-            link->tag_failures++;
+            sim_links_count(stats, now_ns, (uint32_t)report->a, SIM_LINK_TAG_FAILURES);
         }
         break;
     case QKD_REPORT_ALARM:
@@ -356,26 +377,27 @@ static void healing_finish(const struct sim_stats *stats, struct scn_summary *su
 void sim_links_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary)
 {
     uint64_t least = UINT64_MAX;
-    for (size_t i = 0; i < stats->scenario->link_count; i++) {
+    for (uint32_t i = 0; i < stats->scenario->link_count; i++) {
         struct sim_link_stats *link = &stats->links[i];
+        struct sim_link_figures *figures = &link->figures;
         struct scn_link_summary *to = &summary->links[i];
-        advance(stats, link, now_ns);
+        advance(stats, i, now_ns);
         to->rate_bps = stats->scenario->links[i].qkd.mean_bps;
-        to->pool_end_bits = level(link);
-        to->pool_min_bits = link->min_bits == UINT64_MAX ? level(link) : link->min_bits;
-        to->pool_mean_bits = link->known_s > 0 ? link->bit_s / link->known_s : NAN;
-        to->exhaustions = link->exhaustions;
-        to->empty_s = link->empty_s;
-        to->down_s = link->down_s + (link->hit_early || !link->was_up ? link->early_s : 0);
+        to->pool_end_bits = sim_links_level(link);
+        to->pool_min_bits = figures->min_bits == UINT64_MAX ? to->pool_end_bits : figures->min_bits;
+        to->pool_mean_bits = figures->known_s > 0 ? figures->bit_s / figures->known_s : NAN;
+        to->exhaustions = figures->counts[SIM_LINK_EXHAUSTIONS];
+        to->empty_s = figures->empty_s;
+        to->down_s = figures->down_s + (link->hit_early || !link->was_up ? figures->early_s : 0);
         to->up_end = link->up[0] && link->up[1];
-        to->frames = link->frames;
-        to->retransmissions = link->retransmissions;
-        to->tag_failures = link->tag_failures;
-        to->relayed_keys = link->relayed_keys;
-        summary->pools.exhaustions += link->exhaustions;
-        summary->pools.empty_s += link->empty_s;
-        summary->relay.frames += link->frames;
-        summary->relay.retransmissions += link->retransmissions;
+        to->frames = figures->counts[SIM_LINK_FRAMES];
+        to->retransmissions = figures->counts[SIM_LINK_RETRANSMISSIONS];
+        to->tag_failures = figures->counts[SIM_LINK_TAG_FAILURES];
+        to->relayed_keys = figures->counts[SIM_LINK_RELAYED_KEYS];
+        summary->pools.exhaustions += to->exhaustions;
+        summary->pools.empty_s += to->empty_s;
+        summary->relay.frames += to->frames;
+        summary->relay.retransmissions += to->retransmissions;
         if (to->pool_min_bits < least) {
             least = to->pool_min_bits;
         }

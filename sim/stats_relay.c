@@ -95,12 +95,13 @@ static struct sim_relay *relay_get(struct sim_stats *stats, const struct qkd_id 
     return relay;
 }
 
-int sim_relay_report(struct sim_stats *stats, const struct qkd_report *report)
+int sim_relay_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     if (report->b == 0 || qkd_id_is_zero(&report->id)) {
         return 0;
     }
     stats->reroutes++;
+    sim_watches_note(stats, now_ns, offsetof(struct sim_watch, reroutes));
     struct sim_relay *relay = relay_get(stats, &report->id);
     if (relay == NULL) {
         return QKD_ERR_NOMEM;
@@ -161,8 +162,8 @@ int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_se
         if (wire_relay_body_decode(&body, frame.body, frame.body_len) < 0) {
             return 0;
         }
-        link->frames++;
-        link->relayed_keys++;
+        sim_links_count(stats, now_ns, frame.link, SIM_LINK_FRAMES);
+        sim_links_count(stats, now_ns, frame.link, SIM_LINK_RELAYED_KEYS);
         hop.kma_key = body.key_id;
         hop.hop = body.hop;
         hop.attempt = body.attempt;
@@ -176,7 +177,7 @@ int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_se
         }
         link->last_epoch[end] = frame.epoch;
         link->last_seq[end] = frame.seq;
-        link->relayed_keys++;
+        sim_links_count(stats, now_ns, frame.link, SIM_LINK_RELAYED_KEYS);
         hop.kma_key = body.key_id;
         hop.hop = 1;
         hop.attempt = 1;

@@ -32,6 +32,7 @@ struct sim_request {
     bool counted, ended;
     uint32_t asked, supplied, fetched, missed; /* keys */
     uint32_t reroutes;
+    uint64_t bits; /* supplied */
     struct sim_route route;
     struct scn_key_pair one; /* if only one key */
     struct scn_key_pair *keys;
@@ -53,6 +54,16 @@ struct sim_relay {
     uint8_t reroutes;
 };
 
+/* What requests add up to: all counted ones, those of an application, those of a watch. */
+struct sim_tally {
+    struct scn_requests requests;
+    uint64_t reasons[SCN_MAX_REASONS];
+    uint64_t supplied_keys, otp_bits, aes_bits;
+    uint64_t hops, hops_known;
+    uint64_t reroutes;
+    struct scn_sampler latency, fetch;
+};
+
 /* The routes of an application; `last`: of its last served request. */
 struct sim_app_routes {
     struct scn_route_use *uses;
@@ -61,15 +72,28 @@ struct sim_app_routes {
 };
 
 struct sim_app_stats {
-    struct scn_requests requests;
-    uint64_t reasons[SCN_MAX_REASONS];
-    uint64_t supplied_keys, supplied_bits;
-    uint64_t hops, hops_known;
-    uint64_t reroutes;
-    struct scn_sampler latency, fetch;
+    struct sim_tally tally;
     struct sim_route route; /* of the last served request */
     struct sim_app_routes routes;
-    uint32_t fault;         /* that hit it last; SCN_NO_INDEX: none, or served since */
+    uint32_t fault; /* that hit it last; SCN_NO_INDEX: none, or served since */
+};
+
+/* What is counted at links. */
+enum sim_link_count {
+    SIM_LINK_EXHAUSTIONS,
+    SIM_LINK_FRAMES,
+    SIM_LINK_RETRANSMISSIONS,
+    SIM_LINK_TAG_FAILURES,
+    SIM_LINK_RELAYED_KEYS,
+    SIM_LINK_COUNTS
+};
+
+/* What a link did: since the warm-up (counts but exhaustions: since the start), or in a window. */
+struct sim_link_figures {
+    double bit_s, known_s, empty_s, down_s;
+    double early_s; /* before it first came up */
+    uint64_t min_bits;
+    uint64_t counts[SIM_LINK_COUNTS];
 };
 
 struct sim_link_stats {
@@ -77,11 +101,19 @@ struct sim_link_stats {
     uint32_t last_seq[2], last_epoch[2]; /* of TAKE frames */
     bool known[2], up[2], empty[2];
     bool was_up, hit_early; /* both ends up once; hit by a fault before that */
-    int64_t since_ns;       /* figures below hold up to here */
-    double bit_s, known_s, empty_s, down_s;
-    double early_s; /* before it first came up */
-    uint64_t min_bits;
-    uint64_t exhaustions, frames, retransmissions, tag_failures, relayed_keys;
+    int64_t since_ns;       /* figures hold up to here */
+    struct sim_link_figures figures;
+};
+
+/* What a struct scn_watch of the scenario collects. */
+struct sim_watch {
+    const struct scn_watch *plan;
+    struct sim_tally tally;          /* of the run, of an application */
+    uint64_t via, via_known;         /* served requests: over the link, with a known route */
+    struct sim_link_figures figures; /* of a link; of the run: over all links */
+    uint64_t end_bits;               /* of a link, at the window's end */
+    bool end_up;
+    uint64_t reroutes, alarms_raised, alarms_cleared, auth_failures; /* of the run */
 };
 
 struct sim_fault_stats {
@@ -98,9 +130,8 @@ struct sim_stats {
     struct sim_relay *relays; /* ring */
     uint32_t relay_cap, relay_next;
     uint64_t number, ended;
-    uint64_t reasons[SCN_MAX_REASONS];
-    uint64_t supplied_otp_bits, supplied_aes_bits, reroutes, hops, hops_known;
-    struct scn_sampler latency, fetch;
+    uint64_t reroutes;
+    struct sim_tally total;
     struct sim_app_stats *apps;
     struct sim_link_stats *links;
     uint32_t
@@ -110,6 +141,11 @@ struct sim_stats {
     uint32_t *open_faults; /* begun and not yet detected */
     uint32_t open_count;
     uint64_t alarms_raised, alarms_cleared, auth_failures, tag_failures;
+    struct sim_watch *watches;   /* of scenario.watches */
+    struct sim_watch **by_scope; /* the same: of the run, then of links, then of applications */
+    uint32_t run_watches;        /* first of by_scope */
+    uint32_t *link_watches; /* of link i: by_scope[link_watches[i]] .. [link_watches[i + 1] - 1] */
+    uint32_t *app_watches;  /* the same for applications */
 };
 
 /* ---- stats_relay.c ---- */
@@ -117,7 +153,7 @@ int sim_route_set(struct sim_route *route, const uint32_t *nodes, uint32_t len);
 int sim_route_add(struct sim_route *route, uint32_t node);
 void sim_route_fini(struct sim_route *route);
 struct sim_relay *sim_relay_find(struct sim_stats *stats, const struct qkd_id *kma_key);
-int sim_relay_report(struct sim_stats *stats, const struct qkd_report *report);
+int sim_relay_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report);
 
 /* ---- stats_routes.c ---- */
 int sim_routes_served(struct sim_app_routes *routes, const struct sim_request *request);
@@ -132,7 +168,47 @@ void sim_links_warm(struct sim_stats *stats, int64_t now_ns);
 void sim_links_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary);
 struct sim_link_stats *sim_links_at(struct sim_stats *stats, uint64_t link);
 
+uint64_t sim_links_level(const struct sim_link_stats *link);
+void sim_links_count(struct sim_stats *stats, int64_t now_ns, uint32_t link,
+                     enum sim_link_count what);
+
 /* A request was served: was its pair waiting since a fault? */
 void sim_healing_served(struct sim_stats *stats, const struct sim_request *request);
+
+/* ---- stats_tally.c ---- */
+void sim_tally_ended(struct sim_tally *tally, const struct sim_request *request);
+int sim_tally_served(struct sim_tally *tally, const struct sim_request *request);
+int sim_tally_fetched(struct sim_tally *tally, int64_t took_ns);
+void sim_tally_application(struct sim_tally *tally, struct scn_application_summary *to);
+void sim_tally_run(struct sim_tally *tally, struct scn_summary *to);
+void sim_tally_fini(struct sim_tally *tally);
+
+/* ---- stats_watch.c ---- */
+
+/* Watches that the scenario asks for. A window holds an instant if from <= instant < to. Windows need
+ * no timers: what is constant for a while is accounted to windows afterwards, so that they change
+ * nothing in a run. */
+int sim_watches_new(struct sim_stats *stats);
+void sim_watches_free(struct sim_stats *stats);
+void sim_watches_ended(struct sim_stats *stats, const struct sim_request *request);
+int sim_watches_served(struct sim_stats *stats, const struct sim_request *request);
+int sim_watches_fetched(struct sim_stats *stats, const struct sim_request *request,
+                        int64_t took_ns);
+void sim_watches_count(struct sim_stats *stats, int64_t now_ns, uint32_t link,
+                       enum sim_link_count what);
+
+/* A link was from since_ns to now_ns as it is now; and: from now on it is as it is now. */
+void sim_watches_passed(struct sim_stats *stats, uint32_t link, int64_t now_ns);
+void sim_watches_changed(struct sim_stats *stats, uint32_t link, int64_t now_ns);
+
+/* Something of the run: counts in the member at this offset of struct sim_watch. */
+void sim_watches_note(struct sim_stats *stats, int64_t now_ns, size_t member);
+
+/* After all else: fills summary->watches. */
+void sim_watches_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary);
+
+/* Time that a link passed as it is now, [since_ns, now_ns), added to figures. */
+void sim_link_passed(const struct sim_stats *stats, const struct sim_link_stats *link,
+                     double past_s, struct sim_link_figures *figures);
 
 #endif

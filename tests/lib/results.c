@@ -3,6 +3,7 @@
 #include "tests/lib/results.h"
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SECOND INT64_C(1000000000)
@@ -31,6 +32,13 @@ struct scn_scenario *test_scenario(void)
     ck_assert_msg(err == 0, "%s", errors.count > 0 ? errors.lines[0] : "no memory");
     scn_errors_fini(&errors);
     return scenario;
+}
+
+char *test_scenario_text(void)
+{
+    char *text = malloc(sizeof yaml);
+    ck_assert_ptr_nonnull(text);
+    return memcpy(text, yaml, sizeof yaml);
 }
 
 static struct qkd_id key_id(uint8_t class_byte, unsigned number)

@@ -13,6 +13,7 @@
 /* Three nodes in a line with coordinates, links AB and BC, applications video (A to C) and mail (C to
  * A), an outage of AB, two expectations. To be freed with scn_free(). */
 struct scn_scenario *test_scenario(void);
+char *test_scenario_text(void); /* as YAML; to be freed with free() */
 
 /* IDs of the keys of request n, and of the QKD-key of link k. */
 struct qkd_id test_ksa_key(unsigned request);

@@ -255,10 +255,10 @@ static const struct planted planted[] = {
     {21, "  - {at: 1 min, node: B, what: ^quantum}", "'quantum' is not for a node"},
     {21, "  - {at: 1 min, link: AB, for: ^0 s}", "out of range"},
     {21, "  - {at: ^11 min, link: AB}", "not before the end of the run"},
-    {23, "  - ^served_fraction", "expected 'path operator number'"},
-    {23, "  - ^served_fraction >= all", "expected 'path operator number'"},
+    {23, "  - ^served_fraction", "expected 'figure operator number'"},
+    {23, "  - ^served_fraction >= all", "expected 'figure operator number'"},
     {23, "  - ^link[XX].pool_min_bits > 0", "unknown link 'XX'"},
-    {23, "  - ^node[A].x > 0", "only link[ID] and application[ID] have brackets"},
+    {23, "  - ^node[A].x > 0", "only link[ID], application[ID] and via[ID] have brackets"},
     {22, "expect: ^x\ny:", "*expect: expected a list"},
 };
 

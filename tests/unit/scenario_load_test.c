@@ -213,7 +213,8 @@ START_TEST(every_key_is_read_2)
     ck_assert_int_eq(s->faults[2].what, SCN_FAULT_DOWN);
     ck_assert_uint_eq(s->expect_count, 3);
     ck_assert_str_eq(s->expects[1].text, "link[AB].pool_min_bits > 0");
-    ck_assert_str_eq(s->expects[1].path, "link[AB].pool_min_bits");
+    ck_assert_str_eq(s->expects[1].figure, "pool_min_bits");
+    ck_assert_str_eq(s->expects[1].where, "t.yaml:2:34");
     ck_assert_int_eq(s->expects[0].compare, SCN_GE);
     ck_assert_int_eq(s->expects[2].compare, SCN_NE);
     ck_assert_double_eq_tol(s->expects[2].number, 1000, 1e-9);
