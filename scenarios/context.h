@@ -32,6 +32,8 @@ enum scn_kind {
     SCN_KIND_LINK,
     SCN_KIND_APPLICATION,
     SCN_KIND_FAULT,
+    SCN_KIND_SWITCH,
+    SCN_KIND_CLASSICAL, /* links of the classical network */
     SCN_KIND_ACCESS,
     SCN_KIND_COUNT
 };
@@ -63,7 +65,8 @@ struct scn_ctx {
     struct scn_place *expect_places; /* of the expectations */
 };
 
-/* Records a mistake: what is wrong and what was expected, as printf. */
+/* Records a mistake: what is wrong and what was expected, as printf. The same text at the same
+ * place (of what stands in the file once and is used often) is recorded once. */
 void scn_mistake(struct scn_ctx *ctx, struct scn_place place, const char *format, ...);
 
 /* Registers a source by name; its index. */

@@ -54,4 +54,5 @@ void scn_expand(struct scn_ctx *ctx, struct scn_tree *root)
     }
     scn_generate_expand(ctx, network);
     scn_spans_expand(ctx, network);
+    scn_classical_expand(ctx, network);
 }

@@ -28,6 +28,9 @@ struct scn_spans {
 /* Carries them out. */
 void scn_spans_expand(struct scn_ctx *ctx, struct scn_tree *network);
 
+/* `network.classical.links`: ids for those that have none; lengths by `network.scale`. */
+void scn_classical_expand(struct scn_ctx *ctx, struct scn_tree *network);
+
 extern const struct scn_table scn_table_generate;
 
 #endif

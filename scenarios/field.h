@@ -86,7 +86,9 @@ extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_rou
 
 extern const struct scn_special scn_special_ends, scn_special_trace, scn_special_times,
     scn_special_profile, scn_special_access_application, scn_special_mac, scn_special_fault_link,
-    scn_special_fault_node, scn_special_expect;
+    scn_special_fault_node, scn_special_fault_classical,
+    scn_special_switches, scn_special_classical_ends,
+    scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
  * mapping is or should be. */
@@ -100,6 +102,9 @@ void scn_decode_early(struct scn_ctx *ctx, const struct scn_table *table,
 /* Index of the item with this id among the decoded items of a kind; UINT32_MAX and a mistake with
  * the nearest id if there is none. */
 uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at);
+
+/* The same without a mistake. */
+uint32_t scn_ref_look(const struct scn_ctx *ctx, enum scn_kind kind, const char *id);
 
 /* Makes the index of a decoded list, whose first id is `ids`, and reports ids used twice. */
 void scn_items_index(struct scn_ctx *ctx, const struct scn_table *table, const char *ids);
@@ -120,6 +125,7 @@ void scn_expand(struct scn_ctx *ctx, struct scn_tree *root);
 /* Fills in what depends on more than one key, and checks it; the parts of applications and faults.
  */
 void scn_resolve(struct scn_ctx *ctx);
+void scn_classical_resolve(struct scn_ctx *ctx);
 void scn_applications_resolve(struct scn_ctx *ctx);
 void scn_faults_resolve(struct scn_ctx *ctx);
 void scn_access_resolve(struct scn_ctx *ctx);

@@ -53,6 +53,13 @@ static void items_sort(const struct scn_items *items)
     }
 }
 
+/* Where the id of an item is written: an item without keys is its id. */
+static const struct scn_tree *id_of(const struct scn_tree *item)
+{
+    const struct scn_tree *id = scn_tree_find(item, "id");
+    return id == NULL ? item : id;
+}
+
 void scn_items_index(struct scn_ctx *ctx, const struct scn_table *table, const char *ids)
 {
     struct scn_items *items = &ctx->items[table->kind];
@@ -74,8 +81,8 @@ void scn_items_index(struct scn_ctx *ctx, const struct scn_table *table, const c
         uint32_t again = items->by_id[i];
         const char *id = ids + again * items->stride;
         if (strcmp(ids + first * items->stride, id) == 0) {
-            const struct scn_tree *here = scn_tree_find(items->trees[again], "id");
-            const struct scn_tree *there = scn_tree_find(items->trees[first], "id");
+            const struct scn_tree *here = id_of(items->trees[again]);
+            const struct scn_tree *there = id_of(items->trees[first]);
             scn_mistake(ctx, here->place, "the %s id '%s' is used twice: first on line %u",
                         table->name, id, there->place.line);
         }
@@ -109,6 +116,11 @@ static bool was_cut(const struct scn_items *items, const char *id)
     return index_find(items, span) != UINT32_MAX;
 }
 
+uint32_t scn_ref_look(const struct scn_ctx *ctx, enum scn_kind kind, const char *id)
+{
+    return index_find(&ctx->items[kind], id);
+}
+
 uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, struct scn_place at)
 {
     const struct scn_items *items = &ctx->items[kind];
@@ -128,10 +140,12 @@ uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, s
     for (size_t i = 0; i < items->by_id_count && count < sizeof near / sizeof near[0]; i++) {
         near[count++] = items->ids + items->by_id[i] * items->stride;
     }
-    const char *name = kind == SCN_KIND_NODE ? "node"
-                                             : (kind == SCN_KIND_LINK ? "link" : "application");
+    static const char *const names[SCN_KIND_COUNT] = {[SCN_KIND_NODE] = "node",
+                                                      [SCN_KIND_LINK] = "link",
+                                                      [SCN_KIND_APPLICATION] = "application",
+                                                      [SCN_KIND_CLASSICAL] = "classical link"};
     char hint[SCN_NAME_SIZE];
-    scn_mistake(ctx, at, "unknown %s '%.64s'%s", name, id,
+    scn_mistake(ctx, at, "unknown %s '%.64s'%s", names[kind], id,
                 scn_hint(hint, scn_nearest(id, near, count)));
     return UINT32_MAX;
 }

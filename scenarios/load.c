@@ -17,6 +17,8 @@ void scn_free(struct scn_scenario *scenario)
         scn_mem_free(scenario->applications[i].times_ns);
         scn_mem_free(scenario->applications[i].profile);
     }
+    scn_mem_free(scenario->classical.switches);
+    scn_mem_free(scenario->classical.links);
     scn_mem_free(scenario->nodes);
     scn_mem_free(scenario->links);
     scn_mem_free(scenario->applications);

@@ -115,7 +115,18 @@ static bool rate_hidden(const struct scn_field *field, const char *base)
     return qber && ((const struct scn_qkd *)(const void *)base)->model == SCN_QKD_TRACE;
 }
 
-/* An item of a list, or a section in one, in flow style: {id: "A", ...}. */
+static bool flow_list_print(struct print *p, const struct scn_field *field, const char *base);
+
+/* Whether the channel beside a link is to be left out: the classical network is another one. */
+static bool channel_hidden(const struct print *p, const struct scn_table *table,
+                           const struct scn_field *field)
+{
+    return table->kind == SCN_KIND_LINK && strcmp(field->key, "classical") == 0 &&
+           p->scenario->classical.link_count > 0;
+}
+
+/* An item of a list, or a section in one, in flow style: {id: "A", ...}. Recursion: as deep as the
+ * tables. */
 static void flow_print(struct print *p, const struct scn_table *table, const char *base)
 {
     scn_buffer_text(&p->out, "{");
@@ -123,20 +134,37 @@ static void flow_print(struct print *p, const struct scn_table *table, const cha
     for (size_t i = 0; i < table->field_count; i++) {
         const struct scn_field *field = &table->fields[i];
         if (field->type == SCN_T_LATER || field->early || geo_hidden(table, field, base) ||
-            rate_hidden(field, base)) {
+            rate_hidden(field, base) || channel_hidden(p, table, field)) {
             continue;
         }
         size_t before = p->out.len;
         scn_buffer_add(&p->out, "%s%s: ", any ? ", " : "", field->key);
         if (field->type == SCN_T_SECTION) {
             flow_print(p, field->table, base + field->offset);
-        } else if (!value_print(p, field, base)) {
+        } else if (field->type == SCN_T_LIST ? !flow_list_print(p, field, base)
+                                             : !value_print(p, field, base)) {
             p->out.len = before; /* nothing to say: take the key back */
             continue;
         }
         any = true;
     }
     scn_buffer_text(&p->out, "}");
+}
+
+/* A list in a section: items one to a line. */
+static bool flow_list_print(struct print *p, const struct scn_field *field, const char *base)
+{
+    const char *array = NULL;
+    size_t count = 0;
+    memcpy(&array, base + field->offset, sizeof array);
+    memcpy(&count, base + field->count_offset, sizeof count);
+    scn_buffer_text(&p->out, "[");
+    for (size_t i = 0; i < count; i++) {
+        scn_buffer_text(&p->out, i == 0 ? "\n      " : ",\n      ");
+        flow_print(p, field->table, array + i * field->table->item_bytes);
+    }
+    scn_buffer_text(&p->out, "]");
+    return count > 0;
 }
 
 static void list_print(struct print *p, const struct scn_field *field, const char *base,

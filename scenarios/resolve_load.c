@@ -150,6 +150,25 @@ void scn_applications_resolve(struct scn_ctx *ctx)
     }
 }
 
+/* Where the classical network is another one, a QKD link has light only, and a classical link has
+ * none. */
+static void light_resolve(struct scn_ctx *ctx, size_t i, enum scn_fault_what only)
+{
+    struct scn_fault *fault = &ctx->scenario->faults[i];
+    if ((int)fault->what >= 0 && fault->what != only) {
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "what"),
+                    "what '%s' is not for this link: expected %s, as network.classical.links gives "
+                    "the classical network",
+                    scn_word_of(scn_words_fault, (int)fault->what),
+                    scn_word_of(scn_words_fault, (int)only));
+    }
+    if (fault->output > 0) {
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "output"),
+                    "output: expected with crash or torn-commit only");
+    }
+    fault->what = only;
+}
+
 /* Operators are names without a list of their own: one that no node has is a slip of the pen. */
 static void operator_check(struct scn_ctx *ctx, size_t i, const char *path, const char *name)
 {
@@ -188,9 +207,15 @@ static void fault_resolve(struct scn_ctx *ctx, size_t i)
     struct scn_fault *fault = &ctx->scenario->faults[i];
     bool link = scn_given(ctx, SCN_KIND_FAULT, i, "link");
     bool node = scn_given(ctx, SCN_KIND_FAULT, i, "node");
-    if (link == node) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, link ? "node" : ""),
-                    "expected a link or a node%s", link ? ", not both" : ": neither is given");
+    bool classical = scn_given(ctx, SCN_KIND_FAULT, i, "classical_link");
+    if (link + node + classical != 1) {
+        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, link && node ? "node" : ""),
+                    "expected a link, a node or a classical link%s",
+                    link || node || classical ? ": more than one is given" : ": none is given");
+        return;
+    }
+    if (classical || (link && ctx->scenario->classical.link_count > 0)) {
+        light_resolve(ctx, i, classical ? SCN_FAULT_CLASSICAL : SCN_FAULT_QUANTUM);
         return;
     }
     int what = (int)fault->what;

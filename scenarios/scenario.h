@@ -19,7 +19,7 @@
 #define SCN_MAX_SIMGRID_NODES 1000      /* most of them in the simgrid engine */
 #define SCN_MAX_FILE_BITS (8 * 1000000) /* most bits of one QKD-key file that carries its bits */
 #define SCN_MAX_SEED_BITS UINT64_C(4000000000) /* most of one that carries a seed */
-#define SCN_MAX_LINKS 400000                   /* most QKD links */
+#define SCN_MAX_LINKS 400000            /* most QKD links, and most classical links */
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_ACCESS 1000
@@ -70,6 +70,7 @@ struct scn_qkd {
     uint64_t mean_bps;   /* rate_bps, or the mean of the trace over the duration, rounded */
     double qber;         /* model rate: fraction; model trace: 0 */
     uint64_t block_bits; /* bits of one QKD-key file: a multiple of 8, > 0 */
+    enum scn_blocks blocks;
     enum scn_key_form key_form;
     struct mdl_point *trace; /* model trace: points in increasing time; else NULL */
     size_t trace_count;
@@ -84,12 +85,27 @@ struct scn_link {
     uint64_t store_bits;              /* limit of the key store at each end */
     uint64_t initial_bits;            /* key that both ends hold at the start: one QKD-key file */
     int64_t classical_latency_ns;     /* one way, of the classical channel beside this link */
-    uint64_t classical_bandwidth_bps; /* of that channel, each direction */
+    uint64_t classical_bandwidth_bps; /* of that channel, each direction; both 0 with classical.links,
+                                       * where there is none */
 };
 
 enum scn_management_net {
     SCN_MANAGEMENT_SEPARATE, /* Ck and Mk travel over a network of their own: one hop */
     SCN_MANAGEMENT_IN_BAND   /* Ck and Mk share the classical channels beside the QKD links */
+};
+
+/* A switch of a classical network of its own: it forwards frames and is no node of the QKDN. */
+struct scn_switch {
+    char id[SCN_ID_SIZE]; /* unique, and no node's */
+};
+
+/* A link of a classical network of its own. */
+struct scn_classical_link {
+    char id[SCN_ID_SIZE]; /* unique among them; default: the ids of its ends, joined by "-" */
+    uint32_t a, b;        /* a node's index, or node_count + a switch's; a != b */
+    int64_t length_m;     /* 0 if not given */
+    int64_t latency_ns;   /* one way */
+    uint64_t bandwidth_bps; /* each direction */
 };
 
 struct scn_classical {
@@ -103,6 +119,10 @@ struct scn_classical {
     double duplicate;                  /* probability that it arrives twice */
     double reorder;                    /* probability that it is held back ... */
     int64_t reorder_jitter_ns;         /* ... by a uniform time up to this */
+    struct scn_switch *switches;
+    size_t switch_count;
+    struct scn_classical_link *links; /* the classical network; none: it is beside the QKD links */
+    size_t link_count;
     int64_t disturbed_until_ns;        /* from here on none of the three; SCN_AUTO: never */
 };
 
@@ -222,7 +242,7 @@ struct scn_access {
     uint32_t application;            /* index of the pair; UINT32_MAX: any */
 };
 
-enum scn_target { SCN_TARGET_LINK, SCN_TARGET_NODE };
+enum scn_target { SCN_TARGET_LINK, SCN_TARGET_NODE, SCN_TARGET_CLASSICAL };
 
 enum scn_fault_what {
     SCN_FAULT_BOTH,      /* link: no light and no classical frame */
@@ -238,7 +258,7 @@ struct scn_fault {
     int64_t at_ns;
     int64_t for_ns; /* > 0; SCN_FOREVER if the file says nothing */
     enum scn_target target;
-    uint32_t index; /* of the link or node */
+    uint32_t index; /* of the link, node or classical link */
     enum scn_fault_what what;
     uint64_t output; /* crash: after this many outputs of the node (commits, sends) from at_ns on;
                         torn-commit: in place of this many-th commit; 0: crash at once, or 1 */

@@ -95,7 +95,8 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
     case SCN_T_LIST:
         /* Nodes and links may be a CSV file. */
         scn_buffer_add(out, "\"type\": %s, \"maxItems\": %zu, \"items\": {",
-                       field->table->kind == SCN_KIND_NODE || field->table->kind == SCN_KIND_LINK
+                       field->table->kind == SCN_KIND_NODE || field->table->kind == SCN_KIND_LINK ||
+                               field->table->kind == SCN_KIND_CLASSICAL
                            ? "[\"array\", \"string\"]"
                            : "\"array\"",
                        field->limit);

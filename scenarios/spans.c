@@ -58,6 +58,16 @@ static void link_scale(struct scn_ctx *ctx, struct scn_tree *link, double scale)
     }
 }
 
+static void links_scale(struct scn_ctx *ctx, const struct scn_tree *links, double scale)
+{
+    for (struct scn_tree *link = links == NULL ? NULL : links->first; link != NULL;
+         link = link->next) {
+        if (link->kind == SCN_TREE_MAP && scn_tree_own(ctx, link)) {
+            link_scale(ctx, link, scale);
+        }
+    }
+}
+
 /* ---- max_span ---- */
 
 /* One link that is cut into `count` spans. */
@@ -257,6 +267,18 @@ static void links_cut(struct scn_ctx *ctx, struct scn_tree *network, struct scn_
     }
 }
 
+/* Cables of a classical network of its own have lengths too. */
+static void cables_scale(struct scn_ctx *ctx, struct scn_tree *network, double scale)
+{
+    struct scn_tree *classical = scn_tree_find(network, "classical");
+    if (classical == NULL || scn_tree_find(classical, "links") == NULL ||
+        !scn_tree_own(ctx, classical)) {
+        return;
+    }
+    struct scn_tree *links = scn_expand_list(ctx, classical, "links");
+    links_scale(ctx, links, scale);
+}
+
 void scn_spans_expand(struct scn_ctx *ctx, struct scn_tree *network)
 {
     struct scn_spans spans = {0};
@@ -270,10 +292,9 @@ void scn_spans_expand(struct scn_ctx *ctx, struct scn_tree *network)
     if (links == NULL) {
         return;
     }
-    for (struct scn_tree *link = links->first; scaled && link != NULL; link = link->next) {
-        if (link->kind == SCN_TREE_MAP && scn_tree_own(ctx, link)) {
-            link_scale(ctx, link, spans.scale);
-        }
+    if (scaled) {
+        links_scale(ctx, links, spans.scale);
+        cables_scale(ctx, network, spans.scale);
     }
     if (spans.max_span_m > 0) {
         links_cut(ctx, network, links, spans.max_span_m);

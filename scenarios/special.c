@@ -105,14 +105,14 @@ static void fault_target(struct scn_ctx *ctx, const struct scn_tree *value, stru
     if (value == NULL) {
         return;
     }
-    bool link = target == SCN_TARGET_LINK;
+    static const char *const names[] = {"link", "node", "classical link"};
+    static const enum scn_kind kinds[] = {SCN_KIND_LINK, SCN_KIND_NODE, SCN_KIND_CLASSICAL};
     if (value->kind != SCN_TREE_SCALAR || scn_tree_is_null(value)) {
-        scn_mistake(ctx, value->place, "expected the id of a %s", link ? "link" : "node");
+        scn_mistake(ctx, value->place, "expected the id of a %s", names[target]);
         return;
     }
     fault->target = target;
-    fault->index = scn_ref_find(ctx, link ? SCN_KIND_LINK : SCN_KIND_NODE, value->text,
-                                value->place);
+    fault->index = scn_ref_find(ctx, kinds[target], value->text, value->place);
 }
 
 static void fault_link_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
@@ -125,6 +125,11 @@ static void fault_link_decode(struct scn_ctx *ctx, const struct scn_tree *value,
 static void fault_node_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
 {
     fault_target(ctx, value, base, SCN_TARGET_NODE);
+}
+
+static void fault_classical_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    fault_target(ctx, value, base, SCN_TARGET_CLASSICAL);
 }
 
 static bool fault_link_print(struct scn_buffer *out, const struct scn_scenario *scenario,
@@ -147,10 +152,22 @@ static bool fault_node_print(struct scn_buffer *out, const struct scn_scenario *
     return fault->target == SCN_TARGET_NODE;
 }
 
+static bool fault_classical_print(struct scn_buffer *out, const struct scn_scenario *scenario,
+                                  const void *base)
+{
+    const struct scn_fault *fault = base;
+    if (fault->target == SCN_TARGET_CLASSICAL) {
+        scn_buffer_quoted(out, scenario->classical.links[fault->index].id);
+    }
+    return fault->target == SCN_TARGET_CLASSICAL;
+}
+
 #define ID_SCHEMA "\"type\": [\"string\", \"integer\"]"
 
 const struct scn_special scn_special_fault_link = {fault_link_decode, fault_link_print, ID_SCHEMA};
 const struct scn_special scn_special_fault_node = {fault_node_decode, fault_node_print, ID_SCHEMA};
+const struct scn_special scn_special_fault_classical = {fault_classical_decode,
+                                                        fault_classical_print, ID_SCHEMA};
 
 static void access_application_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
 {

@@ -136,6 +136,10 @@ static const struct scn_field fault_fields[] = {
      .doc = "the node that fails (or `link`)",
      .type = SCN_T_SPECIAL,
      .special = &scn_special_fault_node},
+    {.key = "classical_link",
+     .doc = "the link of network.classical.links that fails",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_fault_classical},
     {.key = "what",
      .doc = "link: both (default), quantum, classical; node: crash (default), down, torn-commit, "
             "disk-full",

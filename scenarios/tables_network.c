@@ -124,6 +124,28 @@ const struct scn_table scn_table_link_template = {.name = "link of generate",
                                                   .item_bytes = sizeof(struct scn_link)};
 #undef STRUCT
 
+#define STRUCT scn_classical_link
+static const struct scn_field classical_link_fields[] = {
+    {.key = "id",
+     .doc = "a unique name; default: the ids of its ends, such as A-hub",
+     .type = SCN_T_ID,
+     AT(id)},
+    {.key = "ends",
+     .doc = "two nodes or switches",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_classical_ends,
+     .required = true},
+    NUM("length", length_m, SCN_T_I64, SCN_DIM_LENGTH, 0, 1e9, .fallback = "0",
+        .doc = "length of the cable, for latency: auto"),
+    TIME("latency", latency_ns, 0, .unset = SCN_AUTO, .word = "auto",
+         .doc = "one way; default: network.classical.latency"),
+    RATE("bandwidth", bandwidth_bps, .unset = 0,
+         .doc = "each direction; default: network.classical.bandwidth"),
+};
+static TABLE(classical_link_table, "classical link", classical_link_fields, scn_classical_link,
+             SCN_KIND_CLASSICAL);
+#undef STRUCT
+
 #define STRUCT scn_classical
 static const struct scn_field classical_fields[] = {
     RATE("bandwidth", bandwidth_bps, .fallback = "1 Gbit/s",
@@ -148,7 +170,17 @@ static const struct scn_field classical_fields[] = {
          .doc = "longest time that a frame is held back"),
     TIME("disturbed_until", disturbed_until_ns, 0, .unset = SCN_AUTO,
          .doc = "loss, duplicate and reorder end here; default: never"),
-    LATER("links"),
+    {.key = "switches",
+     .doc = "ids of what forwards frames and is no node",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_switches},
+    {.key = "links",
+     .doc = "the classical network, where it is not beside the QKD links, or a CSV file of it",
+     .type = SCN_T_LIST,
+     AT(links),
+     .count_offset = offsetof(struct scn_classical, link_count),
+     .table = &classical_link_table,
+     .limit = SCN_MAX_LINKS},
 };
 static TABLE(classical_table, "classical", classical_fields, scn_classical, SCN_KIND_NONE);
 #undef STRUCT

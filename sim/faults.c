@@ -11,7 +11,7 @@
 #include "sim/stats.h"
 #include "sim/world.h"
 
-enum { ENTITY_BYTES = SCN_ID_SIZE + 8 };
+enum { ENTITY_BYTES = SCN_ID_SIZE + 16 };
 
 static void entity(const struct sim_world *world, const struct scn_fault *fault,
                    char text[ENTITY_BYTES])
@@ -19,6 +19,9 @@ static void entity(const struct sim_world *world, const struct scn_fault *fault,
     const struct scn_scenario *scenario = world->scenario;
     if (fault->target == SCN_TARGET_LINK) {
         (void)snprintf(text, ENTITY_BYTES, "link %s", scenario->links[fault->index].id);
+    } else if (fault->target == SCN_TARGET_CLASSICAL) {
+        (void)snprintf(text, ENTITY_BYTES, "classical link %s",
+                       scenario->classical.links[fault->index].id);
     } else {
         (void)snprintf(text, ENTITY_BYTES, "node %s", scenario->nodes[fault->index].id);
     }
@@ -43,8 +46,11 @@ void sim_faults_start(struct sim_world *world)
     const struct scn_scenario *scenario = world->scenario;
     for (uint32_t i = 0; i < scenario->fault_count; i++) {
         const struct scn_fault *fault = &scenario->faults[i];
-        uint32_t node = fault->target == SCN_TARGET_NODE ? fault->index
-                                                         : scenario->links[fault->index].a;
+        uint32_t node = 0; /* a classical link may have no node */
+        if (fault->target != SCN_TARGET_CLASSICAL) {
+            node = fault->target == SCN_TARGET_NODE ? fault->index
+                                                    : scenario->links[fault->index].a;
+        }
         sim_world_post(world, node, fault->at_ns, sim_world_tag(SIM_TIMER_FAULT_BEGIN, 0, i));
         if (!by_output(fault) && fault->for_ns < scenario->duration_ns - fault->at_ns) {
             sim_world_post(world, node, fault->at_ns + fault->for_ns,
@@ -139,7 +145,7 @@ static void node_fault(struct sim_world *world, const struct scn_fault *fault, b
 
 static void link_fault(struct sim_world *world, const struct scn_fault *fault, bool begin)
 {
-    if (fault->what != SCN_FAULT_CLASSICAL) {
+    if (fault->target == SCN_TARGET_LINK && fault->what != SCN_FAULT_CLASSICAL) {
         if (begin) {
             sim_device_break(world, fault->index);
         } else {

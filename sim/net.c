@@ -29,7 +29,7 @@ struct sim_net {
     uint32_t *node_down;
     uint32_t down_total;
     bool calm;         /* chance does nothing any more */
-    uint32_t *scratch; /* a route as it is found, node_count long */
+    uint32_t *scratch; /* a route as it is found, as long as there are nodes and switches */
 };
 
 void sim_net_free(struct sim_net *net)
@@ -58,9 +58,10 @@ void sim_net_free(struct sim_net *net)
 int sim_net_new(const struct sim_net_config *config, struct sim_net **net_out)
 {
     *net_out = NULL;
+    uint32_t ends = config->node_count + config->switch_count;
     for (uint32_t i = 0; i < config->link_count; i++) {
         const struct sim_net_link *link = &config->links[i];
-        if (link->a >= config->node_count || link->b >= config->node_count ||
+        if (link->a >= ends || link->b >= ends || link->a == link->b ||
             link->latency_ns < 0 || link->bandwidth_bps == 0) {
             return QKD_ERR_INVALID;
         }
@@ -72,7 +73,7 @@ int sim_net_new(const struct sim_net_config *config, struct sim_net **net_out)
     net->config = *config;
     net->config.links = NULL;
     size_t links = config->link_count > 0 ? config->link_count : 1;
-    size_t nodes = config->node_count > 0 ? config->node_count : 1;
+    size_t nodes = ends > 0 ? ends : 1;
     net->links = calloc(links, sizeof(*net->links));
     net->link_down = calloc(links, sizeof(*net->link_down));
     net->node_down = calloc(nodes, sizeof(*net->node_down));
@@ -85,7 +86,7 @@ int sim_net_new(const struct sim_net_config *config, struct sim_net **net_out)
     if (config->link_count > 0) {
         memcpy(net->links, config->links, config->link_count * sizeof(*net->links));
     }
-    net->routes = sim_routes_new(config->node_count, net->links, config->link_count);
+    net->routes = sim_routes_new(ends, net->links, config->link_count);
     if (net->routes == NULL) {
         sim_net_free(net);
         return QKD_ERR_NOMEM;
@@ -194,10 +195,13 @@ static int channel_route(struct sim_net *net, struct sim_channel *channel)
     }
     uint32_t leaf = root == low ? high : low;
     uint32_t count = 0;
-    bool keep = is_hub(net, root) || net->config.node_count <= TREES_ALWAYS;
-    int rc = sim_routes_find(net->routes,
-                             &(struct sim_route_query){.root = root, .leaf = leaf, .keep = keep},
-                             net->scratch, &count);
+    struct sim_route_query query = {
+        .root = root,
+        .leaf = leaf,
+        .keep = is_hub(net, root) || net->config.node_count <= TREES_ALWAYS,
+        .shortest = net->config.shortest,
+    };
+    int rc = sim_routes_find(net->routes, &query, net->scratch, &count);
     if (rc == QKD_ERR_UNKNOWN) {
         return 0;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The classical network as both engines see it: one channel per ordered pair of nodes and plane,
  * made at its first frame. A channel follows a static route of least latency over the classical
- * links (neighbours: their direct link), is as wide as its narrowest link, and may lose, duplicate
+ * links (neighbours: their direct link, where these are beside the QKD links), is as wide as its narrowest link, and may lose, duplicate
  * and hold back frames by chance. Which channels a fault blocks is decided here too, so that
  * engines differ only in how they move bytes and time. */
 #ifndef SIM_NET_H
@@ -30,6 +30,8 @@ struct sim_net_link {
 
 struct sim_net_config {
     uint32_t node_count;
+    uint32_t switch_count; /* further ends of links, that only forward: node_count ... */
+    bool shortest;         /* neighbours too take the route of least latency, not their own link */
     const struct sim_net_link *links; /* index = link number; borrowed by sim_net_new() only */
     uint32_t link_count;
     uint64_t queue_bytes; /* what a directed channel holds before it drops */

@@ -35,7 +35,7 @@ static int pairs_visit(const struct sim_engine_config *config,
         } else {
             pair = config->pairs[i - net->link_count];
         }
-        if (pair.a != pair.b) {
+        if (pair.a != pair.b && pair.a < net->node_count && pair.b < net->node_count) {
             struct sim_channel *channel = sim_net_channel(config->net, pair.a, pair.b,
                                                           SIM_PLANE_DATA);
             rc = channel == NULL ? QKD_ERR_NOMEM : visit(ctx, channel);

@@ -140,6 +140,25 @@ static struct heap_entry heap_pop(struct sim_routes *routes)
     return top;
 }
 
+/* A node with one link. No route leads through it, so searches leave it out and routes step over
+ * its link by themselves: around a switch with thousands of nodes there is nothing to search. */
+static bool is_end(const struct sim_routes *routes, uint32_t node)
+{
+    return routes->first[node + 1] - routes->first[node] == 1;
+}
+
+/* Steps from an end over its link, which is stored; another node stays where it is. */
+static bool end_step(const struct sim_routes *routes, uint32_t *node, uint32_t *link)
+{
+    if (!is_end(routes, *node)) {
+        return false;
+    }
+    const struct edge *edge = &routes->edges[routes->first[*node]];
+    *link = edge->link;
+    *node = edge->to;
+    return true;
+}
+
 static void relax(struct sim_routes *routes, const struct heap_entry *from, const struct edge *edge)
 {
     int64_t latency_ns = routes->links[edge->link].latency_ns;
@@ -178,7 +197,9 @@ static void search(struct sim_routes *routes, uint32_t root, uint32_t leaf)
             return;
         }
         for (uint32_t e = routes->first[at.node]; e < routes->first[at.node + 1]; e++) {
-            relax(routes, &at, &routes->edges[e]);
+            if (!is_end(routes, routes->edges[e].to)) {
+                relax(routes, &at, &routes->edges[e]);
+            }
         }
     }
 }
@@ -227,19 +248,10 @@ static uint32_t direct(const struct sim_routes *routes, uint32_t a, uint32_t b)
     return best;
 }
 
-int sim_routes_find(struct sim_routes *routes, const struct sim_route_query *query, uint32_t *to,
-                    uint32_t *count)
+/* The links from root to leaf, neither of them an end, appended to to[]. */
+static int middle_find(struct sim_routes *routes, const struct sim_route_query *query, uint32_t *to,
+                       uint32_t *count)
 {
-    *count = 0;
-    if (query->root == query->leaf) {
-        return QKD_ERR_UNKNOWN;
-    }
-    uint32_t link = direct(routes, query->root, query->leaf);
-    if (link != SIM_NET_NONE) {
-        to[0] = link;
-        *count = 1;
-        return 0;
-    }
     const uint32_t *tree = NULL;
     int rc = tree_get(routes, query->root, query->keep, &tree);
     if (rc != 0) {
@@ -249,20 +261,46 @@ int sim_routes_find(struct sim_routes *routes, const struct sim_route_query *que
         search(routes, query->root, query->leaf);
     }
     uint32_t node = query->leaf;
-    uint32_t len = 0;
+    uint32_t begin = *count;
     while (node != query->root) {
-        link = parent_of(routes, tree, node);
+        uint32_t link = parent_of(routes, tree, node);
         if (link == SIM_NET_NONE) {
             return QKD_ERR_UNKNOWN;
         }
-        to[len++] = link;
+        to[(*count)++] = link;
         node = routes->links[link].a == node ? routes->links[link].b : routes->links[link].a;
     }
-    for (uint32_t i = 0; i < len / 2; i++) {
+    for (uint32_t i = begin, j = *count; i + 1 < j; i++) {
         uint32_t swap = to[i];
-        to[i] = to[len - 1 - i];
-        to[len - 1 - i] = swap;
+        to[i] = to[--j];
+        to[j] = swap;
     }
-    *count = len;
     return 0;
+}
+
+int sim_routes_find(struct sim_routes *routes, const struct sim_route_query *query, uint32_t *to,
+                    uint32_t *count)
+{
+    *count = 0;
+    if (query->root == query->leaf) {
+        return QKD_ERR_UNKNOWN;
+    }
+    uint32_t link = query->shortest ? SIM_NET_NONE : direct(routes, query->root, query->leaf);
+    if (link != SIM_NET_NONE) {
+        to[(*count)++] = link;
+        return 0;
+    }
+    struct sim_route_query middle = *query;
+    if (end_step(routes, &middle.root, &link)) {
+        to[(*count)++] = link;
+    }
+    uint32_t last = SIM_NET_NONE;
+    if (middle.root != query->leaf) {
+        (void)end_step(routes, &middle.leaf, &last);
+    }
+    int rc = middle.root == middle.leaf ? 0 : middle_find(routes, &middle, to, count);
+    if (rc == 0 && last != SIM_NET_NONE) {
+        to[(*count)++] = last;
+    }
+    return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Static routes of least latency over the classical links. Neighbours take their direct link (the
- * fastest of parallel ones). Ties: fewer links, then the lower link number towards the root, so
+/* Static routes of least latency over the classical links. Unless asked otherwise, neighbours take
+ * their direct link (the fastest of parallel ones). Ties: fewer links, then the lower link number towards the root, so
  * that a route does not depend on what was asked before. */
 #ifndef SIM_ROUTES_H
 #define SIM_ROUTES_H
@@ -19,7 +19,8 @@ void sim_routes_free(struct sim_routes *routes);
 
 struct sim_route_query {
     uint32_t root, leaf;
-    bool keep; /* keep the whole tree of this root for later queries */
+    bool keep;     /* keep the whole tree of this root for later queries */
+    bool shortest; /* neighbours too take the route of least latency */
 };
 
 /* The links from root to leaf into to[] (at most node_count - 1) and their number; 0,

@@ -158,6 +158,13 @@ static bool fault_touches(const struct sim_stats *stats, const struct scn_fault 
     if (fault->target == SCN_TARGET_NODE) {
         return fault->index == a || fault->index == b;
     }
+    if (fault->target == SCN_TARGET_CLASSICAL) {
+        /* Who is silent is not always at its ends; between switches it can be anybody. */
+        const struct scn_classical_link *cable = &stats->scenario->classical.links[fault->index];
+        bool backbone = cable->a >= stats->scenario->node_count &&
+                        cable->b >= stats->scenario->node_count;
+        return backbone || cable->a == a || cable->a == b || cable->b == a || cable->b == b;
+    }
     const struct scn_link *link = &stats->scenario->links[fault->index];
     return (link->a == a && link->b == b) || (link->a == b && link->b == a);
 }
