@@ -59,6 +59,11 @@ enum scn_qkd_model {
     SCN_QKD_TRACE /* a measured or invented series */
 };
 
+enum scn_blocks {
+    SCN_BLOCKS_REGULAR, /* complete at multiples of block / rate */
+    SCN_BLOCKS_POISSON  /* a Poisson process of the same mean rate */
+};
+
 enum scn_key_form {
     SCN_KEY_SEED, /* key files carry a 32-byte seed that both ends expand (virtual worlds) */
     SCN_KEY_BITS  /* key files carry the bits */

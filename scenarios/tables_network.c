@@ -9,6 +9,10 @@ static const struct scn_word words_model[] = {{"rate", SCN_QKD_RATE},    {"trace
                                               {"mdi", SCN_LATER},        {"tf", SCN_LATER},
                                               {"bbm92", SCN_LATER},      {NULL, 0}};
 
+static const struct scn_word words_blocks[] = {{"regular", SCN_BLOCKS_REGULAR},
+                                               {"poisson", SCN_BLOCKS_POISSON},
+                                               {NULL, 0}};
+
 static const struct scn_word words_key_form[] = {{"seed", SCN_KEY_SEED},
                                                  {"bits", SCN_KEY_BITS},
                                                  {NULL, 0}};
@@ -72,6 +76,9 @@ static const struct scn_field qkd_fields[] = {
         .doc =
             "bits of one QKD-key file, at least what pays for its confirmation; default: what 10 s "
             "of key make, in whole bytes, at most a quarter of the store"),
+    WORD("blocks", blocks, words_blocks, "regular",
+         "when blocks are complete: at multiples of block / rate, or as a Poisson process of the "
+         "same mean rate"),
     WORD("key_form", key_form, words_key_form, "seed",
          "a key file carries a 32-byte seed that both ends expand, or the bits"),
 };
