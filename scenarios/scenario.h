@@ -169,6 +169,7 @@ struct scn_key_management {
     int64_t timer_ns; /* life of a KMA-key ID (D23-KR-03) */
     enum scn_relay_metadata relay_metadata;
     enum scn_deployment deployment;
+    int64_t processing_ns; /* how late every output of a KM leaves */
 };
 
 enum scn_routing { SCN_ROUTING_FEWEST_HOPS, SCN_ROUTING_WIDEST };

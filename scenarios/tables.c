@@ -92,6 +92,8 @@ static const struct scn_field key_management_fields[] = {
          "IDs and end points of relay frames under the pad, or in clear"),
     WORD("deployment", deployment, words_deployment, "one",
          "KMA and KSA of a node in one process, or in two"),
+    TIME("processing", processing_ns, 0, .fallback = "0",
+         .doc = "how late every output of a key manager leaves, its commit included"),
 };
 static TABLE(key_management_table, "key_management", key_management_fields, scn_key_management,
              SCN_KIND_NONE);

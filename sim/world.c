@@ -9,6 +9,7 @@
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
+#include "sim/late.h"
 #include "sim/stats.h"
 
 enum {
@@ -177,6 +178,9 @@ static void on_timer(void *ctx, uint64_t tag)
         break;
     case SIM_TIMER_RESTART:
         sim_node_restart(world, index);
+        break;
+    case SIM_TIMER_LATE:
+        sim_late_timer(world, index);
         break;
     case SIM_TIMER_CALM:
         sim_net_calm(world->net);
@@ -380,6 +384,7 @@ void sim_world_free(struct sim_world *world)
         sim_store_fini(&world->nodes[i].store);
         qkd_out_fini(&world->nodes[i].held);
     }
+    sim_late_free(world);
     sim_devices_free(world);
     sim_engine_free(world->engine);
     sim_net_free(world->net);

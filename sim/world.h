@@ -64,6 +64,8 @@ struct sim_unit {
     uint32_t secret_count, secret_cap;
 };
 
+struct sim_late;
+
 struct sim_node {
     struct sim_clock clock;
     struct sim_store store;
@@ -77,6 +79,7 @@ struct sim_node {
     uint32_t cut;        /* faults that cut it off */
     uint32_t disk_full;  /* faults that refuse its commits */
     struct qkd_out held; /* what waits for a commit that was refused */
+    struct sim_late *late_first, *late_last; /* what waits for the KM's processing time */
     uint32_t armed;      /* fault that crashes it at an output to come, + 1; 0: none */
     uint64_t armed_left; /* outputs, or commits, until then */
 };
@@ -149,6 +152,7 @@ struct sim_world {
 
     struct qkd_out out;
     struct sim_packet *first, *last; /* what the current callback still has to deliver */
+    struct sim_late *late_free; /* empty batches */
     uint32_t *dirty;
     uint32_t dirty_count;
 
@@ -178,6 +182,7 @@ enum sim_timer {
     SIM_TIMER_FAULT_END,
     SIM_TIMER_RESTART, /* after a crash hook */
     SIM_TIMER_WARM,    /* end of the warm-up */
+    SIM_TIMER_LATE,    /* outputs of a key manager are due */
     SIM_TIMER_CALM     /* no frame is lost, doubled or held back from here on */
 };
 
@@ -251,6 +256,9 @@ void sim_access_describe(const struct sim_world *world, struct wire_cfg_app *app
 
 /* Steps a unit and executes what it puts out. part: for START of a KM's part, else 0. */
 void sim_unit_step(struct sim_world *world, uint32_t unit, struct qkd_event *event, uint32_t part);
+
+/* Executes world->out as what a unit at this node puts out; it may have to wait for a commit. */
+void sim_node_execute(struct sim_world *world, uint32_t node);
 
 /* Executes what waited for a commit that was refused; forgets it. */
 void sim_node_release(struct sim_world *world, uint32_t node);

@@ -7,6 +7,7 @@
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
 #include "core/wire/frame.h"
+#include "sim/late.h"
 #include "sim/stats.h"
 #include "sim/world.h"
 
@@ -311,6 +312,15 @@ static bool must_wait(const struct sim_world *world, uint32_t number)
            (world->out.persist_count > 0 || held->persist_count > 0 || held->send_count > 0);
 }
 
+void sim_node_execute(struct sim_world *world, uint32_t number)
+{
+    if (must_wait(world, number)) {
+        hold(world, &world->nodes[number].held);
+    } else {
+        execute(world, number);
+    }
+}
+
 void sim_node_release(struct sim_world *world, uint32_t number)
 {
     struct qkd_out *held = &world->nodes[number].held;
@@ -328,6 +338,7 @@ void sim_node_release(struct sim_world *world, uint32_t number)
 void sim_node_forget(struct sim_world *world, uint32_t number)
 {
     qkd_out_reset(&world->nodes[number].held);
+    sim_late_forget(world, number);
 }
 
 static void mark_dirty(struct sim_world *world, uint32_t number)
@@ -354,10 +365,8 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
         sim_world_fail(world, rc, sim_unit_name(unit));
         return;
     }
-    if (must_wait(world, unit->node)) {
-        hold(world, &world->nodes[unit->node].held);
-    } else {
-        execute(world, unit->node);
+    if (!sim_late_hold(world, number)) {
+        sim_node_execute(world, unit->node);
     }
 }
 

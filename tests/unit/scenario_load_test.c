@@ -122,7 +122,7 @@ static const char full[] =
     "key_management: {unit: 128 bit, store: 32 Mbit, fallback: none, bootstrap: 8 kbit,\n"
     "                 lease: 4 kbit, batch: 16, retransmit: 100 ms, retries: 3, expiry: 2 h,\n"
     "                 fetch_within: 10 s, retention: preserve, timer: 5 min,\n"
-    "                 relay_metadata: otp, deployment: two}\n"
+    "                 relay_metadata: otp, deployment: two, processing: 15 ms}\n"
     "control: {routing: fewest-hops, route_validity: 1 s, status_period: 500 ms, at: B}\n"
     "management: {at: A}\n"
     "applications:\n"
@@ -189,6 +189,7 @@ START_TEST(every_key_is_read_2)
     ck_assert_int_eq(s->key_management.retention, SCN_RETENTION_PRESERVE);
     ck_assert_int_eq(s->key_management.relay_metadata, SCN_METADATA_OTP);
     ck_assert_int_eq(s->key_management.deployment, SCN_DEPLOYMENT_TWO);
+    ck_assert_int_eq(s->key_management.processing_ns, 15 * MS);
     ck_assert_uint_eq(s->control.at, 1);
     ck_assert_int_eq(s->control.routing, SCN_ROUTING_FEWEST_HOPS);
     ck_assert_uint_eq(s->management.at, 0);
@@ -263,7 +264,7 @@ START_TEST(print_is_complete)
         "key_management: {unit: 256 bit, store: 64 Mbit, relay: hop-by-hop, fallback: none, "
         "bootstrap: 4 kbit, lease: 16 kbit, batch: 1, retransmit: 200 ms, retries: 5, expiry: 1 h, "
         "fetch_within: 1 min, retention: delete, timer: 10 min, relay_metadata: otp, deployment: "
-        "one}\n",
+        "one, processing: 0 ns}\n",
         "control: {routing: widest, mode: on-request, route_validity: 10 s, status_period: 1 s, "
         "low_mark: 0 bit, keep_route: false, at: \"A\"}\nmanagement: {at: \"A\"}\n",
         "  - {id: \"v\", from: \"A\", to: \"C\", key: 256 bit, count: 1, arrivals: poisson, rate: "
