@@ -46,52 +46,75 @@ int ana_outfile_check(const char *path, bool force, struct ana_error *error)
     return access(folder, W_OK | X_OK) == 0 || is_special(path) ? QKD_OK : io_failed(error, path);
 }
 
-/* Writes and flushes; false with errno set if anything failed. Closes file in every case. */
-static bool write_and_close(FILE *file, struct ana_bytes bytes)
+static int outfile_open(struct ana_outfile *out, struct ana_error *error)
 {
-    bool ok = fwrite(bytes.bytes, 1, bytes.len, file) == bytes.len && fflush(file) == 0;
+    const char *name = out->partial != NULL ? out->partial : out->path;
+    if (strcmp(out->path, "-") == 0) {
+        out->file = stdout;
+        return QKD_OK;
+    }
+    out->file = fopen(name, "wb");
+    return out->file == NULL ? io_failed(error, out->path) : QKD_OK;
+}
+
+int ana_outfile_begin(struct ana_outfile *out, const char *path, bool force,
+                      struct ana_error *error)
+{
+    *out = (struct ana_outfile){0};
+    bool direct = strcmp(path, "-") == 0 || is_special(path);
+    int err = direct ? QKD_OK : ana_outfile_check(path, force, error);
+    if (err != QKD_OK) {
+        return err;
+    }
+    size_t size = strlen(path) + sizeof ".partial";
+    out->path = malloc(size);
+    out->partial = direct ? NULL : malloc(size);
+    if (out->path == NULL || (!direct && out->partial == NULL)) {
+        err = ana_fail(error, QKD_ERR_NOMEM, "%s: no memory", path);
+    } else {
+        snprintf(out->path, size, "%s", path);
+        if (!direct) {
+            snprintf(out->partial, size, "%s.partial", path);
+        }
+        err = outfile_open(out, error);
+    }
+    if (err != QKD_OK) {
+        free(out->path);
+        free(out->partial);
+    }
+    return err;
+}
+
+int ana_outfile_end(struct ana_outfile *out, bool keep, struct ana_error *error)
+{
+    bool ok = fflush(out->file) == 0 && !ferror(out->file);
     int saved = errno;
-    if (fclose(file) != 0 && ok) {
-        return false;
+    if (out->file != stdout && fclose(out->file) != 0 && ok) {
+        ok = false;
+        saved = errno;
+    }
+    if (ok && keep && out->partial != NULL && rename(out->partial, out->path) != 0) {
+        ok = false;
+        saved = errno;
     }
     errno = saved;
-    return ok;
-}
-
-static int write_special(const char *path, struct ana_bytes bytes, struct ana_error *error)
-{
-    FILE *file = fopen(path, "wb");
-    if (file == NULL || !write_and_close(file, bytes)) {
-        return io_failed(error, path);
+    int err = ok || !keep ? QKD_OK : io_failed(error, out->path);
+    if (out->partial != NULL && (!ok || !keep)) {
+        (void)remove(out->partial);
     }
-    return QKD_OK;
-}
-
-static int write_beside(const char *path, struct ana_bytes bytes, struct ana_error *error)
-{
-    size_t size = strlen(path) + sizeof ".partial";
-    char *partial = malloc(size);
-    if (partial == NULL) {
-        return ana_fail(error, QKD_ERR_NOMEM, "%s: no memory", path);
-    }
-    snprintf(partial, size, "%s.partial", path);
-    int err = QKD_OK;
-    FILE *file = fopen(partial, "wb");
-    if (file == NULL) {
-        err = io_failed(error, path);
-    } else if (!write_and_close(file, bytes) || rename(partial, path) != 0) {
-        err = io_failed(error, path);
-        remove(partial);
-    }
-    free(partial);
+    free(out->path);
+    free(out->partial);
+    *out = (struct ana_outfile){0};
     return err;
 }
 
 int ana_outfile_write(const char *path, bool force, struct ana_bytes bytes, struct ana_error *error)
 {
-    if (is_special(path)) {
-        return write_special(path, bytes, error);
+    struct ana_outfile out;
+    int err = ana_outfile_begin(&out, path, force, error);
+    if (err != QKD_OK) {
+        return err;
     }
-    int err = ana_outfile_check(path, force, error);
-    return err != QKD_OK ? err : write_beside(path, bytes, error);
+    (void)fwrite(bytes.bytes, 1, bytes.len, out.file); /* the end looks for errors */
+    return ana_outfile_end(&out, true, error);
 }

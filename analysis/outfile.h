@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "analysis/error.h"
 
@@ -22,5 +23,18 @@ struct ana_bytes {
  * old file is as it was. Devices and pipes are written to as they are. */
 int ana_outfile_write(const char *path, bool force, struct ana_bytes bytes,
                       struct ana_error *error);
+
+/* The same piece by piece: what is written to .file stands beside the old file until the end. */
+struct ana_outfile {
+    FILE *file;
+    char *path, *partial; /* partial NULL: written as it is (device, pipe, standard output) */
+};
+
+/* path "-" is standard output. QKD_ERR_EXISTS, QKD_ERR_IO, QKD_ERR_NOMEM. */
+int ana_outfile_begin(struct ana_outfile *out, const char *path, bool force,
+                      struct ana_error *error);
+
+/* keep false: leaves everything as it was. 0 or QKD_ERR_IO. */
+int ana_outfile_end(struct ana_outfile *out, bool keep, struct ana_error *error);
 
 #endif

@@ -60,8 +60,6 @@ static int chart_write(const struct settings *settings, const struct ana_chart *
     bytes.bytes = text;
     if (err != QKD_OK) {
         err = ana_fail(error, QKD_ERR_NOMEM, "no memory");
-    } else if (strcmp(path, "-") == 0) {
-        (void)fwrite(bytes.bytes, 1, bytes.len, stdout); /* main() checks standard output */
     } else {
         err = ana_outfile_write(path, settings->force, bytes, error);
     }

@@ -1,0 +1,1 @@
+qkdn export --help
