@@ -35,6 +35,7 @@ enum scn_kind {
     SCN_KIND_SWITCH,
     SCN_KIND_CLASSICAL, /* links of the classical network */
     SCN_KIND_ACCESS,
+    SCN_KIND_DEMAND,
     SCN_KIND_COUNT
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Comma-separated values, and the tables of nodes and links made of them. */
+/* Comma-separated values, and the lists of mappings made of them. */
 #include "scenarios/csv.h"
 
 #include <stdio.h>
@@ -97,7 +97,7 @@ bool scn_csv_next(struct scn_csv *csv)
     return false;
 }
 
-/* One column of a table of nodes or links. */
+/* One column of a table. */
 struct column {
     const char *path; /* key, with dots */
     const char *unit; /* appended to each value, "" if none */
@@ -105,29 +105,44 @@ struct column {
 };
 
 /* "length (km)" is the key length and the unit km. */
-static bool header_read(const struct scn_csv *csv, struct column columns[SCN_CSV_COLUMNS])
+bool scn_csv_heading(const struct scn_csv *csv, size_t cell, const char **key, const char **unit)
+{
+    char *open = strchr(csv->cells[cell], '(');
+    *key = csv->cells[cell];
+    *unit = "";
+    if (open != NULL) {
+        char *close = strchr(open, ')');
+        if (close == NULL || close[1] != '\0') {
+            scn_mistake(csv->ctx, scn_csv_place(csv, cell), "expected 'key' or 'key (unit)'");
+            return false;
+        }
+        *close = '\0';
+        *unit = open + 1;
+        while (open > csv->cells[cell] && open[-1] == ' ') {
+            open--;
+        }
+        *open = '\0';
+    }
+    if ((*key)[0] == '\0') {
+        scn_mistake(csv->ctx, scn_csv_place(csv, cell), "a column needs a name");
+        return false;
+    }
+    return true;
+}
+
+static bool header_read(const struct scn_csv *csv, struct column *columns)
 {
     for (size_t i = 0; i < csv->count; i++) {
-        char *unit = strchr(csv->cells[i], '(');
-        columns[i].unit = "";
-        if (unit != NULL) {
-            char *close = strchr(unit, ')');
-            if (close == NULL || close[1] != '\0') {
-                scn_mistake(csv->ctx, scn_csv_place(csv, i), "expected 'key' or 'key (unit)'");
+        if (!scn_csv_heading(csv, i, &columns[i].path, &columns[i].unit)) {
+            return false;
+        }
+        columns[i].end = strcmp(columns[i].path, "a") == 0 || strcmp(columns[i].path, "b") == 0;
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(columns[k].path, columns[i].path) == 0) {
+                scn_mistake(csv->ctx, scn_csv_place(csv, i), "the column '%.64s' is given twice",
+                            columns[i].path);
                 return false;
             }
-            *close = '\0';
-            columns[i].unit = unit + 1;
-            while (unit > csv->cells[i] && unit[-1] == ' ') {
-                unit--;
-            }
-            *unit = '\0';
-        }
-        columns[i].path = csv->cells[i];
-        columns[i].end = strcmp(columns[i].path, "a") == 0 || strcmp(columns[i].path, "b") == 0;
-        if (columns[i].path[0] == '\0') {
-            scn_mistake(csv->ctx, scn_csv_place(csv, i), "a column needs a name");
-            return false;
         }
     }
     return true;
@@ -199,7 +214,8 @@ static void rows_read(struct scn_csv *csv, struct scn_tree *list, const struct c
 bool scn_tree_is_table(const struct scn_tree *scalar)
 {
     return scalar->kind == SCN_TREE_SCALAR && !scn_tree_is_null(scalar) && scalar->key != NULL &&
-           (strcmp(scalar->key, "nodes") == 0 || strcmp(scalar->key, "links") == 0);
+           (strcmp(scalar->key, "nodes") == 0 || strcmp(scalar->key, "links") == 0 ||
+            strcmp(scalar->key, "applications") == 0);
 }
 
 void scn_tree_table(struct scn_ctx *ctx, struct scn_tree *list)

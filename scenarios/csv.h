@@ -6,7 +6,7 @@
 
 #include "scenarios/context.h"
 
-#define SCN_CSV_COLUMNS 64 /* most columns of a table */
+#define SCN_CSV_COLUMNS 512 /* most columns of a table or matrix */
 
 struct scn_csv {
     struct scn_ctx *ctx;
@@ -24,6 +24,9 @@ void scn_csv_init(struct scn_csv *csv, struct scn_ctx *ctx, char *text, struct s
 /* The next record that is not empty and not a comment (#); false at the end or after a mistake. A
  * last line without its end is a mistake: such a file was cut off. */
 bool scn_csv_next(struct scn_csv *csv);
+
+/* Cuts a cell "length (km)" into the key and the unit ("" if none); false after a mistake. */
+bool scn_csv_heading(const struct scn_csv *csv, size_t cell, const char **key, const char **unit);
 
 /* The place of a cell of the record last read. */
 struct scn_place scn_csv_place(const struct scn_csv *csv, size_t cell);

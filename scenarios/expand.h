@@ -31,6 +31,13 @@ void scn_spans_expand(struct scn_ctx *ctx, struct scn_tree *network);
 /* `network.classical.links`: ids for those that have none; lengths by `network.scale`. */
 void scn_classical_expand(struct scn_ctx *ctx, struct scn_tree *network);
 
+/* The key demands. */
+struct scn_demand;
+struct scn_demands {
+    struct scn_demand *items;
+    size_t count;
+};
+
 extern const struct scn_table scn_table_generate;
 
 #endif

@@ -78,7 +78,10 @@ extern const struct scn_table scn_table_scenario;
 extern const struct scn_table scn_table_link_template;
 
 extern const struct scn_table scn_table_network, scn_table_application, scn_table_fault,
-    scn_table_access;
+    scn_table_access, scn_table_demand;
+
+/* What an application has besides id, from and to. */
+extern const struct scn_table scn_table_application_template;
 
 /* Words of the enums that others print. */
 extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_routing[],
@@ -121,6 +124,9 @@ bool scn_id_valid(const char *text);
 /* Carries out what changes the network before it is decoded: CSV tables, generate, scale,
  * max_span. */
 void scn_expand(struct scn_ctx *ctx, struct scn_tree *root);
+
+/* Carries out `demands`: further applications. After scn_expand. */
+void scn_demands_expand(struct scn_ctx *ctx, struct scn_tree *root);
 
 /* Fills in what depends on more than one key, and checks it; the parts of applications and faults.
  */

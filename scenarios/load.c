@@ -52,6 +52,7 @@ static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct s
     }
     ctx->root = root;
     scn_expand(ctx, root);
+    scn_demands_expand(ctx, root);
     scn_decode_section(ctx, &scn_table_scenario, root, root->place, ctx->scenario);
     if (!ctx->no_memory) {
         scn_resolve(ctx);

@@ -276,6 +276,10 @@ void scn_integer_print(enum scn_dimension dimension, int64_t value, char text[SC
 
 void scn_real_print(enum scn_dimension dimension, double value, char text[SCN_QUANTITY_SIZE])
 {
+    if (dimension < SCN_DIM_INTEGERS && value >= floor(value) && fabs(value) < 9e18) {
+        scn_integer_print(dimension, (int64_t)value, text);
+        return;
+    }
     char number[SCN_QUANTITY_SIZE];
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(number, sizeof number, "%.*g", digits, value);
@@ -284,6 +288,10 @@ void scn_real_print(enum scn_dimension dimension, double value, char text[SCN_QU
             break;
         }
     }
-    const char *unit = dimensions[dimension].units[0].name;
+    size_t base = 0; /* real quantities have theirs first */
+    while (dimension < SCN_DIM_INTEGERS && dimensions[dimension].units[base].multiple != 1) {
+        base++;
+    }
+    const char *unit = dimensions[dimension].units[base].name;
     (void)snprintf(text, SCN_QUANTITY_SIZE, "%.32s%s%s", number, unit[0] == '\0' ? "" : " ", unit);
 }

@@ -6,6 +6,8 @@
 #include "scenarios/field.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
+#define LEAST_PER_S 1e-9 /* requests, of the key `rate` */
+#define MOST_PER_S 1e9
 #define PEAK_OF_DAY (14.0 / 24.0) /* when nothing else is said */
 
 /* Which keys belong to which arrivals. */
@@ -16,7 +18,9 @@ static const struct {
     const char *example; /* what to write, for a missing one */
     enum use use[5];     /* by enum scn_arrivals: poisson, periodic, trace, on-off, diurnal */
 } arrivals_keys[] = {
-    {"rate", "'2 /s'", {MUST, MUST, NEVER, MUST, MAY}},
+    {"rate", "'2 /s'", {MAY, MAY, NEVER, MAY, MAY}},
+    {"key_rate", "'2 kbit/s'", {MAY, MAY, NEVER, MAY, MAY}},
+    {"volume", "'1 Mbit'", {MAY, MAY, NEVER, NEVER, NEVER}},
     {"offset", "'1 s'", {NEVER, MAY, NEVER, MAY, NEVER}},
     {"times", "a file name or a list of times", {NEVER, NEVER, MUST, NEVER, NEVER}},
     {"on_time", "'1 min'", {NEVER, NEVER, NEVER, MUST, NEVER}},
@@ -52,7 +56,7 @@ static void on_off_resolve(struct scn_ctx *ctx, size_t i)
 /* The rates by time of day: within the day, and not all 0. */
 static void profile_resolve(struct scn_ctx *ctx, size_t i)
 {
-    static const char *const others[] = {"rate", "trough", "peak"};
+    static const char *const others[] = {"rate", "key_rate", "trough", "peak"};
     const struct scn_application *a = &ctx->scenario->applications[i];
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
         if (scn_given(ctx, SCN_KIND_APPLICATION, i, others[k])) {
@@ -83,10 +87,6 @@ static void diurnal_resolve(struct scn_ctx *ctx, size_t i)
         profile_resolve(ctx, i);
         return;
     }
-    if (!scn_given(ctx, SCN_KIND_APPLICATION, i, "rate")) {
-        scn_mistake(ctx, application_place(ctx, i, "arrivals"),
-                    "arrivals diurnal needs 'rate' (that of the peak) or 'profile'");
-    }
     if (a->peak_ns < 0) {
         a->peak_ns = (int64_t)((double)a->day_ns * PEAK_OF_DAY);
     } else if (a->peak_ns >= a->day_ns) {
@@ -97,6 +97,60 @@ static void diurnal_resolve(struct scn_ctx *ctx, size_t i)
     } else if (a->rate_per_s > 0 && a->trough_per_s > a->rate_per_s) {
         scn_mistake(ctx, application_place(ctx, i, "trough"), "trough is above rate");
     }
+}
+
+/* Requests per second in the mean, from the key that is asked for. */
+static double mean_rate(const struct scn_application *a)
+{
+    double key_bits = (double)a->key_bits * a->count;
+    if (a->key_rate_bps > 0) {
+        return a->key_rate_bps / key_bits;
+    }
+    double time_s = (double)(a->stop_ns - a->start_ns) / 1e9;
+    return time_s > 0 ? (double)a->volume_bits / key_bits / time_s : 0;
+}
+
+/* `rate`, or what makes it: exactly one of them, unless a trace or a profile says all. */
+static void rate_resolve(struct scn_ctx *ctx, size_t i)
+{
+    static const char *const keys[] = {"rate", "key_rate", "volume"};
+    struct scn_application *a = &ctx->scenario->applications[i];
+    const char *given = NULL;
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        if (scn_given(ctx, SCN_KIND_APPLICATION, i, keys[k])) {
+            if (given != NULL) {
+                scn_mistake(ctx, application_place(ctx, i, keys[k]),
+                            "%s and %s are both given: expected one of them", given, keys[k]);
+            }
+            given = keys[k];
+        }
+    }
+    bool diurnal = a->arrivals == SCN_ARRIVALS_DIURNAL;
+    if (given == NULL) {
+        scn_mistake(ctx, application_place(ctx, i, "arrivals"),
+                    "the key 'rate' is missing: arrivals %s needs it, such as '2 /s' (or %s)",
+                    scn_word_of(scn_words_arrivals, (int)a->arrivals),
+                    diurnal                              ? "key_rate, or profile"
+                    : a->arrivals == SCN_ARRIVALS_ON_OFF ? "key_rate"
+                                                         : "key_rate, or volume");
+    }
+    if (given == NULL || strcmp(given, "rate") == 0 ||
+        (a->key_rate_bps <= 0 && a->volume_bits == 0)) {
+        return;
+    }
+    a->rate_per_s = mean_rate(a);
+    if (a->arrivals == SCN_ARRIVALS_ON_OFF && a->on_ns > 0) {
+        a->rate_per_s *= ((double)a->on_ns + (double)a->off_ns) / (double)a->on_ns;
+    } else if (diurnal) {
+        a->rate_per_s = 2 * a->rate_per_s - (a->trough_per_s > 0 ? a->trough_per_s : 0);
+    }
+    if (!(a->rate_per_s >= LEAST_PER_S && a->rate_per_s <= MOST_PER_S) && a->key_bits > 0 &&
+        a->stop_ns > a->start_ns) {
+        scn_mistake(ctx, application_place(ctx, i, given),
+                    "%s makes %g requests per second: expected 1e-9 to 1e9", given, a->rate_per_s);
+    }
+    a->key_rate_bps = 0;
+    a->volume_bits = 0;
 }
 
 static void arrivals_resolve(struct scn_ctx *ctx, size_t i)
@@ -114,6 +168,11 @@ static void arrivals_resolve(struct scn_ctx *ctx, size_t i)
                         "the key '%s' is missing: arrivals %s needs it, such as %s", key, word,
                         arrivals_keys[k].example);
         }
+    }
+    bool profile = a->arrivals == SCN_ARRIVALS_DIURNAL &&
+                   scn_given(ctx, SCN_KIND_APPLICATION, i, "profile");
+    if (a->arrivals != SCN_ARRIVALS_TRACE && !profile) {
+        rate_resolve(ctx, i);
     }
     if (a->arrivals == SCN_ARRIVALS_ON_OFF) {
         on_off_resolve(ctx, i);
@@ -135,7 +194,6 @@ void scn_applications_resolve(struct scn_ctx *ctx)
                         "the application pair is at one node, '%s': expected two nodes",
                         s->nodes[a->from].id);
         }
-        arrivals_resolve(ctx, i);
         if (a->stop_ns != SCN_AUTO && a->stop_ns <= a->start_ns) {
             scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, "stop"),
                         "stop is not after start");
@@ -147,6 +205,7 @@ void scn_applications_resolve(struct scn_ctx *ctx)
         if (a->stop_ns == SCN_AUTO || a->stop_ns > s->duration_ns) {
             a->stop_ns = s->duration_ns;
         }
+        arrivals_resolve(ctx, i);
     }
 }
 

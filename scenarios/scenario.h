@@ -23,6 +23,7 @@
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_ACCESS 1000
+#define SCN_MAX_DEMANDS 1000
 #define SCN_MAX_EXPECTS 1000
 #define SCN_EXPECT_SIZE 320       /* bytes of an expectation, with its final zero */
 #define SCN_MAX_WATCHES 1000000   /* most links, applications and runs watched for expectations */
@@ -214,6 +215,8 @@ struct scn_application {
     enum scn_arrivals arrivals;
     double rate_per_s; /* requests; on-off: while on; diurnal: at the peak; 0 if something else says
                           it: trace, diurnal with a profile */
+    double key_rate_bps;  /* as written; then it made rate_per_s and is 0 */
+    uint64_t volume_bits; /* the same */
     int64_t offset_ns; /* after start_ns: periodic: first request; on-off with fixed periods: first
                           on period; else SCN_AUTO */
     int64_t *times_ns; /* trace: instants since the start of the run, not decreasing */

@@ -93,10 +93,11 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
         object_print(out, field->table, depth);
         break;
     case SCN_T_LIST:
-        /* Nodes and links may be a CSV file. */
+        /* Nodes, links and applications may be a CSV file. */
         scn_buffer_add(out, "\"type\": %s, \"maxItems\": %zu, \"items\": {",
                        field->table->kind == SCN_KIND_NODE || field->table->kind == SCN_KIND_LINK ||
-                               field->table->kind == SCN_KIND_CLASSICAL
+                               field->table->kind == SCN_KIND_CLASSICAL ||
+                               field->table->kind == SCN_KIND_APPLICATION
                            ? "[\"array\", \"string\"]"
                            : "\"array\"",
                        field->limit);

@@ -2,6 +2,7 @@
 /* Keys of a scenario file: type, place in the struct, unit, default, range, meaning. Here the top
  * level, key management, control and management, and the words that others print. The order is the
  * order of decoding: what is referred to comes before what refers to it. */
+#include "scenarios/expand.h"
 #include "scenarios/rows.h"
 
 const struct scn_word scn_words_engine[] = {{"simgrid", SCN_ENGINE_SIMGRID},
@@ -174,6 +175,18 @@ static const struct scn_field scenario_fields[] = {
      .count_offset = offsetof(struct scn_scenario, application_count),
      .table = &scn_table_application,
      .limit = SCN_MAX_APPLICATIONS},
+#undef STRUCT
+#define STRUCT scn_demands
+    {.key = "demands",
+     .doc = "further application pairs: by tables, matrices, all pairs, gravity",
+     .type = SCN_T_LIST,
+     AT(items),
+     .count_offset = offsetof(struct scn_demands, count),
+     .table = &scn_table_demand,
+     .limit = SCN_MAX_DEMANDS,
+     .early = true},
+#undef STRUCT
+#define STRUCT scn_scenario
     {.key = "access",
      .doc = "who may ask for keys with whom: the first rule that fits decides; none: allowed",
      .type = SCN_T_LIST,

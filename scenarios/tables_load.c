@@ -33,6 +33,11 @@ static const struct scn_field application_fields[] = {
     WORD("arrivals", arrivals, scn_words_arrivals, "poisson", "when requests come"),
     NUM("rate", rate_per_s, SCN_T_REAL, SCN_DIM_FREQUENCY, 1e-9, 1e9, .unset = 0,
         .doc = "requests per time; on-off: while on; diurnal: at the peak"),
+    NUM("key_rate", key_rate_bps, SCN_T_REAL, SCN_DIM_RATE, 1e-6, MOST_BPS, .unset = 0,
+        .doc = "instead of rate: the mean rate of key that is asked for"),
+    BITS("volume", volume_bits, 1, .unset = 0,
+         .doc = "poisson, periodic: instead of rate: the mean amount of key that is asked for from "
+                "start to stop"),
     TIME("offset", offset_ns, 0, .unset = SCN_AUTO,
          .doc = "after start: periodic: the first request, default one period; on-off with fixed "
                 "periods: the first on period, default 0"),
@@ -72,6 +77,14 @@ static const struct scn_field application_fields[] = {
 };
 TABLE(scn_table_application, "application", application_fields, scn_application,
       SCN_KIND_APPLICATION);
+
+/* The first rows are id, from and to: every application has its own. */
+#define OWN_ROWS 3
+const struct scn_table scn_table_application_template = {
+    .name = "application of a demand",
+    .fields = application_fields + OWN_ROWS,
+    .field_count = COUNT_OF(application_fields) - OWN_ROWS,
+    .item_bytes = sizeof(struct scn_application)};
 #undef STRUCT
 
 static const struct scn_word words_verb[] = {{"allow", SCN_ALLOW}, {"deny", SCN_DENY}, {NULL, 0}};

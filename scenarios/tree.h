@@ -32,7 +32,7 @@ struct scn_tree *scn_tree_parse(struct scn_ctx *ctx, const char *text, size_t le
  * `list` is the scalar that names the file and becomes the list. */
 void scn_tree_table(struct scn_ctx *ctx, struct scn_tree *list);
 
-/* Whether a scalar names a CSV table: the value of `nodes` or `links`. */
+/* Whether a scalar names a CSV table: the value of `nodes`, `links` or `applications`. */
 bool scn_tree_is_table(const struct scn_tree *scalar);
 
 /* Applies "path=value"; mistakes are recorded. */
