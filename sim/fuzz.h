@@ -86,7 +86,7 @@ struct sim_fuzz_plan {
     bool in_band, two, preserve, widest;
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */
     uint32_t bandwidth_kbps, queue_kib;                    /* 0: the defaults */
-    uint32_t batch, lease_bits, retries, retransmit_ms;
+    uint32_t batch, lease_bits, retries, retransmit_ms, bootstrap_kbit;
     uint32_t expiry_s, fetch_within_s, timer_s;
     uint32_t validity_s, period_ms;
     uint32_t controller, manager; /* nodes */

@@ -20,6 +20,7 @@ enum {
     BLOCKS = 2,     /* blocks until every link has key */
     PLENTY = 2,     /* key made, over key asked for */
     SETTLED = 3,    /* status periods without change at the end */
+    EXCUSED = 2,    /* refusals of a pair when a link's last key goes */
     NODES_MOST = 64 /* of scenarios that are judged */
 };
 
@@ -31,6 +32,7 @@ struct live {
     int64_t dark_ns;           /* a link makes no key any more */
     int64_t end_ns;
     uint64_t need_bps;
+    uint32_t excused[NODES_MOST]; /* refusals, by application */
 };
 
 static int64_t later(int64_t a, int64_t b)
@@ -178,6 +180,24 @@ static bool joined(const struct live *l, uint32_t from, uint32_t to)
     return (reached >> to & 1) != 0;
 }
 
+static bool any_gone(const struct live *l)
+{
+    for (uint32_t i = 0; i < l->scenario->link_count; i++) {
+        if (gone(l, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The last key of a link without light is used up at some moment: what is asked until the controller
+ * has heard of it may be refused. */
+static bool excused(struct live *l, const struct sim_fuzz_request *r)
+{
+    return strcmp(r->reason, "insufficient_key") == 0 && any_gone(l) &&
+           l->excused[r->application % NODES_MOST]++ < EXCUSED;
+}
+
 /* All that is asked in time is served in its time, and reaches the slave. */
 static void requests_live(struct live *l)
 {
@@ -186,7 +206,7 @@ static void requests_live(struct live *l)
         const struct scn_application *app = &l->scenario->applications[r->application];
         if (r->start_ns < l->from_ns || r->start_ns >= l->dark_ns ||
             r->start_ns + app->timeout_ns + FETCH_NS > l->end_ns ||
-            !joined(l, app->from, app->to)) {
+            !joined(l, app->from, app->to) || excused(l, r)) {
             continue;
         }
         l->verdict->live_checks++;
@@ -207,17 +227,29 @@ static void requests_live(struct live *l)
 
 /* ---- alarms ---- */
 
+/* A full store at one end stops the source, and the module at the other end misses blocks. */
+static bool full(const struct live *l, uint32_t link)
+{
+    const struct scn_link *given = &l->scenario->links[link];
+    const struct sim_fuzz_pool *ends = &l->record->pools[2 * (size_t)link];
+    uint64_t a_bits = ends[0].last[0].stored_bits;
+    uint64_t b_bits = ends[1].last[0].stored_bits;
+    return (a_bits > b_bits ? a_bits : b_bits) + BLOCKS * given->qkd.block_bits > given->store_bits;
+}
+
 /* Alarms of events clear themselves after a minute of quiet: they are not judged. */
 static bool alarm_judged(const struct live *l, const struct sim_fuzz_note *note)
 {
     static const char *const states[] = {"link_down",   "pool_low",        "no_key",
                                          "module_down", "controller_lost", "manager_lost",
                                          "store_limit"};
-    bool of_gone = note->object < l->scenario->link_count && gone(l, (uint32_t)note->object);
+    bool of_link = note->object < l->scenario->link_count;
+    bool of_gone = of_link && gone(l, (uint32_t)note->object);
+    bool of_full = of_link && strcmp(note->fault, "no_key") == 0 && full(l, (uint32_t)note->object);
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (strcmp(note->fault, states[i]) == 0) {
             bool by_link = i < 4;
-            return !by_link || !of_gone;
+            return !by_link || (!of_gone && !of_full);
         }
     }
     return false;

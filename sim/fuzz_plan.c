@@ -14,7 +14,8 @@ enum {
     PROBE_MS = 3000,  /* requests are judged for so long */
     SETTLE_MS = 2500, /* after the last request's time-out, for the last status reports */
     FIRST_BLOCK_MS = 700,
-    MARGIN = 4 /* key made, over key asked for */
+    NARROWEST_KBPS = 5000, /* reports in-band must not hold up answers for a retransmission time */
+    MARGIN = 4             /* key made, over key asked for */
 };
 
 struct maker {
@@ -126,8 +127,8 @@ static void classical(struct maker *m)
     p->reorder_pm = has(m, SIM_FUZZ_REORDER) ? between(m, 1, 2 * most_pm) : 0;
     p->jitter_ms = has(m, SIM_FUZZ_REORDER) ? between(m, 1, one_in(m, 3) ? 1000 : 50) : 0;
     if (has(m, SIM_FUZZ_NARROW)) {
-        p->bandwidth_kbps = between(m, 1000, 10000);
-        p->queue_kib = between(m, 8, 64);
+        p->bandwidth_kbps = between(m, NARROWEST_KBPS, 20000);
+        p->queue_kib = between(m, 32, 128);
     }
 }
 
@@ -140,8 +141,10 @@ static void policy(struct maker *m)
     p->widest = one_in(m, 2);
     p->batch = has(m, SIM_FUZZ_BATCH) ? between(m, 2, 16) : 1;
     p->lease_bits = has(m, SIM_FUZZ_LEASE) ? 1024 : leases[between(m, 0, 2)];
-    p->retries = has(m, SIM_FUZZ_TRIES) ? between(m, 0, 3) : between(m, 5, 8);
+    bool few = has(m, SIM_FUZZ_TRIES) && !has(m, SIM_FUZZ_NARROW); /* queues drop, too */
+    p->retries = few ? between(m, 0, 3) : between(m, 5, 8);
     p->retransmit_ms = between(m, 50, 200);
+    p->bootstrap_kbit = few ? 16 : 4; /* each try takes a tag until the first block is confirmed */
     p->expiry_s = has(m, SIM_FUZZ_EXPIRY) ? between(m, 3, 12) : 3600;
     p->fetch_within_s = has(m, SIM_FUZZ_TIMERS) ? between(m, 2, 10) : 60;
     p->timer_s = has(m, SIM_FUZZ_TIMERS) ? between(m, 3, 20) : 600;

@@ -94,8 +94,8 @@ static void put_policy(struct writer *w)
         p->lease_bits, p->retries, p->retransmit_ms);
     put(w,
         "                 expiry: %" PRIu32 " s, fetch_within: %" PRIu32 " s, timer: %" PRIu32
-        " s}\n",
-        p->expiry_s, p->fetch_within_s, p->timer_s);
+        " s, bootstrap: %" PRIu32 " kbit}\n",
+        p->expiry_s, p->fetch_within_s, p->timer_s, p->bootstrap_kbit);
     put(w, "control: {routing: %s, route_validity: %" PRIu32 " s, status_period: %" PRIu32 " ms",
         p->widest ? "widest" : "fewest-hops", p->validity_s, p->period_ms);
     put(w, ", at: %c}\nmanagement: {at: %c}\n", name(p->controller), name(p->manager));

@@ -414,6 +414,13 @@ bool chan_report_clear(struct chan_reports *r, const struct qkd_event *event, ui
     return true;
 }
 
+bool chan_report_stands(const struct chan_reports *r, uint8_t fault, uint64_t object)
+{
+    bool found;
+    (void)standing_find(r, fault, object, &found);
+    return found;
+}
+
 /* ---- security events ---- */
 
 static void events_flush(struct chan_reports *r, const struct qkd_event *event, struct qkd_out *out)

@@ -94,6 +94,9 @@ bool chan_report_raise(struct chan_reports *r, const struct qkd_event *event, ui
 bool chan_report_clear(struct chan_reports *r, const struct qkd_event *event, uint8_t fault,
                        uint64_t object, struct qkd_out *out);
 
+/* Whether the fault stands. */
+bool chan_report_stands(const struct chan_reports *r, uint8_t fault, uint64_t object);
+
 /* A security event (TAG_FAILURE, AUTH_FAILURE, DENIED, KEY_MISMATCH). Equal ones of one period
  * leave as one record with their count, so that a flood makes no flood of reports. */
 void chan_report_security(struct chan_reports *r, const struct qkd_event *event, uint8_t fault,

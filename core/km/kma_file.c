@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define TRIES_LEFT 8         /* confirmations that tags must pay for after those in flight */
 #define BLOCK_NUMBER_BITS 20 /* numbers of one incarnation; the incarnation is above them */
 
 static void acknowledge(const struct kma_step *s, struct qkd_eid module,
@@ -151,11 +152,20 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
     }
 }
 
+/* While tags are all that is left, most of them are kept for further tries: what is asked now may be
+ * lost, and one answer makes the link rich. */
+static bool asked_enough(const struct kma_link *link)
+{
+    uint64_t tags = link->pool.own_free / WIRE_FRAME_TAG_LEN;
+    return km_pool_payload_free(&link->pool) == 0 &&
+           kma_frame_flying(link, WIRE_FRAME_CONFIRM) > tags / TRIES_LEFT;
+}
+
 static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
     block->since = s->event->now;
-    if (!confirm_send(s, link, 0, block)) {
+    if (asked_enough(link) || !confirm_send(s, link, 0, block)) {
         link->confirm_again = true;
     }
 }

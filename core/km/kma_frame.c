@@ -220,6 +220,32 @@ static struct kma_tx tx_withdraw(const struct kma_step *s, struct kma_link *link
     return tx;
 }
 
+/* What the frame was for is kept, to be sent in a new frame at the next tick and not before: it would
+ * take tags for ever otherwise. */
+static void tx_keep(const struct kma_step *s, struct kma_link *link, const struct kma_tx *tx)
+{
+    const uint8_t *body = km_secbuf_at(&s->kma->bufs, tx->buf) + WIRE_FRAME_HEAD_LEN;
+    size_t len = tx->len - WIRE_FRAME_HEAD_LEN - WIRE_FRAME_TAG_LEN;
+    struct wire_skip_body skip;
+    struct wire_confirm_body confirm;
+    if (tx->type == WIRE_FRAME_SKIP && wire_skip_body_decode(&skip, body, len) > 0) {
+        kma_skip_pend(s, link, &skip);
+    } else if (tx->type == WIRE_FRAME_CONFIRM &&
+               wire_confirm_body_decode(&confirm, body, len) > 0) {
+        kma_file_confirm_lost(link, &confirm);
+    }
+}
+
+uint32_t kma_frame_flying(const struct kma_link *link, uint8_t type)
+{
+    uint32_t count = 0;
+    for (uint32_t seq = link->oldest; seq != link->seq; seq++) {
+        const struct kma_tx *tx = tx_at(link, seq);
+        count += tx->seq == seq && tx->type == type;
+    }
+    return count;
+}
+
 void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack)
 {
     struct kma_link *link = kma_link_of(s->kma, peer);
@@ -229,6 +255,7 @@ void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct
     for (size_t i = 0; i + 4 <= ack->gone.len; i += 4) {
         uint32_t seq = wire_get_u32(ack->gone.at + i);
         if (seq - link->oldest < link->seq - link->oldest && tx_at(link, seq)->seq == seq) {
+            tx_keep(s, link, tx_at(link, seq)); /* a SKIP may have overtaken it and taken its tag */
             struct kma_tx tx = tx_withdraw(s, link, tx_at(link, seq));
             tx_lost(s, &tx, WIRE_REASON_GONE);
         }
@@ -251,22 +278,6 @@ void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct
             kma_grant_acked(s, link, &grant);
         }
         tx_free(s, link, tx);
-    }
-}
-
-/* What the frame was for is kept, to be sent in a new frame at the next tick and not before: it would
- * take tags for ever otherwise. */
-static void tx_keep(const struct kma_step *s, struct kma_link *link, const struct kma_tx *tx)
-{
-    const uint8_t *body = km_secbuf_at(&s->kma->bufs, tx->buf) + WIRE_FRAME_HEAD_LEN;
-    size_t len = tx->len - WIRE_FRAME_HEAD_LEN - WIRE_FRAME_TAG_LEN;
-    struct wire_skip_body skip;
-    struct wire_confirm_body confirm;
-    if (tx->type == WIRE_FRAME_SKIP && wire_skip_body_decode(&skip, body, len) > 0) {
-        kma_skip_pend(s, link, &skip);
-    } else if (tx->type == WIRE_FRAME_CONFIRM &&
-               wire_confirm_body_decode(&confirm, body, len) > 0) {
-        kma_file_confirm_lost(link, &confirm);
     }
 }
 
@@ -323,6 +334,7 @@ void kma_frame_void(const struct kma_step *s, struct kma_link *link)
     for (uint32_t seq = link->oldest; seq != end; seq++) {
         struct kma_tx *tx = tx_at(link, seq);
         if (tx->seq == seq) {
+            tx_keep(s, link, tx); /* only one end may see a need to join again: it answers anew */
             struct kma_tx copy = tx_withdraw(s, link, tx);
             tx_lost(s, &copy, WIRE_REASON_GONE);
         }

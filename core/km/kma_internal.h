@@ -329,6 +329,8 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
                    struct km_take *take);
 void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint8_t *bytes,
                        size_t len);
+/* Frames of a type in flight. */
+uint32_t kma_frame_flying(const struct kma_link *link, uint8_t type);
 void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack);
 void kma_frame_ack_now(const struct kma_step *s, struct kma_link *link);
 void kma_frame_repeat(const struct kma_step *s, struct kma_link *link);

@@ -245,9 +245,9 @@ static void reconcile_own(const struct kma_step *s, struct kma_link *link, struc
             continue;
         }
         const struct km_chunk *c = km_pool_chunk(&link->pool, i);
-        uint32_t offset = 0;
         uint32_t block = c->block;
         uint32_t start = c->start;
+        uint32_t offset = start; /* not listed: closed whole, if the list was made too early */
         uint32_t end = c->end;
         bool listed = rx_listed(list, c, &offset);
         uint32_t upto = listed ? offset : end;
@@ -256,7 +256,7 @@ static void reconcile_own(const struct kma_step *s, struct kma_link *link, struc
         if (km_pool_forget(&link->pool, block, start, upto, s->out, &gone)) {
             link->n.discarded += 8 * (uint64_t)(gone.end - gone.start);
         }
-        if (listed && offset < next) {
+        if (offset < next) {
             kma_skip_send(s, link, block, &(struct km_range){offset, next}, WIRE_REASON_GONE);
         }
     }

@@ -166,6 +166,22 @@ void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
     pending_send(kmc, event, slot, out);
 }
 
+void kmc_route_probe(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out)
+{
+    uint8_t bytes[KMC_PENDING_BYTES];
+    struct wire_route route = {.head = kmc_head(kmc, QKD_RP_CK, 0),
+                               .source_id = kmc->kma,
+                               .destination_id = kmc->kma,
+                               .key_amount = 1,
+                               .key_size = kmc->config->unit_bits,
+                               .batch = 1};
+    int len = wire_route_encode(&route, bytes, sizeof bytes);
+    QKD_ASSERT(len > 0);
+    struct chan_send send = {
+        .rp = QKD_RP_CK, .peer = kmc->config->controller, .message = bytes, .len = (size_t)len};
+    (void)chan_send(kmc->set, event, &send, out); /* lost: the next tick asks again */
+}
+
 void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
                       struct qkd_out *out)
 {

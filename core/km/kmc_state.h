@@ -98,6 +98,8 @@ void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out);
 void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
                       struct qkd_out *out);
+/* Asks the controller for what it can only refuse: any answer shows that it is there. */
+void kmc_route_probe(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
 void kmc_generation_from_kma(struct kmc *kmc, const struct qkd_event *event,
                              const struct chan_message *m, struct qkd_out *out);
 void kmc_generation_answer(struct kmc *kmc, const struct qkd_event *event,

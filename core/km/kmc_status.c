@@ -320,6 +320,9 @@ static void watch_controller(struct kmc *kmc, const struct qkd_event *event, str
         }
         return;
     }
+    if (chan_report_stands(&kmc->reports, WIRE_FAULT_CONTROLLER_LOST, 0)) {
+        kmc_route_probe(kmc, event, out); /* a route was not answered: nothing else may be asked */
+    }
     if (!kmc->commanded && is_due) {
         /* It commands us once it holds the channel for up. If it restarted before it did, only a
          * message of ours makes it notice that we are there. */

@@ -467,6 +467,38 @@ bool km_pool_regranted(const struct km_pool *pool, const struct wire_grant_body 
     return c != NULL && !c->mine && c->turn > grant->turn;
 }
 
+/* Cuts [start, end) out of a peer's chunk; a rest behind it (an earlier GRANT of it was overtaken) is
+ * a chunk of its own. False at a limit: nothing changed. */
+static bool chunk_cut(struct km_pool *pool, struct km_chunk *c, const struct km_range *range,
+                      struct qkd_out *out)
+{
+    struct km_chunk rest = {.block = c->block,
+                            .block_slot = c->block_slot,
+                            .start = range->end,
+                            .end = c->end,
+                            .next = range->end,
+                            .lease = range->end,
+                            .turn = c->turn};
+    uint32_t end = c->end;
+    uint32_t lease = c->lease;
+    pool->peer_free -= end - range->start;
+    c->end = range->start;
+    c->lease = lease > c->end ? c->end : lease;
+    if (rest.start < rest.end && km_pool_insert(pool, &rest) != 0) {
+        c->end = end;
+        c->lease = lease;
+        pool->peer_free += end - range->start;
+        return false;
+    }
+    if (c->next < c->end) {
+        km_pool_persist_chunk(pool, c, false, out);
+    }
+    if (rest.start < rest.end) {
+        km_pool_persist_chunk(pool, &rest, false, out);
+    }
+    return true;
+}
+
 bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, struct qkd_out *out)
 {
     struct km_range range = {grant->start, grant->end};
@@ -476,7 +508,8 @@ bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, 
     }
     struct km_chunk *c = km_pool_chunk(pool, i);
     uint32_t dummy;
-    if (c->mine || range.end != c->end || range.start >= range.end || grant->turn <= c->turn ||
+    bool used = c->range_count > 0 && c->range[c->range_count - 1].end > range.start;
+    if (c->mine || used || range.start >= range.end || grant->turn <= c->turn ||
         km_pool_rx_check(pool, grant->block, &range, &dummy) != 0) {
         return false;
     }
@@ -488,15 +521,12 @@ bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, 
                             .lease = range.start,
                             .turn = grant->turn,
                             .mine = true};
-    pool->peer_free -= range.end - range.start;
-    c->end = range.start;
-    c->lease = c->lease > c->end ? c->end : c->lease;
-    bool empty = c->next == c->end;
-    if (!empty) {
-        km_pool_persist_chunk(pool, c, false, out);
+    if (!chunk_cut(pool, c, &range, out)) {
+        return false;
     }
+    bool empty = c->next == c->end;
     if (km_pool_insert(pool, &mine) != 0) {
-        c->end = range.end;
+        c->end = range.end; /* a rest stays cut off: it is the peer's all the same */
         pool->peer_free += range.end - range.start;
         km_pool_persist_chunk(pool, c, false, out);
         return false;
