@@ -82,16 +82,36 @@ void scn_mistake(struct scn_ctx *ctx, struct scn_place place, const char *format
 uint32_t scn_source_add(struct scn_ctx *ctx, const char *name)
 {
     void *sources = ctx->sources;
+    void *folders = ctx->folders;
     size_t cap = ctx->source_cap;
+    size_t cap_too = ctx->source_cap;
     char *copy = scn_ctx_copy(ctx, name, strlen(name));
-    if (copy == NULL || !room_make(&sources, ctx->source_count, &cap, sizeof *ctx->sources)) {
+    bool room = room_make(&sources, ctx->source_count, &cap, sizeof *ctx->sources);
+    ctx->sources = sources;
+    room = room_make(&folders, ctx->source_count, &cap_too, sizeof *ctx->folders) && room;
+    ctx->folders = folders;
+    if (copy == NULL || !room) {
         ctx->no_memory = true;
         return 0;
     }
-    ctx->sources = sources;
     ctx->source_cap = (uint32_t)cap;
     ctx->sources[ctx->source_count] = copy;
+    ctx->folders[ctx->source_count] = ctx->folder;
     return ctx->source_count++;
+}
+
+const char *scn_folder_of(struct scn_ctx *ctx, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == path) {
+        return "/";
+    }
+    return scn_ctx_copy(ctx, path, slash == NULL ? 0 : (size_t)(slash - path));
+}
+
+void scn_source_enter(struct scn_ctx *ctx, uint32_t source)
+{
+    ctx->folders[source] = scn_folder_of(ctx, ctx->sources[source]);
 }
 
 /* Reads to the end of the file into a buffer that grows; NULL without memory or over the limit. */
@@ -141,21 +161,23 @@ char *scn_file_read(struct scn_ctx *ctx, const char *path, struct scn_place at, 
 
 char *scn_data_read(struct scn_ctx *ctx, const char *name, struct scn_place *at, size_t *len)
 {
-    if (ctx->folder == NULL) {
+    const char *folder = at->source < ctx->source_count ? ctx->folders[at->source] : NULL;
+    if (folder == NULL) {
         scn_mistake(ctx, *at, "the file '%s' cannot be named here: this text has no folder", name);
         return NULL;
     }
-    size_t folder_len = name[0] == '/' ? 0 : strlen(ctx->folder);
+    size_t folder_len = name[0] == '/' ? 0 : strlen(folder);
     size_t bytes = folder_len + strlen(name) + 2;
     char *path = scn_ctx_new(ctx, bytes);
     if (path == NULL) {
         return NULL;
     }
-    (void)snprintf(path, bytes, "%.*s%s%s", (int)folder_len, ctx->folder, folder_len > 0 ? "/" : "",
+    (void)snprintf(path, bytes, "%.*s%s%s", (int)folder_len, folder, folder_len > 0 ? "/" : "",
                    name);
     char *text = scn_file_read(ctx, path, *at, len);
     if (text != NULL) {
         *at = (struct scn_place){.source = scn_source_add(ctx, path), .line = 1, .column = 1};
+        ctx->folders[at->source] = folder;
     }
     return text;
 }

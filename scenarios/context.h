@@ -51,6 +51,7 @@ struct scn_items {
 struct scn_ctx {
     struct scn_arena arena;
     const char **sources; /* names of files, or "--set: path=value" */
+    const char **folders; /* of the data files that each source names; as `folder` */
     uint32_t source_count;
     uint32_t source_cap;
     struct scn_mistake *mistakes;
@@ -60,6 +61,7 @@ struct scn_ctx {
     bool incomplete;    /* nodes or links could not be made: unknown ids are no mistakes */
     bool io_failed;     /* the scenario file itself could not be read */
     const char *folder; /* of data files, "" for the current one; NULL: none may be named */
+    const char *network; /* the file whose network is taken instead of the own one, or NULL */
     struct scn_scenario *scenario;
     const struct scn_tree *root; /* of the scenario file, after overrides */
     struct scn_items items[SCN_KIND_COUNT];
@@ -70,8 +72,14 @@ struct scn_ctx {
  * place (of what stands in the file once and is used often) is recorded once. */
 void scn_mistake(struct scn_ctx *ctx, struct scn_place place, const char *format, ...);
 
-/* Registers a source by name; its index. */
+/* Registers a source by name, in ctx->folder; its index. */
 uint32_t scn_source_add(struct scn_ctx *ctx, const char *name);
+
+/* A source that is a scenario file: what it names is beside it. */
+void scn_source_enter(struct scn_ctx *ctx, uint32_t source);
+
+/* The folder part of a path, in the arena: "" for none. */
+const char *scn_folder_of(struct scn_ctx *ctx, const char *path);
 
 /* Arena memory; on failure notes no_memory and returns NULL. */
 void *scn_ctx_new(struct scn_ctx *ctx, size_t bytes);
@@ -81,7 +89,8 @@ char *scn_ctx_copy(struct scn_ctx *ctx, const char *text, size_t len);
  * recorded at `at`. */
 char *scn_file_read(struct scn_ctx *ctx, const char *path, struct scn_place at, size_t *len);
 
-/* Reads a data file named in the scenario, relative to its folder, and registers it as a source. */
+/* Reads a file named at *at, relative to the folder of that source, and registers it as a source (in
+ * the same folder), whose first place is *at from then on. */
 char *scn_data_read(struct scn_ctx *ctx, const char *name, struct scn_place *at, size_t *len);
 
 /* Sorts the mistakes and moves them out as lines. */

@@ -91,6 +91,7 @@ extern const struct scn_special scn_special_ends, scn_special_trace, scn_special
     scn_special_profile, scn_special_access_application, scn_special_mac, scn_special_fault_link,
     scn_special_fault_node, scn_special_fault_classical,
     scn_special_switches, scn_special_classical_ends,
+    scn_special_include, scn_special_extends, scn_special_remove,
     scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
@@ -120,6 +121,12 @@ bool scn_table_has(const struct scn_table *table, const char *key);
 
 /* Whether a text can be an identifier. */
 bool scn_id_valid(const char *text);
+
+/* The tree with the files under it (`extends`, `include`, `remove`); NULL after a mistake. */
+struct scn_tree *scn_merge(struct scn_ctx *ctx, struct scn_tree *root);
+
+/* Puts the `network` of another file in the place of the scenario's own. */
+void scn_merge_network(struct scn_ctx *ctx, struct scn_tree *root, const char *path);
 
 /* Carries out what changes the network before it is decoded: CSV tables, generate, scale,
  * max_span. */

@@ -47,8 +47,22 @@ static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct s
         scn_mistake(ctx, root->place, "expected a mapping of keys to values, such as 'seed: 1'");
         return;
     }
+    root = scn_merge(ctx, root);
+    if (root == NULL) {
+        return;
+    }
+    if (ctx->network != NULL) {
+        scn_merge_network(ctx, root, ctx->network);
+    }
     for (size_t i = 0; sets != NULL && i < sets->count; i++) {
         scn_tree_set(ctx, root, sets->texts[i]);
+    }
+    static const char *const files[] = {"include", "extends", "remove"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const struct scn_tree *set = scn_tree_find(root, files[i]);
+        if (set != NULL) {
+            scn_mistake(ctx, set->place, "'%s' is for files, not for overrides", files[i]);
+        }
     }
     ctx->root = root;
     scn_expand(ctx, root);
@@ -78,6 +92,7 @@ static int finish(struct scn_ctx *ctx, struct scn_scenario **out, struct scn_err
     }
     scn_mem_free(ctx->mistakes);
     scn_mem_free(ctx->sources);
+    scn_mem_free(ctx->folders);
     scn_arena_fini(&ctx->arena);
     return err;
 }
@@ -116,15 +131,17 @@ int scn_load_text(const struct scn_text *text, const struct scn_sets *sets,
 int scn_load(const char *path, const struct scn_sets *sets, struct scn_scenario **out,
              struct scn_errors *errors)
 {
-    struct scn_ctx ctx = {0};
+    return scn_load_on(path, NULL, sets, out, errors);
+}
+
+int scn_load_on(const char *path, const char *network, const struct scn_sets *sets,
+                struct scn_scenario **out, struct scn_errors *errors)
+{
+    struct scn_ctx ctx = {.network = network};
     *out = NULL;
     *errors = (struct scn_errors){0};
+    ctx.folder = scn_folder_of(&ctx, path);
     (void)scn_source_add(&ctx, path);
-    const char *slash = strrchr(path, '/');
-    ctx.folder = scn_ctx_copy(&ctx, path, slash == NULL ? 0 : (size_t)(slash - path));
-    if (slash == path) {
-        ctx.folder = "/";
-    }
     size_t len = 0;
     char *text = ctx.no_memory ? NULL : scn_file_read(&ctx, path, (struct scn_place){0}, &len);
     if (text == NULL) {

@@ -356,6 +356,12 @@ struct scn_sets {
 int scn_load(const char *path, const struct scn_sets *sets, struct scn_scenario **out,
              struct scn_errors *errors);
 
+/* The same on the network of another scenario file (its section `network`, with what it extends and
+ * includes), which takes the place of the scenario's own before the overrides. network NULL: its
+ * own. */
+int scn_load_on(const char *path, const char *network, const struct scn_sets *sets,
+                struct scn_scenario **out, struct scn_errors *errors);
+
 /* A text in memory, for scn_load_text. */
 struct scn_text {
     const char *name;   /* of the "file", in messages */

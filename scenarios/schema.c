@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "scenarios/buffer.h"
-#include "scenarios/field.h"
+#include "scenarios/expand.h"
 
 #define DEEPEST 8 /* of the tables */
 
@@ -94,12 +94,12 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
         break;
     case SCN_T_LIST:
         /* Nodes, links and applications may be a CSV file. */
-        scn_buffer_add(out, "\"type\": %s, \"maxItems\": %zu, \"items\": {",
+        scn_buffer_add(out, "\"type\": [\"array\", \"null\"%s], \"maxItems\": %zu, \"items\": {",
                        field->table->kind == SCN_KIND_NODE || field->table->kind == SCN_KIND_LINK ||
                                field->table->kind == SCN_KIND_CLASSICAL ||
                                field->table->kind == SCN_KIND_APPLICATION
-                           ? "[\"array\", \"string\"]"
-                           : "\"array\"",
+                           ? ", \"string\""
+                           : "",
                        field->limit);
         object_print(out, field->table, depth);
         scn_buffer_text(out, "}");
@@ -145,23 +145,18 @@ static void field_print(struct scn_buffer *out, const struct scn_field *field, i
     scn_buffer_text(out, "}");
 }
 
-/* The inside of the schema of a mapping. Recursion: as deep as the tables. */
+/* The inside of the schema of a mapping: which keys, and which values; not which must be there.
+ * Recursion: as deep as the tables. */
 static void object_print(struct scn_buffer *out, const struct scn_table *table, int depth)
 {
     if (depth > DEEPEST) {
         out->failed = true;
         return;
     }
-    scn_buffer_text(out, "\"type\": \"object\", \"additionalProperties\": false, \"required\": [");
+    scn_buffer_add(out, "\"type\": %s, \"additionalProperties\": false, \"properties\": {",
+                   table->kind == SCN_KIND_NONE && depth > 0 ? "[\"object\", \"null\"]"
+                                                             : "\"object\"");
     bool any = false;
-    for (size_t i = 0; i < table->field_count; i++) {
-        if (table->fields[i].required) {
-            scn_buffer_add(out, "%s\"%s\"", any ? ", " : "", table->fields[i].key);
-            any = true;
-        }
-    }
-    scn_buffer_text(out, "], \"properties\": {");
-    any = false;
     for (size_t i = 0; i < table->field_count; i++) {
         scn_buffer_text(out, any ? "," : "");
         field_print(out, &table->fields[i], depth + 1);
@@ -171,12 +166,67 @@ static void object_print(struct scn_buffer *out, const struct scn_table *table, 
     scn_buffer_text(out, "}");
 }
 
+/* Whether this table, or one in it, has a key that must be there. */
+static bool any_required(const struct scn_table *table, int depth)
+{
+    for (size_t i = 0; i < table->field_count && depth <= DEEPEST; i++) {
+        const struct scn_field *field = &table->fields[i];
+        if (field->required || table == &scn_table_network ||
+            (field->table != NULL && any_required(field->table, depth + 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What must be there, in a mapping and in those in it. */
+static void required_print(struct scn_buffer *out, const struct scn_table *table, int depth)
+{
+    bool any = false;
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (table->fields[i].required) {
+            scn_buffer_add(out, "%s\"%s\"", any ? ", " : "\"required\": [", table->fields[i].key);
+            any = true;
+        }
+    }
+    scn_buffer_text(out, any ? "], " : "");
+    if (any && table != &scn_table_generate) { /* nothing is given where nothing is generated */
+        scn_buffer_text(out, "\"type\": \"object\", ");
+    }
+    if (table == &scn_table_network) {
+        scn_buffer_text(out, "\"type\": \"object\", \"anyOf\": [{\"required\": [\"nodes\"], "
+                             "\"properties\": {\"nodes\": {\"type\": [\"array\", \"string\"], "
+                             "\"minItems\": 1}}}, {\"required\": [\"generate\"], \"properties\": "
+                             "{\"generate\": {\"type\": \"object\"}}}], ");
+    }
+    scn_buffer_text(out, "\"properties\": {");
+    any = false;
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct scn_field *field = &table->fields[i];
+        if (field->table == NULL || !any_required(field->table, depth)) {
+            continue;
+        }
+        scn_buffer_text(out, any ? "," : "");
+        newline(out, depth + 1);
+        scn_buffer_add(out, "\"%s\": {%s", field->key,
+                       field->type == SCN_T_LIST ? "\"items\": {" : "");
+        required_print(out, field->table, depth + 1);
+        scn_buffer_text(out, field->type == SCN_T_LIST ? "}}" : "}");
+        any = true;
+    }
+    scn_buffer_text(out, "}");
+}
+
+/* A file over others need not have what they have. */
 char *scn_schema(void)
 {
     struct scn_buffer out = {0};
     scn_buffer_text(&out, "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
                           "\"title\": \"QKDN Lab scenario\",\n");
     object_print(&out, &scn_table_scenario, 0);
-    scn_buffer_text(&out, "}\n");
+    scn_buffer_text(&out, ",\n\"if\": {\"anyOf\": [{\"required\": [\"extends\"]}, {\"required\": "
+                          "[\"include\"]}]},\n\"then\": {},\n\"else\": {");
+    required_print(&out, &scn_table_scenario, 0);
+    scn_buffer_text(&out, "}}\n");
     return scn_buffer_take(&out);
 }

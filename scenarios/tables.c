@@ -207,8 +207,21 @@ static const struct scn_field scenario_fields[] = {
      .special = &scn_special_expect},
     LATER("attacks"),
     LATER("measures"),
-    LATER("include"),
-    LATER("extends"),
+    {.key = "extends",
+     .doc = "the scenario file under this one, beside it",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_extends,
+     .early = true},
+    {.key = "include",
+     .doc = "scenario files between `extends` and this one, each over the one before",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_include,
+     .early = true},
+    {.key = "remove",
+     .doc = "what is taken out of the files under this one: a list of paths",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_remove,
+     .early = true},
 };
 #undef STRUCT
 

@@ -38,6 +38,10 @@ bool scn_tree_is_table(const struct scn_tree *scalar);
 /* Applies "path=value"; mistakes are recorded. */
 void scn_tree_set(struct scn_ctx *ctx, struct scn_tree *root, const char *text);
 
+/* Takes out what a path of the same form names; a mistake at `place` if there is nothing. */
+void scn_tree_remove(struct scn_ctx *ctx, struct scn_tree *root, const char *text,
+                     struct scn_place place);
+
 /* The value of a key, NULL if it is not there (or map is NULL or no mapping). */
 struct scn_tree *scn_tree_find(const struct scn_tree *map, const char *key);
 

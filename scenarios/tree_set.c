@@ -9,8 +9,10 @@
 struct override {
     struct scn_ctx *ctx;
     struct scn_place place;
-    char *rest;            /* of the path, cut as it is read */
-    struct scn_tree *here; /* the value reached */
+    char *rest;             /* of the path, cut as it is read */
+    struct scn_tree *here;  /* the value reached */
+    struct scn_tree *above; /* what it is in */
+    bool removes;           /* what is not there is a mistake, not made */
 };
 
 /* The item of a list whose `id` is the given one; a mistake if there is none. */
@@ -60,7 +62,9 @@ static struct scn_tree *key_descend(struct override *o, const char *key)
         return NULL;
     }
     struct scn_tree *child = scn_tree_find(here, key);
-    if (child == NULL) {
+    if (child == NULL && o->removes) {
+        scn_mistake(o->ctx, o->place, "no '%s' to remove in the files under this one", key);
+    } else if (child == NULL) {
         child = scn_tree_add(o->ctx, here, key, o->place);
         if (child != NULL) {
             child->plain = true;
@@ -85,6 +89,7 @@ static bool path_step(struct override *o)
         }
         *end = '\0';
         o->rest = end[1] == '.' ? end + 2 : end + 1;
+        o->above = o->here;
         o->here = item_find(o, rest + 1);
         return o->here != NULL;
     }
@@ -96,6 +101,7 @@ static bool path_step(struct override *o)
     }
     const char *key = scn_ctx_copy(o->ctx, rest, len);
     o->rest = rest[len] == '.' ? rest + len + 1 : rest + len;
+    o->above = o->here;
     o->here = key == NULL ? NULL : key_descend(o, key);
     return o->here != NULL;
 }
@@ -135,5 +141,37 @@ void scn_tree_set(struct scn_ctx *ctx, struct scn_tree *root, const char *text)
         value->key_place = place;
         value->next = next;
         *o.here = *value;
+    }
+}
+
+static void child_unlink(struct scn_tree *parent, const struct scn_tree *child)
+{
+    struct scn_tree *before = NULL;
+    struct scn_tree *at = parent->first;
+    while (at != child) {
+        before = at;
+        at = at->next;
+    }
+    if (before == NULL) {
+        parent->first = child->next;
+    } else {
+        before->next = child->next;
+    }
+    parent->last = parent->last == child ? before : parent->last;
+    parent->count--;
+}
+
+void scn_tree_remove(struct scn_ctx *ctx, struct scn_tree *root, const char *text,
+                     struct scn_place place)
+{
+    char *path = scn_ctx_copy(ctx, text, strlen(text));
+    if (path == NULL) {
+        return;
+    }
+    struct override o = {.ctx = ctx, .place = place, .rest = path, .here = root, .removes = true};
+    while (path_step(&o)) {
+    }
+    if (o.here != NULL && o.above != NULL) {
+        child_unlink(o.above, o.here);
     }
 }

@@ -68,8 +68,10 @@ static const struct planted planted[] = {
     {5, "engine: ^fats", "did you mean 'fast'?"},
     {5, "^seed: 2\nengine: fast", "the key 'seed' is given twice: first on line 2"},
     {5, "^xyzzy: 1", "unknown key 'xyzzy' in scenario: expected one of scenario, seed"},
-    {5, "^include: other.yaml", "'include' is not available in this version"},
-    {5, "^extends: other.yaml", "'extends' is not available in this version"},
+    {5, "include: ^other.yaml", "the file 'other.yaml' cannot be named here"},
+    {5, "extends: ^other.yaml", "the file 'other.yaml' cannot be named here"},
+    {5, "include: [^7.yaml]", "the file '7.yaml' cannot be named here"},
+    {5, "remove: [^faults]", "nothing to remove: no file lies under this one"},
     {5, "^attacks: [{at: 1 s}]", "'attacks' is not available in this version"},
     {5, "^measures: {tags: off}", "'measures' is not available in this version"},
     /* nodes */

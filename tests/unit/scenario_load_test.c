@@ -255,7 +255,8 @@ START_TEST(print_is_complete)
         "drift: 0 ppm}}\n",
         "    - {id: \"BC\", ends: [\"C\", \"B\"], length: 12500 m, loss: 2.5 dB, qkd: {model: "
         "rate, "
-        "rate: 3 bit/s, qber: 0, block: 512 bit, key_form: seed}, store: 64 Mbit, initial: 0 bit, "
+        "rate: 3 bit/s, qber: 0, block: 512 bit, blocks: regular, key_form: seed}, store: 64 Mbit, "
+        "initial: 0 bit, "
         "classical: "
         "{latency: 62500 ns, bandwidth: 1 Gbit/s}}\n",
         "  classical: {bandwidth: 1 Gbit/s, latency: auto, queue: 1 MiB, management: separate, "
