@@ -106,6 +106,8 @@ static void on_pool(void *ctx, const struct scn_pool_sample *sample)
         pool->last[1] = pool->last[0];
         pool->last[0] = *sample;
         pool->count++;
+        pool->most_bits = sample->stored_bits > pool->most_bits ? sample->stored_bits
+                                                                : pool->most_bits;
     }
 }
 

@@ -20,7 +20,7 @@ enum {
     BLOCKS = 2,     /* blocks until every link has key */
     PLENTY = 2,     /* key made, over key asked for */
     SETTLED = 3,    /* status periods without change at the end */
-    EXCUSED = 2,    /* refusals of a pair when a link's last key goes */
+    EXCUSED = 4,    /* refusals of a pair when a link's last key goes */
     NODES_MOST = 64 /* of scenarios that are judged */
 };
 
@@ -227,14 +227,14 @@ static void requests_live(struct live *l)
 
 /* ---- alarms ---- */
 
-/* A full store at one end stops the source, and the module at the other end misses blocks. */
+/* A store that is full, at one end, stops the source, and the module at the other end misses blocks. */
 static bool full(const struct live *l, uint32_t link)
 {
     const struct scn_link *given = &l->scenario->links[link];
     const struct sim_fuzz_pool *ends = &l->record->pools[2 * (size_t)link];
-    uint64_t a_bits = ends[0].last[0].stored_bits;
-    uint64_t b_bits = ends[1].last[0].stored_bits;
-    return (a_bits > b_bits ? a_bits : b_bits) + BLOCKS * given->qkd.block_bits > given->store_bits;
+    uint64_t most_bits = ends[0].most_bits > ends[1].most_bits ? ends[0].most_bits
+                                                               : ends[1].most_bits;
+    return most_bits + BLOCKS * given->qkd.block_bits > given->store_bits;
 }
 
 /* Alarms of events clear themselves after a minute of quiet: they are not judged. */

@@ -29,6 +29,7 @@ struct sim_fuzz_note {
 struct sim_fuzz_pool {
     struct scn_pool_sample last[2];
     uint32_t count;
+    uint64_t most_bits; /* ever stored */
 };
 
 struct sim_fuzz_record {

@@ -396,8 +396,15 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
     if (query.source == CTL_NONE || query.destination == CTL_NONE) {
         return WIRE_REASON_NO_ROUTE;
     }
+    ctl_routing_fn *routing = routings[ctl->config.routing];
+    query.own_only = route->has_reroute && route->reroute != 0;
     bool is_kept = ctl->config.keep_route && ctl_kept_route(&ctl->kept, t, &query, path);
-    if (!is_kept && !ctl_route(t, &ctl->search, routings[ctl->config.routing], &query, path)) {
+    bool found = is_kept || ctl_route(t, &ctl->search, routing, &query, path);
+    if (!found && query.own_only) {
+        query.own_only = false; /* nothing else: perhaps a GRANT has come meanwhile */
+        found = ctl_route(t, &ctl->search, routing, &query, path);
+    }
+    if (!found) {
         return ctl_route_exists(t, &ctl->search, &query) ? WIRE_REASON_INSUFFICIENT_KEY
                                                          : WIRE_REASON_NO_ROUTE;
     }

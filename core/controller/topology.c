@@ -181,6 +181,7 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     bool below_mark = sum(status->own_bits, status->peer_bits) < t->low_bits;
     link->up[side] = status->up != 0;
     link->at[side] = now;
+    t->halves[2 * slot + side].own = status->own_bits;
     t->halves[2 * slot + side].available = below_mark ? 0 : sum(status->own_bits, grant);
     t->halves[2 * slot].until_ns = t->halves[2 * slot + 1].until_ns = link_until(t, link);
     return 0;

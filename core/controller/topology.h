@@ -19,6 +19,7 @@
 struct ctl_half {
     uint64_t available; /* bits: own, half of the peer's (a GRANT may bring it), less promises; 0 if
                            both together are below the low mark */
+    uint64_t own;       /* bits: own, for those whom the rest has failed */
     int64_t until_ns;   /* both ends are up and fresh until then; INT64_MIN: they are not */
     uint32_t to;        /* slot of the node it leads to */
     uint32_t next;      /* next half edge from the same node, or CTL_NONE */
