@@ -172,6 +172,23 @@ uint32_t scn_application_find(const struct scn_scenario *scenario, const char *i
     return UINT32_MAX;
 }
 
+uint64_t scn_stream_seed(const struct scn_scenario *scenario, int64_t given)
+{
+    return given == SCN_AUTO ? scenario->seed : (uint64_t)given;
+}
+
+uint64_t scn_application_seed(const struct scn_scenario *scenario, size_t application)
+{
+    int64_t own = scenario->applications[application].seed;
+    return scn_stream_seed(scenario, own == SCN_AUTO ? scenario->seeds.arrivals : own);
+}
+
+uint64_t scn_link_seed(const struct scn_scenario *scenario, size_t link)
+{
+    int64_t own = scenario->links[link].seed;
+    return scn_stream_seed(scenario, own == SCN_AUTO ? scenario->seeds.links : own);
+}
+
 const char *scn_engine_name(enum scn_engine engine)
 {
     return scn_word_of(scn_words_engine, (int)engine);

@@ -12,6 +12,7 @@
 #define LONGEST_NS (10 * YEAR_NS)
 #define MOST_BPS 1e15
 #define MOST_BITS 1e15
+#define MOST_SEED 9223372036854774784.0
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define AT(member) .offset = offsetof(struct STRUCT, member)
@@ -33,6 +34,8 @@
 #define RATE(name, member, ...) NUM(name, member, SCN_T_I64, SCN_DIM_RATE, 1, MOST_BPS, __VA_ARGS__)
 #define BITS(name, member, low, ...)                                                               \
     NUM(name, member, SCN_T_I64, SCN_DIM_BITS, low, MOST_BITS, __VA_ARGS__)
+#define SEED(name, member, text)                                                                   \
+    NUM(name, member, SCN_T_I64, SCN_DIM_NUMBER, 0, MOST_SEED, .unset = SCN_AUTO, .doc = text)
 #define LATER(name)                                                                                \
     {                                                                                              \
         .key = name, .type = SCN_T_LATER, .doc = "not available in this version"                   \

@@ -93,6 +93,7 @@ struct scn_link {
     int64_t classical_latency_ns;     /* one way, of the classical channel beside this link */
     uint64_t classical_bandwidth_bps; /* of that channel, each direction; both 0 with classical.links,
                                        * where there is none */
+    int64_t seed;                     /* of its key; SCN_AUTO: seeds.links */
 };
 
 enum scn_management_net {
@@ -207,6 +208,14 @@ enum scn_level {
     SCN_LEVEL_OTP_ONLY       /* refuse rather than downgrade */
 };
 
+/* Seeds of single streams of chance; SCN_AUTO: the scenario's seed. */
+struct scn_seeds {
+    int64_t arrivals; /* of all applications */
+    int64_t links;    /* of all QKD links: key, its IDs, when random blocks are complete */
+    int64_t losses;   /* which frames are lost, doubled, held back */
+    int64_t elements; /* what elements of core draw, and their pairwise secrets */
+};
+
 struct scn_application {
     char id[SCN_ID_SIZE]; /* unique */
     uint32_t from, to;    /* node indices (master, slave), from != to */
@@ -233,6 +242,7 @@ struct scn_application {
     bool wait;        /* queue up to the time-out when refused for want of key */
     int64_t start_ns; /* no request before */
     int64_t stop_ns;  /* none at or after; at most the duration */
+    int64_t seed;     /* of its arrivals; SCN_AUTO: seeds.arrivals */
 };
 
 /* Whom an access rule speaks of: all that is named must be so. */
@@ -312,6 +322,7 @@ struct scn_expect {
 struct scn_scenario {
     char name[SCN_NAME_SIZE];
     uint64_t seed;
+    struct scn_seeds seeds;
     int64_t duration_ns; /* > 0 */
     int64_t warmup_ns;   /* < duration_ns */
     enum scn_engine engine;
@@ -387,6 +398,11 @@ int scn_hash(const struct scn_scenario *scenario, char hex[65]);
 
 /* The JSON Schema (2020-12) of scenario files; to be freed with free(); NULL without memory. */
 char *scn_schema(void);
+
+/* The seeds that hold for one application, one link, and a stream of scenario->seeds. */
+uint64_t scn_application_seed(const struct scn_scenario *scenario, size_t application);
+uint64_t scn_link_seed(const struct scn_scenario *scenario, size_t link);
+uint64_t scn_stream_seed(const struct scn_scenario *scenario, int64_t given);
 
 /* Index of a link by id; UINT32_MAX if there is none. Linear search. */
 uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id);

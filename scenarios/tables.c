@@ -135,6 +135,16 @@ static const struct scn_field management_fields[] = {
 static TABLE(management_table, "management", management_fields, scn_management, SCN_KIND_NONE);
 #undef STRUCT
 
+#define STRUCT scn_seeds
+static const struct scn_field seeds_fields[] = {
+    SEED("arrivals", arrivals, "when requests come, of all applications"),
+    SEED("links", links, "key of all QKD links, and when random blocks are complete"),
+    SEED("losses", losses, "which frames are lost, doubled, held back"),
+    SEED("elements", elements, "what key managers and other elements draw, and their secrets"),
+};
+static TABLE(seeds_table, "seeds", seeds_fields, scn_seeds, SCN_KIND_NONE);
+#undef STRUCT
+
 #define STRUCT scn_scenario
 static const struct scn_field scenario_fields[] = {
     {.key = "scenario",
@@ -142,8 +152,13 @@ static const struct scn_field scenario_fields[] = {
      .type = SCN_T_TEXT,
      AT(name),
      .required = true},
-    NUM("seed", seed, SCN_T_I64, SCN_DIM_NUMBER, 0, 9223372036854774784.0, .fallback = "1",
+    NUM("seed", seed, SCN_T_I64, SCN_DIM_NUMBER, 0, MOST_SEED, .fallback = "1",
         .doc = "of all chance"),
+    {.key = "seeds",
+     .doc = "of single streams of chance; default of each: seed",
+     .type = SCN_T_SECTION,
+     AT(seeds),
+     .table = &seeds_table},
     TIME("duration", duration_ns, 1, .required = true, .doc = "the simulated time"),
     TIME("warmup", warmup_ns, 0, .fallback = "0",
          .doc = "requests before this time run but are not counted"),

@@ -74,6 +74,7 @@ static const struct scn_field application_fields[] = {
     TIME("start", start_ns, 0, .fallback = "0", .doc = "no request before"),
     TIME("stop", stop_ns, 1, .unset = SCN_AUTO,
          .doc = "no request at or after; default: the end of the run"),
+    SEED("seed", seed, "of its arrivals; default: seeds.arrivals"),
 };
 TABLE(scn_table_application, "application", application_fields, scn_application,
       SCN_KIND_APPLICATION);

@@ -120,6 +120,7 @@ static const struct scn_field link_fields[] = {
      .doc = "the classical channel beside the link",
      .type = SCN_T_SECTION,
      .table = &link_classical_table},
+    SEED("seed", seed, "of this link's key; default: seeds.links"),
 };
 static TABLE(link_table, "link", link_fields, scn_link, SCN_KIND_LINK);
 

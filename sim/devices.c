@@ -34,7 +34,7 @@ static int device_init(struct sim_world *world, uint32_t number)
         device->points[0] = (struct mdl_point){0, qkd->rate_bps, qkd->qber};
     }
     device->lost = true; /* nothing in work: starts when both modules want it */
-    qkd_rng_init_named(&device->rng, world->scenario->seed, "QKD link", number);
+    qkd_rng_init_named(&device->rng, scn_link_seed(world->scenario, number), "QKD link", number);
     return 0;
 }
 
@@ -64,7 +64,8 @@ static int load_init(struct sim_world *world, uint32_t number)
         .stop = {app->stop_ns},
     };
     mdl_arrivals_init(&world->loads[number].arrivals, &params);
-    qkd_rng_init_named(&world->loads[number].rng, world->scenario->seed, "application", number);
+    qkd_rng_init_named(&world->loads[number].rng, scn_application_seed(world->scenario, number),
+                       "application", number);
     return 0;
 }
 

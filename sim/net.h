@@ -39,7 +39,7 @@ struct sim_net_config {
     uint64_t management_bandwidth_bps;
     double loss, duplicate, reorder; /* probabilities per frame */
     int64_t reorder_jitter_ns;       /* extra delay of a reordered frame, uniform up to this */
-    uint64_t seed;                   /* of the run */
+    uint64_t seed;                   /* of losses */
     uint32_t hubs[2]; /* nodes that talk with everybody: their route trees are kept; or NONE */
 };
 

@@ -238,7 +238,7 @@ static int net_new(struct sim_world *world)
         .duplicate = classical->duplicate,
         .reorder = classical->reorder,
         .reorder_jitter_ns = classical->reorder_jitter_ns,
-        .seed = scenario->seed,
+        .seed = scn_stream_seed(scenario, scenario->seeds.losses),
         .hubs = {scenario->control.at, scenario->management.at},
     };
     int rc = sim_net_new(&config, &world->net);
@@ -352,7 +352,7 @@ int sim_world_new(const struct scn_scenario *scenario, const struct sim_options 
     }
     qkd_out_init(&world->out, OUT_LIMIT);
     struct qkd_rng rng;
-    qkd_rng_init_named(&rng, scenario->seed, "world", 0);
+    qkd_rng_init_named(&rng, scn_stream_seed(scenario, scenario->seeds.elements), "world", 0);
     qkd_rng_bytes(&rng, world->secret, sizeof(world->secret));
     qkd_rng_fini(&rng);
     world->end_ns = scenario->duration_ns;

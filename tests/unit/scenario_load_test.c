@@ -250,7 +250,7 @@ END_TEST
 START_TEST(print_is_complete)
 {
     static const char *const parts[] = {
-        "scenario: \"small\"\nseed: 1\nduration: 2 min\nwarmup: 0 ns\nengine: simgrid\n",
+        "scenario: \"small\"\nseed: 1\nseeds: {}\nduration: 2 min\nwarmup: 0 ns\nengine: simgrid\n",
         "    - {id: \"B\", name: \"B\", role: relay, operator: \"default\", clock: {offset: 0 ns, "
         "drift: 0 ppm}}\n",
         "    - {id: \"BC\", ends: [\"C\", \"B\"], length: 12500 m, loss: 2.5 dB, qkd: {model: "
