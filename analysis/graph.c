@@ -19,6 +19,7 @@
 #define MOST_LABELLED_LINKS 80   /* above it, links carry no text */
 #define MOST_LABELLED_NODES 400  /* above it, nodes are dots */
 #define MOST_PLACED_BY_NEATO 300 /* above it, sfdp lays out */
+#define MOST_NETWORKS 4 /* names of user networks in a label */
 #define LABEL_SIZE 2048
 #define LABEL_BEGIN                                                                                \
     "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"1\" CELLSPACING=\"0\" "                    \
@@ -130,6 +131,11 @@ static void node_label(const struct drawing *d, size_t i, Agnode_t *node)
         ana_text_add(&text, "<BR/><FONT POINT-SIZE=\"8\">%s%s%s</FONT>",
                      controls ? "controller" : "", controls && manages ? ", " : "",
                      manages ? "manager" : "");
+    }
+    for (size_t k = 0; k < n->user_network_count && k < MOST_NETWORKS; k++) {
+        ana_html_escape(n->user_networks[k].name, escaped);
+        ana_text_add(&text, "%s%s%s", k == 0 ? "<BR/><FONT POINT-SIZE=\"8\">" : ", ", escaped,
+                     k + 1 < n->user_network_count && k + 1 < MOST_NETWORKS ? "" : "</FONT>");
     }
     faults_text(d->scenario, SCN_TARGET_NODE, i, &text);
     set_html(d->graph, node, "label", label);

@@ -10,6 +10,9 @@ void scn_free(struct scn_scenario *scenario)
     if (scenario == NULL) {
         return;
     }
+    for (size_t i = 0; i < scenario->node_count; i++) {
+        scn_mem_free(scenario->nodes[i].user_networks);
+    }
     for (size_t i = 0; i < scenario->link_count; i++) {
         scn_mem_free(scenario->links[i].qkd.trace);
     }

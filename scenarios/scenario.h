@@ -41,6 +41,17 @@ enum scn_node_role {
     SCN_ROLE_BORDER /* meets another operator's network */
 };
 
+/* A user network that a node serves: a name, or a prefix such as 10.1.0.0/16. */
+struct scn_user_network {
+    char name[SCN_ID_SIZE];
+};
+
+/* Where a node is, seen from the security demarcation boundary of X.1712. */
+enum scn_boundary {
+    SCN_BOUNDARY_INSIDE, /* in a protected place: its inner interfaces need no further protection */
+    SCN_BOUNDARY_OUTSIDE /* they can be reached */
+};
+
 struct scn_node {
     char id[SCN_ID_SIZE];          /* unique */
     char name[SCN_NAME_SIZE];      /* what people call it; default: the id */
@@ -51,6 +62,9 @@ struct scn_node {
     bool has_geo;    /* lat and lon are given */
     double lat, lon; /* degrees, WGS 84; 0 without has_geo */
     enum scn_node_role role;
+    struct scn_user_network *user_networks; /* that it serves, in the order of the file */
+    size_t user_network_count;
+    enum scn_boundary boundary;
     int64_t clock_offset_ns; /* UTC shown by the node's clock minus true UTC, at time 0 */
     double clock_drift_ppm;  /* rate of the node's clocks minus 1, in 1e-6 */
 };

@@ -21,6 +21,10 @@ static const struct scn_word words_management_net[] = {{"separate", SCN_MANAGEME
                                                        {"in-band", SCN_MANAGEMENT_IN_BAND},
                                                        {NULL, 0}};
 
+static const struct scn_word words_boundary[] = {{"inside", SCN_BOUNDARY_INSIDE},
+                                                 {"outside", SCN_BOUNDARY_OUTSIDE},
+                                                 {NULL, 0}};
+
 #define STRUCT scn_node
 static const struct scn_field clock_fields[] = {
     TIME("offset", clock_offset_ns, -LONGEST_NS, .fallback = "0",
@@ -55,8 +59,12 @@ static const struct scn_field node_fields[] = {
      .type = SCN_T_SPECIAL,
      .special = &scn_special_mac},
     {.key = "clock", .doc = "the node's clocks", .type = SCN_T_SECTION, .table = &clock_table},
-    LATER("user_networks"),
-    LATER("boundary"),
+    {.key = "user_networks",
+     .doc = "names or prefixes of the user networks that the node serves",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_user_networks},
+    WORD("boundary", boundary, words_boundary, "inside",
+         "whether the node is inside the security demarcation boundary"),
 };
 static TABLE(node_table, "node", node_fields, scn_node, SCN_KIND_NODE);
 #undef STRUCT

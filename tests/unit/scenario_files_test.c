@@ -37,7 +37,7 @@ static void file_write(const char *name, const char *text, size_t len)
 
 static void folder_remove(void)
 {
-    static const char *const names[] = {"s.yaml", "t.csv", "n.csv", "l.csv"};
+    static const char *const names[] = {"s.yaml", "t.csv", "n.csv", "l.csv", "c.csv"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)remove(path_of(names[i]));
     }
@@ -244,6 +244,40 @@ START_TEST(bad_table)
 }
 END_TEST
 
+/* Every sort of key fits into a cell: lists of names, words, quantities; a table of cables too. */
+START_TEST(tables_of_all_keys)
+{
+    static const char scenario[] =
+        "scenario: tables\nduration: 1 h\nnetwork:\n  nodes: n.csv\n  links: l.csv\n"
+        "  classical: {switches: [hub], links: c.csv}\n";
+    static const char nodes[] = "id,user_networks,boundary,mac,clock.offset (ms)\n"
+                                "A,lan-a 10.1.0.0/16 2001:db8::/32,outside,02:00:00:00:00:0a,-5\n"
+                                "B,,,,\n";
+    static const char links[] = "id,a,b,initial (kbit),qkd.blocks,qkd.rate (kbit/s),store (Mbit)\n"
+                                "AB,A,B,80,poisson,304,8\n";
+    static const char cables[] =
+        "id,a,b,latency (ms),bandwidth (Mbit/s)\n,A,hub,2,100\nb,B,hub,,\n";
+    file_write("s.yaml", scenario, strlen(scenario));
+    file_write("n.csv", nodes, strlen(nodes));
+    file_write("l.csv", links, strlen(links));
+    file_write("c.csv", cables, strlen(cables));
+    struct scn_scenario *s = load_good();
+    ck_assert_uint_eq(s->nodes[0].user_network_count, 3);
+    ck_assert_str_eq(s->nodes[0].user_networks[2].name, "2001:db8::/32");
+    ck_assert_int_eq(s->nodes[0].boundary, SCN_BOUNDARY_OUTSIDE);
+    ck_assert_int_eq(s->nodes[0].clock_offset_ns, -5000000);
+    ck_assert_uint_eq(s->nodes[0].mac[5], 10);
+    ck_assert_uint_eq(s->nodes[1].user_network_count, 0);
+    ck_assert_uint_eq(s->links[0].initial_bits, 80000);
+    ck_assert_int_eq(s->links[0].qkd.blocks, SCN_BLOCKS_POISSON);
+    ck_assert_uint_eq(s->classical.link_count, 2);
+    ck_assert_str_eq(s->classical.links[0].id, "A-hub");
+    ck_assert_int_eq(s->classical.links[0].latency_ns, 2000000);
+    ck_assert_uint_eq(s->classical.links[1].bandwidth_bps, 1000000000);
+    scn_free(s);
+}
+END_TEST
+
 struct shipped {
     const char *path;
     size_t nodes, links;
@@ -292,6 +326,7 @@ int main(void)
     tcase_add_test(tc, csv_with_zero_byte);
     tcase_add_test(tc, broken_csv_is_reported_briefly);
     tcase_add_test(tc, tables);
+    tcase_add_test(tc, tables_of_all_keys);
     tcase_add_loop_test(tc, bad_table, 0, (int)(sizeof bad_tables / sizeof bad_tables[0]));
     tcase_add_loop_test(tc, shipped_scenarios, 0, (int)(sizeof shipped / sizeof shipped[0]));
     suite_add_tcase(suite, tc);

@@ -45,6 +45,8 @@ START_TEST(defaults)
     ck_assert_str_eq(s->nodes[1].name, "B");
     ck_assert_str_eq(s->nodes[1].operator_id, "default");
     ck_assert(!s->nodes[1].has_geo && !s->nodes[1].has_mac);
+    ck_assert_int_eq(s->nodes[0].boundary, SCN_BOUNDARY_INSIDE);
+    ck_assert_uint_eq(s->nodes[0].user_network_count, 0);
     ck_assert_int_eq(s->nodes[0].role, SCN_ROLE_USER);
     ck_assert_int_eq(s->nodes[1].role, SCN_ROLE_RELAY);
     ck_assert_int_eq(s->nodes[2].role, SCN_ROLE_USER);
@@ -108,7 +110,9 @@ static const char full[] =
     "network:\n"
     "  nodes:\n"
     "    - {id: A, name: 'Site A', lat: 35.71, lon: -139.488, role: border, operator: NICT,\n"
-    "       address: 'Koganei 4-2-1', mac: 02:00:00:ab:CD:01,\n"
+    "       address: 'Koganei 4-2-1', mac: 02:00:00:ab:CD:01, boundary: outside,\n"
+    "       user_networks: [lan-a, 10.1.0.0/16, 0.0.0.0/0, '2001:db8::/32', ::/0, '::1/128',\n"
+    "                       '1:2:3:4:5:6:7:8/128', 'fe80::a:0:0/96'],\n"
     "       clock: {offset: -3 ms, drift: 2.5 ppm}}\n"
     "    - {id: B}\n"
     "  links:\n"
@@ -150,6 +154,10 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(a->name, "Site A");
     ck_assert_str_eq(a->operator_id, "NICT");
     ck_assert_str_eq(a->address, "Koganei 4-2-1");
+    ck_assert_int_eq(a->boundary, SCN_BOUNDARY_OUTSIDE);
+    ck_assert_uint_eq(a->user_network_count, 8);
+    ck_assert_str_eq(a->user_networks[0].name, "lan-a");
+    ck_assert_str_eq(a->user_networks[4].name, "::/0");
     ck_assert(a->has_mac && memcmp(a->mac, mac, 6) == 0);
     ck_assert(a->has_geo);
     ck_assert_double_eq_tol(a->lon, -139.488, 1e-12);
@@ -252,7 +260,7 @@ START_TEST(print_is_complete)
     static const char *const parts[] = {
         "scenario: \"small\"\nseed: 1\nseeds: {}\nduration: 2 min\nwarmup: 0 ns\nengine: simgrid\n",
         "    - {id: \"B\", name: \"B\", role: relay, operator: \"default\", clock: {offset: 0 ns, "
-        "drift: 0 ppm}}\n",
+        "drift: 0 ppm}, boundary: inside}\n",
         "    - {id: \"BC\", ends: [\"C\", \"B\"], length: 12500 m, loss: 2.5 dB, qkd: {model: "
         "rate, "
         "rate: 3 bit/s, qber: 0, block: 512 bit, blocks: regular, key_form: seed}, store: 64 Mbit, "
