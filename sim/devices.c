@@ -34,7 +34,9 @@ static int device_init(struct sim_world *world, uint32_t number)
         device->points[0] = (struct mdl_point){0, qkd->rate_bps, qkd->qber};
     }
     device->lost = true; /* nothing in work: starts when both modules want it */
-    qkd_rng_init_named(&device->rng, scn_link_seed(world->scenario, number), "QKD link", number);
+    uint64_t seed = scn_link_seed(world->scenario, number);
+    qkd_rng_init_named(&device->rng, seed, "QKD link", number);
+    qkd_rng_init_named(&device->instants, seed, "QKD link instants", number);
     return 0;
 }
 
@@ -92,6 +94,7 @@ void sim_devices_free(struct sim_world *world)
     for (uint32_t i = 0; i < world->scenario->link_count && world->devices != NULL; i++) {
         free(world->devices[i].points);
         qkd_rng_fini(&world->devices[i].rng);
+        qkd_rng_fini(&world->devices[i].instants);
     }
     free(world->devices);
     free(world->loads);
@@ -129,6 +132,7 @@ static void device_update(struct sim_world *world, uint32_t link, bool lose)
         struct mdl_link_params params = {.points = device->points,
                                          .count = count,
                                          .block_bits = qkd->block_bits};
+        params.poisson = qkd->blocks == SCN_BLOCKS_POISSON ? &device->instants : NULL;
         mdl_link_init(&device->model, &params, now);
         device->lost = false;
     } else {

@@ -95,6 +95,7 @@ struct sim_device {
     struct mdl_link model;
     struct mdl_point *points; /* of the model */
     struct qkd_rng rng;
+    struct qkd_rng instants; /* of Poisson blocks: a stream of its own */
     bool run[2];      /* what each end's module wants */
     uint32_t broken;  /* faults on the light, ends that are down */
     uint32_t stamp;   /* of the timer that counts */

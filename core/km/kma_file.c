@@ -170,6 +170,16 @@ static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_
     }
 }
 
+/* Has the module run, or pause. */
+static void generation_send(const struct kma_step *s, struct kma_link *link, bool run)
+{
+    link->paused = !run;
+    struct wire_generation command = {.head = kma_head(s->kma, QKD_RP_KMI, 0),
+                                      .module_id = link->module,
+                                      .run = run};
+    KMA_SEND(s, generation, QKD_RP_KMI, qkd_eid_sibling(s->kma->self, QKD_ROLE_KMC), &command);
+}
+
 void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
                       const struct wire_key_file *file)
 {
@@ -206,6 +216,10 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     }
     link->block_counter++;
     acknowledge(s, module, file, WIRE_FILE_STORED);
+    if (km_pool_stored(&link->pool) + bits / 8 > link->store_bytes) {
+        link->paused_bytes = bits / 8;
+        generation_send(s, link, false);
+    }
     life_block(s, link, km_pool_block(&link->pool, slot), WIRE_ACTION_RECEPTION);
     life_block(s, link, km_pool_block(&link->pool, slot), WIRE_ACTION_STORAGE);
     if (!link->lower) {
@@ -318,14 +332,7 @@ void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t 
 
 void kma_file_room(const struct kma_step *s, struct kma_link *link)
 {
-    uint64_t margin = link->store_bytes / 16;
-    uint64_t room = link->paused_bytes > margin ? link->paused_bytes : margin;
-    if (!link->paused || km_pool_stored(&link->pool) + room > link->store_bytes) {
-        return;
+    if (link->paused && km_pool_stored(&link->pool) + link->paused_bytes <= link->store_bytes) {
+        generation_send(s, link, true);
     }
-    link->paused = false;
-    struct wire_generation run = {.head = kma_head(s->kma, QKD_RP_KMI, 0),
-                                  .module_id = link->module,
-                                  .run = 1};
-    KMA_SEND(s, generation, QKD_RP_KMI, qkd_eid_sibling(s->kma->self, QKD_ROLE_KMC), &run);
 }

@@ -317,8 +317,8 @@ void kma_trim(const struct kma_step *s, struct kma_link *link)
         const struct km_chunk *c = km_pool_chunk(&link->pool, i);
         uint32_t tail = c->end - c->next;
         if (!c->mine || c->block == 0 || c->next == c->start || tail >= frame ||
-            link->pool.own_free < TRIM_ABOVE + tail) {
-            continue;
+            link->pool.own_free < TRIM_ABOVE + tail || tail == WIRE_FRAME_TAG_LEN) {
+            continue; /* a tail of one tag would cost a tag to skip: it serves one instead */
         }
         uint32_t number = c->block;
         struct km_range gone;

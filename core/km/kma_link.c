@@ -36,6 +36,7 @@ struct kma_link *kma_link_make(const struct kma_step *s, uint32_t id)
     link->seq = link->oldest = 1;
     link->rto_timer = link->ack_timer = QKD_TIMER_NONE;
     km_pool_init(&link->pool, &kma->store, kma->self, id, kma->config->lease_bits / 8);
+    link->pool.key_bytes = (uint32_t)(wire_take_cost_bits(kma->config->unit_bits, 1, 1) / 8);
     return link;
 }
 
@@ -144,12 +145,12 @@ static void hello_auth(const struct kma_link *link, struct qkd_eid from, struct 
 }
 
 /* What we can still decrypt: chunks of the peer, and all of blocks whose confirmation is open. */
-static uint8_t *rx_list(struct kma *kma, const struct kma_link *link, size_t *len)
+static uint8_t *rx_list(const struct kma_link *link, size_t *len, struct qkd_out *out)
 {
     const struct km_pool *pool = &link->pool;
     struct wire_rx_state state = {0};
     size_t each = wire_rx_state_size(&state);
-    uint8_t *list = kma_records(kma, (pool->count + (size_t)pool->waiting_count) * each + 1);
+    uint8_t *list = qkd_out_scratch(out, (pool->count + (size_t)pool->waiting_count) * each + 1);
     *len = 0;
     if (list == NULL) {
         return NULL;
@@ -186,7 +187,7 @@ static void hello_send(const struct kma_step *s, struct kma_link *link, bool rep
                                .has_rx = list || !link->up};
     memcpy(hello.sender_ip.b, config->ip, sizeof config->ip);
     if (hello.has_rx) {
-        hello.rx.at = rx_list(s->kma, link, &hello.rx.len);
+        hello.rx.at = rx_list(link, &hello.rx.len, s->out);
         if (hello.rx.at == NULL) {
             return;
         }
@@ -421,7 +422,7 @@ void kma_link_status(const struct kma_step *s)
     struct wire_link_status probe = {0};
     size_t each = wire_link_status_size(&probe);
     size_t len = 0;
-    uint8_t *list = kma_records(kma, kma->link_count * each + 1);
+    uint8_t *list = qkd_out_scratch(s->out, kma->link_count * each + 1);
     if (list == NULL) {
         return;
     }

@@ -187,17 +187,34 @@ static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto
     km_pool_persist_chunk(pool, c, false, out);
 }
 
+/* Index of the chunk to take from: the oldest that has so many bytes. For tags, the oldest that can
+ * pay as many keys afterwards as before, so that tags eat up tails and not keys. count: none. */
+static uint32_t chunk_for(const struct km_pool *pool, uint32_t len, bool control)
+{
+    uint32_t oldest = pool->count;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        uint32_t left = c->end - c->next;
+        if (!c->mine || left < len || (!control && c->block == 0)) {
+            continue;
+        }
+        if (!control || pool->key_bytes == 0 || left % pool->key_bytes >= len) {
+            return i;
+        }
+        oldest = oldest == pool->count ? i : oldest;
+    }
+    return oldest;
+}
+
 int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_out *out,
                  struct km_take *take)
 {
     if (!control && km_pool_payload_free(pool) < len) {
         return QKD_ERR_INSUFFICIENT;
     }
-    for (uint32_t i = 0; i < pool->count; i++) {
+    uint32_t i = chunk_for(pool, len, control);
+    if (i < pool->count) {
         struct km_chunk *c = km_pool_chunk(pool, i);
-        if (!c->mine || c->end - c->next < len || (!control && c->block == 0)) {
-            continue;
-        }
         extend_lease(pool, c, c->next + len, out);
         const struct km_block *b = km_pool_block(pool, c->block_slot);
         *take = (struct km_take){

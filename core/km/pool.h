@@ -61,6 +61,7 @@ struct km_pool {
     struct qkd_eid owner;   /* the KMA: persist entries carry it */
     uint32_t link;
     uint32_t lease_bytes;
+    uint32_t key_bytes; /* the least that payload takes; 0: not known */
     uint32_t *order; /* chunk slots by (block, start) */
     uint32_t count, cap;
     uint32_t *waiting; /* block slots not yet confirmed, oldest first */
@@ -111,7 +112,8 @@ uint64_t km_pool_peer_payload(const struct km_pool *pool);
 uint64_t km_pool_stored(const struct km_pool *pool);
 
 /* Allocates `len` contiguous own bytes, persisting the lease first if it must grow. `control`:
- * tags, may take block 0 and the reserve. QKD_ERR_INSUFFICIENT if there are none. */
+ * tags, may take block 0 and the reserve, and are taken where they leave as much payload as before,
+ * if there is such a place. QKD_ERR_INSUFFICIENT if there are none. */
 struct km_take {
     uint32_t block; /* number */
     uint32_t block_slot;

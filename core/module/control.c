@@ -100,6 +100,13 @@ void mod_device_update(struct mod *mod, const struct qkd_event *event, struct qk
     }
 }
 
+/* A KM that restarted knows nothing of a pause it asked for, and would never end it. */
+void mod_control_connected(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
+{
+    mod->watcher[0].run = true;
+    mod_device_update(mod, event, out);
+}
+
 static void on_status(struct mod *mod, const struct qkd_event *event, struct mod_watcher *watcher,
                       const struct chan_message *message, struct qkd_out *out)
 {

@@ -45,12 +45,7 @@ struct mod {
     struct qkd_time silent_at;  /* three blocks are overdue then; NEVER: none is expected */
     uint64_t blocks;            /* received from the device */
     uint64_t dropped;           /* lost for want of room, refused, or malformed */
-    uint8_t *scratch;           /* for one encoded message; wiped after use */
-    size_t scratch_cap;
 };
-
-/* Room for one encoded message in scratch; NULL if memory ends. */
-uint8_t *mod_scratch(struct mod *mod, size_t len);
 
 /* Head of a message of this module at `rp`; orig: Message ID answered, or 0. */
 struct wire_head mod_head(struct mod *mod, enum qkd_rp rp, uint64_t orig);
@@ -71,6 +66,8 @@ void mod_control(struct mod *mod, const struct qkd_event *event, const struct ch
                  struct qkd_out *out);
 void mod_device_update(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 void mod_watchers_init(struct mod *mod);
+/* The KMC authenticated (again): what it said before is forgotten. */
+void mod_control_connected(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 void mod_watchers_timeout(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 struct qkd_time mod_watchers_deadline(const struct mod *mod);
 

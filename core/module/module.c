@@ -72,22 +72,7 @@ void mod_free(struct mod *mod)
     mod_files_fini(&mod->files);
     qkd_timers_fini(&mod->timers);
     qkd_rng_fini(&mod->rng);
-    free(mod->scratch);
     free(mod);
-}
-
-uint8_t *mod_scratch(struct mod *mod, size_t len)
-{
-    if (len > mod->scratch_cap) {
-        uint8_t *scratch = malloc(len);
-        if (scratch == NULL) {
-            return NULL;
-        }
-        free(mod->scratch); /* wiped after each use */
-        mod->scratch = scratch;
-        mod->scratch_cap = len;
-    }
-    return mod->scratch;
 }
 
 struct wire_head mod_head(struct mod *mod, enum qkd_rp rp, uint64_t orig)
@@ -202,6 +187,8 @@ static void on_recv(struct mod *mod, const struct qkd_event *event, struct qkd_o
         if (message.rp == QKD_RP_KQ1) {
             mod_push_connected(mod, event, out);
             mod_device_update(mod, event, out);
+        } else if (message.rp == QKD_RP_KQ2) {
+            mod_control_connected(mod, event, out);
         }
         break;
     case CHAN_DATA:

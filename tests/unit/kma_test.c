@@ -174,6 +174,37 @@ START_TEST(files_of_any_length_are_stored)
 }
 END_TEST
 
+/* The last GENERATION of the KMA: 0 or 1, 2 if there was none. */
+static unsigned commanded(void)
+{
+    struct wire_generation command = {.run = 2};
+    size_t count = puppet_count(kmc, WIRE_CMD_GENERATION);
+    if (count > 0) {
+        const struct puppet_message *m = puppet_get(kmc, WIRE_CMD_GENERATION, count - 1);
+        ck_assert_int_eq(wire_generation_decode(&command, m->bytes.at, m->bytes.len), 0);
+        ck_assert(qkd_eid_eq(command.module_id, EID(MODULE, 0)));
+    }
+    return command.run;
+}
+
+/* Rule 1: 24 files of 4096 bytes fit beside the bootstrap (448 bytes of pads); then the module is to
+ * pause, before it makes what would be refused. What comes nevertheless is FULL. */
+START_TEST(full_store_pauses_the_module)
+{
+    for (uint8_t i = 1; i <= 24; i++) {
+        ck_assert_uint_eq(commanded(), 2);
+        struct wire_key_file file = file_of(i, 4096);
+        ck_assert_uint_eq(push(module, &file), WIRE_FILE_STORED);
+    }
+    ck_assert_uint_eq(commanded(), 0);
+    struct wire_key_file file = file_of(25, 4096);
+    ck_assert_uint_eq(push(module, &file), WIRE_FILE_FULL);
+    ck_assert_uint_eq(blocks_kept(), 24);
+    run(5000);
+    ck_assert_uint_eq(commanded(), 0);
+}
+END_TEST
+
 /* D23-OP-02: the same file from a module that is registered elsewhere. */
 START_TEST(file_of_a_foreign_module_is_refused)
 {
@@ -534,6 +565,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, files_of_any_length_are_stored);
+    tcase_add_test(tc, full_store_pauses_the_module);
     tcase_add_test(tc, file_of_a_foreign_module_is_refused);
     tcase_add_test(tc, untrue_files_are_refused);
     tcase_add_test(tc, optional_items_may_be_absent);

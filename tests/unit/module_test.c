@@ -220,6 +220,25 @@ START_TEST(full_store_stops_the_optics)
 }
 END_TEST
 
+/* A KMC that comes back knows nothing of a pause that it asked for, and would never end it. */
+START_TEST(restart_of_the_kmc_ends_its_pause)
+{
+    struct qkd_eid kmc = qkd_eid_make(QKD_ROLE_KMC, 0, NODE);
+    struct wire_generation pause = {.module_id = SELF, .run = 0};
+    PUPPET_SEND(w.kmc, generation, QKD_RP_KQ2, SELF, &pause);
+    run(1);
+    ck_assert_int_eq(w.stops, 1);
+    ck_assert_int_eq(w.runs, 1);
+    pump_crash(w.p, kmc);
+    puppet_free(w.kmc);
+    run(10);
+    w.kmc = puppet_new(w.p, kmc);
+    puppet_open(w.kmc, QKD_RP_KQ2, SELF);
+    run(50);
+    ck_assert_int_eq(w.runs, 2);
+}
+END_TEST
+
 /* A KMA that comes back knows nothing of files sent or held: it gets them again. */
 START_TEST(restart_of_the_kma)
 {
@@ -460,6 +479,7 @@ int main(void)
     tcase_add_test(c, pushes_a_key_file_with_its_metadata);
     tcase_add_test(c, repeats_until_acknowledged);
     tcase_add_test(c, full_store_stops_the_optics);
+    tcase_add_test(c, restart_of_the_kmc_ends_its_pause);
     tcase_add_test(c, restart_of_the_kma);
     tcase_add_test(c, queue_is_bounded);
     tcase_add_test(c, misses_blocks);

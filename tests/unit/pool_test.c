@@ -365,6 +365,36 @@ START_TEST(reserve_is_kept)
 }
 END_TEST
 
+/* Halves of 2048 bytes pay 25 keys of 80 and have 48 bytes over: three tags from the first half, three
+ * from the second, and only then one that costs a key. */
+START_TEST(tags_cost_no_key)
+{
+    static const uint32_t want[][2] = {{1, 0}, {1, 16}, {1, 32}, {2, 0}, {2, 16}, {2, 32}, {1, 48}};
+    static struct end e;
+    end_open(&e, 0);
+    e.pool.key_bytes = 80;
+    add_block(&e, 1, true);
+    add_block(&e, 2, true);
+    struct km_take t;
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        ck_assert_int_eq(km_pool_take(&e.pool, 16, true, &e.out, &t), 0);
+        ck_assert_uint_eq(t.block, want[i][0]);
+        ck_assert_uint_eq(t.offset, want[i][1]);
+        disk_apply(&e);
+    }
+    /* 1984 bytes are left of the first half: 24 keys; the tail of 64 is no place for one. */
+    for (uint32_t i = 0; i <= 24; i++) {
+        ck_assert_int_eq(km_pool_take(&e.pool, 80, false, &e.out, &t), 0);
+        ck_assert_uint_eq(t.block, i < 24 ? 1 : 2);
+    }
+    disk_apply(&e);
+    ck_assert_int_eq(km_pool_take(&e.pool, 16, true, &e.out, &t), 0);
+    ck_assert_uint_eq(t.block, 1);
+    disk_apply(&e);
+    end_close(&e);
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -378,6 +408,7 @@ int main(void)
     tcase_add_test(tc, crossing_grants);
     tcase_add_test(tc, overtaken_grants);
     tcase_add_test(tc, reserve_is_kept);
+    tcase_add_test(tc, tags_cost_no_key);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
