@@ -9,7 +9,13 @@
 
 #include "core/base/err.h"
 
-enum { ARENA_FIRST = 4096, ENTRIES_FIRST = 16 };
+enum { ARENA_FIRST = 4096, ENTRIES_FIRST = 16, SCRATCH_FIRST = 16384, SCRATCH_ALIGN = 16 };
+
+struct qkd_scratch {
+    struct qkd_scratch *older; /* full */
+    size_t len, cap;
+    _Alignas(SCRATCH_ALIGN) uint8_t bytes[];
+};
 
 void qkd_out_init(struct qkd_out *out, size_t arena_limit)
 {
@@ -20,6 +26,7 @@ void qkd_out_init(struct qkd_out *out, size_t arena_limit)
 void qkd_out_fini(struct qkd_out *out)
 {
     qkd_out_reset(out);
+    free(out->scratch);
     free(out->send);
     free(out->persist);
     free(out->report);
@@ -27,8 +34,58 @@ void qkd_out_fini(struct qkd_out *out)
     *out = (struct qkd_out){.arena_limit = out->arena_limit};
 }
 
+/* A new newest piece; false if memory ends. */
+static bool scratch_add(struct qkd_out *out, size_t cap)
+{
+    struct qkd_scratch *piece = malloc(sizeof *piece + cap);
+    if (piece != NULL) {
+        *piece = (struct qkd_scratch){.older = out->scratch, .cap = cap};
+        out->scratch = piece;
+    }
+    return piece != NULL;
+}
+
+void *qkd_out_scratch(struct qkd_out *out, size_t len)
+{
+    struct qkd_scratch *piece = out->scratch;
+    size_t need = (len + SCRATCH_ALIGN - 1) / SCRATCH_ALIGN * SCRATCH_ALIGN;
+    if (need < len || need > out->arena_limit) {
+        return NULL;
+    }
+    if (piece == NULL || need > piece->cap - piece->len) {
+        size_t cap = piece == NULL ? SCRATCH_FIRST : 2 * piece->cap; /* soon one piece is enough */
+        if (!scratch_add(out, cap > need ? cap : need)) {
+            return NULL;
+        }
+        piece = out->scratch;
+    }
+    void *at = piece->bytes + piece->len;
+    piece->len += need;
+    return at;
+}
+
+/* Wipes what was used; only the newest and largest piece stays. */
+static void scratch_reset(struct qkd_out *out)
+{
+    struct qkd_scratch *newest = out->scratch;
+    if (newest == NULL) {
+        return;
+    }
+    while (newest->older != NULL) {
+        struct qkd_scratch *older = newest->older;
+        newest->older = older->older;
+        sodium_memzero(older->bytes, older->len);
+        free(older);
+    }
+    if (newest->len > 0) {
+        sodium_memzero(newest->bytes, newest->len);
+        newest->len = 0;
+    }
+}
+
 void qkd_out_reset(struct qkd_out *out)
 {
+    scratch_reset(out);
     if (out->arena_len > 0) {
         sodium_memzero(out->arena, out->arena_len);
     }

@@ -8,7 +8,10 @@
  *
  * Bytes live in one arena and are named by offset, so that growth moves nothing that is held.
  * `observed` is the message before sealing: only the oracle and the trace read it; it is wiped
- * at reset together with everything else. */
+ * at reset together with everything else.
+ *
+ * Working memory of a step (an opened record, a message under construction) comes from here too:
+ * one piece of it, always warm, serves all elements of a world. */
 #ifndef QKD_BASE_OUT_H
 #define QKD_BASE_OUT_H
 
@@ -83,6 +86,8 @@ struct qkd_report {
     struct qkd_slice bytes; /* as the code says; else empty */
 };
 
+struct qkd_scratch; /* a piece of working memory */
+
 struct qkd_out {
     struct qkd_send *send;
     size_t send_count, send_cap;
@@ -92,15 +97,16 @@ struct qkd_out {
     size_t report_count, report_cap;
     uint8_t *arena;
     size_t arena_len, arena_cap;
-    size_t arena_limit; /* bytes; appending beyond it is QKD_ERR_LIMIT */
-    bool failed;        /* an append failed: the batch must be dropped with the element's error */
+    size_t arena_limit;          /* bytes; appending beyond it is QKD_ERR_LIMIT */
+    struct qkd_scratch *scratch; /* the newest piece */
+    bool failed; /* an append failed: the batch must be dropped with the element's error */
 };
 
 /* Heap-free when unused; grows on demand up to `arena_limit` bytes and keeps what it has. */
 void qkd_out_init(struct qkd_out *out, size_t arena_limit);
 void qkd_out_fini(struct qkd_out *out);
 
-/* Wipes the used part of the arena and forgets all entries; keeps the memory. */
+/* Wipes what was used and forgets all entries; keeps the memory. */
 void qkd_out_reset(struct qkd_out *out);
 
 /* Room for `len` bytes: returns their offset slice with len as given; write through
@@ -118,6 +124,10 @@ static inline uint8_t *qkd_out_at(const struct qkd_out *out, struct qkd_slice s)
 {
     return out->arena + s.at;
 }
+
+/* Working memory for `len` bytes, not zeroed: stays where it is until the next reset, which wipes
+ * it. NULL if memory ends; out->failed is not set. */
+void *qkd_out_scratch(struct qkd_out *out, size_t len);
 
 /* Appends a send; never fails loudly: sets out->failed if memory ends. */
 void qkd_out_send(struct qkd_out *out, const struct qkd_send *send);

@@ -34,6 +34,7 @@ void qkd_slab_fini(struct qkd_slab *slab)
     }
     free(slab->chunks);
     slab->chunks = NULL;
+    slab->first = NULL;
     slab->chunk_count = 0;
     slab->live = 0;
     slab->top = 0;
@@ -42,7 +43,9 @@ void qkd_slab_fini(struct qkd_slab *slab)
 
 static uint32_t *link_at(const struct qkd_slab *slab, uint32_t slot)
 {
-    uint8_t *links = slab->chunks[slot >> slab->chunk_shift] + slab->item_size * slab->chunk_items;
+    uint32_t chunk = slot >> slab->chunk_shift;
+    uint8_t *links = (chunk == 0 ? slab->first : slab->chunks[chunk]) +
+                     slab->item_size * slab->chunk_items;
     return (uint32_t *)(void *)links + (slot & (slab->chunk_items - 1));
 }
 
@@ -62,6 +65,7 @@ static bool add_chunk(struct qkd_slab *slab)
         return false;
     }
     slab->chunks[slab->chunk_count++] = chunk;
+    slab->first = slab->chunks[0];
     return true;
 }
 

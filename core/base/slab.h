@@ -13,7 +13,8 @@
 #define QKD_SLAB_NONE UINT32_MAX
 
 struct qkd_slab {
-    uint8_t **chunks;
+    uint8_t *first;       /* chunk 0, found without another load */
+    uint8_t **chunks;     /* all chunks, the first one included */
     size_t item_size;     /* bytes, rounded up to 8 */
     uint32_t chunk_items; /* items per chunk, a power of two */
     uint32_t chunk_shift; /* its logarithm */
@@ -39,7 +40,8 @@ void qkd_slab_give(struct qkd_slab *slab, uint32_t slot);
 static inline void *qkd_slab_at(const struct qkd_slab *slab, uint32_t slot)
 {
     QKD_ASSERT(slot < slab->top);
-    return slab->chunks[slot >> slab->chunk_shift] +
+    uint32_t chunk = slot >> slab->chunk_shift;
+    return (chunk == 0 ? slab->first : slab->chunks[chunk]) +
            slab->item_size * (slot & (slab->chunk_items - 1));
 }
 

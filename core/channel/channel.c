@@ -139,8 +139,6 @@ void chan_set_free(struct chan_set *set)
     qkd_slab_fini(&set->queues);
     qkd_map_fini(&set->by_peer);
     qkd_timers_fini(&set->timers);
-    crypto_wipe(set->scratch, set->scratch_len);
-    free(set->scratch);
     free(set);
 }
 
@@ -246,14 +244,14 @@ static struct chan_session *session_of(const struct chan_call *call, uint32_t id
 static enum chan_event on_record(const struct chan_call *call, const struct chan_frame *frame,
                                  const struct crypto_part *bytes, struct chan_message *message)
 {
-    struct chan_set *set = call->set;
     struct chan_channel *channel = call->channel;
     struct chan_session *session = session_of(call, frame->session);
+    struct crypto_part plain = {0};
     if (session == NULL) {
         send_reset(call, frame->session);
         return CHAN_NONE;
     }
-    int err = chan_record_open(set, channel, session, frame, bytes);
+    int err = chan_record_open(call, session, frame, bytes, &plain);
     if (err == QKD_ERR_AUTH) {
         chan_auth_failure(call);
     }
@@ -262,11 +260,11 @@ static enum chan_event on_record(const struct chan_call *call, const struct chan
     }
     message->peer_incarnation = session->incarnation;
     if (session == &channel->serving && frame->type == CHAN_FRAME_DATA) {
-        message->bytes = set->scratch;
-        message->len = set->scratch_len;
+        message->bytes = plain.bytes;
+        message->len = plain.len;
         return CHAN_DATA;
     }
-    struct chan_shake *shake = chan_shake_of(set, channel);
+    struct chan_shake *shake = chan_shake_of(call->set, channel);
     if (session != &channel->serving && shake->phase == CHAN_NEXT_PENDING) {
         chan_shake_confirm(call, shake);
     }
@@ -274,7 +272,7 @@ static enum chan_event on_record(const struct chan_call *call, const struct chan
         prompt(call, shake);
         return CHAN_NONE;
     }
-    bool up = chan_on_control(call, session, set->scratch, set->scratch_len);
+    bool up = chan_on_control(call, session, plain.bytes, plain.len);
     return up ? CHAN_UP : CHAN_NONE;
 }
 
@@ -297,8 +295,6 @@ enum chan_event chan_receive(struct chan_set *set, const struct qkd_event *event
     struct crypto_part bytes = {event->u.recv.bytes, event->u.recv.len};
     struct chan_call call = {.set = set, .now = event->now, .out = out};
     struct chan_frame frame;
-    crypto_wipe(set->scratch, set->scratch_len);
-    set->scratch_len = 0;
     *message = (struct chan_message){.rp = event->u.recv.rp, .peer = event->u.recv.from};
     int err = chan_frame_decode(&frame, event->u.recv.bytes, event->u.recv.len);
     if (bytes.len > WIRE_MAX_MESSAGE + (size_t)CHAN_OVERHEAD) {

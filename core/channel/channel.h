@@ -55,7 +55,7 @@ enum chan_event {
 struct chan_message {
     enum qkd_rp rp;
     struct qkd_eid peer;
-    const uint8_t *bytes; /* plaintext in the set's scratch buffer: valid until the next call */
+    const uint8_t *bytes; /* plaintext in the working memory of `out`: valid until its reset */
     size_t len;
     uint32_t peer_incarnation; /* changes when the peer restarted */
 };

@@ -90,36 +90,19 @@ static void mark_seen(struct chan_session *session, uint64_t counter)
     session->window |= UINT64_C(1) << (session->top - 1 - counter);
 }
 
-/* Makes the scratch buffer at least `need` bytes; it holds nothing at this time. */
-static bool scratch_grow(struct chan_set *set, size_t need)
+int chan_record_open(const struct chan_call *call, struct chan_session *session,
+                     const struct chan_frame *frame, const struct crypto_part *bytes,
+                     struct crypto_part *plain)
 {
-    size_t cap = set->scratch_cap > 0 ? set->scratch_cap : 256;
-    while (cap < need) {
-        cap *= 2;
-    }
-    if (cap == set->scratch_cap) {
-        return true;
-    }
-    uint8_t *scratch = malloc(cap);
-    if (scratch == NULL) {
-        return false;
-    }
-    free(set->scratch);
-    set->scratch = scratch;
-    set->scratch_cap = cap;
-    return true;
-}
-
-int chan_record_open(struct chan_set *set, const struct chan_channel *channel,
-                     struct chan_session *session, const struct chan_frame *frame,
-                     const struct crypto_part *bytes)
-{
+    struct chan_set *set = call->set;
+    const struct chan_channel *channel = call->channel;
     if (is_replay(session, frame->counter)) {
         set->stats.replays++;
         return QKD_ERR_REPLAY;
     }
     size_t len = bytes->len - CHAN_OVERHEAD;
-    if (!scratch_grow(set, len)) {
+    uint8_t *to = qkd_out_scratch(call->out, len);
+    if (to == NULL) {
         return QKD_ERR_NOMEM;
     }
     const uint8_t *from = bytes->bytes;
@@ -130,9 +113,9 @@ int chan_record_open(struct chan_set *set, const struct chan_channel *channel,
     make_nonce(nonce, frame->counter);
     struct crypto_gcm_text text = {aad, sizeof aad, from + CHAN_HEAD_LEN,
                                    bytes->len - CHAN_HEAD_LEN};
-    int err = crypto_gcm_open(session->open, nonce, &text, set->scratch);
+    int err = crypto_gcm_open(session->open, nonce, &text, to);
     if (err == QKD_OK) {
-        set->scratch_len = len;
+        *plain = (struct crypto_part){to, len};
         set->stats.opened++;
         mark_seen(session, frame->counter);
     }

@@ -84,7 +84,6 @@ void chan_reports_fini(struct chan_reports *r)
     }
     free(r->standing);
     free(r->kept);
-    free(r->forward);
     *r = (struct chan_reports){0};
 }
 
@@ -502,15 +501,16 @@ void chan_report_forward(struct chan_reports *r, const struct qkd_event *event,
     if (is_dropping(r) || !chan_report_source(message, &source)) {
         return;
     }
-    if (!buffer_grow(&r->forward, &r->forward_cap, (uint32_t)message.len, WIRE_MAX_MESSAGE)) {
+    uint8_t *copy = qkd_out_scratch(out, message.len);
+    if (copy == NULL) {
         r->lost++;
         return;
     }
-    memcpy(r->forward, message.at, message.len);
-    r->forward[AT_RP] = (uint8_t)r->config.rp;
-    wire_put_u64(r->forward + AT_ORIG_ID, 0);
-    wire_put_u64(r->forward + AT_SENDER, r->config.self.v);
-    report_send(r, event, r->forward, out);
+    memcpy(copy, message.at, message.len);
+    copy[AT_RP] = (uint8_t)r->config.rp;
+    wire_put_u64(copy + AT_ORIG_ID, 0);
+    wire_put_u64(copy + AT_SENDER, r->config.self.v);
+    report_send(r, event, copy, out);
 }
 
 /* ---- time ---- */

@@ -57,8 +57,6 @@ struct chan_reports {
     uint32_t event_count;
     uint8_t *kept; /* encoded reports, oldest first, one after the other: [head, tail) */
     uint32_t kept_head, kept_tail, kept_cap;
-    uint8_t *forward; /* scratch of chan_report_forward() */
-    uint32_t forward_cap;
     bool restarted;                           /* incarnation > 1 and not yet said */
     uint64_t next_seq;                        /* of the next report, from 1 */
     struct qkd_time flush_at;                 /* QKD_NEVER: nothing waits */

@@ -93,9 +93,6 @@ struct chan_set {
     struct qkd_slab queues;
     struct qkd_map by_peer; /* (rp, peer) -> slot in channels */
     struct qkd_timers timers;
-    uint8_t *scratch; /* plaintext of the last record opened */
-    size_t scratch_cap;
-    size_t scratch_len; /* bytes to wipe */
     struct chan_stats stats;
 };
 
@@ -114,10 +111,10 @@ struct chan_call {
 void chan_record_send(const struct chan_call *call, struct chan_session *session,
                       enum chan_frame_type type, const struct chan_send *send);
 
-/* Opens a record into the scratch buffer: 0, QKD_ERR_REPLAY, QKD_ERR_AUTH, QKD_ERR_NOMEM. */
-int chan_record_open(struct chan_set *set, const struct chan_channel *channel,
-                     struct chan_session *session, const struct chan_frame *frame,
-                     const struct crypto_part *bytes);
+/* Opens a record into working memory, *plain: 0, QKD_ERR_REPLAY, QKD_ERR_AUTH, QKD_ERR_NOMEM. */
+int chan_record_open(const struct chan_call *call, struct chan_session *session,
+                     const struct chan_frame *frame, const struct crypto_part *bytes,
+                     struct crypto_part *plain);
 
 /* Appends clear bytes to the peer. */
 void chan_clear_send(const struct chan_call *call, const uint8_t *bytes, size_t len);

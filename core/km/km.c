@@ -22,8 +22,6 @@ struct km {
     struct kma *kma;
     struct ksa *ksa;
     struct kmc *kmc;
-    uint8_t *handed; /* a message handed over: out's arena may move while its receiver writes */
-    size_t handed_cap;
 };
 
 static bool config_valid(const struct km_config *c)
@@ -75,7 +73,6 @@ void km_free(struct km *km)
         kma_free(km->kma);
         ksa_free(km->ksa);
         kmc_free(km->kmc);
-        free(km->handed);
         free(km);
     }
 }
@@ -101,21 +98,6 @@ static int part_step(struct km *km, enum qkd_role role, const struct qkd_event *
     }
 }
 
-static bool handed_copy(struct km *km, const uint8_t *bytes, size_t len)
-{
-    if (len > km->handed_cap) {
-        size_t cap = len < 512 ? 512 : len + len / 4;
-        uint8_t *grown = realloc(km->handed, cap);
-        if (grown == NULL) {
-            return false;
-        }
-        km->handed = grown;
-        km->handed_cap = cap;
-    }
-    memcpy(km->handed, bytes, len);
-    return true;
-}
-
 /* Hands over what the parts sent one another since entry `from`, and what that causes. */
 static int hand_over(struct km *km, const struct qkd_event *cause, size_t from, struct qkd_out *out)
 {
@@ -129,14 +111,16 @@ static int hand_over(struct km *km, const struct qkd_event *cause, size_t from, 
         }
         QKD_ASSERT(i - first < HANDOVERS_MAX);
         out->send[i].flags |= QKD_SEND_DELIVERED;
-        if (!handed_copy(km, qkd_out_at(out, send.bytes), send.bytes.len)) {
+        uint8_t *handed = qkd_out_scratch(out, send.bytes.len); /* the arena may move */
+        if (handed == NULL) {
             return QKD_ERR_NOMEM;
         }
+        memcpy(handed, qkd_out_at(out, send.bytes), send.bytes.len);
         struct qkd_event event = {.type = QKD_EV_RECV, .now = cause->now, .wall = cause->wall};
         event.u.recv.rp = send.rp;
         event.u.recv.from = send.from;
         event.u.recv.to = send.to;
-        event.u.recv.bytes = km->handed;
+        event.u.recv.bytes = handed;
         event.u.recv.len = send.bytes.len;
         err = part_step(km, qkd_eid_role(send.to), &event, out);
     }

@@ -9,33 +9,6 @@
 
 /* ---- shared by the parts ---- */
 
-static uint8_t *room(uint8_t **bytes, size_t *room_cap, size_t len)
-{
-    if (len > *room_cap) {
-        size_t cap = *room_cap == 0 ? 256 : *room_cap;
-        while (cap < len) {
-            cap *= 2;
-        }
-        uint8_t *grown = realloc(*bytes, cap);
-        if (grown == NULL) {
-            return NULL;
-        }
-        *bytes = grown;
-        *room_cap = cap;
-    }
-    return *bytes;
-}
-
-uint8_t *kma_scratch(struct kma *kma, size_t len)
-{
-    return room(&kma->scratch, &kma->scratch_cap, len);
-}
-
-uint8_t *kma_records(struct kma *kma, size_t len)
-{
-    return room(&kma->records, &kma->records_cap, len);
-}
-
 struct wire_head kma_head(struct kma *kma, enum qkd_rp rp, uint64_t orig)
 {
     return (struct wire_head){.rp = (uint8_t)rp,
@@ -144,8 +117,6 @@ void kma_free(struct kma *kma)
     free(kma->links);
     free(kma->grants);
     free(kma->skips);
-    free(kma->scratch);
-    free(kma->records);
     km_store_fini(&kma->store);
     km_secbuf_fini(&kma->bufs);
     struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored, &kma->flows,

@@ -220,11 +220,7 @@ struct kma {
     struct qkd_slab sessions, stored, flows, needs, pieces, holds;
     struct qkd_map session_map, stored_map, flow_map, piece_map, need_map, route_map;
     struct kma_list waiting, fetched; /* of stored */
-    uint8_t *scratch;                 /* encoded messages without key material */
-    size_t scratch_cap;
-    uint8_t *records; /* encoded records that go into such a message */
-    size_t records_cap;
-    struct kma_grant_record { /* GRANTs without acknowledgement and not in flight */
+    struct kma_grant_record {         /* GRANTs without acknowledgement and not in flight */
         uint32_t link;
         struct wire_grant_body grant;
     } * grants;
@@ -264,19 +260,17 @@ static inline struct qkd_time kma_after(const struct kma_step *s, struct qkd_spa
 }
 
 /* kma.c */
-uint8_t *kma_scratch(struct kma *kma, size_t len); /* NULL: out of memory */
-uint8_t *kma_records(struct kma *kma, size_t len); /* likewise */
 struct wire_head kma_head(struct kma *kma, enum qkd_rp rp, uint64_t orig);
 void kma_send(const struct kma_step *s, enum qkd_rp rp, struct qkd_eid peer,
               const struct wire_bytes *message);
 struct kma_link *kma_link_of(struct kma *kma, struct qkd_eid peer);
 void kma_report(const struct kma_step *s, struct qkd_report report);
 
-/* Encodes a keyless message of type `name` into the scratch and sends it. */
+/* Encodes a message of type `name` and sends it. */
 #define KMA_SEND(s, name, rp, peer, message)                                                       \
     do {                                                                                           \
         size_t kma_size_ = wire_##name##_size(message);                                            \
-        uint8_t *kma_to_ = kma_scratch((s)->kma, kma_size_);                                       \
+        uint8_t *kma_to_ = qkd_out_scratch((s)->out, kma_size_);                                   \
         int kma_len_ = kma_to_ == NULL ? QKD_ERR_NOMEM                                             \
                                        : wire_##name##_encode(message, kma_to_, kma_size_);        \
         if (kma_len_ > 0) {                                                                        \

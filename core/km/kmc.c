@@ -65,7 +65,6 @@ void kmc_free(struct kmc *kmc)
     qkd_map_fini(&kmc->link_map);
     qkd_rng_fini(&kmc->rng);
     free(kmc->links);
-    free(kmc->scratch);
     free(kmc);
 }
 
@@ -75,19 +74,6 @@ struct wire_head kmc_head(struct kmc *kmc, enum qkd_rp rp, uint64_t orig)
                               .message_id = kmc->next_message_id++,
                               .orig_message_id = orig,
                               .sender = kmc->self};
-}
-
-uint8_t *kmc_scratch(struct kmc *kmc, size_t len)
-{
-    if (len > kmc->scratch_cap) {
-        uint8_t *grown = realloc(kmc->scratch, len);
-        if (grown == NULL) {
-            return NULL;
-        }
-        kmc->scratch = grown;
-        kmc->scratch_cap = len;
-    }
-    return kmc->scratch;
 }
 
 void kmc_bad_bytes(const struct kmc *kmc, const struct chan_message *m, int err,

@@ -109,7 +109,7 @@ static void kma_send(struct kmc *kmc, const struct qkd_event *event, struct wire
 static void route_rsp_send(struct kmc *kmc, const struct qkd_event *event,
                            const struct wire_route_rsp *rsp, struct qkd_out *out)
 {
-    uint8_t *bytes = kmc_scratch(kmc, ANSWER_BYTES);
+    uint8_t *bytes = qkd_out_scratch(out, ANSWER_BYTES);
     int len = bytes == NULL ? QKD_ERR_NOMEM : wire_route_rsp_encode(rsp, bytes, ANSWER_BYTES);
     if (len > 0) {
         kma_send(kmc, event, (struct wire_bytes){bytes, (size_t)len}, out);

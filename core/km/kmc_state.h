@@ -62,16 +62,12 @@ struct kmc {
     uint64_t last_kma_status_id;
     struct qkd_time controller_due; /* CONTROLLER_LOST from here on while Ck is not up */
     struct qkd_time manager_heard;  /* last REPORT_ACK, or last time that none was due */
-    uint8_t *scratch;
-    size_t scratch_cap;
 };
 
 /* kmc.c */
 
 /* Head of a message of this KMC with the next message ID; orig: Message ID answered, or 0. */
 struct wire_head kmc_head(struct kmc *kmc, enum qkd_rp rp, uint64_t orig);
-/* Room for `len` bytes in scratch; NULL without memory. */
-uint8_t *kmc_scratch(struct kmc *kmc, size_t len);
 void kmc_bad_bytes(const struct kmc *kmc, const struct chan_message *m, int err,
                    struct qkd_out *out);
 

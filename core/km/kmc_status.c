@@ -91,18 +91,18 @@ static bool link_is_changed(const struct kmc_link *link)
                                 (own != sent && (own <= sent / 2 || own / 2 >= sent)));
 }
 
-/* Where the parts of a message lie in the scratch. */
+/* Where the parts of a message lie in working memory. */
 struct status_room {
     uint8_t *links, *modules, *message;
     size_t message_bytes;
 };
 
-static bool status_room(struct kmc *kmc, struct status_room *room)
+static bool status_room(const struct kmc *kmc, struct status_room *room, struct qkd_out *out)
 {
     size_t links = kmc->link_count < LINKS_PER_MESSAGE ? kmc->link_count : LINKS_PER_MESSAGE;
     size_t records = links * (LINK_RECORD_BYTES + MODULE_RECORD_BYTES);
     room->message_bytes = records + MESSAGE_EXTRA_BYTES;
-    room->links = kmc_scratch(kmc, records + room->message_bytes);
+    room->links = qkd_out_scratch(out, records + room->message_bytes);
     if (room->links == NULL) {
         return false;
     }
@@ -151,7 +151,7 @@ static void status_tell(struct kmc *kmc, const struct qkd_event *event,
                         const struct status_order *order, struct qkd_out *out)
 {
     struct status_room room;
-    if (!status_room(kmc, &room)) {
+    if (!status_room(kmc, &room, out)) {
         return;
     }
     uint32_t next = 0;

@@ -59,7 +59,6 @@ void ksa_free(struct ksa *ksa)
     chan_set_free(ksa->chans);
     ksa_store_fini(ksa);
     qkd_rng_fini(&ksa->rng);
-    free(ksa->scratch);
     free(ksa->rules);
     free(ksa);
 }
@@ -74,30 +73,14 @@ struct wire_head ksa_head(struct ksa *ksa, enum qkd_rp rp, uint64_t orig)
                               .sender = ksa->self};
 }
 
-uint8_t *ksa_scratch(struct ksa *ksa, size_t len)
-{
-    if (len > ksa->scratch_cap) {
-        uint8_t *scratch = malloc(len);
-        if (scratch == NULL) {
-            return NULL;
-        }
-        free(ksa->scratch); /* wiped after each use */
-        ksa->scratch = scratch;
-        ksa->scratch_cap = len;
-    }
-    return ksa->scratch;
-}
-
-int ksa_send(struct ksa *ksa, const struct qkd_event *event, struct ksa_to to, int len,
+int ksa_send(struct ksa *ksa, const struct qkd_event *event, const struct ksa_to *to, int len,
              struct qkd_out *out)
 {
     if (len < 0) {
         return len;
     }
-    struct chan_send send = {to.rp, to.peer, ksa->scratch, (size_t)len, to.flags};
-    int err = chan_send(ksa->chans, event, &send, out);
-    crypto_wipe(ksa->scratch, (size_t)len);
-    return err;
+    struct chan_send send = {to->rp, to->peer, to->bytes, (size_t)len, to->flags};
+    return chan_send(ksa->chans, event, &send, out);
 }
 
 void ksa_bad_bytes(const struct ksa *ksa, const struct chan_message *message, int err,
@@ -250,7 +233,7 @@ static void on_kx2(struct ksa *ksa, const struct qkd_event *event,
             struct wire_supply_notify_rsp answer = {.head = ksa_head(ksa, QKD_RP_KX2,
                                                                      head.message_id),
                                                     .reason = WIRE_REASON_BAD_REQUEST};
-            struct ksa_to to = {QKD_RP_KX2, message->peer, 0};
+            struct ksa_to to = {QKD_RP_KX2, message->peer, 0, NULL};
             (void)KSA_SEND(ksa, event, to, supply_notify_rsp, &answer, out);
         }
     }

@@ -76,7 +76,7 @@ static void answer_send(struct ksa *ksa, const struct qkd_event *event,
         .deleted = answer->deleted,
         .code = answer->code,
     };
-    struct ksa_to to = {QKD_RP_AK, answer->peer, QKD_SEND_REPLY};
+    struct ksa_to to = {QKD_RP_AK, answer->peer, QKD_SEND_REPLY, NULL};
     (void)KSA_SEND(ksa, event, to, key_delete_rsp, &message, out); /* lost: asked again */
 }
 

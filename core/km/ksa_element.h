@@ -137,8 +137,6 @@ struct ksa {
     uint64_t next_message_id;
     struct qkd_time account_at; /* end of the accounting period, QKD_NEVER: nothing to account */
     bool started;
-    uint8_t *scratch; /* for one encoded message; wiped after use */
-    size_t scratch_cap;
 };
 
 enum ksa_timer { KSA_TIMER_REQUEST = 1, KSA_TIMER_BATCH = 2 };
@@ -161,25 +159,26 @@ static inline struct ksa_batch *ksa_batch_at(const struct ksa *ksa, uint32_t slo
 /* Head of a new message at `rp`; orig: Message ID answered, or 0. */
 struct wire_head ksa_head(struct ksa *ksa, enum qkd_rp rp, uint64_t orig);
 
-/* Room for one encoded message; NULL if memory ends. */
-uint8_t *ksa_scratch(struct ksa *ksa, size_t len);
-
-/* Seals and sends `len` bytes of scratch and wipes them: 0, QKD_ERR_AGAIN or an error. */
+/* Where a message goes, and its encoded bytes; NULL: memory ended. */
 struct ksa_to {
     enum qkd_rp rp;
     struct qkd_eid peer;
     uint32_t flags; /* enum qkd_send_flags */
+    uint8_t *bytes;
 };
-int ksa_send(struct ksa *ksa, const struct qkd_event *event, struct ksa_to to, int len,
+
+/* Seals and sends `len` encoded bytes: 0, QKD_ERR_AGAIN or an error, also that of the encoder. */
+int ksa_send(struct ksa *ksa, const struct qkd_event *event, const struct ksa_to *to, int len,
              struct qkd_out *out);
 
-/* Encodes `message`, a struct wire_NAME, and sends it. */
+/* Encodes `message`, a struct wire_NAME, and sends it to `to`, a struct ksa_to. */
 #define KSA_SEND(ksa, event, to, name, message, out)                                               \
-    ksa_send((ksa), (event), (to),                                                                 \
-             ksa_scratch((ksa), wire_##name##_size(message)) == NULL                               \
-                 ? QKD_ERR_NOMEM                                                                   \
-                 : wire_##name##_encode((message), (ksa)->scratch, (ksa)->scratch_cap),            \
-             (out))
+    ((to).bytes = qkd_out_scratch((out), wire_##name##_size(message)),                             \
+     ksa_send((ksa), (event), &(to),                                                               \
+              (to).bytes == NULL                                                                   \
+                  ? QKD_ERR_NOMEM                                                                  \
+                  : wire_##name##_encode((message), (to).bytes, wire_##name##_size(message)),      \
+              (out)))
 
 void ksa_bad_bytes(const struct ksa *ksa, const struct chan_message *message, int err,
                    struct qkd_out *out);

@@ -46,7 +46,7 @@ static struct wire_key_supply_rsp answer_of(struct ksa *ksa, const struct ksa_ec
 static void answer_send(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
                         const struct wire_key_supply_rsp *answer, struct qkd_out *out)
 {
-    struct ksa_to to = {QKD_RP_AK, app, QKD_SEND_REPLY};
+    struct ksa_to to = {QKD_RP_AK, app, QKD_SEND_REPLY, NULL};
     (void)KSA_SEND(ksa, event, to, key_supply_rsp, answer, out); /* lost: it was supplied once */
 }
 

@@ -20,7 +20,7 @@ static void verdict_send(struct ksa *ksa, const struct qkd_event *event,
         .match = answer->code,
         .reason = answer->reason,
     };
-    struct ksa_to to = {QKD_RP_KX2, answer->peer, 0};
+    struct ksa_to to = {QKD_RP_KX2, answer->peer, 0, NULL};
     (void)KSA_SEND(ksa, event, to, supply_notify_rsp, &message, out); /* lost: asked again */
 }
 
@@ -99,7 +99,7 @@ static enum wire_reason fetch_begin(struct ksa *ksa, const struct qkd_event *eve
                                                                   : ksa->config->fetch_within;
     memcpy(batch->tag, item->digest.b, sizeof batch->tag);
     memcpy(ksa_batch_ids(ksa, batch), notify->key_ids.at, notify->key_ids.len);
-    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0};
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
     struct qkd_span patience = qkd_span_ns(ksa->config->retransmit.ns * FETCH_PATIENCE);
     int err = qkd_map_put(&ksa->outstanding, &batch->command_id, slot);
     if (err == QKD_OK && !ksa_batch_linger(ksa, event, slot, patience)) {

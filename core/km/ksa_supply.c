@@ -27,7 +27,7 @@ static void need_drop(struct ksa *ksa, const struct qkd_event *event, struct ksa
     }
     struct wire_kmi_drop drop = {.head = ksa_head(ksa, QKD_RP_KMI, request->need_id),
                                  .reason = (uint8_t)reason};
-    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0};
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
     (void)KSA_SEND(ksa, event, to, kmi_drop, &drop, out);
     (void)qkd_map_del(&ksa->outstanding, &request->need_id);
     request->need_id = 0;
@@ -116,7 +116,7 @@ enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event
     };
     struct qkd_time end = qkd_time_add(event->now, qkd_span_ms(need->timeout_ms));
     request->timer = qkd_timers_set(&ksa->timers, end, (uint64_t)KSA_TIMER_REQUEST << 32 | slot);
-    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0};
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
     int err = QKD_ERR_NOMEM;
     if (request->timer != QKD_TIMER_NONE) {
         err = qkd_map_put(&ksa->outstanding, &request->need_id, KSA_COMMAND_NEED | slot);
@@ -171,7 +171,7 @@ static void notify_send(struct ksa *ksa, const struct qkd_event *event, uint32_t
         .grade = batch->grade,
         .fetch_within_ms = (uint32_t)(ksa->config->fetch_within.ns / QKD_NS_PER_MS),
     };
-    struct ksa_to to = {QKD_RP_KX2, qkd_eid_sibling(batch->target_app, QKD_ROLE_KSA), 0};
+    struct ksa_to to = {QKD_RP_KX2, qkd_eid_sibling(batch->target_app, QKD_ROLE_KSA), 0, NULL};
     if (batch->tries == 0 || chan_is_up(ksa->chans, to.rp, to.peer)) {
         (void)KSA_SEND(ksa, event, to, supply_notify, &notify, out); /* lost: it is repeated */
     }

@@ -49,12 +49,11 @@ static void file_send(struct mod *mod, const struct qkd_event *event, struct mod
     }
     memcpy(message.hash.b, file->hash, sizeof message.hash.b);
     size_t cap = wire_key_file_size(&message);
-    uint8_t *to = mod_scratch(mod, cap);
+    uint8_t *to = qkd_out_scratch(out, cap);
     int len = to == NULL ? QKD_ERR_NOMEM : wire_key_file_encode(&message, to, cap);
     if (len > 0) {
         struct chan_send send = {QKD_RP_KQ1, mod->kma, to, (size_t)len, 0};
         (void)chan_send(mod->chans, event, &send, out); /* lost: the repetition comes */
-        crypto_wipe(to, cap);
     }
 }
 
