@@ -13,6 +13,7 @@ static const struct cli_command *const commands[] = {
     &cli_validate_command,
     &cli_graph_command,
     &cli_trace_command,
+    &cli_fuzz_command,
     &cli_export_command,
 };
 

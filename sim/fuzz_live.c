@@ -11,6 +11,7 @@
 #include "sim/fuzz_record.h"
 
 #define NEVER INT64_MAX
+#define NARROWEST_BPS 5000000 /* reports must not hold up answers for a retransmission time */
 #define GRACE_NS (QKD_NS_PER_S / 2)
 #define FETCH_NS (2 * QKD_NS_PER_S) /* for the slave to have the key that the master has */
 
@@ -66,6 +67,11 @@ static int64_t faults_end(const struct live *l)
             continue;
         }
         if (fault->for_ns == SCN_FOREVER && !dark) {
+            return NEVER;
+        }
+        /* What a key manager does for so long without being heard costs it tags that are never sent. */
+        if (fault->what == SCN_FAULT_DISK_FULL &&
+            fault->for_ns > l->scenario->control.status_period_ns) {
             return NEVER;
         }
         int64_t lasts_ns = fault->for_ns == SCN_FOREVER ? 0 : fault->for_ns;
@@ -143,7 +149,8 @@ static bool times_find(struct live *l)
 {
     const struct scn_scenario *s = l->scenario;
     l->quiet_ns = later(later(faults_end(l), restarts_end(l)), chance_end(l));
-    if (l->quiet_ns == NEVER || s->node_count > NODES_MOST) {
+    if (l->quiet_ns == NEVER || s->node_count > NODES_MOST ||
+        s->classical.bandwidth_bps < NARROWEST_BPS) {
         return false;
     }
     l->need_bps = need_bps(l);

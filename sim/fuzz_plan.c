@@ -14,6 +14,7 @@ enum {
     PROBE_MS = 3000,  /* requests are judged for so long */
     SETTLE_MS = 2500, /* after the last request's time-out, for the last status reports */
     FIRST_BLOCK_MS = 700,
+    BRIEF_MS = 400,
     NARROWEST_KBPS = 5000, /* reports in-band must not hold up answers for a retransmission time */
     MARGIN = 4             /* key made, over key asked for */
 };
@@ -270,7 +271,8 @@ static void node_fault(struct maker *m, enum scn_fault_what what)
 {
     struct sim_fuzz_plan *p = m->plan;
     uint32_t before = p->fault_count;
-    fault(m, what, between(m, 0, p->node_count - 1), one_in(m, 2) ? 300 : 5000);
+    bool brief = what == SCN_FAULT_DISK_FULL; /* longer than a status period is no liveness */
+    fault(m, what, between(m, 0, p->node_count - 1), brief || one_in(m, 2) ? BRIEF_MS : 5000);
     if (p->fault_count == before) {
         return;
     }

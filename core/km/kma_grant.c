@@ -251,6 +251,7 @@ void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
         skip.start > skip.end) {
         return;
     }
+    kma_file_implied(s, link, skip.block);
     km_pool_rx_skip(&link->pool, skip.block, &(struct km_range){skip.start, skip.end}, s->out);
     kma_file_room(s, link);
 }

@@ -359,6 +359,29 @@ static bool source_is_allowed(const struct chan_message *m, struct qkd_eid sourc
                               : qkd_eid_eq(source, m->peer);
 }
 
+/* Each incarnation numbers its reports from 1. */
+static void peer_begin(struct peer *peer, const struct chan_message *m)
+{
+    if (peer->eid.v == 0 || peer->incarnation != m->peer_incarnation) {
+        peer->eid = m->peer;
+        peer->rp = m->rp;
+        peer->incarnation = m->peer_incarnation;
+        peer->next_seq = 1;
+        peer->gap_since = QKD_NEVER;
+    }
+}
+
+/* A channel is up: an acknowledgement that is still due must not count for a new incarnation. */
+static void on_up(struct mgr *mgr, const struct chan_message *m)
+{
+    uint8_t key[8];
+    wire_put_u64(key, m->peer.v);
+    struct peer *peer = table_find(&mgr->peers, &mgr->peer_map, key);
+    if (peer != NULL) {
+        peer_begin(peer, m);
+    }
+}
+
 static void on_report(struct mgr *mgr, const struct qkd_event *event, const struct chan_message *m,
                       struct qkd_out *out)
 {
@@ -374,13 +397,7 @@ static void on_report(struct mgr *mgr, const struct qkd_event *event, const stru
     if (peer == NULL) {
         return;
     }
-    if (peer->eid.v == 0 || peer->incarnation != m->peer_incarnation) {
-        peer->eid = m->peer;
-        peer->rp = m->rp;
-        peer->incarnation = m->peer_incarnation;
-        peer->next_seq = 1;
-        peer->gap_since = QKD_NEVER;
-    }
+    peer_begin(peer, m);
     ack_due(mgr, qkd_map_get(&mgr->peer_map, key), event->now);
     if (!seq_accept(mgr, peer, report.seq, event->now)) {
         return;
@@ -452,8 +469,15 @@ int mgr_step(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out
         on_start(mgr, event);
         return 0;
     case QKD_EV_RECV:
-        if (chan_receive(mgr->set, event, out, &message) == CHAN_DATA) {
+        switch (chan_receive(mgr->set, event, out, &message)) {
+        case CHAN_UP:
+            on_up(mgr, &message);
+            break;
+        case CHAN_DATA:
             on_report(mgr, event, &message, out);
+            break;
+        case CHAN_NONE:
+            break;
         }
         channels_watch(mgr, event, out);
         return 0;
