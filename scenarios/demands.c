@@ -53,7 +53,7 @@ static const struct scn_special special_file = {kept_decode, kept_print,
                                                 "\"type\": \"string\", \"minLength\": 1"};
 static const struct scn_special special_nodes = {
     kept_decode, kept_print,
-    "\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": [\"string\", \"integer\"]}"};
+    "\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}"};
 static const struct scn_special special_weights = {
     kept_decode, kept_print,
     "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"object\", "

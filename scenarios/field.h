@@ -68,6 +68,9 @@ struct scn_table {
     size_t field_count;
     size_t item_bytes;  /* of the struct, for lists */
     enum scn_kind kind; /* of its items, for lists */
+    /* What must be there beyond `required`, as members of a JSON Schema; NULL: nothing. The loader
+     * has its own checks for it. */
+    const char *needs;
 };
 
 /* The whole file. */

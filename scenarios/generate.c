@@ -69,7 +69,25 @@ static const struct scn_field generate_fields[] = {
      .table = &scn_table_link_template,
      .required = true},
 };
-TABLE(scn_table_generate, "generate", generate_fields, generate, SCN_KIND_NONE);
+/* As `uses` below. */
+static const char generate_needs[] =
+    "\"allOf\": ["
+    "{\"if\": {\"properties\": {\"kind\": {\"enum\": [\"line\", \"ring\"]}}}, "
+    "\"then\": {\"required\": [\"nodes\", \"spacing\"]}}, "
+    "{\"if\": {\"properties\": {\"kind\": {\"enum\": [\"grid\"]}}}, "
+    "\"then\": {\"required\": [\"rows\", \"columns\", \"spacing\"]}}, "
+    "{\"if\": {\"properties\": {\"kind\": {\"enum\": [\"geometric\"]}}}, "
+    "\"then\": {\"required\": [\"nodes\", \"side\", \"radius\"]}}, "
+    "{\"if\": {\"properties\": {\"kind\": {\"enum\": [\"waxman\"]}}}, "
+    "\"then\": {\"required\": [\"nodes\", \"side\", \"alpha\", \"beta\"]}}, "
+    "{\"if\": {\"properties\": {\"kind\": {\"enum\": [\"barabasi-albert\"]}}}, "
+    "\"then\": {\"required\": [\"nodes\", \"side\", \"m\"]}}]";
+
+const struct scn_table scn_table_generate = {.name = "generate",
+                                             .fields = generate_fields,
+                                             .field_count = COUNT_OF(generate_fields),
+                                             .item_bytes = sizeof(struct generate),
+                                             .needs = generate_needs};
 #undef STRUCT
 
 #define KIND(word) (1U << SCN_TOPOLOGY_##word)

@@ -25,12 +25,15 @@ struct dimension {
     bool bare;             /* the unit may be left out */
 };
 
-#define NUMBER "-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?"
+/* As number_len() and number_is_zero() read them. */
+#define EXPONENT "([eE][-+]?[0-9]+)?"
+#define NUMBER "[-+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)" EXPONENT
+#define ZERO "[-+]?(0+\\.?0*|\\.0+)" EXPONENT
 
 static const struct dimension dimensions[SCN_DIM_COUNT] = {
-    [SCN_DIM_NUMBER] = {"a whole number", "^-?[0-9]+$", {{"", 1, false}}, true},
+    [SCN_DIM_NUMBER] = {"a whole number", "^" NUMBER " *$", {{"", 1, false}}, true},
     [SCN_DIM_TIME] = {"a time such as '5 s' (units ns, us, ms, s, min, h, d)",
-                      "^(0|" NUMBER " ?(ns|us|µs|ms|s|min|h|d))$",
+                      "^(" ZERO " *|" NUMBER " *(ns|us|µs|ms|s|min|h|d))$",
                       {{"d", INT64_C(86400000000000), false},
                        {"h", INT64_C(3600000000000), false},
                        {"min", INT64_C(60000000000), false},
@@ -41,7 +44,7 @@ static const struct dimension dimensions[SCN_DIM_COUNT] = {
                        {"ns", 1, false}},
                       false},
     [SCN_DIM_RATE] = {"a rate such as '304 kbit/s' (units bit/s, kbit/s, Mbit/s, Gbit/s)",
-                      "^(0|" NUMBER " ?[kMG]?bit/s)$",
+                      "^(" ZERO " *|" NUMBER " *[kMG]?bit/s)$",
                       {{"Gbit/s", 1000000000, false},
                        {"Mbit/s", 1000000, false},
                        {"kbit/s", 1000, false},
@@ -49,7 +52,7 @@ static const struct dimension dimensions[SCN_DIM_COUNT] = {
                       false},
     [SCN_DIM_BITS] = {"an amount such as '64 Mbit' (units bit, kbit, Mbit, Gbit, or bytes: B to "
                       "GiB)",
-                      "^(0|" NUMBER " ?([kMG]?bit|([kMG]|[KMG]i)?B))$",
+                      "^(" ZERO " *|" NUMBER " *([kMG]?bit|([kMG]|[KMG]i)?B))$",
                       {{"Gbit", 1000000000, false},
                        {"Mbit", 1000000, false},
                        {"kbit", 1000, false},
@@ -63,7 +66,7 @@ static const struct dimension dimensions[SCN_DIM_COUNT] = {
                        {"B", 8, false}},
                       false},
     [SCN_DIM_BYTES] = {"an amount such as '1 MiB' (units B, kB, MB, GB, KiB, MiB, GiB)",
-                       "^(0|" NUMBER " ?([kMG]|[KMG]i)?B)$",
+                       "^(" ZERO " *|" NUMBER " *([kMG]|[KMG]i)?B)$",
                        {{"GiB", 1073741824, false},
                         {"GB", 1000000000, false},
                         {"MiB", 1048576, false},
@@ -73,26 +76,26 @@ static const struct dimension dimensions[SCN_DIM_COUNT] = {
                         {"B", 1, false}},
                        false},
     [SCN_DIM_LENGTH] = {"a length such as '25 km' (units m, km)",
-                        "^(0|" NUMBER " ?k?m)$",
+                        "^(" ZERO " *|" NUMBER " *k?m)$",
                         {{"km", 1000, false}, {"m", 1, false}},
                         false},
     [SCN_DIM_LOSS] = {"a loss such as '14.5 dB'",
-                      "^(0|" NUMBER " ?dB)$",
+                      "^(" ZERO " *|" NUMBER " *dB)$",
                       {{"dB", 1, false}},
                       false},
     [SCN_DIM_FREQUENCY] = {"a frequency such as '2 /s' (units /s, /min, /h)",
-                           "^(0|" NUMBER " ?/(s|min|h))$",
+                           "^(" ZERO " *|" NUMBER " */(s|min|h))$",
                            {{"/s", 1, false}, {"/min", 60, true}, {"/h", 3600, true}},
                            false},
     [SCN_DIM_FRACTION] = {"a fraction such as 0.02 or '2 %'",
-                          "^" NUMBER " ?%?$",
+                          "^" NUMBER " *%?$",
                           {{"", 1, false}, {"%", 100, true}},
                           true},
     [SCN_DIM_PPM] = {"a drift such as '20 ppm'",
-                     "^(0|" NUMBER " ?ppm)$",
+                     "^(" ZERO " *|" NUMBER " *ppm)$",
                      {{"ppm", 1, false}},
                      false},
-    [SCN_DIM_REAL] = {"a number", "^" NUMBER "$", {{"", 1, false}}, true},
+    [SCN_DIM_REAL] = {"a number", "^" NUMBER " *$", {{"", 1, false}}, true},
 };
 
 #define UNIT_COUNT (sizeof dimensions[0].units / sizeof dimensions[0].units[0])

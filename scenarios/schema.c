@@ -37,20 +37,13 @@ static void quantity_print(struct scn_buffer *out, const struct scn_field *field
     bool bare = field->dimension == SCN_DIM_NUMBER || field->dimension == SCN_DIM_REAL ||
                 field->dimension == SCN_DIM_FRACTION;
     const char *number = field->dimension == SCN_DIM_NUMBER ? "integer" : "number";
-    if (field->dimension == SCN_DIM_NUMBER || field->dimension == SCN_DIM_REAL) {
-        scn_buffer_add(out, "\"type\": \"%s\"", number);
-    } else {
-        scn_buffer_add(out, "\"type\": [\"string\", \"%s\"], \"pattern\": ", number);
-        char pattern[SCN_NAME_SIZE * 2];
-        (void)snprintf(pattern, sizeof pattern, "%s%s%s", scn_dimension_pattern(field->dimension),
-                       field->word == NULL ? "" : "|^", field->word == NULL ? "" : field->word);
-        size_t len = strlen(pattern);
-        if (field->word != NULL && len + 1 < sizeof pattern) {
-            pattern[len] = '$';
-            pattern[len + 1] = '\0';
-        }
-        scn_buffer_quoted(out, pattern);
-    }
+    scn_buffer_add(out, "\"type\": [\"string\", \"%s\"], \"pattern\": ", number);
+    char pattern[SCN_NAME_SIZE * 2];
+    int len = snprintf(pattern, sizeof pattern, "%s%s%s%s", scn_dimension_pattern(field->dimension),
+                       field->word == NULL ? "" : "|^", field->word == NULL ? "" : field->word,
+                       field->word == NULL ? "" : "$");
+    out->failed = out->failed || len < 0 || (size_t)len >= sizeof pattern;
+    scn_buffer_quoted(out, pattern);
     char low[SCN_QUANTITY_SIZE];
     char high[SCN_QUANTITY_SIZE];
     scn_real_print(SCN_DIM_REAL, field->min, low);
@@ -67,15 +60,15 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
     switch (field->type) {
     case SCN_T_ID:
         scn_buffer_add(out,
-                       "\"type\": [\"string\", \"integer\"], \"pattern\": "
+                       "\"type\": [\"string\", \"number\", \"boolean\"], \"pattern\": "
                        "\"^[A-Za-z0-9_.:-]{1,%d}$\"",
                        SCN_ID_SIZE - 1);
         break;
     case SCN_T_NODE:
-        scn_buffer_text(out, "\"type\": [\"string\", \"integer\"]");
+        scn_buffer_text(out, "\"type\": [\"string\", \"number\", \"boolean\"]");
         break;
     case SCN_T_TEXT:
-        scn_buffer_add(out, "\"type\": [\"string\", \"number\"], \"maxLength\": %d",
+        scn_buffer_add(out, "\"type\": [\"string\", \"number\", \"boolean\"], \"maxLength\": %d",
                        (field->narrow ? SCN_ID_SIZE : SCN_NAME_SIZE) - 1);
         break;
     case SCN_T_BOOL:
@@ -171,7 +164,7 @@ static bool any_required(const struct scn_table *table, int depth)
 {
     for (size_t i = 0; i < table->field_count && depth <= DEEPEST; i++) {
         const struct scn_field *field = &table->fields[i];
-        if (field->required || table == &scn_table_network ||
+        if (field->required || table->needs != NULL ||
             (field->table != NULL && any_required(field->table, depth + 1))) {
             return true;
         }
@@ -193,11 +186,9 @@ static void required_print(struct scn_buffer *out, const struct scn_table *table
     if (any && table != &scn_table_generate) { /* nothing is given where nothing is generated */
         scn_buffer_text(out, "\"type\": \"object\", ");
     }
-    if (table == &scn_table_network) {
-        scn_buffer_text(out, "\"type\": \"object\", \"anyOf\": [{\"required\": [\"nodes\"], "
-                             "\"properties\": {\"nodes\": {\"type\": [\"array\", \"string\"], "
-                             "\"minItems\": 1}}}, {\"required\": [\"generate\"], \"properties\": "
-                             "{\"generate\": {\"type\": \"object\"}}}], ");
+    if (table->needs != NULL) {
+        scn_buffer_text(out, table->needs);
+        scn_buffer_text(out, ", ");
     }
     scn_buffer_text(out, "\"properties\": {");
     any = false;

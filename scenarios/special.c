@@ -43,7 +43,7 @@ static bool ends_print(struct scn_buffer *out, const struct scn_scenario *scenar
 
 const struct scn_special scn_special_ends = {
     ends_decode, ends_print,
-    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"integer\"]}, \"minItems\": 2, "
+    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}, \"minItems\": 2, "
     "\"maxItems\": 2"};
 
 /* Six pairs of hexadecimal digits. */
@@ -162,7 +162,7 @@ static bool fault_classical_print(struct scn_buffer *out, const struct scn_scena
     return fault->target == SCN_TARGET_CLASSICAL;
 }
 
-#define ID_SCHEMA "\"type\": [\"string\", \"integer\"]"
+#define ID_SCHEMA "\"type\": [\"string\", \"number\", \"boolean\"]"
 
 const struct scn_special scn_special_fault_link = {fault_link_decode, fault_link_print, ID_SCHEMA};
 const struct scn_special scn_special_fault_node = {fault_node_decode, fault_node_print, ID_SCHEMA};

@@ -90,7 +90,15 @@ static const struct scn_field qkd_fields[] = {
     WORD("key_form", key_form, words_key_form, "seed",
          "a key file carries a 32-byte seed that both ends expand, or the bits"),
 };
-static TABLE(qkd_table, "qkd", qkd_fields, scn_qkd, SCN_KIND_NONE);
+static const struct scn_table qkd_table = {
+    .name = "qkd",
+    .fields = qkd_fields,
+    .field_count = COUNT_OF(qkd_fields),
+    .item_bytes = sizeof(struct scn_qkd),
+    .needs =
+        "\"type\": \"object\", \"if\": {\"required\": [\"model\"], \"properties\": {\"model\": "
+        "{\"const\": \"trace\"}}}, \"then\": {\"required\": [\"trace\"]}, \"else\": "
+        "{\"required\": [\"rate\"]}"};
 #undef STRUCT
 
 #define STRUCT scn_link
@@ -234,5 +242,12 @@ static const struct scn_field network_fields[] = {
     NUM("max_span", max_span_m, SCN_T_I64, SCN_DIM_LENGTH, 1, 1e9, .unset = 0, .early = true,
         .doc = "longer QKD links are cut into even spans by trusted relay nodes"),
 };
-TABLE(scn_table_network, "network", network_fields, scn_scenario, SCN_KIND_NONE);
+const struct scn_table scn_table_network = {
+    .name = "network",
+    .fields = network_fields,
+    .field_count = COUNT_OF(network_fields),
+    .item_bytes = sizeof(struct scn_scenario),
+    .needs = "\"type\": \"object\", \"anyOf\": [{\"required\": [\"nodes\"], \"properties\": "
+             "{\"nodes\": {\"type\": [\"array\", \"string\"], \"minItems\": 1}}}, {\"required\": "
+             "[\"generate\"], \"properties\": {\"generate\": {\"type\": \"object\"}}}]"};
 #undef STRUCT

@@ -10,6 +10,7 @@
 
 #define MOST_NETWORKS 100
 #define BLANKS " \t"
+#define EXPECTED "user_networks: expected names and prefixes, such as [lan-a, 10.1.0.0/16]"
 
 /* A decimal number of at most `most`, without leading zeros; -1 if it is none. *rest behind it. */
 static int32_t number_read(const char *text, int32_t most, const char **rest)
@@ -154,14 +155,16 @@ static void networks_decode(struct scn_ctx *ctx, const struct scn_tree *value, v
         }
         return;
     }
-    for (const struct scn_tree *item = value->first; item != NULL; item = item->next) {
-        if (value->kind != SCN_TREE_LIST || item->kind != SCN_TREE_SCALAR) {
-            scn_mistake(ctx, value->place,
-                        "user_networks: expected names and prefixes, such as "
-                        "[lan-a, 10.1.0.0/16]");
+    bool list = value->kind == SCN_TREE_LIST;
+    for (const struct scn_tree *item = value->first; list && item != NULL; item = item->next) {
+        if (item->kind != SCN_TREE_SCALAR || scn_tree_is_null(item)) {
+            scn_mistake(ctx, item->place, EXPECTED);
         } else {
             network_add(ctx, node, item->text, item->place);
         }
+    }
+    if (!list) {
+        scn_mistake(ctx, value->place, EXPECTED);
     }
 }
 
@@ -181,5 +184,6 @@ static bool networks_print(struct scn_buffer *out, const struct scn_scenario *sc
 
 const struct scn_special scn_special_user_networks = {
     networks_decode, networks_print,
-    "\"type\": [\"array\", \"string\", \"integer\", \"null\"], \"maxItems\": 100, \"items\": "
-    "{\"type\": [\"string\", \"integer\"]}"};
+    "\"type\": [\"array\", \"string\", \"number\", \"boolean\", \"null\"], \"maxItems\": 100, "
+    "\"items\": "
+    "{\"type\": [\"string\", \"number\", \"boolean\"]}"};
