@@ -25,6 +25,7 @@ struct cli_command {
 
 extern const struct cli_command cli_run_command;
 extern const struct cli_command cli_validate_command;
+extern const struct cli_command cli_check_command;
 extern const struct cli_command cli_graph_command;
 extern const struct cli_command cli_trace_command;
 extern const struct cli_command cli_fuzz_command;
@@ -41,6 +42,10 @@ int cli_exit_of(int err);
  * wrong in *errors (to be given to scn_errors_fini in every case). */
 int cli_scenario_load(const char *path, const struct scn_sets *sets, struct scn_scenario **out,
                       struct scn_errors *errors);
+
+/* The same with the network of another file, see scn_load_on(); NULL: its own. */
+int cli_scenario_load_on(const char *path, const char *network, const struct scn_sets *sets,
+                         struct scn_scenario **out, struct scn_errors *errors);
 
 /* Prints the lines of what is wrong on standard error. */
 void cli_errors_print(const struct scn_errors *errors);

@@ -92,7 +92,13 @@ static int expects_check(const struct scn_scenario *scenario, struct scn_errors 
 int cli_scenario_load(const char *path, const struct scn_sets *sets, struct scn_scenario **out,
                       struct scn_errors *errors)
 {
-    int err = scn_load(path, sets, out, errors);
+    return cli_scenario_load_on(path, NULL, sets, out, errors);
+}
+
+int cli_scenario_load_on(const char *path, const char *network, const struct scn_sets *sets,
+                         struct scn_scenario **out, struct scn_errors *errors)
+{
+    int err = scn_load_on(path, network, sets, out, errors);
     if (err != QKD_OK) {
         return err;
     }

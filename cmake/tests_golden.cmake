@@ -20,3 +20,14 @@ endif()
 # The driver itself: it must reject a wrong text and a wrong exit code.
 add_test(NAME golden_driver.planted COMMAND sh ${CMAKE_SOURCE_DIR}/tests/golden/self_test.sh)
 set_tests_properties(golden_driver.planted PROPERTIES LABELS golden TIMEOUT 60)
+
+# Our own scenarios, judged by the command as a user's CI would (docs/ci.md).
+if(QKDN_HAVE_CLI)
+    set(scenario_engine "")
+    if(NOT QKDN_HAVE_SIMGRID)
+        set(scenario_engine --engine fast)
+    endif()
+    add_test(NAME check.scenarios COMMAND sh ${CMAKE_SOURCE_DIR}/tests/golden/scenarios.sh
+        $<TARGET_FILE:qkdn> -j 2 ${scenario_engine})
+    set_tests_properties(check.scenarios PROPERTIES LABELS sim TIMEOUT 600)
+endif()

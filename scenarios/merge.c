@@ -2,6 +2,7 @@
 /* `extends`, `include` and `remove`: a file over others. What lies under it is its base and then its
  * fragments, each over the one before; what it removes is taken out of these; then its own keys go
  * over them: mappings deeply, lists whose items have ids by these, everything else as a whole. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -355,6 +356,27 @@ const struct scn_special scn_special_remove = {
 
 /* ---- the network of another file ---- */
 
+/* "X" of the tables X-nodes.csv and X-links.csv: what a file would say that names them. NULL if there
+ * are no such tables. */
+static char *tables_text(struct scn_ctx *ctx, const char *path, size_t *len)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    size_t size = strlen(path) + 2 * strlen(name) + 80;
+    struct stat st;
+    char *text = scn_ctx_new(ctx, size);
+    if (text == NULL) {
+        return NULL;
+    }
+    (void)snprintf(text, size, "%s-nodes.csv", path);
+    if (stat(text, &st) != 0) {
+        return NULL;
+    }
+    *len = (size_t)snprintf(text, size, "network: {nodes: '%s-nodes.csv', links: '%s-links.csv'}",
+                            name, name);
+    return text;
+}
+
 void scn_merge_network(struct scn_ctx *ctx, struct scn_tree *root, const char *path)
 {
     const char *folder = ctx->folder;
@@ -362,7 +384,10 @@ void scn_merge_network(struct scn_ctx *ctx, struct scn_tree *root, const char *p
     struct scn_place at = {.source = scn_source_add(ctx, path)};
     ctx->folder = folder;
     size_t len = 0;
-    char *text = ctx->no_memory ? NULL : scn_file_read(ctx, path, at, &len);
+    char *text = ctx->no_memory ? NULL : tables_text(ctx, path, &len);
+    if (text == NULL && !ctx->no_memory) {
+        text = scn_file_read(ctx, path, at, &len);
+    }
     if (text == NULL) {
         return;
     }

@@ -382,8 +382,8 @@ int scn_load(const char *path, const struct scn_sets *sets, struct scn_scenario 
              struct scn_errors *errors);
 
 /* The same on the network of another scenario file (its section `network`, with what it extends and
- * includes), which takes the place of the scenario's own before the overrides. network NULL: its
- * own. */
+ * includes), which takes the place of the scenario's own before the overrides; a network "X" without
+ * a file of that name is that of the tables X-nodes.csv and X-links.csv. network NULL: its own. */
 int scn_load_on(const char *path, const char *network, const struct scn_sets *sets,
                 struct scn_scenario **out, struct scn_errors *errors);
 

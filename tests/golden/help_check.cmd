@@ -1,0 +1,1 @@
+qkdn check --help
