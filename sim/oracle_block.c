@@ -149,6 +149,17 @@ void sim_orc_block_confirmed(struct sim_oracle *o, uint32_t slot)
     sim_orc_move(&o->links[block->link], SIM_ORC_IN_FLIGHT, SIM_ORC_STORED, bytes);
 }
 
+void sim_orc_block_shown(struct sim_oracle *o, uint32_t link, uint32_t side, uint32_t number)
+{
+    uint32_t slot = side == 1 ? sim_orc_block_find(o, link, number) : QKD_SLAB_NONE;
+    if (slot != QKD_SLAB_NONE) {
+        const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+        if (block->answered && !block->confirmed) {
+            sim_orc_block_confirmed(o, slot);
+        }
+    }
+}
+
 void sim_orc_block_settle(struct sim_oracle *o, uint32_t slot)
 {
     const struct sim_orc_block *block = sim_orc_block_at(o, slot);

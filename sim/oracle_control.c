@@ -205,14 +205,14 @@ void sim_orc_control_meant(struct sim_oracle *o, const struct sim_orc_mail *mail
     if (slot == QKD_SLAB_NONE) {
         return;
     }
+    /* Who gives or gives up some of a block has confirmed it, also when its answer was lost. */
+    const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    if (mail->side == 1 && block->answered && !block->confirmed) {
+        sim_orc_block_confirmed(o, slot);
+    }
     if (mail->type == WIRE_FRAME_SKIP) {
         skip_meant(o, mail, slot);
     } else if (mail->type == WIRE_FRAME_GRANT) {
-        /* Who gives from a block has confirmed it, also when a crash swallowed its answer. */
-        const struct sim_orc_block *block = sim_orc_block_at(o, slot);
-        if (mail->side == 1 && block->answered && !block->confirmed) {
-            sim_orc_block_confirmed(o, slot);
-        }
         struct sim_orc_paint paint = {.start = mail->start,
                                       .end = mail->end,
                                       .kind = SIM_ORC_GRANTED,

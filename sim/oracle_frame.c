@@ -358,6 +358,7 @@ void sim_orc_relay_delivered(struct sim_oracle *o, const struct sim_oracle_frame
     if (f->seq == seq && f->tag == sim_orc_word(frame->bytes + frame->len - WIRE_FRAME_TAG_LEN)) {
         sender->heard_ns = o->now_ns;
         frame_close(&o->links[link], f);
+        sim_orc_block_shown(o, link, side, f->block);
     }
 }
 
@@ -383,6 +384,7 @@ void sim_orc_frame_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
         struct sim_orc_frame *f = &sender->ring[mail->seq & (sender->ring_cap - 1)];
         if (f->seq == mail->seq) {
             frame_close(link, f);
+            sim_orc_block_shown(o, mail->link, mail->side, f->block);
         }
     }
     sim_orc_control_meant(o, mail);

@@ -286,6 +286,8 @@ void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, u
 /* The higher KMA confirmed it under this number: halves it as rule 1 says. */
 void sim_orc_block_answer(struct sim_oracle *o, uint32_t slot, uint32_t number);
 void sim_orc_block_confirmed(struct sim_oracle *o, uint32_t slot);
+/* A frame under pads of the block was delivered: who sent it has confirmed the block. */
+void sim_orc_block_shown(struct sim_oracle *o, uint32_t link, uint32_t side, uint32_t number);
 /* Forgets a block of which nothing is left to watch. */
 void sim_orc_block_settle(struct sim_oracle *o, uint32_t slot);
 void sim_orc_block_free(struct sim_oracle *o, uint32_t slot);

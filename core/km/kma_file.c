@@ -128,6 +128,26 @@ static void confirm_answer(const struct kma_step *s, struct kma_link *link, uint
     }
 }
 
+/* Our answer of long ago was lost: again, and that what we owned of the block is gone, if it is. False:
+ * short of tags. */
+static bool answer_again(const struct kma_step *s, struct kma_link *link,
+                         const struct km_block *block)
+{
+    struct km_range gone = {0, block->bytes};
+    uint32_t number = block->number;
+    for (uint32_t i = 0; i < link->pool.count; i++) {
+        const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+        gone.start = c->block == number && c->end > gone.start ? c->end : gone.start;
+    }
+    if (!confirm_send(s, link, 1, block)) {
+        return false;
+    }
+    if (gone.start < gone.end) {
+        kma_skip_send(s, link, number, &gone, WIRE_REASON_GONE);
+    }
+    return true;
+}
+
 /* Answers confirmations that waited for our file, or whose answer was lost. */
 static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
@@ -145,7 +165,7 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
                 confirm_answer(s, link, slot, &wait);
             }
         } else if (block->confirmed && block->number == wait.number &&
-                   !confirm_send(s, link, 1, block)) {
+                   !answer_again(s, link, block)) {
             confirm_keep(link, &wait);
         }
         return;
@@ -288,7 +308,7 @@ static void confirm_asked(const struct kma_step *s, struct kma_link *link,
     }
     if (!block->confirmed) {
         confirm_answer(s, link, slot, &wait);
-    } else if (block->number == body->block && !confirm_send(s, link, 1, block)) {
+    } else if (block->number == body->block && !answer_again(s, link, block)) {
         confirm_keep(link, &wait);
     }
 }
@@ -317,6 +337,17 @@ void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
         item.length == block->bytes * 8) {
         block_confirmed(s, link, slot, body.block);
     }
+}
+
+uint32_t kma_file_asked(const struct kma_link *link, uint32_t number, uint32_t bytes)
+{
+    for (uint32_t i = 0; link->lower && number != 0 && i < link->pool.waiting_count; i++) {
+        const struct km_block *block = km_pool_block(&link->pool, link->pool.waiting[i]);
+        if (block->number == number) {
+            return bytes <= block->bytes ? link->pool.waiting[i] : QKD_SLAB_NONE;
+        }
+    }
+    return QKD_SLAB_NONE;
 }
 
 void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number)

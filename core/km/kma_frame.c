@@ -111,8 +111,8 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     bool relay = send->type == WIRE_FRAME_RELAY;
     bool control = !relay && send->type != WIRE_FRAME_TAKE;
     uint32_t payload = relay ? send->body_len : send->key_len; /* control: 0 */
-    /* Tags are not spent on what would wait for the channel: the peer may have restarted meanwhile. */
-    bool closed = control && !chan_is_up(kma->chan, QKD_RP_KX1, link->peer);
+    /* Pads are not spent on what would wait for the channel: the peer may have restarted meanwhile. */
+    bool closed = !relay && !chan_is_up(kma->chan, QKD_RP_KX1, link->peer);
     if (total > KMA_FRAME_MAX || !link->up || closed || !tx_room(link)) {
         return QKD_ERR_LIMIT;
     }
@@ -476,6 +476,11 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     struct km_range range = {frame->offset, frame->offset + frame->length};
     uint32_t slot = QKD_SLAB_NONE;
     int err = km_pool_rx_check(&link->pool, frame->block, &range, &slot);
+    bool asked = slot ==
+                 QKD_SLAB_NONE; /* the answer was lost; its tag shows that the peer has it */
+    if (asked) {
+        slot = kma_file_asked(link, frame->block, range.end);
+    }
     if (slot == QKD_SLAB_NONE || frame->length > KMA_FRAME_MAX) {
         return; /* a block we do not hold (yet): nothing can be verified */
     }
@@ -483,6 +488,13 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     km_pool_read(&link->pool, slot, &range, false, plain);
     if (!tag_good(s, link, frame, plain + payload)) {
         return;
+    }
+    if (asked) {
+        kma_file_implied(s, link, frame->block);
+        err = km_pool_rx_check(&link->pool, frame->block, &range, &slot);
+        if (err != 0) {
+            return; /* not the peer's half, or a limit */
+        }
     }
     struct km_take pad = {.block = frame->block,
                           .block_slot = slot,

@@ -288,6 +288,8 @@ void kma_file_confirm_again(const struct kma_step *s, struct kma_link *link);
 void kma_file_confirm_lost(struct kma_link *link, const struct wire_confirm_body *body);
 void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
+/* Slot of a file of at least `bytes` that we have asked the peer to confirm as this block; NONE. */
+uint32_t kma_file_asked(const struct kma_link *link, uint32_t number, uint32_t bytes);
 /* The peer disposes of this block: it confirmed it, though its answer may have died with it. */
 void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number);
 void kma_file_room(const struct kma_step *s, struct kma_link *link);

@@ -175,6 +175,11 @@ static uint8_t *rx_list(const struct kma_link *link, size_t *len, struct qkd_out
 static void hello_send(const struct kma_step *s, struct kma_link *link, bool reply, bool list)
 {
     const struct km_config *config = s->kma->config;
+    if (!chan_is_up(s->kma->chan, QKD_RP_KX1, link->peer)) {
+        /* None is said for later: each would make the adjacency anew, and spend tags on it. */
+        (void)chan_open(s->kma->chan, s->event, QKD_RP_KX1, link->peer, s->out);
+        return;
+    }
     struct wire_hello hello = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
                                .sender_name = {(const uint8_t *)config->name, strlen(config->name)},
                                .community = {(const uint8_t *)config->community,

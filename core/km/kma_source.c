@@ -179,7 +179,7 @@ static int piece_take(const struct kma_step *s, uint32_t slot)
                             .key_id = piece->key_id,
                             .session = flow->session};
     struct km_take take;
-    if (link == NULL || !link->up) {
+    if (link == NULL || !link->up || !chan_is_up(kma->chan, QKD_RP_KX1, link->peer)) {
         return QKD_ERR_STATE;
     }
     int err = kma_frame_send(s, link, &send, &take);
