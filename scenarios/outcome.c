@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Summary of a run: its making and freeing, and the collection of durations. */
+/* Summary of a run: its making and freeing. */
 #include "scenarios/outcome.h"
 
 #include <math.h>
@@ -7,96 +7,6 @@
 #include <string.h>
 
 #include "core/base/err.h"
-
-/* ---- durations ---- */
-
-/* Keeps every second value of what is kept, so that the stride doubles. */
-static void sampler_halve(struct scn_sampler *sampler)
-{
-    for (size_t i = 0; 2 * i < sampler->count; i++) {
-        sampler->values_ns[i] = sampler->values_ns[2 * i];
-    }
-    sampler->count = (sampler->count + 1) / 2;
-    sampler->stride *= 2;
-}
-
-static int sampler_grow(struct scn_sampler *sampler)
-{
-    size_t limit = sampler->limit == 0 ? 64 : 2 * sampler->limit;
-    int64_t *values = realloc(sampler->values_ns, limit * sizeof *values);
-    if (values == NULL) {
-        return QKD_ERR_NOMEM;
-    }
-    sampler->values_ns = values;
-    sampler->limit = limit;
-    return QKD_OK;
-}
-
-int scn_sampler_add(struct scn_sampler *sampler, int64_t ns)
-{
-    if (sampler->stride == 0) {
-        sampler->stride = 1;
-        sampler->max_ns = ns;
-    }
-    sampler->max_ns = ns > sampler->max_ns ? ns : sampler->max_ns;
-    sampler->sum_s += (double)ns / 1e9;
-    uint64_t index = sampler->seen++;
-    if (index % sampler->stride != 0) {
-        return QKD_OK;
-    }
-    if (sampler->count == SCN_SAMPLER_LIMIT) {
-        sampler_halve(sampler);
-        if (index % sampler->stride != 0) {
-            return QKD_OK;
-        }
-    }
-    if (sampler->count == sampler->limit) {
-        int err = sampler_grow(sampler);
-        if (err != QKD_OK) {
-            return err;
-        }
-    }
-    sampler->values_ns[sampler->count++] = ns;
-    return QKD_OK;
-}
-
-static int compare_ns(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Nearest rank: the smallest value with at least percent % of the values at or under it. */
-static double quantile_s(const struct scn_sampler *sampler, size_t percent)
-{
-    size_t rank = (sampler->count * percent + 99) / 100;
-    return (double)sampler->values_ns[rank == 0 ? 0 : rank - 1] / 1e9;
-}
-
-void scn_sampler_spread(struct scn_sampler *sampler, struct scn_spread *spread)
-{
-    *spread = (struct scn_spread){0, NAN, NAN, NAN, NAN, NAN};
-    if (sampler->seen == 0) {
-        return;
-    }
-    spread->count = sampler->seen;
-    spread->mean = sampler->sum_s / (double)sampler->seen;
-    spread->max = (double)sampler->max_ns / 1e9;
-    if (sampler->count == 0) {
-        return;
-    }
-    qsort(sampler->values_ns, sampler->count, sizeof *sampler->values_ns, compare_ns);
-    spread->p50 = quantile_s(sampler, 50);
-    spread->p95 = quantile_s(sampler, 95);
-    spread->p99 = quantile_s(sampler, 99);
-}
-
-void scn_sampler_fini(struct scn_sampler *sampler)
-{
-    free(sampler->values_ns);
-    *sampler = (struct scn_sampler){0};
-}
 
 /* ---- the summary ---- */
 

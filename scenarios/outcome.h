@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/base/id.h"
+#include "scenarios/sampler.h"
 #include "scenarios/scenario.h"
 
 #define SCN_SUMMARY_SCHEMA 1   /* of the JSON object; grows when a field changes its meaning */
@@ -23,31 +24,6 @@
 #define SCN_VIOLATION_SIZE 256 /* bytes of the first violation's text */
 #define SCN_NO_TIME INT64_MIN  /* "did not happen" in a field of type time */
 #define SCN_NO_INDEX UINT32_MAX
-
-/* ---- collecting durations ---- */
-
-/* A distribution of durations in seconds; all NAN if count is 0. Quantiles by nearest rank. */
-struct scn_spread {
-    uint64_t count;
-    double mean, p50, p95, p99, max;
-};
-
-/* Collects durations. Mean and max are exact; quantiles are exact up to SCN_SAMPLER_LIMIT values,
- * above it they are those of every 2nd, 4th ... value. Zero-initialise; fini frees. */
-#define SCN_SAMPLER_LIMIT ((size_t)1 << 21)
-struct scn_sampler {
-    int64_t *values_ns;
-    size_t count, limit; /* kept, allocated */
-    uint64_t stride;     /* every stride-th is kept; 0 before the first */
-    uint64_t seen;
-    int64_t max_ns;
-    double sum_s;
-};
-
-/* 0 or QKD_ERR_NOMEM (then the value counts in mean and max, not in the quantiles). */
-int scn_sampler_add(struct scn_sampler *sampler, int64_t ns);
-void scn_sampler_spread(struct scn_sampler *sampler, struct scn_spread *spread); /* sorts */
-void scn_sampler_fini(struct scn_sampler *sampler);
 
 /* ---- the summary ---- */
 
