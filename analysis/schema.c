@@ -65,13 +65,14 @@ const char ana_schema_sql[] =
 const char ana_index_sql[] =
     "CREATE INDEX requests_by_application ON requests(application, start_ns);"
     "CREATE INDEX request_keys_by_request ON request_keys(request);"
-    "CREATE INDEX request_keys_by_ksa_key ON request_keys(ksa_key);"
-    "CREATE INDEX request_keys_by_kma_key ON request_keys(kma_key);"
     "CREATE INDEX hops_by_kma_key ON hops(kma_key);"
     "CREATE INDEX pool_samples_by_link ON pool_samples(link, time_ns);"
     "CREATE INDEX messages_by_request ON messages(request);"
     "CREATE INDEX life_by_id ON life(id);"
     "CREATE INDEX life_by_parent ON life(parent);";
+
+const char ana_index_full_sql[] = "CREATE INDEX request_keys_by_ksa_key ON request_keys(ksa_key);"
+                                  "CREATE INDEX request_keys_by_kma_key ON request_keys(kma_key);";
 
 bool ana_field_in_ledger(const struct ana_field *field)
 {

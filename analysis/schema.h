@@ -17,6 +17,10 @@
 extern const char ana_schema_sql[];
 extern const char ana_index_sql[];
 
+/* Indexes that pay only when a key is followed through its life cycle, query by query (level full);
+ * with less, to find a key is one look through all of them. */
+extern const char ana_index_full_sql[];
+
 /* Whether a link field is a column of `ledger` and not of `links`. */
 bool ana_field_in_ledger(const struct ana_field *field);
 

@@ -17,8 +17,9 @@
 #include "analysis/store_rows.h"
 #include "core/base/err.h"
 
-#define CLOCK_EVERY 256 /* rows between two looks at the clock */
-#define BUSY_MS 10000   /* how long a reader may hold the writer up */
+#define CLOCK_EVERY 256   /* rows between two looks at the clock */
+#define BUSY_MS 10000     /* how long a reader may hold the writer up */
+#define CACHE_KIB "16384" /* pages of a batch and of the indexes at the end stay in memory */
 
 static const char *const record_names[] = {"summary", "requests", "full"};
 
@@ -89,7 +90,8 @@ static int connect_to_place(struct ana_store *store)
     }
     (void)sqlite3_extended_result_codes(store->db, 1);
     (void)sqlite3_busy_timeout(store->db, BUSY_MS);
-    return ana_store_execute(store, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = NORMAL");
+    return ana_store_execute(store, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = NORMAL; "
+                                    "PRAGMA cache_size = -" CACHE_KIB);
 }
 
 /* ---- transactions ---- */

@@ -195,4 +195,7 @@ void ana_figures_write(struct ana_store *store, const struct scn_summary *summar
     if (!store->failed) {
         (void)ana_store_execute(store, ana_index_sql);
     }
+    if (!store->failed && store->record == ANA_RECORD_FULL) {
+        (void)ana_store_execute(store, ana_index_full_sql);
+    }
 }
