@@ -262,13 +262,20 @@ static bool alarm_judged(const struct live *l, const struct sim_fuzz_note *note)
     return false;
 }
 
-/* Whether an alarm was cleared after it was raised, or forgotten by a manager that crashed. */
+/* Alarms for want of key: load raises them, and only light clears them. */
+static bool alarm_of_key(const struct sim_fuzz_note *note)
+{
+    return strcmp(note->fault, "no_key") == 0 || strcmp(note->fault, "pool_low") == 0;
+}
+
+/* Whether an alarm was cleared after it was raised, or forgotten by a manager that crashed. A report
+ * may wait for one that is lost: all but those for want of key have until the end. */
 static bool alarm_over(const struct live *l, size_t raised)
 {
     const struct sim_fuzz_note *alarm = &l->record->notes[raised];
     for (size_t i = raised + 1; i < l->record->note_count; i++) {
         const struct sim_fuzz_note *note = &l->record->notes[i];
-        if (note->time_ns > l->dark_ns) {
+        if (note->time_ns > (alarm_of_key(alarm) ? l->dark_ns : l->end_ns)) {
             return false;
         }
         if (note->kind == SIM_FUZZ_NOTE_CRASH && note->node == l->scenario->management.at) {
@@ -282,12 +289,13 @@ static bool alarm_over(const struct live *l, size_t raised)
     return false;
 }
 
-/* What was raised before all came back is cleared when the light goes out. */
+/* What was raised before all came back is cleared. */
 static void alarms_live(struct live *l)
 {
     for (size_t i = 0; i < l->record->note_count; i++) {
         const struct sim_fuzz_note *note = &l->record->notes[i];
-        if (note->kind != SIM_FUZZ_NOTE_ALARM || !note->raised || note->time_ns >= l->from_ns ||
+        if (note->kind != SIM_FUZZ_NOTE_ALARM || !note->raised ||
+            note->time_ns >= (alarm_of_key(note) ? l->quiet_ns : l->from_ns) ||
             !alarm_judged(l, note)) {
             continue;
         }

@@ -423,6 +423,29 @@ void kma_frame_closed(struct kma_link *link, uint32_t below)
     seq_advance(link);
 }
 
+/* The pads of this frame are void here: its sender must know. */
+static void gone_add(struct kma_link *link, uint32_t seq)
+{
+    for (uint32_t i = 0; i < link->gone_count; i++) {
+        if (link->gone[i] == seq) {
+            return;
+        }
+    }
+    if (link->gone_count < KMA_GONE_MAX) {
+        link->gone[link->gone_count++] = seq;
+    }
+}
+
+/* A frame came again: if it was void, the acknowledgement that said so may be lost. */
+static void gone_again(struct kma_link *link, uint32_t seq)
+{
+    for (uint32_t i = 0; i < KMA_GONE_MAX; i++) {
+        if (link->gone_told[i] == seq) {
+            gone_add(link, seq);
+        }
+    }
+}
+
 static bool tag_good(const struct kma_step *s, struct kma_link *link,
                      const struct wire_frame *frame, const uint8_t *pad)
 {
@@ -503,9 +526,8 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     link->heard = s->event->now;
     if (err == QKD_ERR_REPLAY) { /* genuine, but its pads are void here since our restart */
         seq_mark(link, frame->seq);
-        if (link->gone_count < KMA_GONE_MAX) {
-            link->gone[link->gone_count++] = frame->seq;
-        }
+        gone_add(link, frame->seq);
+        link->gone_told[link->gone_next++ % KMA_GONE_MAX] = frame->seq;
         ack_later(s, link);
         return;
     }
@@ -538,6 +560,7 @@ void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint
         return; /* before HELLO, or from before its restart: repeated by a living sender */
     }
     if (!seq_new(link, frame.seq)) {
+        gone_again(link, frame.seq);
         ack_later(s, link);
         return;
     }

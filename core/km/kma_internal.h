@@ -87,6 +87,8 @@ struct kma_link {
     uint32_t ack_timer;
     uint32_t gone[KMA_GONE_MAX];
     uint32_t gone_count;
+    uint32_t gone_told[KMA_GONE_MAX]; /* the latest, told or not: ring; 0: none */
+    uint32_t gone_next;
     /* blocks */
     struct kma_confirm_wait {
         struct qkd_id id;

@@ -342,6 +342,7 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
         link->up = false;
         link->rx_next = hello->next_seq;
         memset(link->rx_seen, 0, sizeof link->rx_seen);
+        memset(link->gone_told, 0, sizeof link->gone_told);
         link->gone_count = link->ack_due = 0;
         link->confirm_count = 0;
         qkd_timers_cancel(&s->kma->timers, &link->ack_timer);
