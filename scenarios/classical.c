@@ -18,7 +18,8 @@ static void id_default(struct scn_ctx *ctx, struct scn_tree *link)
     const struct scn_tree *ends = scn_tree_find(link, "ends");
     if (scn_tree_find(link, "id") == NULL && ends != NULL && ends->kind == SCN_TREE_LIST &&
         ends->count == 2 && ends->first->kind == SCN_TREE_SCALAR &&
-        ends->last->kind == SCN_TREE_SCALAR) {
+        ends->last->kind == SCN_TREE_SCALAR && scn_id_valid(ends->first->text) &&
+        scn_id_valid(ends->last->text)) {
         (void)scn_tree_put(ctx, link, "id",
                            scn_expand_text(ctx, "%s-%s", ends->first->text, ends->last->text));
     }
@@ -177,7 +178,8 @@ static bool ends_print(struct scn_buffer *out, const struct scn_scenario *scenar
 
 const struct scn_special scn_special_classical_ends = {
     ends_decode, ends_print,
-    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}, \"minItems\": 2, "
+    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}, "
+    "\"minItems\": 2, "
     "\"maxItems\": 2"};
 
 /* ---- after decoding ---- */

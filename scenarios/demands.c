@@ -53,7 +53,8 @@ static const struct scn_special special_file = {kept_decode, kept_print,
                                                 "\"type\": \"string\", \"minLength\": 1"};
 static const struct scn_special special_nodes = {
     kept_decode, kept_print,
-    "\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}"};
+    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"], "
+    "\"minLength\": 1}"};
 static const struct scn_special special_weights = {
     kept_decode, kept_print,
     "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"object\", "
@@ -95,7 +96,15 @@ static const struct scn_field demand_fields[] = {
      AT(every),
      .table = &scn_table_application_template},
 };
-TABLE(scn_table_demand, "demand", demand_fields, scn_demand, SCN_KIND_DEMAND);
+const struct scn_table scn_table_demand = {
+    .name = "demand",
+    .fields = demand_fields,
+    .field_count = COUNT_OF(demand_fields),
+    .item_bytes = sizeof(struct scn_demand),
+    .kind = SCN_KIND_DEMAND,
+    .needs =
+        "\"anyOf\": [{\"required\": [\"table\"]}, {\"required\": [\"matrix\"]}, {\"required\": "
+        "[\"pairs\"]}, {\"required\": [\"gravity\", \"weights\"]}]"};
 #undef STRUCT
 
 /* ---- applications ---- */
