@@ -17,6 +17,20 @@ static const char good[] =
 
 static const char bad[] = "scenario: alloc\nduration: 0 s\nnetwork: {nodes: [{id: A}, {id: A}]}\n";
 
+static const char wide[] =
+    "scenario: alloc\nduration: 1 h\nengine: fast\nnetwork:\n  nodes: [{id: A, user_networks: [a, "
+    "10.0.0.0/8]}, {id: B}]\n  links: [{id: AB, ends: [A, B], length: 90 km, qkd: {rate: 9 "
+    "kbit/s}}]\n"
+    "  generate: {kind: geometric, nodes: 40, side: 90 km, radius: 1 km, link: {qkd: {rate: 9 "
+    "kbit/s}}}\n  max_span: 10 km\n";
+
+static const char star[] =
+    "scenario: alloc\nduration: 1 h\nnetwork:\n  nodes: [{id: A}, {id: B}]\n"
+    "  links: [{id: AB, ends: [A, B], qkd: {rate: 9 kbit/s}}]\n"
+    "  classical: {switches: [h], links: [{ends: [A, h]}, {ends: [h, B]}]}\n";
+
+static const char *const texts[] = {good, bad, wide, star};
+
 struct outcome {
     int err;
     bool scenario;
@@ -27,8 +41,9 @@ struct outcome {
 /* One load with the n-th allocation failing (n < 0: none); nothing of Check in between. */
 static struct outcome load(const char *text, int64_t n)
 {
-    static const char *const texts[] = {"network.links[AB].store=1 Mbit", "seed=2"};
-    struct scn_sets sets = {.texts = texts + (text == bad ? 1 : 0), .count = text == bad ? 1 : 2};
+    static const char *const overrides[] = {"network.links[AB].store=1 Mbit", "seed=2"};
+    struct scn_sets sets = {.texts = overrides + (text == bad ? 1 : 0),
+                            .count = text == bad ? 1 : 2};
     struct scn_text input = {.name = "t.yaml", .text = text, .len = strlen(text)};
     struct scn_scenario *scenario = NULL;
     struct scn_errors errors;
@@ -49,13 +64,13 @@ static struct outcome load(const char *text, int64_t n)
 
 START_TEST(every_allocation_of_a_load)
 {
-    const char *text = _i == 0 ? good : bad;
+    const char *text = texts[_i];
     struct outcome whole = load(text, -1);
-    ck_assert_int_eq(whole.err, _i == 0 ? 0 : QKD_ERR_INVALID);
+    ck_assert_int_eq(whole.err, text != bad ? 0 : QKD_ERR_INVALID);
     ck_assert_uint_gt(whole.allocations, 5);
     for (uint64_t n = 0; n < whole.allocations; n++) {
         struct outcome o = load(text, (int64_t)n);
-        if (_i == 0) {
+        if (text != bad) {
             ck_assert_int_eq(o.err, QKD_ERR_NOMEM);
         } else {
             ck_assert_int_lt(o.err, 0); /* only the text of a message may be missing */
@@ -102,7 +117,7 @@ int main(void)
 {
     Suite *suite = suite_create("scenario alloc");
     TCase *tc = tcase_create("alloc");
-    tcase_add_loop_test(tc, every_allocation_of_a_load, 0, 2);
+    tcase_add_loop_test(tc, every_allocation_of_a_load, 0, 4);
     tcase_add_test(tc, every_allocation_of_a_print);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
