@@ -34,11 +34,22 @@ static size_t name_length(const char *text)
     return equal == NULL ? strlen(text) : (size_t)(equal - text);
 }
 
+/* "-j4": a short option with its value. */
+static bool is_attached(const struct cli_option *option, const char *text)
+{
+    return option->has_value && strlen(option->name) == 2 && text[1] == option->name[1] &&
+           text[2] != '\0';
+}
+
 static int option(struct cli_walk *walk, char *text)
 {
     size_t len = name_length(text);
     for (int i = 0; walk->options[i].name != NULL; i++) {
         const struct cli_option *o = &walk->options[i];
+        if (is_attached(o, text)) {
+            walk->value = text + 2;
+            return i;
+        }
         if (strlen(o->name) != len || strncmp(o->name, text, len) != 0) {
             continue;
         }

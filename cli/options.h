@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Options of a command line: --name, --name VALUE, --name=VALUE, -o VALUE, in any order with the
- * other arguments; after -- everything is an argument. */
+/* Options of a command line: --name, --name VALUE, --name=VALUE, -o VALUE, -oVALUE, in any order
+ * with the other arguments; after -- everything is an argument. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 

@@ -32,4 +32,6 @@ cp hopeful.yaml many/b.yaml
 cp hopeful.yaml many/a.yaml
 cp hopeful.yaml many/below/c.yaml
 touch many/.hidden.yaml many/readme.txt
-qkdn check many --set 'expect=[]' -j 3
+qkdn check many --set 'expect=[]' -j3
+qkdn check many -j0
+qkdn check many --jnit report.xml
