@@ -5,9 +5,9 @@
 #include <math.h>
 
 #include "core/base/err.h"
+#include "models/real.h"
 
 #define LATEST_NS 9e18 /* below INT64_MAX, whatever the rounding */
-#define TWO_PI 6.283185307179586
 
 /* The gaps of the interrupted Poisson process: with probability `share` exponential at the fast
  * rate, else at the slow one. With the rates l of arrivals, a of leaving the on state and b of
@@ -74,7 +74,7 @@ static int64_t later(int64_t start_ns, double gap_ns)
 /* A draw of the exponential law with mean 1. */
 static double exponential(struct qkd_rng *rng)
 {
-    return -log(qkd_rng_unit(rng));
+    return -mdl_log(qkd_rng_unit(rng));
 }
 
 static int64_t poisson_next(struct mdl_arrivals *arrivals, struct qkd_rng *rng)
@@ -153,7 +153,7 @@ static int64_t sinusoid_next(struct mdl_arrivals *arrivals, struct qkd_rng *rng)
         }
         int64_t after_ns = (at_ns % params->day_ns) - params->peak_ns;
         double turn = (double)after_ns / (double)params->day_ns;
-        double swing = (1 + cos(TWO_PI * turn)) / 2;
+        double swing = (1 + mdl_cos_turns(turn)) / 2;
         double rate = params->trough_per_s + (params->rate_per_s - params->trough_per_s) * swing;
         if (qkd_rng_unit(rng) * params->rate_per_s < rate) {
             return at_ns;

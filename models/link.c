@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/base/err.h"
+#include "models/real.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -88,7 +89,7 @@ static struct mdl_wide whole_next(const struct mdl_link_params *params)
         return whole;
     }
     /* at least 1: two blocks never complete by the same bit */
-    double drawn = -log(qkd_rng_unit(params->poisson)) * mdl_wide_real(whole);
+    double drawn = -mdl_log(qkd_rng_unit(params->poisson)) * mdl_wide_real(whole);
     return mdl_wide_of(drawn < 1 ? 1 : drawn);
 }
 

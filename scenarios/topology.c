@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 #include "core/base/err.h"
+#include "models/real.h"
 #include "scenarios/mem.h"
-
-#define TWO_PI 6.283185307179586
 
 void scn_topology_fini(struct scn_topology *topology)
 {
@@ -100,11 +99,11 @@ static int line_make(const struct scn_topology_params *p, struct scn_topology *t
 static int ring_make(const struct scn_topology_params *p, struct scn_topology *t)
 {
     int rc = 0;
-    double radius_m = (double)p->spacing_m / (2 * sin(TWO_PI / 2 / (double)p->nodes));
+    double radius_m = (double)p->spacing_m / (2 * mdl_sin_turns(0.5 / (double)p->nodes));
     for (uint32_t i = 0; i < p->nodes && rc == 0; i++) {
-        double angle = TWO_PI * (double)i / (double)p->nodes;
-        t->spots[i] = (struct scn_spot){llround(radius_m * (1 + cos(angle))),
-                                        llround(radius_m * (1 + sin(angle)))};
+        double turns = (double)i / (double)p->nodes;
+        t->spots[i] = (struct scn_spot){llround(radius_m * (1 + mdl_cos_turns(turns))),
+                                        llround(radius_m * (1 + mdl_sin_turns(turns)))};
         rc = scn_topology_edge(t, p->link_limit, i, (i + 1) % p->nodes);
     }
     return rc;

@@ -8,6 +8,7 @@
 
 #include "core/base/err.h"
 #include "core/base/rng.h"
+#include "models/real.h"
 #include "scenarios/mem.h"
 #include "scenarios/topology.h"
 
@@ -98,10 +99,10 @@ struct waxman {
 static int pairs_thin(struct waxman *w, const struct cell_pair *pair, double most)
 {
     uint64_t total = (uint64_t)pair->a_count * pair->b_count;
-    double none = log1p(-most); /* of one pair passed over; -infinity if most is 1 */
+    double none = mdl_log1p(-most); /* of one pair passed over; -infinity if most is 1 */
     uint64_t at = 0;
     for (;;) {
-        double skip = floor(log(qkd_rng_unit(w->rng)) / none);
+        double skip = floor(mdl_log(qkd_rng_unit(w->rng)) / none);
         if (skip >= (double)(total - at)) {
             return 0;
         }
@@ -112,7 +113,7 @@ static int pairs_thin(struct waxman *w, const struct cell_pair *pair, double mos
             uint32_t a = pair->a[i];
             uint32_t b = pair->b[j];
             double far_m = sqrt((double)scn_topology_square(w->t, a, b));
-            double keep = w->p->beta * exp(-far_m / w->scale_m) / most;
+            double keep = w->p->beta * mdl_exp(-far_m / w->scale_m) / most;
             int rc = qkd_rng_unit(w->rng) < keep ? scn_topology_edge(w->t, w->p->link_limit, a, b)
                                                  : 0;
             if (rc != 0) {
@@ -153,7 +154,7 @@ static int waxman_make(const struct scn_topology_params *p, struct scn_topology 
             double y = gap(one / count, two / count);
             /* A thousandth less, so that rounding never puts a node below the least distance. */
             double least_m = 0.999 * w.cell_m * sqrt(x * x + y * y);
-            rc = pairs_thin(&w, &pair, p->beta * exp(-least_m / w.scale_m));
+            rc = pairs_thin(&w, &pair, p->beta * mdl_exp(-least_m / w.scale_m));
         }
     }
     scn_cells_fini(&cells);
