@@ -12,10 +12,10 @@ set(all_rooms qkdn_sim qkdn_analysis qkdn_scenarios qkdn_models)
 file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
 if(testlib_sources)
     add_library(qkdn_testlib STATIC ${testlib_sources})
-    target_link_libraries(qkdn_testlib PUBLIC qkdn_core qkdn_outer PkgConfig::CHECK)
+    target_link_libraries(qkdn_testlib PUBLIC qkdn_core qkdn_outer PkgConfig::CHECK PkgConfig::FYAML)
 else()
     add_library(qkdn_testlib INTERFACE)
-    target_link_libraries(qkdn_testlib INTERFACE qkdn_core qkdn_outer PkgConfig::CHECK)
+    target_link_libraries(qkdn_testlib INTERFACE qkdn_core qkdn_outer PkgConfig::CHECK PkgConfig::FYAML)
 endif()
 
 # A unit test links core and, by its prefix, the room it tests; a sim test links all of them.

@@ -104,8 +104,7 @@ static bool switches_print(struct scn_buffer *out, const struct scn_scenario *sc
 
 const struct scn_special scn_special_switches = {
     switches_decode, switches_print,
-    "\"type\": [\"array\", \"null\"], \"items\": {\"type\": [\"string\", \"number\", \"boolean\"], "
-    "\"pattern\": \"^[A-Za-z0-9_.:-]{1,63}$\"}"};
+    "\"type\": [\"array\", \"null\"], \"items\": {" SCN_SCHEMA_ID "}"};
 
 /* ---- ends ---- */
 
@@ -178,8 +177,7 @@ static bool ends_print(struct scn_buffer *out, const struct scn_scenario *scenar
 
 const struct scn_special scn_special_classical_ends = {
     ends_decode, ends_print,
-    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}, "
-    "\"minItems\": 2, "
+    "\"type\": \"array\", \"items\": {" SCN_SCHEMA_ID "}, \"minItems\": 2, "
     "\"maxItems\": 2"};
 
 /* ---- after decoding ---- */

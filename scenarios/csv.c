@@ -186,6 +186,7 @@ static void cell_take(struct scn_csv *csv, struct scn_tree *item, const struct c
     (void)snprintf(text, room, "%s%s%s", csv->cells[cell], column->unit[0] == '\0' ? "" : " ",
                    column->unit);
     here->text = text;
+    here->plain = true; /* as if it stood in the scenario without quotes */
 }
 
 static void rows_read(struct scn_csv *csv, struct scn_tree *list, const struct column *columns,

@@ -220,11 +220,16 @@ static void text_decode(struct scn_ctx *ctx, const struct scn_field *field,
 static void bool_decode(struct scn_ctx *ctx, const struct scn_field *field,
                         const struct scn_tree *value, bool *at)
 {
-    if (strcmp(value->text, "true") == 0 || strcmp(value->text, "false") == 0) {
-        *at = value->text[0] == 't';
+    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE"};
+    size_t i = 0;
+    while (i < sizeof words / sizeof words[0] && strcmp(words[i], value->text) != 0) {
+        i++;
+    }
+    if (value->plain && i < sizeof words / sizeof words[0]) {
+        *at = i < 3;
     } else {
-        scn_mistake(ctx, value->place, "%s '%.64s': expected true or false", field->key,
-                    value->text);
+        scn_mistake(ctx, value->place, "%s '%.64s': expected true or false%s", field->key,
+                    value->text, value->plain ? "" : " without quotes");
     }
 }
 

@@ -53,8 +53,7 @@ static const struct scn_special special_file = {kept_decode, kept_print,
                                                 "\"type\": \"string\", \"minLength\": 1"};
 static const struct scn_special special_nodes = {
     kept_decode, kept_print,
-    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"], "
-    "\"minLength\": 1}"};
+    "\"type\": \"array\", \"minItems\": 1, \"items\": {" SCN_SCHEMA_ID "}"};
 static const struct scn_special special_weights = {
     kept_decode, kept_print,
     "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"object\", "
@@ -398,7 +397,7 @@ static void pairs_expand(const struct made *made, const struct scn_demand *deman
 {
     const struct scn_tree *written = scn_tree_find(made->item, "nodes");
     const struct scn_tree *list = written != NULL ? written : scn_tree_find(network, "nodes");
-    if (list == NULL || list->kind != SCN_TREE_LIST) {
+    if (list == NULL || list->kind != SCN_TREE_LIST || list->count == 0) {
         if (written != NULL) {
             scn_mistake(made->ctx, list->place, "nodes: expected a list of the ids of nodes");
         }
@@ -434,7 +433,7 @@ static void weight_add(const struct made *made, struct nodes *nodes, const struc
     const char *why = weight->kind != SCN_TREE_SCALAR
                           ? "is not a number"
                           : scn_real_parse(SCN_DIM_REAL, weight->text, &value);
-    if (why != NULL || value < 0 || value > MOST_BITS) {
+    if (why != NULL || !weight->plain || value < 0 || value > MOST_BITS) {
         scn_mistake(made->ctx, weight->place,
                     "the weight of node '%.64s': expected a number from 0", node->text);
     } else if (value > 0) {

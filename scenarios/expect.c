@@ -423,7 +423,8 @@ static bool expect_print(struct scn_buffer *out, const struct scn_scenario *scen
 
 const struct scn_special scn_special_expect = {
     expect_decode, expect_print,
-    "\"type\": [\"array\", \"null\"], \"maxItems\": 1000, \"items\": {\"type\": \"string\", \"pattern\": "
+    "\"type\": [\"array\", \"null\"], \"maxItems\": 1000, \"items\": {\"type\": \"string\", "
+    "\"pattern\": "
     "\"^ *((min|max|mean|sum) *\\\\( *)?([a-z0-9_.-]|\\\\[[^\\\\] ]+\\\\])+ *\\\\)?"
     "( +from +" PATTERN_TIME ")?( +to +" PATTERN_TIME ")? *(<|<=|==|!=|>=|>) *" PATTERN_NUMBER
     "( *\\\\+- *" PATTERN_NUMBER ")? *$\"}"};

@@ -33,12 +33,17 @@ struct scn_word {
 struct scn_buffer; /* growing text, scenarios/buffer.h */
 struct scn_table;
 
+/* JSON Schema of an identifier, which YAML may read as a number or a truth value. */
+#define SCN_SCHEMA_ID                                                                              \
+    "\"type\": [\"string\", \"number\", \"boolean\"], \"pattern\": \"^[A-Za-z0-9_.:-]{1,63}$\""
+
 /* A value with a form of its own. `base` is the struct that the table describes. */
 struct scn_special {
     void (*decode)(struct scn_ctx *ctx, const struct scn_tree *value, void *base);
     /* Prints the value, or nothing and returns false if it is not set. */
     bool (*print)(struct scn_buffer *out, const struct scn_scenario *scenario, const void *base);
-    const char *schema; /* JSON Schema of the value, without braces */
+    const char *schema; /* JSON Schema of the value, without braces; @time@, @rate@, @frequency@ and
+                           @qber@ stand for that of a quantity */
 };
 
 struct scn_field {
@@ -92,10 +97,9 @@ extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_rou
 
 extern const struct scn_special scn_special_ends, scn_special_trace, scn_special_times,
     scn_special_profile, scn_special_access_application, scn_special_mac, scn_special_fault_link,
-    scn_special_fault_node, scn_special_fault_classical,
-    scn_special_switches, scn_special_classical_ends,
-    scn_special_user_networks, scn_special_include, scn_special_extends, scn_special_remove,
-    scn_special_expect;
+    scn_special_fault_node, scn_special_fault_classical, scn_special_switches,
+    scn_special_classical_ends, scn_special_user_networks, scn_special_include, scn_special_extends,
+    scn_special_remove, scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
  * mapping is or should be. */

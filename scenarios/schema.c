@@ -55,21 +55,59 @@ static void quantity_print(struct scn_buffer *out, const struct scn_field *field
     }
 }
 
+/* The schema of a special value; @time@ and such stand for a quantity. */
+static void special_print(struct scn_buffer *out, const char *schema)
+{
+    static const struct {
+        const char *word;
+        struct scn_field field;
+    } quantities[] = {
+        {"@time@", {.dimension = SCN_DIM_TIME}},
+        {"@rate@", {.dimension = SCN_DIM_RATE}},
+        {"@frequency@", {.dimension = SCN_DIM_FREQUENCY}},
+        {"@qber@", {.dimension = SCN_DIM_FRACTION, .max = 0.5}},
+    };
+    while (schema[0] != '\0') {
+        size_t len = strcspn(schema, "@");
+        char *part = scn_mem_new(len + 1, 1);
+        if (part == NULL) {
+            out->failed = true;
+            return;
+        }
+        memcpy(part, schema, len);
+        scn_buffer_text(out, part);
+        scn_mem_free(part);
+        schema += len;
+        for (size_t i = 0; i < sizeof quantities / sizeof quantities[0]; i++) {
+            size_t word = strlen(quantities[i].word);
+            if (strncmp(schema, quantities[i].word, word) == 0) {
+                quantity_print(out, &quantities[i].field);
+                schema += word;
+                break;
+            }
+        }
+    }
+}
+
+/* One line of text: no control characters in it. */
+static void text_print(struct scn_buffer *out, const struct scn_field *field)
+{
+    scn_buffer_add(out,
+                   "\"type\": [\"string\", \"number\", \"boolean\"], %s\"maxLength\": %d, "
+                   "\"pattern\": \"^[^\\n\\r\\t\\b\\f\\u000b\\u001b]*$\"",
+                   field->required ? "\"minLength\": 1, " : "",
+                   (field->narrow ? SCN_ID_SIZE : SCN_NAME_SIZE) - 1);
+}
+
 static void type_print(struct scn_buffer *out, const struct scn_field *field, int depth)
 {
     switch (field->type) {
     case SCN_T_ID:
-        scn_buffer_add(out,
-                       "\"type\": [\"string\", \"number\", \"boolean\"], \"pattern\": "
-                       "\"^[A-Za-z0-9_.:-]{1,%d}$\"",
-                       SCN_ID_SIZE - 1);
-        break;
     case SCN_T_NODE:
-        scn_buffer_text(out, "\"type\": [\"string\", \"number\", \"boolean\"]");
+        scn_buffer_text(out, SCN_SCHEMA_ID);
         break;
     case SCN_T_TEXT:
-        scn_buffer_add(out, "\"type\": [\"string\", \"number\", \"boolean\"], \"maxLength\": %d",
-                       (field->narrow ? SCN_ID_SIZE : SCN_NAME_SIZE) - 1);
+        text_print(out, field);
         break;
     case SCN_T_BOOL:
         scn_buffer_text(out, "\"type\": \"boolean\"");
@@ -98,7 +136,7 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
         scn_buffer_text(out, "}");
         break;
     case SCN_T_SPECIAL:
-        scn_buffer_text(out, field->special->schema);
+        special_print(out, field->special->schema);
         break;
     case SCN_T_LATER:
         scn_buffer_text(out, "\"type\": [\"object\", \"array\", \"null\"], \"maxItems\": 0, "

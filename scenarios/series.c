@@ -288,11 +288,16 @@ static bool trace_print(struct scn_buffer *out, const struct scn_scenario *scena
     return qkd->trace_count > 0;
 }
 
+#define SERIES_SCHEMA(point)                                                                       \
+    "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"array\", \"minItems\": "   \
+    "1, "                                                                                          \
+    "\"items\": {" point "}}]"
+#define POINT_SCHEMA(count, parts)                                                                 \
+    "\"type\": \"array\", \"minItems\": " count ", \"maxItems\": " count                           \
+    ", \"prefixItems\": [" parts "]"
+
 const struct scn_special scn_special_trace = {
-    trace_decode, trace_print,
-    "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"array\", \"minItems\": 1, "
-    "\"items\": {\"type\": \"array\", \"minItems\": 3, \"maxItems\": 3, \"items\": {\"type\": "
-    "[\"string\", \"number\"]}}}]"};
+    trace_decode, trace_print, SERIES_SCHEMA(POINT_SCHEMA("3", "{@time@}, {@rate@}, {@qber@}"))};
 
 static void times_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
 {
@@ -328,10 +333,7 @@ static bool times_print(struct scn_buffer *out, const struct scn_scenario *scena
     return application->times_count > 0;
 }
 
-const struct scn_special scn_special_times = {
-    times_decode, times_print,
-    "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"array\", \"minItems\": 1, "
-    "\"items\": {\"type\": [\"string\", \"integer\"]}}]"};
+const struct scn_special scn_special_times = {times_decode, times_print, SERIES_SCHEMA("@time@")};
 
 static void level_add(struct series *series, struct scn_place place,
                       struct mdl_arrivals_level level)
@@ -417,7 +419,4 @@ static bool profile_print(struct scn_buffer *out, const struct scn_scenario *sce
 }
 
 const struct scn_special scn_special_profile = {
-    profile_decode, profile_print,
-    "\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"array\", \"minItems\": 1, "
-    "\"items\": {\"type\": \"array\", \"minItems\": 2, \"maxItems\": 2, \"items\": {\"type\": "
-    "[\"string\", \"number\"]}}}]"};
+    profile_decode, profile_print, SERIES_SCHEMA(POINT_SCHEMA("2", "{@time@}, {@frequency@}"))};

@@ -41,10 +41,10 @@ static bool ends_print(struct scn_buffer *out, const struct scn_scenario *scenar
     return true;
 }
 
-const struct scn_special scn_special_ends = {
-    ends_decode, ends_print,
-    "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\", \"boolean\"]}, \"minItems\": 2, "
-    "\"maxItems\": 2"};
+const struct scn_special scn_special_ends = {ends_decode, ends_print,
+                                             "\"type\": \"array\", \"items\": {" SCN_SCHEMA_ID
+                                             "}, \"minItems\": 2, "
+                                             "\"maxItems\": 2"};
 
 /* Six pairs of hexadecimal digits. */
 static bool mac_parse(const char *text, uint8_t mac[6])
@@ -162,12 +162,12 @@ static bool fault_classical_print(struct scn_buffer *out, const struct scn_scena
     return fault->target == SCN_TARGET_CLASSICAL;
 }
 
-#define ID_SCHEMA "\"type\": [\"string\", \"number\", \"boolean\"]"
-
-const struct scn_special scn_special_fault_link = {fault_link_decode, fault_link_print, ID_SCHEMA};
-const struct scn_special scn_special_fault_node = {fault_node_decode, fault_node_print, ID_SCHEMA};
+const struct scn_special scn_special_fault_link = {fault_link_decode, fault_link_print,
+                                                   SCN_SCHEMA_ID};
+const struct scn_special scn_special_fault_node = {fault_node_decode, fault_node_print,
+                                                   SCN_SCHEMA_ID};
 const struct scn_special scn_special_fault_classical = {fault_classical_decode,
-                                                        fault_classical_print, ID_SCHEMA};
+                                                        fault_classical_print, SCN_SCHEMA_ID};
 
 static void access_application_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
 {
@@ -194,4 +194,4 @@ static bool access_application_print(struct scn_buffer *out, const struct scn_sc
 }
 
 const struct scn_special scn_special_access_application = {access_application_decode,
-                                                           access_application_print, ID_SCHEMA};
+                                                           access_application_print, SCN_SCHEMA_ID};

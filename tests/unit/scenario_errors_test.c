@@ -9,6 +9,8 @@
 
 #include "core/base/err.h"
 #include "scenarios/scenario.h"
+#include "tests/lib/json_schema.h"
+#include "tests/lib/schema_rules.h"
 
 static const char *const base[] = {
     "scenario: base",                                      /* 1 */
@@ -52,6 +54,7 @@ static const struct planted planted[] = {
     {1, "scenario: ^\"two\\nlines\"", "must be one line"},
     {1, "scenario: ^[a]", "expected one value"},
     {2, "seed: ^-1", "out of range"},
+    {2, "seed: ^0x10", "has an unknown unit"},
     {2, "seed: ^one", "is not a number: expected a whole number"},
     {2, "seed: ^1.5", "finer than the smallest unit"},
     {2, "seed: ^99999999999999999999999", "too many digits"},
@@ -84,6 +87,7 @@ static const struct planted planted[] = {
     {11, "    - {id: ^A}", "the node id 'A' is used twice: first on line 8"},
     {11, "    - {id: ^'D D'}", "is no identifier"},
     {11, "    - {id: ^''}", "is no identifier"},
+    {11, "    - {id: ^+5}", "is no identifier"},
     {11, "    - ^D", "node: expected a mapping of keys to values"},
     {11, "    - {id: D, lat: ^91, lon: 0}", "lat '91' is out of range: expected -90 to 90"},
     {11, "    - {id: D, lat: ^91 N, lon: 0}", "has an unknown unit"},
@@ -400,6 +404,58 @@ START_TEST(mistake_is_found_in_its_place)
 }
 END_TEST
 
+/* The published schema, read by a validator of its own, refuses what is planted, or what the loader
+ * says is a rule of those that a schema does not state. It accepts the base. */
+START_TEST(schema_agrees_on_what_is_planted)
+{
+    char *published = scn_schema();
+    struct js_value *schema = js_parse(published, strlen(published));
+    ck_assert_ptr_nonnull(schema);
+    size_t refused = 0;
+    size_t used[32] = {0};
+    size_t wrong = 0;
+    size_t rules = 0;
+    for (int i = -1; i < PLANTED_COUNT; i++) {
+        static const struct planted none = {1, "scenario: ^base", ""};
+        unsigned line = 0;
+        unsigned column = 0;
+        char why[200];
+        char *text = text_build(i < 0 ? &none : &planted[i], &line, &column);
+        struct js_value *value = js_parse(text, strlen(text));
+        bool good = value != NULL && js_valid(schema, value, why);
+        js_free(value);
+        refused += good ? 0 : 1;
+        if (i < 0) {
+            ck_assert_msg(good, "%s", why);
+            continue;
+        }
+        struct scn_errors errors;
+        ck_assert_int_ne(load(text, NULL, &errors), 0);
+        for (size_t k = 0; good && k < errors.count; k++) {
+            size_t rule = schema_rule_of(errors.lines[k]);
+            if (rule == SIZE_MAX) {
+                fprintf(stderr, "case %d '%s': the schema accepts it, the loader says: %s\n", i,
+                        planted[i].text, errors.lines[k]);
+                wrong++;
+            } else {
+                used[rule]++;
+            }
+        }
+        scn_errors_fini(&errors);
+    }
+    for (size_t i = 0; schema_rule_name(i) != NULL; i++) {
+        printf("%3zu  %s\n", used[i], schema_rule_name(i));
+        rules += used[i] > 0 ? 1 : 0;
+    }
+    printf("%3zu  refused by the schema\n", refused);
+    ck_assert_uint_eq(wrong, 0);
+    ck_assert_uint_ge(refused, 60);
+    ck_assert_uint_ge(rules, 16); /* the others: scenario_trust_test.c */
+    js_free(schema);
+    free(published);
+}
+END_TEST
+
 /* All mistakes in one go, in the order of the file. */
 START_TEST(all_mistakes_in_order)
 {
@@ -579,6 +635,7 @@ int main(void)
     TCase *tc = tcase_create("errors");
     tcase_add_test(tc, base_is_good);
     tcase_add_loop_test(tc, mistake_is_found_in_its_place, 0, PLANTED_COUNT);
+    tcase_add_test(tc, schema_agrees_on_what_is_planted);
     tcase_add_test(tc, all_mistakes_in_order);
     tcase_add_loop_test(tc, broken_text_is_refused, 0, (int)(sizeof broken / sizeof broken[0]));
     tcase_add_test(tc, truncated_anywhere);
