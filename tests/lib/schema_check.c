@@ -256,6 +256,15 @@ static bool nested_check(const struct scn_tree *schema, const struct scn_tree *k
         }
         return all;
     }
+    if (strcmp(key, "prefixItems") == 0) { /* never beside `items` in our schema */
+        const struct scn_tree *item = value->kind == SCN_TREE_LIST ? value->first : NULL;
+        const struct scn_tree *is = keyword->first;
+        while (item != NULL && is != NULL && check(is, item, why)) {
+            item = item->next;
+            is = is->next;
+        }
+        return item == NULL || is == NULL;
+    }
     if (strcmp(key, "anyOf") == 0) {
         return any_of(keyword, value);
     }

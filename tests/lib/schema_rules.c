@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The rules and what the loader says of them. */
 #include "tests/lib/schema_rules.h"
 
 #include <stdint.h>
