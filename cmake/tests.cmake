@@ -69,6 +69,7 @@ endforeach()
 include(cmake/tests_fuzz.cmake)
 include(cmake/tests_golden.cmake)
 include(cmake/tests_tidy.cmake)
+include(cmake/tests_mutants.cmake)
 
 # Measurements: never part of `make test`.
 file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*.c)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 
 /* Where the fields of a report lie (wire_head, bitmap, then WIRE_REPORT_FIELDS). */
 enum {
@@ -402,7 +403,7 @@ bool chan_report_clear(struct chan_reports *r, const struct qkd_event *event, ui
 {
     bool found;
     uint32_t at = standing_find(r, fault, object, &found);
-    if (!found) {
+    if (!found || QKDN_MUTANT(ALARM_STANDS)) {
         return false;
     }
     struct wire_fault_record record = fault_make(r, event, &r->standing[at], false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KMA: key files from the node's QKD modules at Kq-1 (7.1.1, 7.1.2, Table 7-1 group 1) and their
  * confirmation with the matching KMA at Kx-1, after which both hold the block as chunks (rule 1). */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 #include "core/km/sync.h"
 
@@ -64,7 +65,8 @@ static bool confirm_send(const struct kma_step *s, struct kma_link *link, uint8_
 {
     uint8_t item[KM_SYNC_LEN];
     uint8_t body[128];
-    struct wire_sync_item own = {.id = block->id, .length = block->bytes * 8};
+    struct wire_sync_item own = {.id = block->id,
+                                 .length = QKDN_MUTANT(LENGTH_BLIND) ? 0 : block->bytes * 8};
     struct wire_confirm_body confirm = {.answer = answer,
                                         .block = block->number,
                                         .sync = km_sync_build(&own, item)};
@@ -84,7 +86,8 @@ static void block_confirmed(const struct kma_step *s, struct kma_link *link, uin
     uint32_t half = block->bytes / 2;
     struct km_confirm confirm = {.slot = slot,
                                  .number = number,
-                                 .mid = half - half % unit,
+                                 .mid = half - half % unit -
+                                        (QKDN_MUTANT(HALF_WRONG) && !link->lower ? unit : 0),
                                  .lower = link->lower,
                                  .now = s->event->now};
     if (km_pool_confirm(&link->pool, &confirm, s->out) != 0) {
@@ -187,6 +190,8 @@ static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_
     block->since = s->event->now;
     if (asked_enough(link) || !confirm_send(s, link, 0, block)) {
         link->confirm_again = true;
+    } else if (QKDN_MUTANT(CONFIRM_BLIND)) {
+        block_confirmed(s, link, slot, block->number);
     }
 }
 
@@ -297,7 +302,7 @@ static void confirm_asked(const struct kma_step *s, struct kma_link *link,
     }
     struct km_block *block = km_pool_block(&link->pool, slot);
     struct wire_sync_item own = {.id = block->id, .length = block->bytes * 8};
-    if (km_sync_judge(&own, item) != KM_SYNC_MATCH) {
+    if (km_sync_judge(&own, item) != KM_SYNC_MATCH && !QKDN_MUTANT(LENGTH_BLIND)) {
         (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_KEY_MISMATCH, link->id,
                                 s->out);
         if (!block->confirmed) {
@@ -334,7 +339,7 @@ void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
     uint32_t slot = km_pool_find(&link->pool, &item.id);
     struct km_block *block = slot == QKD_SLAB_NONE ? NULL : km_pool_block(&link->pool, slot);
     if (block != NULL && !block->confirmed && block->number == body.block &&
-        item.length == block->bytes * 8) {
+        (QKDN_MUTANT(LENGTH_BLIND) || item.length == block->bytes * 8)) {
         block_confirmed(s, link, slot, body.block);
     }
 }

@@ -2,6 +2,7 @@
 /* KMA: a flow is an application pair at its source KMA: its route (Tables 8-3, 8-4, cached for its
  * validity), its session (Tables 7-9, 7-10) and the IDs of its keys (D23-KR-03, -05, -08). States are
  * drawn in kma_internal.h. */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <stdlib.h>
@@ -271,6 +272,9 @@ void kma_flow_go(const struct kma_step *s, uint32_t slot)
 void kma_flow_reroute(const struct kma_step *s, uint32_t slot)
 {
     struct kma_flow *flow = flow_at(s->kma, slot);
+    if (QKDN_MUTANT(ROUTE_STUCK)) {
+        return;
+    }
     flow->route_until = s->event->now;
     if (flow->needs != QKD_SLAB_NONE && flow->state != KMA_FLOW_ROUTING) {
         route_ask(s, slot, true);

@@ -2,6 +2,7 @@
 /* KMA: Kx-1 frames that take pads. Sending allocates a pad range, encrypts (RELAY), tags, keeps the
  * bytes for identical repetition. Receiving verifies the tag before anything changes, accepts each
  * sequence number and each pad byte once, acknowledges cumulatively (rules 1-3, docs/protocol.md). */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <stdlib.h>
@@ -91,7 +92,7 @@ static void count_sent(struct kma_link *link, const struct kma_send *send)
 /* The body as it travels; what a TAKE takes goes to its keys. */
 static void body_put(const struct kma_send *send, const uint8_t *pad, uint8_t *body)
 {
-    if (send->type == WIRE_FRAME_RELAY) {
+    if (send->type == WIRE_FRAME_RELAY && !QKDN_MUTANT(BODY_CLEAR)) {
         crypto_xor(body, send->body, pad, send->body_len);
         return;
     }
@@ -135,7 +136,7 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
                                .offset = take->offset,
                                .length = payload + WIRE_FRAME_TAG_LEN,
                                .seq = link->seq++,
-                               .epoch = kma->incarnation};
+                               .epoch = QKDN_MUTANT(EPOCH_STUCK) ? 1 : kma->incarnation};
     uint8_t *bytes = work + AUTH_LEN;
     uint8_t *body = bytes + WIRE_FRAME_HEAD_LEN;
     eids_put(work, kma->self, link->peer);
@@ -143,7 +144,7 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     take_read(link, take, 0, payload + WIRE_FRAME_TAG_LEN, pad);
     body_put(send, pad, body);
     crypto_wc_tag(body + send->body_len, link->tx_key, pad + payload, work,
-                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + send->body_len);
+                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : send->body_len));
     km_pool_settle(&link->pool, s->out);
     kma_file_room(s, link);
     memcpy(km_secbuf_at(&kma->bufs, buf), bytes, total);
@@ -256,7 +257,9 @@ void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct
     for (size_t i = 0; i + 4 <= ack->gone.len; i += 4) {
         uint32_t seq = wire_get_u32(ack->gone.at + i);
         if (seq - link->oldest < link->seq - link->oldest && tx_at(link, seq)->seq == seq) {
-            tx_keep(s, link, tx_at(link, seq)); /* a SKIP may have overtaken it and taken its tag */
+            if (!QKDN_MUTANT(SKIP_LOST)) {
+                tx_keep(s, link, tx_at(link, seq));
+            } /* a SKIP may have overtaken it and taken its tag */
             struct kma_tx tx = tx_withdraw(s, link, tx_at(link, seq));
             tx_lost(s, &tx, WIRE_REASON_GONE);
         }
@@ -315,6 +318,7 @@ void kma_frame_repeat(const struct kma_step *s, struct kma_link *link)
             link->n.retransmissions++;
             kma_report(s, (struct qkd_report){
                               .code = QKD_REPORT_RETRANSMIT, .a = link->id, .b = tx->type});
+            km_secbuf_at(&s->kma->bufs, tx->buf)[tx->len - 1] ^= QKDN_MUTANT(REPEAT_CHANGED);
             struct wire_bytes bytes = {km_secbuf_at(&s->kma->bufs, tx->buf), tx->len};
             transmit(s, link, tx->type, bytes, NULL);
         }
@@ -335,7 +339,9 @@ void kma_frame_void(const struct kma_step *s, struct kma_link *link)
     for (uint32_t seq = link->oldest; seq != end; seq++) {
         struct kma_tx *tx = tx_at(link, seq);
         if (tx->seq == seq) {
-            tx_keep(s, link, tx); /* only one end may see a need to join again: it answers anew */
+            if (!QKDN_MUTANT(ANSWER_LOST)) {
+                tx_keep(s, link, tx);
+            } /* only one end may see a need to join again: it answers anew */
             struct kma_tx copy = tx_withdraw(s, link, tx);
             tx_lost(s, &copy, WIRE_REASON_GONE);
         }
@@ -357,17 +363,27 @@ void kma_frame_ack_now(const struct kma_step *s, struct kma_link *link)
         uint32_t bit = (link->rx_next + 1 + i) % KMA_WINDOW;
         ack.bitmap |= (link->rx_seen[bit / 64] >> (bit % 64) & 1) << i;
     }
-    for (uint32_t i = 0; i < link->gone_count; i++) {
-        wire_put_u32(gone + 4 * i, link->gone[i]);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < KMA_GONE_MAX;
+         i++) { /* again and again: an acknowledgement may be lost */
+        uint32_t seq = link->gone[i];
+        if (seq != 0 && (int32_t)(link->rx_next - seq) <= KMA_GONE_TOLD) {
+            wire_put_u32(gone + 4 * count++, seq);
+        }
     }
-    ack.has_gone = link->gone_count > 0;
-    ack.gone = (struct wire_bytes){gone, 4 * (size_t)link->gone_count};
-    link->gone_count = 0;
+    ack.has_gone = count > 0;
+    ack.gone = (struct wire_bytes){gone, 4 * (size_t)count};
+    if (QKDN_MUTANT(GONE_ONCE)) {
+        memset(link->gone, 0, sizeof link->gone);
+    }
     KMA_SEND(s, hop_ack, QKD_RP_KX1, link->peer, &ack);
 }
 
 static void ack_later(const struct kma_step *s, struct kma_link *link)
 {
+    if (QKDN_MUTANT(ACK_LOST)) {
+        return;
+    }
     if (++link->ack_due >= KMA_ACK_EVERY) {
         kma_frame_ack_now(s, link);
     } else if (link->ack_timer == QKD_TIMER_NONE) {
@@ -383,7 +399,8 @@ static bool seq_new(const struct kma_link *link, uint32_t seq)
 {
     uint32_t ahead = seq - link->rx_next;
     uint32_t bit = seq % KMA_WINDOW;
-    return ahead < KMA_WINDOW && (link->rx_seen[bit / 64] >> (bit % 64) & 1) == 0;
+    return QKDN_MUTANT(REPLAY) ||
+           (ahead < KMA_WINDOW && (link->rx_seen[bit / 64] >> (bit % 64) & 1) == 0);
 }
 
 /* Lets rx_next pass what was received. */
@@ -423,29 +440,6 @@ void kma_frame_closed(struct kma_link *link, uint32_t below)
     seq_advance(link);
 }
 
-/* The pads of this frame are void here: its sender must know. */
-static void gone_add(struct kma_link *link, uint32_t seq)
-{
-    for (uint32_t i = 0; i < link->gone_count; i++) {
-        if (link->gone[i] == seq) {
-            return;
-        }
-    }
-    if (link->gone_count < KMA_GONE_MAX) {
-        link->gone[link->gone_count++] = seq;
-    }
-}
-
-/* A frame came again: if it was void, the acknowledgement that said so may be lost. */
-static void gone_again(struct kma_link *link, uint32_t seq)
-{
-    for (uint32_t i = 0; i < KMA_GONE_MAX; i++) {
-        if (link->gone_told[i] == seq) {
-            gone_add(link, seq);
-        }
-    }
-}
-
 static bool tag_good(const struct kma_step *s, struct kma_link *link,
                      const struct wire_frame *frame, const uint8_t *pad)
 {
@@ -454,7 +448,8 @@ static bool tag_good(const struct kma_step *s, struct kma_link *link,
     eids_put(work, link->peer, s->kma->self);
     wire_frame_head_encode(frame, work + AUTH_LEN);
     memcpy(work + AUTH_LEN + WIRE_FRAME_HEAD_LEN, frame->body, frame->body_len);
-    crypto_wc_tag(tag, link->rx_key, pad, work, AUTH_LEN + WIRE_FRAME_HEAD_LEN + frame->body_len);
+    crypto_wc_tag(tag, link->rx_key, pad, work,
+                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : frame->body_len));
     bool good = crypto_equal(tag, frame->tag, sizeof tag);
     crypto_wipe(tag, sizeof tag);
     if (!good) {
@@ -524,10 +519,13 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
                           .offset = frame->offset,
                           .key_id = km_pool_block(&link->pool, slot)->id};
     link->heard = s->event->now;
+    if (err == QKD_ERR_REPLAY && QKDN_MUTANT(REPLAY)) {
+        dispatch(s, link, frame, plain, &pad);
+        return;
+    }
     if (err == QKD_ERR_REPLAY) { /* genuine, but its pads are void here since our restart */
         seq_mark(link, frame->seq);
-        gone_add(link, frame->seq);
-        link->gone_told[link->gone_next++ % KMA_GONE_MAX] = frame->seq;
+        link->gone[link->gone_next++ % KMA_GONE_MAX] = frame->seq;
         ack_later(s, link);
         return;
     }
@@ -539,6 +537,9 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     kma_file_room(s, link);
     if (frame->type == WIRE_FRAME_RELAY) {
         crypto_xor(plain, plain, frame->body, payload);
+    }
+    if (QKDN_MUTANT(BODY_CLEAR) && frame->type == WIRE_FRAME_RELAY) {
+        memcpy(plain, frame->body, payload);
     }
     dispatch(s, link, frame, plain, &pad);
 }
@@ -556,11 +557,10 @@ void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint
                                           .b = err != 0 ? (uint64_t)-err : -QKD_ERR_UNKNOWN});
         return;
     }
-    if (!link->up || frame.epoch != link->peer_epoch) {
+    if (!link->up || (frame.epoch != link->peer_epoch && !QKDN_MUTANT(EPOCH_STUCK))) {
         return; /* before HELLO, or from before its restart: repeated by a living sender */
     }
     if (!seq_new(link, frame.seq)) {
-        gone_again(link, frame.seq);
         ack_later(s, link);
         return;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KMA: ownership of key on a link (rule 1): GRANT moves free key to the other end, SKIP says what
  * will never be used, expiry takes old key out. All three under a Wegman-Carter tag. */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <stdlib.h>
@@ -84,7 +85,9 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
         !km_pool_grant(&link->pool, want, unit, s->out, &grant)) {
         return;
     }
-    persist_grant(s, link, &grant, false);
+    if (!QKDN_MUTANT(GRANT_UNSAVED)) {
+        persist_grant(s, link, &grant, false);
+    }
     link->grants_open++;
     if (!grant_send(s, link, &grant)) {
         kma_grant_pend(s, link, &grant);
@@ -124,6 +127,9 @@ void kma_grant_pend(const struct kma_step *s, struct kma_link *link,
 {
     struct kma *kma = s->kma;
     link->grants_open -= link->grants_open > 0;
+    if (QKDN_MUTANT(GRANT_FORGOT)) {
+        return;
+    }
     if (kma->grant_count == kma->grant_cap) {
         uint32_t cap = kma->grant_cap == 0 ? 4 : kma->grant_cap * 2;
         struct kma_grant_record *grants = realloc(kma->grants, cap * sizeof *grants);
@@ -305,7 +311,9 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
                                    .length_bits = 8 * (gone.end - gone.start),
                                    .reason = WIRE_REASON_EXPIRED,
                                    .link = link});
-    kma_skip_send(s, link, number, &gone, WIRE_REASON_EXPIRED);
+    if (!QKDN_MUTANT(EXPIRE_SILENT)) {
+        kma_skip_send(s, link, number, &gone, WIRE_REASON_EXPIRED);
+    }
     return true;
 }
 

@@ -39,6 +39,7 @@
 #define KMA_ACK_EVERY 8       /* frames per acknowledgement */
 #define KMA_ACK_DELAY_MS 20   /* an acknowledgement waits at most so long */
 #define KMA_GONE_MAX 16       /* `gone` numbers in one acknowledgement */
+#define KMA_GONE_TOLD 64      /* frames after it of which an acknowledgement tells it still */
 #define KMA_HOP_MAX 255       /* length of a route */
 #define KMA_CONFIRM_QUEUE 16  /* confirmations waiting for our own file, per link */
 #define KMA_SILENCE_PERIODS 3 /* without a word: the link is down */
@@ -85,9 +86,7 @@ struct kma_link {
     uint64_t rx_seen[KMA_WINDOW / 64];
     uint32_t ack_due; /* frames received since the last acknowledgement */
     uint32_t ack_timer;
-    uint32_t gone[KMA_GONE_MAX];
-    uint32_t gone_count;
-    uint32_t gone_told[KMA_GONE_MAX]; /* the latest, told or not: ring; 0: none */
+    uint32_t gone[KMA_GONE_MAX]; /* the latest that were void here: ring; 0: none */
     uint32_t gone_next;
     /* blocks */
     struct kma_confirm_wait {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KMA: QKD links and their neighbours at Kx-1. Adjacency by HELLO (Table 7-8), reconciliation of
  * pools after a restart or an outage, keep-alive, status of links (Table 8-1). */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <stdlib.h>
@@ -103,6 +104,9 @@ int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *con
     link->lower = kma->self.v < link->peer.v;
     memcpy(link->tx_key, boot + (link->lower ? 0 : 16), 16);
     memcpy(link->rx_key, boot + (link->lower ? 16 : 0), 16);
+    if (QKDN_MUTANT(TAG_HASH_KEY)) {
+        memcpy(link->lower ? link->rx_key : link->tx_key, boot, 16);
+    }
     memcpy(link->hello_key, boot + 32, 32);
     link->heard = s->event->now;
     if (!link->booted) {
@@ -315,8 +319,13 @@ static void adjacency_up(const struct kma_step *s, struct kma_link *link,
     bool was_up = link->up;
     link->up = true;
     kma_frame_void(s, link);
+    if (QKDN_MUTANT(SEQ_RESET)) {
+        link->seq = link->oldest = 1;
+    }
     kma_skip_forget(s, link);
-    reconcile_own(s, link, hello->rx);
+    if (!QKDN_MUTANT(HELLO_BLIND)) {
+        reconcile_own(s, link, hello->rx);
+    }
     reconcile_lost(s, link, hello->rx);
     kma_grant_resend(s, link);
     kma_file_confirm_all(s, link);
@@ -342,8 +351,8 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
         link->up = false;
         link->rx_next = hello->next_seq;
         memset(link->rx_seen, 0, sizeof link->rx_seen);
-        memset(link->gone_told, 0, sizeof link->gone_told);
-        link->gone_count = link->ack_due = 0;
+        memset(link->gone, 0, sizeof link->gone);
+        link->ack_due = 0;
         link->confirm_count = 0;
         qkd_timers_cancel(&s->kma->timers, &link->ack_timer);
     }

@@ -2,6 +2,7 @@
 /* KMA: a relayed key at a hop and at its destination (7.1.3). A hop decrypts, records the relay
  * information, encrypts under fresh pads of the next link. The destination keeps the key for its KSA
  * and tells the source. Pool units of neighbours (TAKE) arrive here too. */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <string.h>
@@ -165,6 +166,7 @@ static void relay_onward(const struct kma_step *s, const struct wire_relay_body 
     int len = body_onward(body, bytes);
     forward.body = bytes;
     forward.len = len > 0 ? (uint32_t)len : 0;
+    bytes[len > 0 ? len - 1 : 0] ^= QKDN_MUTANT(HOP_FLIPS);
     int err = len <= 0         ? len
               : onward == NULL ? QKD_ERR_STATE
                                : kma_relay_forward(s, onward, &forward);

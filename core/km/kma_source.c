@@ -2,6 +2,7 @@
 /* KMA as source of a relay: a need of the KSA is served piece by piece, each piece the keys of one
  * frame. Far destinations get random keys by hop-by-hop relay, neighbours get pool units
  * (docs/protocol.md, "A key request"). */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <string.h>
@@ -236,6 +237,10 @@ static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t c
     } else {
         qkd_rng_bytes(&kma->rng, km_secbuf_at(&kma->bufs, piece->buf),
                       (size_t)need->key_size / 8 * count + WIRE_COMPARE_LEN);
+        if (QKDN_MUTANT(COMPARE_AGAIN)) {
+            memset(km_secbuf_at(&kma->bufs, piece->buf) + (size_t)need->key_size / 8 * count, 7,
+                   WIRE_COMPARE_LEN);
+        }
         err = piece_relay(s, slot);
     }
     if (err != 0) {
@@ -467,6 +472,7 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
     }
     piece->attempt++;
     piece_arm(s, slot);
+    km_secbuf_at(&kma->bufs, piece->buf)[0] ^= QKDN_MUTANT(RETRY_DRAWS);
     int err = piece_relay(s, slot);
     if (err != 0 && err != QKD_ERR_LIMIT) {
         piece_again(s, slot, reason_of(err));

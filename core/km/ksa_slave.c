@@ -3,6 +3,7 @@
  * fetched from the own KMA and compared (FG QIT4N D2.3 clause 7.1.5), and its KSA-keys then wait for
  * the target application, which gets each of them once by ID (Table 7-4, code 0x02). */
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/km/ksa_element.h"
 #include "core/km/sync.h"
 
@@ -91,7 +92,7 @@ static enum wire_reason fetch_begin(struct ksa *ksa, const struct qkd_event *eve
     batch->kma_id = item->id;
     batch->session_id = notify->session_id;
     batch->source_app = notify->source_app;
-    batch->target_app = notify->target_app;
+    batch->target_app = QKDN_MUTANT(WRONG_SLAVE) ? notify->source_app : notify->target_app;
     batch->grade = notify->grade;
     batch->notify_id = notify->head.message_id;
     batch->command_id = fetch.head.message_id;
@@ -191,7 +192,9 @@ static void batch_accept(struct ksa *ksa, const struct qkd_event *event, uint32_
     ksa_life_batch(ksa, event, batch, WIRE_ACTION_AUTHENTICATION, WIRE_REASON_NONE, out);
     for (uint32_t place = 0; place < batch->count; place++) {
         ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SYNCHRONIZATION, out);
-        ksa_key_persist(ksa, batch, place, out);
+        if (!QKDN_MUTANT(MATCH_UNSAVED)) {
+            ksa_key_persist(ksa, batch, place, out);
+        }
     }
     (void)ksa_batch_linger(ksa, event, slot, wait); /* its timer runs: it is only moved */
     struct ksa_answer answer = {.peer = qkd_eid_sibling(batch->source_app, QKD_ROLE_KSA),

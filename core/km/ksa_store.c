@@ -5,6 +5,7 @@
  * persisted fact of its supply stays, until the supplies that follow it have pushed it out: by then
  * its answer has left. */
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/crypto/crypto.h"
 #include "core/km/ksa_element.h"
 
@@ -243,7 +244,9 @@ void ksa_key_supplied(struct ksa *ksa, const struct qkd_event *event, uint32_t s
     ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SUPPLY, out);
     ksa_life_key(ksa, event, batch, place,
                  preserve ? WIRE_ACTION_PRESERVATION : WIRE_ACTION_DELETION, out);
-    ksa_key_persist(ksa, batch, place, out);
+    if (!QKDN_MUTANT(SUPPLY_UNSAVED)) {
+        ksa_key_persist(ksa, batch, place, out);
+    }
     if (!preserve) {
         struct qkd_id id = ksa_batch_id(ksa, batch, place);
         ksa_told_add(ksa, &id, out);

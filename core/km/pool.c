@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/crypto/crypto.h"
 #include "core/km/pool_block.h"
 
@@ -183,8 +184,12 @@ static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto
     uint64_t lease = (uint64_t)c->lease + pool->lease_bytes;
     uint32_t tail = c->end - c->start > KM_POOL_RESERVE ? c->end - KM_POOL_RESERVE : c->start;
     lease = lease > tail ? tail : lease;
-    c->lease = lease < upto ? upto : (uint32_t)lease;
-    km_pool_persist_chunk(pool, c, false, out);
+    uint32_t grown = lease < upto ? upto : (uint32_t)lease;
+    c->lease = QKDN_MUTANT(LEASE_LATE) ? c->lease : grown - QKDN_MUTANT(LEASE_SHORT);
+    if (!QKDN_MUTANT(LEASE_UNSAVED)) {
+        km_pool_persist_chunk(pool, c, false, out);
+    }
+    c->lease = grown;
 }
 
 /* Index of the chunk to take from: the oldest that has so many bytes. For tags, the oldest that can
@@ -219,8 +224,8 @@ int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_ou
         const struct km_block *b = km_pool_block(pool, c->block_slot);
         *take = (struct km_take){
             .block = c->block, .block_slot = c->block_slot, .offset = c->next, .key_id = b->id};
-        c->next += len;
-        pool->own_free -= len;
+        c->next += len - QKDN_MUTANT(PAD_OVERLAP);
+        pool->own_free -= len - QKDN_MUTANT(PAD_OVERLAP);
         return 0;
     }
     return QKD_ERR_INSUFFICIENT;
@@ -259,12 +264,12 @@ void km_pool_read(struct km_pool *pool, uint32_t block_slot, const struct km_ran
         crypto_expand(to, b->seed, range->start, len);
         return;
     }
-    if (!inside) {
+    if (!inside && !(QKDN_MUTANT(READ_STALE) && w->block_slot == block_slot)) {
         w->base = range->start & ~63U; /* ChaCha20 block boundary */
         w->block_slot = block_slot;
         crypto_expand(w->bytes, b->seed, w->base, KM_POOL_WINDOW);
     }
-    memcpy(to, w->bytes + (range->start - w->base), len);
+    memcpy(to, w->bytes + (QKDN_MUTANT(READ_STALE) ? 0 : range->start - w->base), len);
 }
 
 int km_pool_rx_check(const struct km_pool *pool, uint32_t number, const struct km_range *range,
@@ -368,6 +373,9 @@ static bool range_cover(struct km_chunk *c, struct km_range r)
 void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_range *range,
                      struct qkd_out *out)
 {
+    if (QKDN_MUTANT(SKIP_IGNORED)) {
+        return;
+    }
     for (uint32_t i = lower_bound(pool, number, range->start); i < pool->count;) {
         struct km_chunk *c = km_pool_chunk(pool, i);
         if (c->block != number || c->start >= range->end) {
@@ -452,9 +460,12 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
                                  .next = c->end - n,
                                  .lease = c->end - n,
                                  .turn = c->turn + 1};
-        c->end -= n;
-        pool->own_free -= n;
+        c->end -= QKDN_MUTANT(GRANT_KEPT) ? 0 : n;
+        pool->own_free -= QKDN_MUTANT(GRANT_KEPT) ? 0 : n;
         km_pool_persist_chunk(pool, c, false, out);
+        if (QKDN_MUTANT(GRANT_KEPT)) {
+            return true;
+        }
         if (km_pool_insert(pool, &given) != 0) {
             c->end += n;
             pool->own_free += n;
@@ -526,7 +537,9 @@ bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, 
     struct km_chunk *c = km_pool_chunk(pool, i);
     uint32_t dummy;
     bool used = c->range_count > 0 && c->range[c->range_count - 1].end > range.start;
-    if (c->mine || used || range.start >= range.end || grant->turn <= c->turn ||
+    bool old = grant->turn <= c->turn && !QKDN_MUTANT(GRANT_TWICE);
+    bool early = QKDN_MUTANT(GRANT_ORDER) && range.end != c->end;
+    if (c->mine || used || range.start >= range.end || old || early ||
         km_pool_rx_check(pool, grant->block, &range, &dummy) != 0) {
         return false;
     }

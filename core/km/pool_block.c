@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/crypto/crypto.h"
 
 void km_pool_persist_chunk(const struct km_pool *pool, const struct km_chunk *c, bool del,
@@ -233,7 +234,7 @@ int km_pool_recover_chunk(struct km_pool *pool, const struct wire_p_chunk *recor
     struct km_chunk c = {.block = record->block,
                          .start = record->start,
                          .end = record->end,
-                         .next = record->lease,
+                         .next = QKDN_MUTANT(PAD_AGAIN) ? record->start : record->lease,
                          .lease = record->lease,
                          .turn = record->turn,
                          .mine = record->mine != 0};

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Deliberate faults, to see that the fuzzer and the oracle notice them (docs/oracle.md, "Mutation
+ * check"). They exist only in the objects that cmake/tests_mutants.cmake builds with QKDN_MUTANTS; in
+ * all others QKDN_MUTANT() is the constant false. Each stands in one line, where it bites. */
+#ifndef QKD_BASE_MUTANT_H
+#define QKD_BASE_MUTANT_H
+
+#include <stdbool.h>
+
+/* clang-format off */
+#define QKD_MUTANTS(X)                                                                             \
+    X(LEASE_UNSAVED,  "pool: a lease is not persisted")                                            \
+    X(LEASE_LATE,     "pool: a lease is persisted as it was before it grew")                       \
+    X(LEASE_SHORT,    "pool: a lease ends one byte early")                                         \
+    X(PAD_AGAIN,      "pool: after a restart a chunk begins again, not behind its lease")          \
+    X(PAD_OVERLAP,    "pool: the next pad begins one byte early")                                  \
+    X(GRANT_TWICE,    "pool: a GRANT that is sent again counts again")                             \
+    X(GRANT_KEPT,     "pool: the owner goes on using what it granted")                             \
+    X(GRANT_ORDER,    "pool: a GRANT that overtook another one is dropped")                        \
+    X(SKIP_IGNORED,   "pool: a SKIP is acknowledged and ignored")                                  \
+    X(READ_STALE,     "pool: the window of expanded key is not moved")                             \
+    X(HALF_WRONG,     "file: the higher KMA cuts a block one unit off")                            \
+    X(CONFIRM_BLIND,  "file: a block is used before the other end confirmed it")                   \
+    X(LENGTH_BLIND,   "file: a block is used although its length was not agreed")                  \
+    X(GRANT_UNSAVED,  "grant: a GRANT is not persisted")                                           \
+    X(GRANT_FORGOT,   "grant: a GRANT without acknowledgement is not sent again")                  \
+    X(EXPIRE_SILENT,  "grant: what expires is not SKIPped")                                        \
+    X(TAG_BODY,       "frame: the tag does not cover IDs and keys")                                \
+    X(TAG_HASH_KEY,   "frame: both directions share a hash key")                                   \
+    X(BODY_CLEAR,     "frame: the body of a RELAY is not encrypted")                               \
+    X(REPEAT_CHANGED, "frame: a repetition differs from the first sending")                        \
+    X(SEQ_RESET,      "frame: sequence numbers begin again with each adjacency")                   \
+    X(EPOCH_STUCK,    "frame: the epoch does not grow with a restart")                             \
+    X(REPLAY,         "frame: a frame that comes twice is taken twice")                            \
+    X(GONE_ONCE,      "frame: a void frame that comes again is acknowledged as received")          \
+    X(SKIP_LOST,      "frame: a SKIP whose tag became void is not sent again")                     \
+    X(ANSWER_LOST,    "frame: a confirmation that an adjacency voids is not answered again")       \
+    X(ACK_LOST,       "frame: nothing is acknowledged")                                            \
+    X(HELLO_BLIND,    "link: what the peer can no longer decrypt is not given up")                 \
+    X(HOP_FLIPS,      "relay: a hop hands on other bits")                                          \
+    X(RETRY_DRAWS,    "source: a retry draws new bits under the same ID")                          \
+    X(COMPARE_AGAIN,  "source: compare keys are not fresh")                                        \
+    X(ROUTE_STUCK,    "source: a route that cannot pay is kept")                                   \
+    X(COMPARE_SKIP,   "supply: keys are released before the comparison")                           \
+    X(MATCH_UNSAVED,  "supply: `match` before the slave's keys are durable")                       \
+    X(SUPPLY_UNSAVED, "supply: that a key was supplied is not persisted")                          \
+    X(WRONG_SLAVE,    "supply: the key goes to another application")                               \
+    X(ALARM_STANDS,   "reports: an alarm is never cleared")                                        \
+    X(ACK_OLD,        "manager: an old acknowledgement counts for a new incarnation")
+/* clang-format on */
+
+#define QKD_MUTANT_ENUM(name, text) QKD_MUTANT_##name,
+enum qkd_mutant { QKD_MUTANT_NONE, QKD_MUTANTS(QKD_MUTANT_ENUM) QKD_MUTANT_COUNT };
+
+#ifdef QKDN_MUTANTS
+extern enum qkd_mutant qkd_mutant; /* the one in force; tests/mutants/mutants.c */
+#define QKDN_MUTANT(name) (qkd_mutant == QKD_MUTANT_##name)
+#else
+#define QKDN_MUTANT(name) false
+#endif
+
+#endif
