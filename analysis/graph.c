@@ -16,10 +16,11 @@
 #include "analysis/text.h"
 #include "core/base/err.h"
 
-#define MOST_LABELLED_LINKS 80   /* above it, links carry no text */
-#define MOST_LABELLED_NODES 400  /* above it, nodes are dots */
+#define MOST_LABELLED_LINKS 48   /* above it, links carry no text */
+#define MOST_LABELLED_NODES 400  /* above it, all nodes are dots */
+#define MOST_SEEN_NODES 2000     /* above it, dots are as small as can be */
 #define MOST_PLACED_BY_NEATO 300 /* above it, sfdp lays out */
-#define MOST_NETWORKS 4 /* names of user networks in a label */
+#define MOST_NETWORKS 4          /* names of user networks in a label */
 #define LABEL_SIZE 2048
 #define LABEL_BEGIN                                                                                \
     "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"1\" CELLSPACING=\"0\" "                    \
@@ -33,7 +34,8 @@ struct drawing {
     const struct ana_graph_options *options;
     Agraph_t *graph;
     Agnode_t **nodes; /* by index in the scenario */
-    bool small_nodes, link_texts;
+    bool *dot;        /* nodes drawn without text */
+    bool link_texts;  /* links carry texts */
 };
 
 /* Graphviz takes names and values as char * that it does not change. */
@@ -150,11 +152,17 @@ static void node_add(struct drawing *d, size_t i)
     set(node, "shape", style->shape);
     set(node, "fillcolor", style->fill);
     set(node, "color", has_fault(d->scenario, SCN_TARGET_NODE, i) ? ANA_RED : style->line);
-    if (d->small_nodes) {
+    if (d->dot[i]) { /* who has applications is seen among those who pass on */
+        bool user = n->role != SCN_ROLE_RELAY;
         set(node, "label", "");
         set(node, "shape", "circle");
-        set(node, "width", "0.12");
-        set(node, "height", "0.12");
+        set(node, "fillcolor", user ? style->line : style->fill);
+        set(node, "penwidth", "0.8");
+        const char *size = user                                        ? "0.14"
+                           : d->scenario->node_count > MOST_SEEN_NODES ? "0.03"
+                                                                       : "0.08";
+        set(node, "width", size);
+        set(node, "height", size);
         return;
     }
     if (i == d->scenario->control.at) {
@@ -227,7 +235,7 @@ static void link_add(struct drawing *d, size_t i)
     Agedge_t *edge = agedge(d->graph, d->nodes[link->a], d->nodes[link->b],
                             (char *)(uintptr_t)link->id, 1);
     double width = ana_rate_width((double)link->qkd.mean_bps);
-    set_number(edge, "penwidth", d->small_nodes ? width / 3 : width);
+    set_number(edge, "penwidth", d->scenario->node_count > MOST_LABELLED_NODES ? width / 3 : width);
     set(edge, "dir", "none");
     link_colour(d, i, edge);
     if (d->link_texts) {
@@ -284,29 +292,55 @@ static void set_defaults(Agraph_t *graph)
     }
 }
 
-/* Positions on the map, in inches, pinned. True if all nodes have one. */
+/* Positions on the map. True if all nodes have one. */
 static bool place_on_map(struct drawing *d)
 {
     size_t count = d->scenario->node_count;
     struct ana_point *points = calloc(count + 1, sizeof *points);
-    bool placed = points != NULL && ana_map_points(d->scenario, d->link_texts, points);
+    bool placed = points != NULL && ana_map_points(d->scenario, d->link_texts, d->dot, points);
     for (size_t i = 0; placed && i < count; i++) {
         char text[64];
-        snprintf(text, sizeof text, "%.4f,%.4f!", points[i].x, points[i].y);
+        snprintf(text, sizeof text, "%.3f,%.3f", 72 * points[i].x, 72 * points[i].y);
         set(d->nodes[i], "pos", text);
     }
     free(points);
     return placed;
 }
 
+/* Graphviz only draws what is placed on the map; else small networks are laid out by neato, which
+ * looks best, large ones by sfdp, which takes time in proportion to them. */
+static void layout_choose(struct drawing *d)
+{
+    bool large = d->scenario->node_count > MOST_PLACED_BY_NEATO;
+    if (place_on_map(d)) {
+        set(d->graph, "layout", "nop");
+        return;
+    }
+    set(d->graph, "layout", large ? "sfdp" : "neato");
+    set(d->graph, "overlap", large ? "scale" : "false");
+    agattr(d->graph, AGEDGE, (char *)(uintptr_t) "len", d->link_texts ? "2.6" : "1.4");
+}
+
 static void build(struct drawing *d)
 {
     const struct scn_scenario *scenario = d->scenario;
-    d->small_nodes = scenario->node_count > MOST_LABELLED_NODES;
     d->link_texts = scenario->link_count <= MOST_LABELLED_LINKS;
-    set_defaults(d->graph);
+    ana_graph_dots(scenario, d->dot);
+    size_t labelled = 0;
     for (size_t i = 0; i < scenario->node_count; i++) {
-        node_add(d, i);
+        labelled += !d->dot[i];
+    }
+    for (size_t i = 0; i < scenario->node_count; i++) {
+        d->dot[i] = d->dot[i] || labelled > MOST_LABELLED_NODES;
+    }
+    set_defaults(d->graph);
+    for (int layer = 0; layer < 2; layer++) { /* what is made last lies on top */
+        for (size_t i = 0; i < scenario->node_count; i++) {
+            bool below = d->dot[i] && scenario->nodes[i].role == SCN_ROLE_RELAY;
+            if (below == (layer == 0)) {
+                node_add(d, i);
+            }
+        }
     }
     for (size_t i = 0; i < scenario->link_count; i++) {
         link_add(d, i);
@@ -317,14 +351,7 @@ static void build(struct drawing *d)
     char legend[ANA_LEGEND_SIZE];
     ana_legend(scenario, d->summary, legend);
     set_html(d->graph, d->graph, "label", legend);
-    bool large = scenario->node_count > MOST_PLACED_BY_NEATO;
-    if (place_on_map(d)) {
-        set(d->graph, "layout", "neato");
-    } else {
-        set(d->graph, "layout", large ? "sfdp" : "neato");
-        set(d->graph, "overlap", large ? "scale" : "false");
-        agattr(d->graph, AGEDGE, (char *)(uintptr_t) "len", d->link_texts ? "2.6" : "1.2");
-    }
+    layout_choose(d);
 }
 
 /* Graphviz prints to standard error otherwise; what matters shows in its return values. */
@@ -373,35 +400,56 @@ static int render(struct drawing *d, const char *format, struct ana_error *error
     return err;
 }
 
-/* "svg", "png" or "dot" by the ending of the name; NULL for any other. */
-static const char *format_of(const char *path)
+/* ---- formats ---- */
+
+static const char *const formats[] = {"", "svg", "png", "dot", "mmd", "json"};
+
+bool ana_graph_format_parse(const char *text, enum ana_graph_format *format)
 {
-    static const char *const formats[] = {"svg", "png", "dot"};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof formats / sizeof formats[0]; i++) {
-        if (strcmp(dot + 1, formats[i]) == 0) {
-            return formats[i];
+    for (size_t i = 1; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(text, formats[i]) == 0) {
+            *format = (enum ana_graph_format)i;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-int ana_graph_write(const struct scn_scenario *scenario, const struct scn_summary *summary,
-                    const struct ana_graph_options *options, struct ana_error *error)
+/* The format, by the ending of the name if it is not given; false if neither says one. */
+static bool format_of(const struct ana_graph_options *options, enum ana_graph_format *format)
 {
-    const char *format = format_of(options->path);
-    if (format == NULL) {
-        return ana_fail(error, QKD_ERR_INVALID,
-                        "%s: expected a name that ends in .svg, .png or .dot", options->path);
+    const char *dot = strrchr(options->path, '.');
+    *format = options->format;
+    return *format != ANA_GRAPH_BY_NAME || (dot != NULL && ana_graph_format_parse(dot + 1, format));
+}
+
+static int write_text(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                      const struct ana_graph_options *options, enum ana_graph_format format,
+                      struct ana_error *error)
+{
+    struct ana_bytes bytes = {NULL, 0};
+    char *text = format == ANA_GRAPH_MERMAID
+                     ? ana_graph_mermaid(scenario, summary, options->applications, &bytes.len)
+                     : ana_graph_json(scenario, summary, options->applications, &bytes.len);
+    if (text == NULL) {
+        return ana_fail(error, QKD_ERR_NOMEM, "no memory for the picture");
     }
-    int err = ana_outfile_check(options->path, options->force, error);
-    if (err != QKD_OK) {
-        return err;
-    }
+    bytes.bytes = text;
+    int err = ana_outfile_write(options->path, options->force, bytes, error);
+    free(text);
+    return err;
+}
+
+static int write_picture(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                         const struct ana_graph_options *options, const char *format,
+                         struct ana_error *error)
+{
+    int err = QKD_OK;
     struct drawing d = {.scenario = scenario, .summary = summary, .options = options};
     d.nodes = calloc(scenario->node_count + 1, sizeof(Agnode_t *));
+    d.dot = calloc(scenario->node_count + 1, sizeof *d.dot);
     d.graph = agopen((char *)(uintptr_t) "qkdn", Agundirected, NULL);
-    if (d.nodes == NULL || d.graph == NULL) {
+    if (d.nodes == NULL || d.dot == NULL || d.graph == NULL) {
         err = ana_fail(error, QKD_ERR_NOMEM, "no memory for the picture");
     } else {
         build(&d);
@@ -411,5 +459,27 @@ int ana_graph_write(const struct scn_scenario *scenario, const struct scn_summar
         agclose(d.graph);
     }
     free(d.nodes);
+    free(d.dot);
     return err;
+}
+
+int ana_graph_write(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                    const struct ana_graph_options *options, struct ana_error *error)
+{
+    enum ana_graph_format format;
+    bool to_file = strcmp(options->path, "-") != 0;
+    if (!format_of(options, &format)) {
+        return ana_fail(error, QKD_ERR_INVALID,
+                        "%s: expected a name that ends in .svg, .png, .dot, .mmd or .json, or "
+                        "--format",
+                        options->path);
+    }
+    int err = to_file ? ana_outfile_check(options->path, options->force, error) : QKD_OK;
+    if (err != QKD_OK) {
+        return err;
+    }
+    if (format == ANA_GRAPH_MERMAID || format == ANA_GRAPH_JSON) {
+        return write_text(scenario, summary, options, format, error);
+    }
+    return write_picture(scenario, summary, options, formats[format], error);
 }

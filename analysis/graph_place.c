@@ -3,12 +3,14 @@
 #include "analysis/graph_place.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define DEGREE (3.14159265358979323846 / 180)
 #define WIDTH 9.0          /* inches of a picture with room to spare */
 #define MOST_WIDTH 13.0    /* and of one whose nodes stand close, ... */
 #define WIDTH_PER_ROOT 1.6 /* ... or this for each root of the number of nodes, if that is more */
-#define BARE 0.4           /* of the room is enough without texts */
+#define BARE 0.6           /* of the room is enough without texts */
 #define ROOM_X 2.1         /* inches that two nodes side by side need, with a label between them */
 #define ROOM_Y 1.4         /* and one above the other */
 #define ROUNDS 300         /* of pushing nodes apart */
@@ -87,36 +89,178 @@ static void make_room(struct ana_point *points, size_t count)
     }
 }
 
-bool ana_map_points(const struct scn_scenario *scenario, bool texts, struct ana_point *points)
+/* ---- relays on the way ---- */
+
+void ana_graph_dots(const struct scn_scenario *scenario, bool *dot)
 {
     size_t count = scenario->node_count;
+    uint32_t *degree = calloc(count + 1, sizeof *degree);
+    for (size_t i = 0; degree != NULL && i < scenario->link_count; i++) {
+        degree[scenario->links[i].a]++;
+        degree[scenario->links[i].b]++;
+    }
     for (size_t i = 0; i < count; i++) {
+        dot[i] = degree != NULL && count > ANA_GRAPH_FULL && degree[i] == 2 &&
+                 strcmp(scenario->nodes[i].name, scenario->nodes[i].id) == 0 &&
+                 scenario->nodes[i].role == SCN_ROLE_RELAY && i != scenario->control.at &&
+                 i != scenario->management.at;
+    }
+    for (size_t i = 0; i < scenario->application_count; i++) {
+        dot[scenario->applications[i].from] = false;
+        dot[scenario->applications[i].to] = false;
+    }
+    free(degree);
+}
+
+/* The two neighbours of each dot. */
+struct ways {
+    const bool *dot;
+    uint32_t (*next)[2];
+};
+
+static void ways_fill(const struct scn_scenario *scenario, struct ways *ways)
+{
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        uint32_t ends[2] = {scenario->links[i].a, scenario->links[i].b};
+        for (int k = 0; k < 2; k++) {
+            uint32_t *next = ways->next[ends[k]];
+            next[next[0] == UINT32_MAX ? 0 : 1] = ends[1 - k];
+        }
+    }
+}
+
+/* Where a way leads: the node, and the last dot before it. */
+struct way_end {
+    uint32_t node, last;
+};
+
+static struct way_end way_end(const struct ways *ways, uint32_t from, uint32_t first)
+{
+    struct way_end end = {first, from};
+    while (ways->dot[end.node]) {
+        uint32_t onward = ways->next[end.node][ways->next[end.node][0] == end.last ? 1 : 0];
+        end = (struct way_end){onward, end.node};
+    }
+    return end;
+}
+
+/* Moves the dots from one node, by way of its neighbour, to the next node as far as these two were
+ * pushed, in proportion; `pushed` is that of all nodes. */
+static void way_place(const struct ways *ways, uint32_t from, uint32_t first,
+                      const struct ana_point *pushed, struct ana_point *points)
+{
+    uint32_t before = from, at = first;
+    size_t count = 0;
+    while (ways->dot[at]) {
+        uint32_t onward = ways->next[at][ways->next[at][0] == before ? 1 : 0];
+        before = at;
+        at = onward;
+        count++;
+    }
+    struct ana_point a = pushed[from], b = pushed[at];
+    before = from;
+    at = first;
+    for (size_t i = 1; i <= count; i++) {
+        double part = (double)i / (double)(count + 1);
+        points[at].x += a.x + part * (b.x - a.x);
+        points[at].y += a.y + part * (b.y - a.y);
+        uint32_t onward = ways->next[at][ways->next[at][0] == before ? 1 : 0];
+        before = at;
+        at = onward;
+    }
+}
+
+/* Each way is gone once, from the end with the lower number; one that comes back to its beginning from
+ * the neighbour with the lower number. */
+static void ways_place(const struct scn_scenario *scenario, struct ways *ways,
+                       const struct ana_point *pushed, struct ana_point *points)
+{
+    for (size_t i = 0; i < scenario->node_count; i++) {
+        ways->next[i][0] = ways->next[i][1] = UINT32_MAX;
+    }
+    ways_fill(scenario, ways);
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        uint32_t ends[2] = {scenario->links[i].a, scenario->links[i].b};
+        for (int k = 0; k < 2; k++) {
+            uint32_t from = ends[k], first = ends[1 - k];
+            if (ways->dot[from] || !ways->dot[first]) {
+                continue;
+            }
+            struct way_end end = way_end(ways, from, first);
+            if (from < end.node || (from == end.node && first <= end.last)) {
+                way_place(ways, from, first, pushed, points);
+            }
+        }
+    }
+}
+
+/* ---- the map ---- */
+
+/* Scales all points and pushes apart those that are no dots. places and pushed: room for them. */
+static void spread(const struct scn_scenario *scenario, const struct ways *ways, double unit,
+                   struct ana_point *places, struct ana_point *points, struct ana_point *pushed)
+{
+    size_t count = 0;
+    double wide = 0;
+    for (size_t i = 0; i < scenario->node_count; i++) {
+        wide = fmax(wide, fmax(points[i].x, points[i].y));
+        if (!ways->dot[i]) {
+            places[count++] = points[i];
+        }
+    }
+    double most = fmax(MOST_WIDTH, WIDTH_PER_ROOT * sqrt((double)count)) / unit;
+    double scale = fmin(fmax(WIDTH / unit / wide, roomy_scale(places, count)), most / wide);
+    for (size_t i = 0; i < count; i++) {
+        places[i].x *= scale;
+        places[i].y *= scale;
+    }
+    make_room(places, count);
+    for (size_t i = 0, k = 0; i < scenario->node_count; i++) {
+        struct ana_point from = {points[i].x * scale * unit, points[i].y * scale * unit};
+        points[i] = from;
+        if (!ways->dot[i]) {
+            points[i] = (struct ana_point){places[k].x * unit, places[k].y * unit};
+            pushed[i] = (struct ana_point){points[i].x - from.x, points[i].y - from.y};
+            k++;
+        }
+    }
+}
+
+/* West to east and south to north from 0, in degrees of latitude; false if all are at one place. */
+static bool project(const struct scn_scenario *scenario, struct ana_point *points)
+{
+    struct box box = box_of(scenario);
+    double shrink = cos((box.south + box.north) / 2 * DEGREE);
+    for (size_t i = 0; i < scenario->node_count; i++) {
         if (!scenario->nodes[i].has_geo) {
             return false;
         }
-    }
-    struct box box = box_of(scenario);
-    double shrink = cos((box.south + box.north) / 2 * DEGREE);
-    double wide = fmax((box.east - box.west) * shrink, box.north - box.south);
-    if (count < 2 || !(wide > 0)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
         points[i].x = (scenario->nodes[i].lon - box.west) * shrink;
         points[i].y = scenario->nodes[i].lat - box.south;
     }
-    /* In units in which the room of a node is ROOM_X by ROOM_Y. */
-    double unit = texts ? 1 : BARE;
-    double most = fmax(MOST_WIDTH, WIDTH_PER_ROOT * sqrt((double)count)) / unit;
-    double scale = fmin(fmax(WIDTH / unit / wide, roomy_scale(points, count)), most / wide);
-    for (size_t i = 0; i < count; i++) {
-        points[i].x *= scale;
-        points[i].y *= scale;
+    return scenario->node_count >= 2 && (box.east > box.west || box.north > box.south);
+}
+
+bool ana_map_points(const struct scn_scenario *scenario, bool texts, const bool *dot,
+                    struct ana_point *points)
+{
+    size_t count = scenario->node_count;
+    if (!project(scenario, points)) {
+        return false;
     }
-    make_room(points, count);
-    for (size_t i = 0; i < count; i++) {
-        points[i].x *= unit;
-        points[i].y *= unit;
+    bool *none = calloc(count + 1, sizeof *none);
+    struct ways ways = {dot != NULL ? dot : none, calloc(count + 1, sizeof *ways.next)};
+    struct ana_point *places = calloc(count + 1, sizeof *places);
+    struct ana_point *pushed = calloc(count + 1, sizeof *pushed);
+    bool placed = none != NULL && ways.next != NULL && places != NULL && pushed != NULL;
+    if (placed) {
+        /* In units in which the room of a node is ROOM_X by ROOM_Y. */
+        spread(scenario, &ways, texts ? 1 : BARE, places, points, pushed);
+        ways_place(scenario, &ways, pushed, points);
     }
-    return true;
+    free(none);
+    free(ways.next);
+    free(places);
+    free(pushed);
+    return placed;
 }

@@ -10,10 +10,11 @@
 #include "cli/options.h"
 #include "core/base/err.h"
 
-enum { OPT_OUTPUT, OPT_FORCE, OPT_APPLICATIONS, OPT_JSON };
+enum { OPT_OUTPUT, OPT_FORCE, OPT_APPLICATIONS, OPT_JSON, OPT_FORMAT };
 
 static const struct cli_option options[] = {
-    {"-o", true}, {"--force", false}, {"--applications", false}, {"--json", false}, {NULL, false}};
+    {"-o", true},      {"--force", false}, {"--applications", false},
+    {"--json", false}, {"--format", true}, {NULL, false}};
 
 struct settings {
     const char *input;
@@ -40,6 +41,13 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
         case OPT_JSON:
             settings->json = true;
             break;
+        case OPT_FORMAT:
+            if (!ana_graph_format_parse(walk.value, &settings->graph.format)) {
+                cli_usage(&cli_graph_command, "--format '%s': expected svg, png, dot, mmd or json",
+                          walk.value);
+                return false;
+            }
+            break;
         case CLI_ARGUMENT:
             if (settings->input != NULL) {
                 cli_usage(&cli_graph_command, "one file at a time, not also '%s'", walk.value);
@@ -55,6 +63,12 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
     if (settings->input == NULL || settings->graph.path == NULL) {
         cli_usage(&cli_graph_command, settings->input == NULL ? "which scenario or results?"
                                                               : "where to? -o picture.svg");
+        return false;
+    }
+    if (strcmp(settings->graph.path, "-") == 0 &&
+        (settings->json || settings->graph.format == ANA_GRAPH_BY_NAME)) {
+        cli_usage(&cli_graph_command, settings->json ? "--json and -o - both print; choose one"
+                                                     : "-o - needs --format");
         return false;
     }
     return true;
@@ -126,17 +140,20 @@ static int graph(int argc, char **argv)
 
 const struct cli_command cli_graph_command = {
     "graph", graph, "draw a scenario or the results of a run",
-    "usage: qkdn graph SCENARIO.yaml|RESULTS.db -o PICTURE.svg|.png|.dot [OPTIONS]\n\n"
+    "usage: qkdn graph SCENARIO.yaml|RESULTS.db -o FILE.svg|.png|.dot|.mmd|.json [OPTIONS]\n\n"
     "Draws the network: links wide by key rate; with results, coloured by the pool level at the\n"
     "end; broken links (or, without results, links with a planned fault) dashed red. On the map "
     "if\n"
-    "every node has lat and lon.\n\n"
-    "  -o FILE         where to; the ending of the name says what: svg, png or dot\n"
-    "  --applications  also draw who asks whom for keys\n"
-    "  --force         replace an existing file\n"
-    "  --json          one object {file, nodes, links, results} on standard output\n"
-    "  --help          this text\n\n"
+    "every node has lat and lon. As text: .dot for Graphviz, .mmd a Mermaid flowchart, .json\n"
+    "nodes and links with all that is drawn.\n\n"
+    "  -o FILE          where to; the ending of the name says what; -: standard output\n"
+    "  --format FORMAT  svg, png, dot, mmd or json, whatever the name is\n"
+    "  --applications   also draw who asks whom for keys\n"
+    "  --force          replace an existing file\n"
+    "  --json           one object {file, nodes, links, results} on standard output\n"
+    "  --help           this text\n\n"
     "examples:\n"
     "  qkdn graph scenarios/line-3.yaml -o line-3.svg\n"
-    "  qkdn run scenarios/line-3.yaml -o line-3.db && qkdn graph line-3.db -o line-3.png\n\n"
+    "  qkdn run scenarios/line-3.yaml -o line-3.db && qkdn graph line-3.db -o line-3.png\n"
+    "  qkdn graph line-3.db --format json -o - | jq '.links[] | {id, level}'\n\n"
     "exit codes: 0 drawn; 2 bad usage or input; 3 the picture cannot be written\n"};

@@ -41,7 +41,7 @@ static const char *draw(const char *name, const struct scn_summary *results, boo
     static char text[1 << 16];
     struct ana_error error = {""};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    struct ana_graph_options options = {path, false, applications};
+    struct ana_graph_options options = {path, false, applications, ANA_GRAPH_BY_NAME};
     ck_assert_msg(ana_graph_write(scenario, results, &options, &error) == QKD_OK, "%s", error.text);
     FILE *file = fopen(path, "rb");
     ck_assert_ptr_nonnull(file);
@@ -102,9 +102,9 @@ START_TEST(formats)
     ck_assert(memcmp(draw("r.png", &summary, false), "\x89PNG\r\n\x1a\n", 8) == 0);
     unlink(path);
     struct ana_error error = {""};
-    struct ana_graph_options options = {"x.pdf", false, false};
+    struct ana_graph_options options = {"x.pdf", false, false, ANA_GRAPH_BY_NAME};
     ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_ERR_INVALID);
-    ck_assert_ptr_nonnull(strstr(error.text, ".svg, .png or .dot"));
+    ck_assert_ptr_nonnull(strstr(error.text, ".svg, .png, .dot, .mmd or .json"));
 }
 END_TEST
 
@@ -112,7 +112,7 @@ START_TEST(files_are_kept)
 {
     struct ana_error error = {""};
     draw("s.dot", NULL, false);
-    struct ana_graph_options options = {path, false, false};
+    struct ana_graph_options options = {path, false, false, ANA_GRAPH_BY_NAME};
     ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_ERR_EXISTS);
     options.force = true;
     ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_OK);
@@ -139,12 +139,12 @@ START_TEST(map_directions)
         scenario->nodes[i].lat = lat[i] - 0.5; /* middle latitude 60 */
         scenario->nodes[i].lon = lon[i];
     }
-    ck_assert(ana_map_points(scenario, true, p));
+    ck_assert(ana_map_points(scenario, true, NULL, p));
     ck_assert(p[1].x > p[0].x && fabs(p[1].y - p[0].y) < 1e-9);
     ck_assert(p[2].y > p[0].y && fabs(p[2].x - p[0].x) < 1e-9);
     ck_assert_double_eq_tol((p[1].x - p[0].x) / (p[2].y - p[0].y), 1.0, 1e-9);
     scenario->nodes[2].has_geo = false;
-    ck_assert(!ana_map_points(scenario, true, p));
+    ck_assert(!ana_map_points(scenario, true, NULL, p));
 }
 END_TEST
 
@@ -155,9 +155,70 @@ START_TEST(map_room)
     scenario->nodes[0].lat = scenario->nodes[1].lat = 35.7;
     scenario->nodes[0].lon = scenario->nodes[1].lon = 139.5;
     scenario->nodes[2].lat = 36.7;
-    ck_assert(ana_map_points(scenario, true, p));
+    ck_assert(ana_map_points(scenario, true, NULL, p));
     ck_assert(hypot(p[0].x - p[1].x, p[0].y - p[1].y) > 1);
     ck_assert(p[2].y > p[0].y && p[2].y > p[1].y);
+}
+END_TEST
+
+/* A span of 70 relays between A and B, C at the place of A: the relays are dots, the others not; A
+ * makes way for C, and the dots stay on the straight line, evenly, as the relays of a span are. */
+START_TEST(dots_on_their_way)
+{
+    static const char yaml[] =
+        "scenario: long\nduration: 1 min\nnetwork:\n  max_span: 10 km\n"
+        "  nodes: [{id: A, lat: 50, lon: 10}, {id: B, lat: 50, lon: 20}, {id: C, lat: 50, lon: "
+        "10}]\n"
+        "  links:\n    - {id: AB, ends: [A, B], length: 710 km, qkd: {rate: 1 kbit/s}}\n"
+        "    - {id: AC, ends: [A, C], length: 1 km, qkd: {rate: 1 kbit/s}}\n"
+        "applications: [{id: x, from: A, to: B, rate: 1 /s, arrivals: periodic, key: 256 bit}]\n";
+    struct scn_text text = {"test.yaml", yaml, sizeof yaml - 1, NULL};
+    struct scn_scenario *span = NULL;
+    struct scn_errors errors;
+    bool dot[80];
+    struct ana_point p[80];
+    ck_assert_msg(scn_load_text(&text, NULL, &span, &errors) == 0, "%s", errors.lines[0]);
+    scn_errors_fini(&errors);
+    ck_assert_uint_eq(span->node_count, 73);
+    ana_graph_dots(span, dot);
+    for (size_t i = 0; i < 73; i++) {
+        ck_assert_int_eq(dot[i], span->nodes[i].id[1] != '\0'); /* AB.1 ..., not A, B, C */
+    }
+    ck_assert(ana_map_points(span, false, dot, p));
+    ck_assert(hypot(p[0].x - p[2].x, p[0].y - p[2].y) > 0.5);
+    for (size_t k = 0; k < span->link_count; k++) {
+        uint32_t a = span->links[k].a;
+        uint32_t b = span->links[k].b;
+        if (b != 2) {
+            ck_assert_double_eq_tol(p[b].x - p[a].x, (p[1].x - p[0].x) / 71, 1e-4);
+            ck_assert_double_eq_tol(p[b].y - p[a].y, (p[1].y - p[0].y) / 71, 1e-4);
+        }
+    }
+    ana_graph_dots(scenario, dot); /* a small network has none */
+    ck_assert(!dot[0] && !dot[1] && !dot[2]);
+    scn_free(span);
+}
+END_TEST
+
+/* Mermaid and JSON hold what the picture shows; names are only text there too. */
+START_TEST(text_forms)
+{
+    strcpy(scenario->nodes[0].name, "<B>&\"x\"");
+    const char *text = draw("r.mmd", &summary, true);
+    ck_assert_ptr_nonnull(strstr(text, "n0([\"A<br>#60;B#62;#38;#34;x#34;"));
+    ck_assert_ptr_nonnull(strstr(text, "n0 -.-|\"100 kbit/s<br>45 km")); /* down at the end */
+    ck_assert_ptr_nonnull(strstr(text, "n1 ---|\"1 Mbit/s<br>12 km"));
+    ck_assert_ptr_nonnull(strstr(text, "<br>used 10 %\"| n2"));
+    ck_assert_ptr_nonnull(strstr(text, "linkStyle 0 stroke:" ANA_RED));
+    ck_assert_ptr_nonnull(strstr(text, "n0 -.->|\"video\"| n2"));
+    unlink(path);
+    text = draw("r.json", &summary, false);
+    ck_assert_ptr_nonnull(strstr(text, "\"name\": \"<B>&\\\"x\\\"\""));
+    ck_assert_ptr_nonnull(strstr(text, "\"rate_bps\": 100000"));
+    ck_assert_ptr_nonnull(strstr(text, "\"pool_end_bits\": 2000000"));
+    ck_assert_ptr_nonnull(strstr(text, "\"used\": 0.1, "));
+    ck_assert_ptr_nonnull(strstr(text, "{\"what\": \"quantum\", \"at_s\": 10, \"for_s\": 5}"));
+    ck_assert_ptr_null(strstr(text, "applications"));
 }
 END_TEST
 
@@ -189,6 +250,8 @@ int main(void)
     tcase_add_test(tests, names_are_text);
     tcase_add_test(tests, map_directions);
     tcase_add_test(tests, map_room);
+    tcase_add_test(tests, dots_on_their_way);
+    tcase_add_test(tests, text_forms);
     tcase_add_test(tests, widths_and_colours);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
