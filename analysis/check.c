@@ -159,17 +159,17 @@ void ana_check_compared(struct ana_check *check, struct ana_comparison *comparis
     check->comparison = *comparison;
     *comparison = (struct ana_comparison){0};
     const struct ana_comparison *made = &check->comparison;
-    if (!made->found) {
-        (void)ana_check_add(check, "no worse than the baseline", ANA_SKIP,
-                            "no stored run of this scenario");
-        return;
-    }
     snprintf(text, sizeof text,
              "%zu of %zu compared figures are worse by more than their tolerance", made->worse,
              made->compared);
     const char *wrong = made->wrong[0] != '\0' ? made->wrong : (made->worse > 0 ? text : "");
-    (void)ana_check_add(check, "no worse than the baseline", wrong[0] != '\0' ? ANA_FAIL : ANA_PASS,
-                        wrong);
+    enum ana_verdict verdict = wrong[0] != '\0' ? ANA_FAIL : ANA_PASS;
+    struct ana_point *point = ana_check_add(check, "no worse than the baseline",
+                                            made->found ? verdict : ANA_SKIP,
+                                            made->found ? wrong : "no stored run of this scenario");
+    if (point != NULL) {
+        point->compares = true;
+    }
 }
 
 char *ana_check_title(const struct ana_check *check)

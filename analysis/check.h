@@ -23,9 +23,10 @@ struct ana_point {
     char *name; /* "runs to its end", "served_fraction >= 0.99" */
     enum ana_verdict verdict;
     bool has_value;
-    double value; /* of an expectation; NAN: the run gave none */
-    char *where;  /* "file:line:column" of an expectation; "" */
-    char *text;   /* what is wrong, one or more lines; "" */
+    double value;  /* of an expectation; NAN: the run gave none */
+    bool compares; /* with the stored run: check.comparison has the details */
+    char *where;   /* "file:line:column" of an expectation; "" */
+    char *text;    /* what is wrong, one or more lines; "" */
 };
 
 struct ana_check {

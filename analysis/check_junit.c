@@ -66,6 +66,34 @@ static void class_name(FILE *out, const struct ana_check *check)
     free(title);
 }
 
+/* What stands in a failure: the expectation and its value, the table of what got worse, or the
+ * text. */
+static void write_details(FILE *out, const struct ana_check *check, const struct ana_point *point)
+{
+    if (point->has_value) {
+        char value[32] = "no value";
+        if (!isnan(point->value)) {
+            ana_double_text(point->value, value);
+        }
+        write_escaped(out, point->name);
+        fputs(" (is ", out);
+        write_escaped(out, value);
+        fputs(")", out);
+    } else if (point->compares && check->comparison.worse > 0) {
+        char *table = NULL;
+        size_t len = 0;
+        FILE *lines = open_memstream(&table, &len);
+        if (lines != NULL) {
+            ana_comparison_print(lines, &check->comparison);
+            fclose(lines);
+            write_escaped(out, table == NULL ? "" : table);
+            free(table);
+        }
+    } else {
+        write_escaped(out, point->text);
+    }
+}
+
 static void write_point(FILE *out, const struct ana_check *check, const struct ana_point *point,
                         double time_s)
 {
@@ -79,7 +107,9 @@ static void write_point(FILE *out, const struct ana_check *check, const struct a
     }
     fputs(">\n", out);
     if (point->verdict == ANA_SKIP) {
-        fputs("      <skipped/>\n    </testcase>\n", out);
+        fputs("      <skipped", out);
+        attribute(out, "message", point->text);
+        fputs("/>\n    </testcase>\n", out);
         return;
     }
     const char *element = point->verdict == ANA_FAIL ? "failure" : "error";
@@ -87,18 +117,7 @@ static void write_point(FILE *out, const struct ana_check *check, const struct a
     attribute(out, "message", point->text);
     attribute(out, "type", point->verdict == ANA_FAIL ? "expectation" : "run");
     fputs(">", out);
-    if (point->has_value) {
-        char value[32] = "no value";
-        if (!isnan(point->value)) {
-            ana_double_text(point->value, value);
-        }
-        write_escaped(out, point->name);
-        fputs(" (is ", out);
-        write_escaped(out, value);
-        fputs(")", out);
-    } else {
-        write_escaped(out, point->text);
-    }
+    write_details(out, check, point);
     fprintf(out, "</%s>\n    </testcase>\n", element);
 }
 

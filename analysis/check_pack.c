@@ -36,8 +36,10 @@ static bool point_pack(const struct ana_point *point, FILE *out)
 {
     return fwrite(&point->verdict, sizeof point->verdict, 1, out) == 1 &&
            fwrite(&point->has_value, sizeof point->has_value, 1, out) == 1 &&
-           fwrite(&point->value, sizeof point->value, 1, out) == 1 && text_pack(point->name, out) &&
-           text_pack(point->where, out) && text_pack(point->text, out);
+           fwrite(&point->value, sizeof point->value, 1, out) == 1 &&
+           fwrite(&point->compares, sizeof point->compares, 1, out) == 1 &&
+           text_pack(point->name, out) && text_pack(point->where, out) &&
+           text_pack(point->text, out);
 }
 
 static bool point_unpack(struct ana_check *check, FILE *in)
@@ -45,8 +47,10 @@ static bool point_unpack(struct ana_check *check, FILE *in)
     struct ana_point *point = ana_check_add(check, "", ANA_PASS, "");
     return point != NULL && fread(&point->verdict, sizeof point->verdict, 1, in) == 1 &&
            fread(&point->has_value, sizeof point->has_value, 1, in) == 1 &&
-           fread(&point->value, sizeof point->value, 1, in) == 1 && text_unpack(&point->name, in) &&
-           text_unpack(&point->where, in) && text_unpack(&point->text, in);
+           fread(&point->value, sizeof point->value, 1, in) == 1 &&
+           fread(&point->compares, sizeof point->compares, 1, in) == 1 &&
+           text_unpack(&point->name, in) && text_unpack(&point->where, in) &&
+           text_unpack(&point->text, in);
 }
 
 /* What is no text: packed as one block. */

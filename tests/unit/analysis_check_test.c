@@ -167,7 +167,7 @@ START_TEST(junit)
         "<failure message=\"the expectation does not hold\" type=\"expectation\">"
         "served_fraction &gt;= 0.85 (is 0.8)</failure>",
         "b.yaml:3:1: &quot;what&quot; &lt;is&gt; wrong&#10;b.yaml:4:1: &amp; more",
-        "<skipped/>",
+        "<skipped message=\"no stored run\"/>",
         "</testsuites>\n"};
     char *text = NULL;
     size_t len = 0;
@@ -182,6 +182,42 @@ START_TEST(junit)
     free(text);
     ana_check_fini(&checks[0]);
     ana_check_fini(&checks[1]);
+}
+END_TEST
+
+/* A comparison that failed brings its table. */
+START_TEST(junit_of_a_comparison)
+{
+    char *text = NULL;
+    size_t len = 0;
+    struct ana_check check, packed;
+    struct ana_figures before;
+    struct ana_comparison comparison;
+    struct scn_scenario *scenario = test_scenario();
+    struct scn_summary summary;
+    test_summary(scenario, &summary);
+    summary.requests.served = 50;
+    ck_assert_int_eq(ana_figures_take(&before, scenario, &summary, ""), 0);
+    check_make(&check, true);
+    ck_assert_int_eq(ana_compare(&before, &check.figures, NULL, 0, &comparison), 0);
+    ana_check_compared(&check, &comparison);
+    FILE *out = open_memstream(&text, &len);
+    ck_assert(ana_check_pack(&check, out));
+    fclose(out);
+    ana_check_init(&packed, "a.yaml", "");
+    ck_assert(ana_check_unpack(&packed, text, len));
+    free(text);
+    out = open_memstream(&text, &len);
+    ana_junit_write(out, &packed, 1, "2026-01-31T12:00:00");
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(text, "<failure message=\"1 of "));
+    ck_assert_ptr_nonnull(strstr(text, "&#10;  served_fraction   "));
+    free(text);
+    ana_check_fini(&packed);
+    ana_check_fini(&check);
+    ana_figures_fini(&before);
+    scn_summary_fini(&summary);
+    scn_free(scenario);
 }
 END_TEST
 
@@ -219,6 +255,7 @@ int main(void)
     tcase_add_test(tests, travels_as_bytes);
     tcase_add_test(tests, tap);
     tcase_add_test(tests, junit);
+    tcase_add_test(tests, junit_of_a_comparison);
     tcase_add_test(tests, json);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
