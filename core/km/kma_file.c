@@ -179,7 +179,7 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
  * lost, and one answer makes the link rich. */
 static bool asked_enough(const struct kma_link *link)
 {
-    uint64_t tags = link->pool.own_free / WIRE_FRAME_TAG_LEN;
+    uint64_t tags = km_pool_tag_bytes(&link->pool) / WIRE_FRAME_TAG_LEN;
     return km_pool_payload_free(&link->pool) == 0 &&
            kma_frame_flying(link, WIRE_FRAME_CONFIRM) > tags / TRIES_LEFT;
 }

@@ -297,7 +297,8 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
                          const struct qkd_id *id)
 {
     uint64_t keep = KM_POOL_RESERVE + WIRE_FRAME_TAG_LEN; /* the SKIP takes a tag too */
-    uint64_t spare = link->pool.own_free > keep ? link->pool.own_free - keep : 0;
+    uint64_t have = km_pool_tag_bytes(&link->pool);
+    uint64_t spare = have > keep ? have - keep : 0;
     uint32_t upto = c->end - c->next > spare ? c->next + (uint32_t)spare : c->end;
     uint32_t number = c->block;
     struct km_range gone;
@@ -326,7 +327,8 @@ void kma_trim(const struct kma_step *s, struct kma_link *link)
         const struct km_chunk *c = km_pool_chunk(&link->pool, i);
         uint32_t tail = c->end - c->next;
         if (!c->mine || c->block == 0 || c->next == c->start || tail >= frame ||
-            link->pool.own_free < TRIM_ABOVE + tail || tail == WIRE_FRAME_TAG_LEN) {
+            link->pool.own_free < TRIM_ABOVE + tail || tail == WIRE_FRAME_TAG_LEN ||
+            km_pool_tag_bytes(&link->pool) < KM_POOL_RESERVE + 2 * WIRE_FRAME_TAG_LEN) {
             continue; /* a tail of one tag would cost a tag to skip: it serves one instead */
         }
         uint32_t number = c->block;

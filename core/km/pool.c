@@ -99,7 +99,23 @@ static uint32_t chunk_free(const struct km_chunk *c)
     return bytes;
 }
 
-/* Free bytes of one side beyond bootstrap and reserve. */
+/* Takes a chunk out of the sums, before it changes ... */
+static void count_out(struct km_pool *pool, const struct km_chunk *c)
+{
+    uint32_t bytes = chunk_free(c);
+    *(c->mine ? &pool->own_free : &pool->peer_free) -= bytes;
+    pool->crumbs[c->mine] -= bytes % CRYPTO_TAG_LEN;
+}
+
+/* ... and back in. */
+static void count_in(struct km_pool *pool, const struct km_chunk *c)
+{
+    uint32_t bytes = chunk_free(c);
+    *(c->mine ? &pool->own_free : &pool->peer_free) += bytes;
+    pool->crumbs[c->mine] += bytes % CRYPTO_TAG_LEN;
+}
+
+/* Free bytes of one side beyond bootstrap and reserve; crumbs pay nothing, not even a tag. */
 static uint64_t payload_free(const struct km_pool *pool, bool mine)
 {
     uint64_t boot = 0;
@@ -108,10 +124,10 @@ static uint64_t payload_free(const struct km_pool *pool, bool mine)
         if (c->block != 0) {
             break;
         }
-        boot += c->mine == mine ? chunk_free(c) : 0;
+        boot += c->mine == mine ? chunk_free(c) / CRYPTO_TAG_LEN * CRYPTO_TAG_LEN : 0;
     }
     uint64_t kept = boot < KM_POOL_RESERVE ? KM_POOL_RESERVE - boot : 0;
-    uint64_t free_bytes = (mine ? pool->own_free : pool->peer_free) - boot;
+    uint64_t free_bytes = (mine ? pool->own_free : pool->peer_free) - pool->crumbs[mine] - boot;
     return free_bytes > kept ? free_bytes - kept : 0;
 }
 
@@ -123,6 +139,11 @@ uint64_t km_pool_payload_free(const struct km_pool *pool)
 uint64_t km_pool_peer_payload(const struct km_pool *pool)
 {
     return payload_free(pool, false);
+}
+
+uint64_t km_pool_tag_bytes(const struct km_pool *pool)
+{
+    return pool->own_free - pool->crumbs[1];
 }
 
 uint64_t km_pool_stored(const struct km_pool *pool)
@@ -151,7 +172,7 @@ int km_pool_insert(struct km_pool *pool, const struct km_chunk *chunk)
     pool->count++;
     *(struct km_chunk *)qkd_slab_at(&pool->store->chunks, slot) = *chunk;
     km_pool_block(pool, chunk->block_slot)->chunks++;
-    *(chunk->mine ? &pool->own_free : &pool->peer_free) += chunk_free(chunk);
+    count_in(pool, chunk);
     return 0;
 }
 
@@ -160,7 +181,7 @@ static void remove_at(struct km_pool *pool, uint32_t index, struct qkd_out *out)
 {
     uint32_t slot = pool->order[index];
     struct km_chunk *c = qkd_slab_at(&pool->store->chunks, slot);
-    *(c->mine ? &pool->own_free : &pool->peer_free) -= chunk_free(c);
+    count_out(pool, c);
     km_pool_persist_chunk(pool, c, true, out);
     uint32_t block_slot = c->block_slot;
     qkd_slab_give(&pool->store->chunks, slot);
@@ -173,15 +194,16 @@ static void remove_at(struct km_pool *pool, uint32_t index, struct qkd_out *out)
     }
 }
 
-/* Moves the lease so that `upto` is inside, and persists it. The last bytes of a chunk are leased as
- * they are used: a crash must not take the tags on which the link comes back. */
-static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto,
+/* Moves the lease so that `upto` is inside, ahead of it if payload is to follow, and persists it. The
+ * last bytes of a chunk are leased as they are used: a crash must not take the tags on which the link
+ * comes back. What is leased cannot be granted: a tag leases itself only. */
+static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto, bool ahead,
                          struct qkd_out *out)
 {
     if (upto <= c->lease) {
         return;
     }
-    uint64_t lease = (uint64_t)c->lease + pool->lease_bytes;
+    uint64_t lease = (uint64_t)c->lease + (ahead ? pool->lease_bytes : 0);
     uint32_t tail = c->end - c->start > KM_POOL_RESERVE ? c->end - KM_POOL_RESERVE : c->start;
     lease = lease > tail ? tail : lease;
     uint32_t grown = lease < upto ? upto : (uint32_t)lease;
@@ -220,12 +242,13 @@ int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_ou
     uint32_t i = chunk_for(pool, len, control);
     if (i < pool->count) {
         struct km_chunk *c = km_pool_chunk(pool, i);
-        extend_lease(pool, c, c->next + len, out);
+        extend_lease(pool, c, c->next + len, !control, out);
         const struct km_block *b = km_pool_block(pool, c->block_slot);
         *take = (struct km_take){
             .block = c->block, .block_slot = c->block_slot, .offset = c->next, .key_id = b->id};
+        count_out(pool, c);
         c->next += len - QKDN_MUTANT(PAD_OVERLAP);
-        pool->own_free -= len - QKDN_MUTANT(PAD_OVERLAP);
+        count_in(pool, c);
         return 0;
     }
     return QKD_ERR_INSUFFICIENT;
@@ -340,14 +363,19 @@ int km_pool_rx_mark(struct km_pool *pool, uint32_t number, const struct km_range
     uint32_t i = chunk_at(pool, number, range->start);
     QKD_ASSERT(i < pool->count);
     struct km_chunk *c = km_pool_chunk(pool, i);
+    bool fits = true;
+    count_out(pool, c);
     if (range->start == c->next) {
         c->next = range->end;
         range_absorb(c);
-    } else if (!range_add(c, *range)) {
+    } else {
+        fits = range_add(c, *range);
+    }
+    count_in(pool, c);
+    if (!fits) {
         return QKD_ERR_LIMIT;
     }
-    pool->peer_free -= range->end - range->start;
-    extend_lease(pool, c, range->end, out);
+    extend_lease(pool, c, range->end, true, out);
     if (c->next == c->end) {
         remove_at(pool, i, out);
     }
@@ -387,7 +415,7 @@ void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_rang
             i++;
             continue;
         }
-        uint32_t before = chunk_free(c);
+        count_out(pool, c);
         if (r.start == c->next) {
             c->next = r.end;
             range_absorb(c);
@@ -395,8 +423,8 @@ void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_rang
             /* a full list leaves the gap open until the owner expires the chunk */
             (void)range_cover(c, r);
         }
-        pool->peer_free -= before - chunk_free(c);
-        extend_lease(pool, c, c->next, out);
+        count_in(pool, c);
+        extend_lease(pool, c, c->next, true, out);
         if (c->next >= c->end) {
             remove_at(pool, i, out);
         } else {
@@ -418,9 +446,10 @@ bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32
         return false;
     }
     *skipped = (struct km_range){c->next, end};
-    pool->own_free -= end - c->next;
+    count_out(pool, c);
     c->next = end;
-    extend_lease(pool, c, end, out);
+    count_in(pool, c);
+    extend_lease(pool, c, end, false, out);
     if (c->next == c->end) {
         remove_at(pool, i, out);
     }
@@ -446,10 +475,10 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
         *granted = (struct wire_grant_body){
             .block = c->block, .start = c->end - n, .end = c->end, .turn = c->turn + 1};
         if (n == c->end - c->start) { /* all of it, untouched: it changes hands as it is */
+            count_out(pool, c);
             c->mine = false;
             c->turn++;
-            pool->own_free -= n;
-            pool->peer_free += n;
+            count_in(pool, c);
             km_pool_persist_chunk(pool, c, false, out);
             return true;
         }
@@ -460,15 +489,17 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
                                  .next = c->end - n,
                                  .lease = c->end - n,
                                  .turn = c->turn + 1};
+        count_out(pool, c);
         c->end -= QKDN_MUTANT(GRANT_KEPT) ? 0 : n;
-        pool->own_free -= QKDN_MUTANT(GRANT_KEPT) ? 0 : n;
+        count_in(pool, c);
         km_pool_persist_chunk(pool, c, false, out);
         if (QKDN_MUTANT(GRANT_KEPT)) {
             return true;
         }
         if (km_pool_insert(pool, &given) != 0) {
+            count_out(pool, c);
             c->end += n;
-            pool->own_free += n;
+            count_in(pool, c);
             km_pool_persist_chunk(pool, c, false, out);
             return false;
         }
@@ -509,13 +540,15 @@ static bool chunk_cut(struct km_pool *pool, struct km_chunk *c, const struct km_
                             .turn = c->turn};
     uint32_t end = c->end;
     uint32_t lease = c->lease;
-    pool->peer_free -= end - range->start;
+    count_out(pool, c);
     c->end = range->start;
     c->lease = lease > c->end ? c->end : lease;
+    count_in(pool, c);
     if (rest.start < rest.end && km_pool_insert(pool, &rest) != 0) {
+        count_out(pool, c);
         c->end = end;
         c->lease = lease;
-        pool->peer_free += end - range->start;
+        count_in(pool, c);
         return false;
     }
     if (c->next < c->end) {
@@ -556,8 +589,9 @@ bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, 
     }
     bool empty = c->next == c->end;
     if (km_pool_insert(pool, &mine) != 0) {
+        count_out(pool, c);
         c->end = range.end; /* a rest stays cut off: it is the peer's all the same */
-        pool->peer_free += range.end - range.start;
+        count_in(pool, c);
         km_pool_persist_chunk(pool, c, false, out);
         return false;
     }

@@ -62,11 +62,13 @@ struct km_pool {
     uint32_t link;
     uint32_t lease_bytes;
     uint32_t key_bytes; /* the least that payload takes; 0: not known */
-    uint32_t *order; /* chunk slots by (block, start) */
+    uint32_t *order;    /* chunk slots by (block, start) */
     uint32_t count, cap;
     uint32_t *waiting; /* block slots not yet confirmed, oldest first */
     uint32_t waiting_count, waiting_cap;
     uint64_t own_free, peer_free; /* bytes */
+    uint64_t crumbs[2];           /* of them, what is over in each chunk after whole tags: of the
+                                     peer's, of own ones */
     uint64_t waiting_bytes;
     struct km_window {
         uint32_t block_slot, base;
@@ -106,7 +108,9 @@ int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, stru
 
 /* Own bytes that payload may take now (reserve kept back). */
 uint64_t km_pool_payload_free(const struct km_pool *pool);
-/* The same for the peer, as seen here. */
+/* Own bytes that tags may take: all but crumbs. */
+uint64_t km_pool_tag_bytes(const struct km_pool *pool);
+/* Payload of the peer, as seen here. */
 uint64_t km_pool_peer_payload(const struct km_pool *pool);
 /* Bytes stored on the link: both sides' free bytes and unconfirmed blocks. */
 uint64_t km_pool_stored(const struct km_pool *pool);

@@ -395,6 +395,32 @@ START_TEST(tags_cost_no_key)
 }
 END_TEST
 
+/* What is left of a chunk after whole tags pays nothing and is no reserve: a half of 2048 bytes in pieces of 87
+ * has 23 of them and 47 bytes over, of which 32 pay two tags. */
+START_TEST(crumbs_are_no_reserve)
+{
+    static struct end e;
+    end_open(&e, 0);
+    for (uint32_t i = 1; i <= BLOCKS; i++) {
+        add_block(&e, i, true);
+    }
+    struct km_take t;
+    while (km_pool_take(&e.pool, 87, false, &e.out, &t) == 0) {
+        disk_apply(&e);
+    }
+    unsigned tags = 0;
+    while (km_pool_take(&e.pool, 16, true, &e.out, &t) == 0) {
+        km_pool_settle(&e.pool, &e.out);
+        disk_apply(&e);
+        tags++;
+    }
+    ck_assert_uint_ge(tags, KM_POOL_RESERVE / 16);
+    ck_assert_uint_eq(km_pool_tag_bytes(&e.pool), 0);
+    ck_assert_uint_gt(e.pool.own_free, 0);
+    end_close(&e);
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -409,6 +435,7 @@ int main(void)
     tcase_add_test(tc, overtaken_grants);
     tcase_add_test(tc, reserve_is_kept);
     tcase_add_test(tc, tags_cost_no_key);
+    tcase_add_test(tc, crumbs_are_no_reserve);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
