@@ -40,6 +40,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_DOWN,       /* nodes are cut off */
     SIM_FUZZ_DISK,       /* commits are refused */
     SIM_FUZZ_SCARCE,     /* little key at first */
+    SIM_FUZZ_TIDE,       /* about as much as is asked for, at first, so that GRANTs go to and fro */
     SIM_FUZZ_STORE,      /* small stores */
     SIM_FUZZ_EXPIRY,     /* key expires soon */
     SIM_FUZZ_TIMERS,     /* keys and IDs live for seconds */
@@ -96,6 +97,12 @@ struct sim_fuzz_plan {
 };
 
 void sim_fuzz_plan_make(struct sim_fuzz_plan *plan, uint64_t seed);
+
+/* The same with these features only. What does not disturb: SIM_FUZZ_CALM. */
+#define SIM_FUZZ_CALM                                                                              \
+    (1U << SIM_FUZZ_IN_BAND | 1U << SIM_FUZZ_LEASE | 1U << SIM_FUZZ_BATCH |                        \
+     1U << SIM_FUZZ_PRESERVE | 1U << SIM_FUZZ_BITS | 1U << SIM_FUZZ_OPPOSITE)
+void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint32_t allowed);
 
 /* The plan as a scenario file. */
 void sim_fuzz_print(const struct sim_fuzz_plan *plan, char text[SIM_FUZZ_TEXT]);

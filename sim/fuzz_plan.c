@@ -39,6 +39,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_DOWN] = "down",
     [SIM_FUZZ_DISK] = "disk-full",
     [SIM_FUZZ_SCARCE] = "scarce",
+    [SIM_FUZZ_TIDE] = "tide",
     [SIM_FUZZ_STORE] = "small-store",
     [SIM_FUZZ_EXPIRY] = "expiry",
     [SIM_FUZZ_TIMERS] = "timers",
@@ -220,14 +221,16 @@ static void keys(struct maker *m)
 {
     struct sim_fuzz_plan *p = m->plan;
     uint64_t dearest_bits;
-    uint32_t need_kbps = demand_kbps(p, &dearest_bits);
+    uint32_t need_kbps = demand_kbps(p, &dearest_bits) + 1;
     uint32_t dearest_kbit = (uint32_t)(dearest_bits / 1000) + 1;
     for (uint32_t i = 0; i < p->link_count; i++) {
         bool scarce = has(m, SIM_FUZZ_SCARCE) && !one_in(m, 4);
         uint32_t then_kbps = MARGIN * need_kbps + between(m, 200, 600);
         p->link[i].km = between(m, 1, 100);
         p->link[i].then_kbps = then_kbps;
-        p->link[i].first_kbps = scarce ? between(m, 2, 40) : then_kbps;
+        p->link[i].first_kbps = scarce                  ? between(m, 2, 40)
+                                : has(m, SIM_FUZZ_TIDE) ? need_kbps / 3 + between(m, 1, need_kbps)
+                                                        : then_kbps;
         p->link[i].block_kbit = then_kbps * between(m, 2, 10) / 20; /* 0.1 to 0.5 s of key */
         p->link[i].bits = has(m, SIM_FUZZ_BITS) && one_in(m, 2);
         if (has(m, SIM_FUZZ_STORE) && one_in(m, 2)) {
@@ -351,6 +354,11 @@ static uint32_t longest_timeout_ms(const struct sim_fuzz_plan *p)
 
 void sim_fuzz_plan_make(struct sim_fuzz_plan *plan, uint64_t seed)
 {
+    sim_fuzz_plan_limited(plan, seed, UINT32_MAX);
+}
+
+void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint32_t allowed)
+{
     struct maker m = {.plan = plan};
     *plan = (struct sim_fuzz_plan){.seed = seed};
     qkd_rng_init_named(&m.rng, seed, "fuzz", 0);
@@ -359,6 +367,7 @@ void sim_fuzz_plan_make(struct sim_fuzz_plan *plan, uint64_t seed)
     for (uint32_t f = 0; f < SIM_FUZZ_FEATURES; f++) {
         plan->features |= between(&m, 1, 6) <= density ? 1U << f : 0;
     }
+    plan->features &= allowed;
     plan->chaos_end_ms = between(&m, CHAOS_LEAST_MS, CHAOS_MOST_MS);
     topology(&m);
     classical(&m);

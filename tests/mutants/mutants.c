@@ -45,7 +45,8 @@ static bool noticed(uint64_t seed, char why[SIM_FUZZ_WHY])
         sim_fuzz_plan_make(&plan, seed);
         sim_fuzz_print(&plan, text);
         sim_fuzz_judge_text(text, NULL, &verdict);
-        _exit(write(fds[1], verdict.why, sizeof verdict.why) == (ssize_t)sizeof verdict.why ? 0 : 1);
+        _exit(write(fds[1], verdict.why, sizeof verdict.why) == (ssize_t)sizeof verdict.why ? 0
+                                                                                            : 1);
     }
     (void)close(fds[1]);
     bool whole = read(fds[0], why, SIM_FUZZ_WHY) == SIM_FUZZ_WHY;

@@ -2,7 +2,7 @@
 /* The two engines agree (fast and simgrid): on uncongested networks every request has the same
  * outcome, reason and route. What depends on a hair's breadth of latency does not count: requests
  * whose outcome flips in the fast engine when all latencies are longer by a thousandth are listed and
- * left out (there may be few of them). Topology: random networks without loss (tests/lib/sim_random.h)
+ * left out (there may be few of them). Topology: random networks without loss (sim/fuzz.h)
  * and one with faults. The simgrid engine runs once per process: every run is one of its own. */
 #include <check.h>
 #include <inttypes.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sim/fuzz.h"
 #include "tests/lib/sim_case.h"
-#include "tests/lib/sim_random.h"
 
 enum { REQUESTS = 4096 };
 
@@ -121,8 +121,10 @@ static void compare(const char *text)
 
 START_TEST(calm)
 {
-    static char text[RANDOM_TEXT];
-    random_scenario(RANDOM_CALM, (uint64_t)_i, text);
+    static char text[SIM_FUZZ_TEXT];
+    struct sim_fuzz_plan plan;
+    sim_fuzz_plan_limited(&plan, (uint64_t)_i, SIM_FUZZ_CALM);
+    sim_fuzz_print(&plan, text);
     compare(text);
 }
 END_TEST
