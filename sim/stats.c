@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Statistics of requests: from the master's question to the slave's last key. A request is open from
  * its REQUEST report to its OUTCOME; its record goes to the sink when the slave has fetched (or
- * failed to fetch) every key, at the latest at the end of the run. */
+ * failed to fetch) every key, or can fetch it no more, at the latest at the end of the run. */
 #include "sim/stats.h"
 
 #include <stdlib.h>
@@ -38,6 +38,7 @@ struct sim_stats *sim_stats_new(const struct sim_stats_config *config)
     }
     stats->scenario = scenario;
     stats->sink = config->sink;
+    stats->oldest_key = stats->newest_key = QKD_SLAB_NONE;
     qkd_slab_init(&stats->requests, sizeof(struct sim_request), CHUNK_ITEMS, OPEN_LIMIT);
     qkd_slab_init(&stats->keys, sizeof(struct sim_key), CHUNK_ITEMS, KEY_LIMIT);
     qkd_map_init(&stats->request_map, sizeof(struct qkd_id), OPEN_LIMIT, NULL);
@@ -248,30 +249,63 @@ static int request_end(struct sim_stats *stats, int64_t now_ns, const struct qkd
 
 /* ---- keys ---- */
 
-static int key_get(struct sim_stats *stats, const struct qkd_id *ksa_key, uint32_t *slot)
+static struct sim_key *key_at(const struct sim_stats *stats, uint32_t slot)
+{
+    return qkd_slab_at(&stats->keys, slot);
+}
+
+static void key_drop(struct sim_stats *stats, uint32_t slot)
+{
+    const struct sim_key *key = key_at(stats, slot);
+    *(key->older == QKD_SLAB_NONE ? &stats->oldest_key
+                                  : &key_at(stats, key->older)->newer) = key->newer;
+    *(key->newer == QKD_SLAB_NONE ? &stats->newest_key
+                                  : &key_at(stats, key->newer)->older) = key->older;
+    (void)qkd_map_del(&stats->key_map, &key->ksa_key);
+    qkd_slab_give(&stats->keys, slot);
+}
+
+/* Keys that the slave can fetch no more, because nobody told it or a crash swallowed the answer. The
+ * slave's KSA has wiped them after fetch_within; its clock may drift, so twice that is waited. */
+static void keys_expire(struct sim_stats *stats, int64_t now_ns)
+{
+    int64_t keep_ns = 2 * stats->scenario->key_management.fetch_within_ns + QKD_NS_PER_S;
+    while (stats->oldest_key != QKD_SLAB_NONE &&
+           key_at(stats, stats->oldest_key)->since_ns < now_ns - keep_ns) {
+        uint32_t request = key_at(stats, stats->oldest_key)->request;
+        key_drop(stats, stats->oldest_key);
+        if (request != QKD_SLAB_NONE) {
+            request_at(stats, request)->missed++;
+            request_settle(stats, request);
+        }
+    }
+}
+
+static int key_get(struct sim_stats *stats, int64_t now_ns, const struct qkd_id *ksa_key,
+                   uint32_t *slot)
 {
     *slot = qkd_map_get(&stats->key_map, ksa_key);
     if (*slot != QKD_MAP_NONE) {
         return 0;
     }
+    keys_expire(stats, now_ns);
     *slot = qkd_slab_take(&stats->keys);
     if (*slot == QKD_SLAB_NONE || qkd_map_put(&stats->key_map, ksa_key, *slot) != 0) {
         return QKD_ERR_NOMEM;
     }
-    struct sim_key *key = qkd_slab_at(&stats->keys, *slot);
-    key->ksa_key = *ksa_key;
-    key->request = QKD_SLAB_NONE;
+    *key_at(stats, *slot) = (struct sim_key){.ksa_key = *ksa_key,
+                                             .request = QKD_SLAB_NONE,
+                                             .older = stats->newest_key,
+                                             .newer = QKD_SLAB_NONE,
+                                             .since_ns = now_ns};
+    *(stats->newest_key == QKD_SLAB_NONE ? &stats->oldest_key
+                                         : &key_at(stats, stats->newest_key)->newer) = *slot;
+    stats->newest_key = *slot;
     return 0;
 }
 
-static void key_drop(struct sim_stats *stats, uint32_t slot)
-{
-    const struct sim_key *key = qkd_slab_at(&stats->keys, slot);
-    (void)qkd_map_del(&stats->key_map, &key->ksa_key);
-    qkd_slab_give(&stats->keys, slot);
-}
-
-int sim_stats_key(struct sim_stats *stats, const struct qkd_persist *entry, const uint8_t *value)
+int sim_stats_key(struct sim_stats *stats, int64_t now_ns, const struct qkd_persist *entry,
+                  const uint8_t *value)
 {
     struct wire_p_key record;
     if (wire_p_key_decode(&record, value, entry->value.len) < 0 || record.slave != 0 ||
@@ -279,9 +313,9 @@ int sim_stats_key(struct sim_stats *stats, const struct qkd_persist *entry, cons
         return 0;
     }
     uint32_t slot = QKD_SLAB_NONE;
-    int rc = key_get(stats, &record.key_id, &slot);
+    int rc = key_get(stats, now_ns, &record.key_id, &slot);
     if (rc == 0) {
-        ((struct sim_key *)qkd_slab_at(&stats->keys, slot))->kma_key = record.parent;
+        key_at(stats, slot)->kma_key = record.parent;
     }
     return rc;
 }
@@ -309,15 +343,15 @@ static int request_key_add(struct sim_request *request, const struct sim_key *ke
 }
 
 /* The master has a key. */
-static int key_supplied(struct sim_stats *stats, const struct qkd_report *report)
+static int key_supplied(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     uint32_t request_slot = qkd_map_get(&stats->request_map, &report->id);
     uint32_t slot = QKD_SLAB_NONE;
-    int rc = key_get(stats, &report->id2, &slot);
+    int rc = key_get(stats, now_ns, &report->id2, &slot);
     if (rc != 0 || request_slot == QKD_MAP_NONE) {
         return rc;
     }
-    struct sim_key *key = qkd_slab_at(&stats->keys, slot);
+    struct sim_key *key = key_at(stats, slot);
     struct sim_request *request = request_at(stats, request_slot);
     key->request = request_slot;
     request->supplied++;
@@ -335,7 +369,7 @@ static int key_fetched(struct sim_stats *stats, int64_t now_ns, const struct qkd
     if (slot == QKD_MAP_NONE) {
         return 0;
     }
-    uint32_t request_slot = ((struct sim_key *)qkd_slab_at(&stats->keys, slot))->request;
+    uint32_t request_slot = key_at(stats, slot)->request;
     key_drop(stats, slot);
     if (request_slot == QKD_SLAB_NONE) {
         return 0;
@@ -404,7 +438,7 @@ int sim_stats_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_r
     case QKD_REPORT_OUTCOME:
         return request_end(stats, now_ns, report);
     case QKD_REPORT_KEY:
-        return key_supplied(stats, report);
+        return key_supplied(stats, now_ns, report);
     case QKD_REPORT_FETCHED:
     case QKD_REPORT_FETCH_FAILED:
         return key_fetched(stats, now_ns, report);

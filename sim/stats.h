@@ -27,7 +27,8 @@ int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_se
                     const uint8_t *observed);
 
 /* A KSA's key record (WIRE_PERSIST_KEY). */
-int sim_stats_key(struct sim_stats *stats, const struct qkd_persist *entry, const uint8_t *value);
+int sim_stats_key(struct sim_stats *stats, int64_t now_ns, const struct qkd_persist *entry,
+                  const uint8_t *value);
 
 /* A fault of the scenario begins: which pairs does it hit? */
 void sim_stats_fault(struct sim_stats *stats, int64_t now_ns, const struct scn_fault *fault);

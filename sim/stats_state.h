@@ -42,7 +42,9 @@ struct sim_request {
 /* A KSA-key on its way from the master's KSA to the slave's agent. */
 struct sim_key {
     struct qkd_id ksa_key, kma_key;
-    uint32_t request; /* slot, or QKD_SLAB_NONE while the master was not answered */
+    uint32_t request;      /* slot, or QKD_SLAB_NONE while the master was not answered */
+    uint32_t older, newer; /* in the order of their supply */
+    int64_t since_ns;
 };
 
 /* A KMA-key on its way: the last SIM_RELAYS of them are remembered. */
@@ -127,7 +129,8 @@ struct sim_stats {
     bool warm;
     struct qkd_slab requests, keys;
     struct qkd_map request_map, key_map, relay_map;
-    struct sim_relay *relays; /* ring */
+    uint32_t oldest_key, newest_key; /* slots; QKD_SLAB_NONE */
+    struct sim_relay *relays;        /* ring */
     uint32_t relay_cap, relay_next;
     uint64_t number, ended;
     uint64_t reroutes;

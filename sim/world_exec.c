@@ -92,7 +92,7 @@ static void commit(struct sim_world *world, uint32_t node)
         }
         int rc = sim_store_apply(&world->nodes[node].store, entry, value);
         if (rc == 0 && entry->kind == WIRE_PERSIST_KEY && !entry->del) {
-            rc = sim_stats_key(world->stats, entry, value);
+            rc = sim_stats_key(world->stats, now_ns, entry, value);
         }
         sim_world_fail(world, rc, "store");
     }
