@@ -206,3 +206,12 @@ uint64_t mdl_link_bits(const struct mdl_link_params *params, struct qkd_time fro
     bool exact = mdl_wide_mul(up, NS_PER_S).lo == c.progress.lo;
     return exact ? up : up - 1;
 }
+
+size_t mdl_link_noise_change(const struct mdl_link_params *params, size_t from, bool noisy)
+{
+    size_t index = from;
+    while (index < params->count && (params->points[index].qber > MDL_QBER_LIMIT) == noisy) {
+        index++;
+    }
+    return index;
+}

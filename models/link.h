@@ -74,6 +74,10 @@ void mdl_link_pause(struct mdl_link *link, struct qkd_time now);
 /* Hands out the blocks that complete after `now`; does nothing if running. */
 void mdl_link_resume(struct mdl_link *link, struct qkd_time now);
 
+/* Index of the first point from `from` on at which the light is above MDL_QBER_LIMIT where it was not
+ * (`noisy` false), or no longer where it was; count if there is none. */
+size_t mdl_link_noise_change(const struct mdl_link_params *params, size_t from, bool noisy);
+
 /* Bits that the link makes from `from` to `to` if it runs all the time, rounded down. */
 uint64_t mdl_link_bits(const struct mdl_link_params *params, struct qkd_time from,
                        struct qkd_time to);

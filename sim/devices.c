@@ -141,6 +141,58 @@ static void device_update(struct sim_world *world, uint32_t link, bool lose)
     device_arm(world, link);
 }
 
+static struct sim_local local_make(const struct sim_world *world, uint32_t link, uint32_t end)
+{
+    const struct sim_unit *unit = &world->units[world->devices[link].unit[end]];
+    return (struct sim_local){.kind = SIM_PACKET_MESSAGE,
+                              .rp = QKD_RP_Q,
+                              .from = qkd_eid_make(QKD_ROLE_DEVICE, unit->instance, unit->node),
+                              .to = qkd_eid_make(QKD_ROLE_MODULE, unit->instance, unit->node)};
+}
+
+/* Tells a module that wants light how noisy it is. */
+static void noise_tell(struct sim_world *world, uint32_t link, uint32_t end)
+{
+    const struct sim_device *device = &world->devices[link];
+    if (!device->was_noisy || !device->run[end] || device->broken > 0) {
+        return;
+    }
+    struct sim_local local = local_make(world, link, end);
+    struct wire_q_noise noise = {
+        .head = {.rp = QKD_RP_Q, .message_id = ++world->message_id, .sender = local.from},
+        .qber_ppm = (uint32_t)lround(device->qber * PPM)};
+    uint8_t bytes[MESSAGE_BYTES];
+    int len = wire_q_noise_encode(&noise, bytes, sizeof(bytes));
+    QKD_ASSERT(len > 0);
+    local.bytes = bytes;
+    local.len = (size_t)len;
+    sim_world_local(world, &local);
+}
+
+/* Posts the instant at which the light becomes too noisy for key, or quiet again. */
+static void noise_arm(struct sim_world *world, uint32_t link, size_t from)
+{
+    struct sim_device *device = &world->devices[link];
+    const struct scn_qkd *qkd = &world->scenario->links[link].qkd;
+    struct mdl_link_params params = {.points = device->points, .count = qkd->trace_count};
+    device->noise_at = mdl_link_noise_change(&params, from, device->noisy);
+    if (device->noise_at < params.count) {
+        sim_world_post(world, world->scenario->links[link].a, device->points[device->noise_at].t_ns,
+                       sim_world_tag(SIM_TIMER_NOISE, 0, link));
+    }
+}
+
+void sim_noise_timer(struct sim_world *world, uint32_t link)
+{
+    struct sim_device *device = &world->devices[link];
+    device->noisy = !device->noisy;
+    device->was_noisy = true;
+    device->qber = device->points[device->noise_at].qber;
+    noise_arm(world, link, device->noise_at);
+    noise_tell(world, link, 0);
+    noise_tell(world, link, 1);
+}
+
 void sim_device_break(struct sim_world *world, uint32_t link)
 {
     world->devices[link].broken++;
@@ -151,6 +203,8 @@ void sim_device_mend(struct sim_world *world, uint32_t link)
 {
     world->devices[link].broken--;
     device_update(world, link, false);
+    noise_tell(world, link, 0);
+    noise_tell(world, link, 1);
 }
 
 void sim_device_stop(struct sim_world *world, uint32_t link, uint8_t end)
@@ -176,14 +230,8 @@ static void block_deliver(struct sim_world *world, uint32_t link, struct wire_q_
                           uint8_t *bytes, size_t cap)
 {
     for (uint32_t end = 0; end < 2; end++) {
-        const struct sim_unit *unit = &world->units[world->devices[link].unit[end]];
-        struct sim_local local = {
-            .kind = SIM_PACKET_MESSAGE,
-            .rp = QKD_RP_Q,
-            .from = qkd_eid_make(QKD_ROLE_DEVICE, unit->instance, unit->node),
-            .to = qkd_eid_make(QKD_ROLE_MODULE, unit->instance, unit->node),
-            .bytes = bytes,
-        };
+        struct sim_local local = local_make(world, link, end);
+        local.bytes = bytes;
         block->head = (struct wire_head){.rp = QKD_RP_Q,
                                          .message_id = ++world->message_id,
                                          .sender = local.from};
@@ -253,6 +301,7 @@ void sim_device_control(struct sim_world *world, struct qkd_eid eid, const uint8
     world->devices[port->link].run[port->end] = control.run != 0;
     initial_deliver(world, port->link);
     device_update(world, port->link, false);
+    noise_tell(world, port->link, port->end);
 }
 
 void sim_device_timer(struct sim_world *world, uint32_t link, uint32_t stamp)
@@ -289,6 +338,9 @@ void sim_devices_start(struct sim_world *world)
 {
     for (uint32_t i = 0; i < world->scenario->application_count; i++) {
         load_arm(world, i);
+    }
+    for (uint32_t i = 0; i < world->scenario->link_count; i++) {
+        noise_arm(world, i, 0); /* a constant rate has no series and never changes */
     }
 }
 

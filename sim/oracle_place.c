@@ -72,6 +72,7 @@ static const struct {
     {WIRE_CMD_KEY_FILE_ACK, AT(KQ1)},
     {WIRE_CMD_Q_BLOCK, AT(Q)},
     {WIRE_CMD_Q_CONTROL, AT(Q)},
+    {WIRE_CMD_Q_NOISE, AT(Q)},
     {WIRE_CMD_LOAD, AT(LOAD)},
     {WIRE_CMD_APP_NOTIFY, AT(APP)},
 };

@@ -167,6 +167,9 @@ static void on_timer(void *ctx, uint64_t tag)
     case SIM_TIMER_BLOCK:
         sim_device_timer(world, index, (uint32_t)(tag >> 32) & 0xffffffU);
         break;
+    case SIM_TIMER_NOISE:
+        sim_noise_timer(world, index);
+        break;
     case SIM_TIMER_LOAD:
         sim_load_timer(world, index);
         break;

@@ -75,10 +75,10 @@ struct sim_node {
     uint32_t first_module, module_count;    /* units, in the order of its ports */
     uint32_t first_port;                    /* in world->ports */
     uint32_t incarnation;
-    uint32_t crashed;    /* faults that hold it down */
-    uint32_t cut;        /* faults that cut it off */
-    uint32_t disk_full;  /* faults that refuse its commits */
-    struct qkd_out held; /* what waits for a commit that was refused */
+    uint32_t crashed;                        /* faults that hold it down */
+    uint32_t cut;                            /* faults that cut it off */
+    uint32_t disk_full;                      /* faults that refuse its commits */
+    struct qkd_out held;                     /* what waits for a commit that was refused */
     struct sim_late *late_first, *late_last; /* what waits for the KM's processing time */
     uint32_t armed;      /* fault that crashes it at an output to come, + 1; 0: none */
     uint64_t armed_left; /* outputs, or commits, until then */
@@ -96,12 +96,16 @@ struct sim_device {
     struct mdl_point *points; /* of the model */
     struct qkd_rng rng;
     struct qkd_rng instants; /* of Poisson blocks: a stream of its own */
-    bool run[2];      /* what each end's module wants */
-    uint32_t broken;  /* faults on the light, ends that are down */
-    uint32_t stamp;   /* of the timer that counts */
-    bool lost;        /* the block in work was lost: start anew */
-    bool stocked;     /* the initial key was handed over */
-    uint32_t unit[2]; /* the modules */
+    bool run[2];             /* what each end's module wants */
+    uint32_t broken;         /* faults on the light, ends that are down */
+    uint32_t stamp;          /* of the timer that counts */
+    bool lost;               /* the block in work was lost: start anew */
+    bool stocked;            /* the initial key was handed over */
+    bool noisy;              /* too noisy for key */
+    bool was_noisy;          /* it has been so at least once */
+    double qber;             /* since that changed last */
+    size_t noise_at;         /* the point at which it changes next */
+    uint32_t unit[2];        /* the modules */
 };
 
 struct sim_load {
@@ -153,7 +157,7 @@ struct sim_world {
 
     struct qkd_out out;
     struct sim_packet *first, *last; /* what the current callback still has to deliver */
-    struct sim_late *late_free; /* empty batches */
+    struct sim_late *late_free;      /* empty batches */
     uint32_t *dirty;
     uint32_t dirty_count;
 
@@ -178,6 +182,7 @@ enum sim_packet_kind { SIM_PACKET_MESSAGE, SIM_PACKET_CONFIG };
 enum sim_timer {
     SIM_TIMER_BOOT,
     SIM_TIMER_BLOCK,
+    SIM_TIMER_NOISE, /* the light of a link becomes too noisy for key, or quiet again */
     SIM_TIMER_LOAD,
     SIM_TIMER_FAULT_BEGIN,
     SIM_TIMER_FAULT_END,
@@ -300,6 +305,7 @@ void sim_device_break(struct sim_world *world, uint32_t link); /* nests */
 void sim_device_mend(struct sim_world *world, uint32_t link);
 void sim_device_stop(struct sim_world *world, uint32_t link, uint8_t end); /* module gone */
 void sim_device_timer(struct sim_world *world, uint32_t link, uint32_t stamp);
+void sim_noise_timer(struct sim_world *world, uint32_t link);
 void sim_load_timer(struct sim_world *world, uint32_t application);
 
 /* ---- faults.c ---- */

@@ -301,6 +301,23 @@ static void links_take(struct ctl *ctl, const struct qkd_event *event, const str
     }
 }
 
+/* A module speaks for its own light. */
+static void modules_take(struct ctl *ctl, const struct ctl_peer *peer, struct wire_bytes blob)
+{
+    struct wire_module_status status;
+    for (size_t at = 0; at < blob.len;) {
+        int len = wire_module_status_decode(&status, blob.at + at, blob.len - at);
+        if (len <= 0) {
+            return;
+        }
+        at += (size_t)len;
+        if (qkd_eid_eq(status.module, peer->eid)) {
+            ctl_topology_noise(&ctl->topology, qkd_eid_node(peer->eid), status.link,
+                               status.qber_ppm > WIRE_QBER_LIMIT_PPM);
+        }
+    }
+}
+
 static void on_status(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
                       struct qkd_out *out)
 {
@@ -327,6 +344,8 @@ static void on_status(struct ctl *ctl, const struct qkd_event *event, const stru
             links_heard(ctl, event, peer, out);
         }
         links_take(ctl, event, peer, rsp.links, out);
+    } else {
+        modules_take(ctl, peer, rsp.modules);
     }
     peer->silent = false;
 }
@@ -380,12 +399,36 @@ static uint8_t request_check(struct ctl *ctl, const struct qkd_event *event,
     return is_valid ? WIRE_REASON_NONE : WIRE_REASON_BAD_REQUEST;
 }
 
+/* The best route under the rules that bind, which give way one after the other where nothing is left:
+ * no noisy light, and after a route that could not pay, no hope of a GRANT (one may have come). */
+static bool route_search(struct ctl *ctl, struct ctl_query *query, bool after_failure,
+                         struct ctl_path *path)
+{
+    static ctl_routing_fn *const routings[] = {
+        [CTL_FEWEST_HOPS] = ctl_route_fewest_hops, [CTL_WIDEST] = ctl_route_widest};
+    const struct ctl_topology *t = &ctl->topology;
+    ctl_routing_fn *routing = routings[ctl->config.routing];
+    unsigned first = (t->noisy_count > 0 ? 0U : 2U) + (after_failure ? 0U : 1U);
+    for (unsigned rules = first; rules < 4; rules += after_failure ? 1U : 2U) {
+        query->quiet_only = rules < 2;
+        query->own_only = rules % 2 == 0;
+        if (ctl->config.keep_route && ctl_kept_route(&ctl->kept, t, query, path)) {
+            return true;
+        }
+        if (ctl_route(t, &ctl->search, routing, query, path)) {
+            if (ctl->config.keep_route) {
+                ctl_kept_put(&ctl->kept, path);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Finds the route and promises its hops; the reason if there is none. */
 static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
                           const struct wire_route *route, struct ctl_path *path)
 {
-    static ctl_routing_fn *const routings[] = {
-        [CTL_FEWEST_HOPS] = ctl_route_fewest_hops, [CTL_WIDEST] = ctl_route_widest};
     struct ctl_topology *t = &ctl->topology;
     struct ctl_query query = {
         .source = ctl_topology_find(t, qkd_eid_node(route->source_id)),
@@ -396,20 +439,9 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
     if (query.source == CTL_NONE || query.destination == CTL_NONE) {
         return WIRE_REASON_NO_ROUTE;
     }
-    ctl_routing_fn *routing = routings[ctl->config.routing];
-    query.own_only = route->has_reroute && route->reroute != 0;
-    bool is_kept = ctl->config.keep_route && ctl_kept_route(&ctl->kept, t, &query, path);
-    bool found = is_kept || ctl_route(t, &ctl->search, routing, &query, path);
-    if (!found && query.own_only) {
-        query.own_only = false; /* nothing else: perhaps a GRANT has come meanwhile */
-        found = ctl_route(t, &ctl->search, routing, &query, path);
-    }
-    if (!found) {
+    if (!route_search(ctl, &query, route->has_reroute && route->reroute != 0, path)) {
         return ctl_route_exists(t, &ctl->search, &query) ? WIRE_REASON_INSUFFICIENT_KEY
                                                          : WIRE_REASON_NO_ROUTE;
-    }
-    if (ctl->config.keep_route && !is_kept) {
-        ctl_kept_put(&ctl->kept, path);
     }
     for (uint32_t i = 0; i < path->hops; i++) {
         ctl_half_promise(t, path->halves[i],

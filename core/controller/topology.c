@@ -187,6 +187,22 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     return 0;
 }
 
+void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bool noisy)
+{
+    uint32_t node = ctl_topology_find(t, number);
+    uint32_t h = node == CTL_NONE ? CTL_NONE : t->nodes[node].first;
+    while (h != CTL_NONE && t->links[h >> 1].id != id) {
+        h = t->halves[h].next;
+    }
+    if (h == CTL_NONE) {
+        return;
+    }
+    bool *ends = t->links[h >> 1].noisy;
+    t->noisy_count -= ends[0] || ends[1] ? 1 : 0;
+    ends[h & 1U] = noisy;
+    t->noisy_count += ends[0] || ends[1] ? 1 : 0;
+}
+
 void ctl_half_promise(struct ctl_topology *t, uint32_t half, uint64_t bits)
 {
     struct ctl_half *h = &t->halves[half];

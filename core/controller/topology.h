@@ -29,6 +29,7 @@ struct ctl_link {
     uint32_t id;           /* of the scenario */
     uint32_t node[2];      /* slots of the two KMs, lower number first */
     bool up[2];            /* as each end says */
+    bool noisy[2];         /* as each end's module says: no key can be had from its light */
     struct qkd_time at[2]; /* of each end's last status; INT64_MIN: never */
 };
 
@@ -46,6 +47,7 @@ struct ctl_topology {
     struct qkd_map by_number; /* u32 node number -> slot */
     struct qkd_map by_link;   /* link ID and both node numbers -> slot */
     struct qkd_span fresh;    /* a status older than this is not used */
+    uint32_t noisy_count;     /* links with a noisy end */
     uint64_t low_bits;        /* the low mark: set it after init, before the first status */
 };
 
@@ -66,6 +68,17 @@ uint32_t ctl_topology_node(struct ctl_topology *t, uint32_t number);
  * know), QKD_ERR_INVALID, QKD_ERR_LIMIT, QKD_ERR_NOMEM. */
 int ctl_topology_status(struct ctl_topology *t, uint32_t node,
                         const struct wire_link_status *status, struct qkd_time now);
+
+/* Takes in what the module of link `id` at the KM of a node number says of its light; nothing if KM or
+ * link are not known (yet): modules repeat it. */
+void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bool noisy);
+
+/* Whether the light of a half edge's link is noisy. */
+static inline bool ctl_half_is_noisy(const struct ctl_topology *t, uint32_t half)
+{
+    const bool *noisy = t->links[half >> 1].noisy;
+    return t->noisy_count > 0 && (noisy[0] || noisy[1]);
+}
 
 /* Bits that the KM at the start of a half edge can still pay on it; 0 if the link is not usable. */
 static inline uint64_t ctl_half_available(const struct ctl_topology *t, uint32_t half,

@@ -241,8 +241,10 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     }
     link->block_counter++;
     acknowledge(s, module, file, WIRE_FILE_STORED);
-    if (km_pool_stored(&link->pool) + bits / 8 > link->store_bytes) {
-        link->paused_bytes = bits / 8;
+    uint32_t next = bits / 8 < link->file_bytes ? bits / 8 : link->file_bytes;
+    link->file_bytes = bits / 8;
+    if (km_pool_stored(&link->pool) + next > link->store_bytes) {
+        link->paused_bytes = next;
         generation_send(s, link, false);
     }
     life_block(s, link, km_pool_block(&link->pool, slot), WIRE_ACTION_RECEPTION);

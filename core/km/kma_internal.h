@@ -99,6 +99,7 @@ struct kma_link {
     uint32_t block_counter; /* lower KMA: blocks numbered in this incarnation */
     bool paused;            /* module was told that the store is full */
     uint32_t paused_bytes;  /* what it wanted to store */
+    uint32_t file_bytes;    /* of the last file that was stored; 0: none yet */
     bool empty;             /* a payload was refused since the pool last had room */
     struct qkd_time grant_asked;
     uint32_t grants_open; /* own GRANT frames not yet acknowledged */

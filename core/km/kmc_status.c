@@ -9,7 +9,6 @@
 #include "core/base/err.h"
 #include "core/km/kmc_state.h"
 
-#define QBER_HIGH_PPM 110000    /* 11 %: no BB84 key can be had above it (Shor and Preskill 2000) */
 #define LINKS_PER_MESSAGE 200U  /* more links take more messages */
 #define LINK_RECORD_BYTES 160U  /* room for one encoded wire_link_status */
 #define MODULE_RECORD_BYTES 96U /* room for one encoded wire_module_status */
@@ -260,7 +259,7 @@ static void module_take(struct kmc *kmc, const struct qkd_event *event, struct k
     link->has_module_status = true;
     link->module_heard = event->now;
     (void)chan_report_clear(&kmc->reports, event, WIRE_FAULT_MODULE_DOWN, link->link, out);
-    if (status->qber_ppm > QBER_HIGH_PPM) {
+    if (status->qber_ppm > WIRE_QBER_LIMIT_PPM) {
         (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_QBER_HIGH, link->link, out);
     } else {
         (void)chan_report_clear(&kmc->reports, event, WIRE_FAULT_QBER_HIGH, link->link, out);

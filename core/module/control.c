@@ -76,6 +76,13 @@ static void watcher_rearm(struct mod_watcher *watcher, const struct qkd_event *e
                                                 : QKD_NEVER;
 }
 
+void mod_watchers_tell(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
+{
+    for (size_t i = 0; i < MOD_WATCHERS; i++) {
+        status_push(mod, event, &mod->watcher[i], out);
+    }
+}
+
 void mod_device_update(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
 {
     bool run = device_wanted(mod);
@@ -95,9 +102,7 @@ void mod_device_update(struct mod *mod, const struct qkd_event *event, struct qk
                                          .to = mod->device,
                                          .bytes = slice,
                                          .observed = slice});
-    for (size_t i = 0; i < MOD_WATCHERS; i++) {
-        status_push(mod, event, &mod->watcher[i], out);
-    }
+    mod_watchers_tell(mod, event, out);
 }
 
 /* A KM that restarted knows nothing of a pause it asked for, and would never end it. */

@@ -40,7 +40,7 @@ struct mod {
     struct qkd_eid matching;    /* module at the other end */
     bool told, told_run;        /* what the device was told last */
     uint64_t rate_bps;          /* of the last block */
-    uint32_t qber_ppm;          /* of the last block */
+    uint32_t qber_ppm;          /* of the last block, or as the optics said since */
     struct qkd_span block_time; /* that a block of the last rate takes; 0: no block came yet */
     struct qkd_time silent_at;  /* three blocks are overdue then; NEVER: none is expected */
     uint64_t blocks;            /* received from the device */
@@ -52,6 +52,8 @@ struct wire_head mod_head(struct mod *mod, enum qkd_rp rp, uint64_t orig);
 
 /* push.c: the key files. */
 void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
+/* The optics say how noisy the light is. */
+void mod_noise(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 /* The next block is expected, or none is (the optics stand). */
 void mod_expect_block(struct mod *mod, const struct qkd_event *event, bool run);
 void mod_silence_timeout(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
@@ -66,6 +68,8 @@ void mod_control(struct mod *mod, const struct qkd_event *event, const struct ch
                  struct qkd_out *out);
 void mod_device_update(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 void mod_watchers_init(struct mod *mod);
+/* Tells KMC and controller the status at once, where they want to be told. */
+void mod_watchers_tell(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 /* The KMC authenticated (again): what it said before is forgotten. */
 void mod_control_connected(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 void mod_watchers_timeout(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);

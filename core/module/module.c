@@ -173,11 +173,22 @@ static void on_message(struct mod *mod, const struct qkd_event *event,
     }
 }
 
+static void on_device(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
+{
+    struct wire_head head;
+    int err = wire_head_decode(&head, event->u.recv.bytes, event->u.recv.len);
+    if (err == QKD_OK && head.command == WIRE_CMD_Q_NOISE) {
+        mod_noise(mod, event, out);
+    } else {
+        mod_block(mod, event, out);
+    }
+}
+
 static void on_recv(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
 {
     if (event->u.recv.rp == QKD_RP_Q) {
         if (qkd_eid_eq(event->u.recv.from, mod->device)) {
-            mod_block(mod, event, out);
+            on_device(mod, event, out);
         }
         return;
     }

@@ -7,7 +7,6 @@
 
 /* Above this error rate no secret key is left in BB84 with one-way processing (Shor and Preskill,
  * Phys. Rev. Lett. 85, 441 (2000)): whatever block comes with it deserves an alarm. */
-#define QBER_LIMIT_PPM 110000
 
 enum {
     BACKOFF_LIMIT = 4, /* 2^4 = 16 times the first repetition */
@@ -143,12 +142,44 @@ static void block_seen(struct mod *mod, const struct qkd_event *event,
 {
     mod->blocks++;
     mod->rate_bps = block->rate_bps;
-    mod->qber_ppm = block->qber_ppm;
     uint64_t ns = (uint64_t)block->key_length * (uint64_t)QKD_NS_PER_S; /* below 2^62 */
     ns = block->rate_bps > 0 ? ns / block->rate_bps : 0;
     mod->block_time = qkd_span_ns(ns < INT64_MAX / OVERDUE_BLOCKS ? (int64_t)ns : 0);
     mod_expect_block(mod, event, mod->told_run);
     (void)chan_report_clear(&mod->reports, event, WIRE_FAULT_NO_KEY, mod->link, out);
+}
+
+static void noise_seen(struct mod *mod, const struct qkd_event *event, uint32_t qber_ppm,
+                       struct qkd_out *out)
+{
+    mod->qber_ppm = qber_ppm;
+    if (qber_ppm > WIRE_QBER_LIMIT_PPM) {
+        (void)chan_report_raise(&mod->reports, event, WIRE_FAULT_QBER_HIGH, mod->link, out);
+    } else {
+        (void)chan_report_clear(&mod->reports, event, WIRE_FAULT_QBER_HIGH, mod->link, out);
+    }
+}
+
+static void bad_bytes(const struct mod *mod, const struct qkd_event *event, int err,
+                      struct qkd_out *out)
+{
+    qkd_out_report(out, &(struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
+                                             .who = mod->config.self,
+                                             .peer = event->u.recv.from,
+                                             .a = QKD_RP_Q,
+                                             .b = (uint64_t) - (err ? err : QKD_ERR_FORMAT)});
+}
+
+void mod_noise(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
+{
+    struct wire_q_noise noise;
+    int err = wire_q_noise_decode(&noise, event->u.recv.bytes, event->u.recv.len);
+    if (err != QKD_OK) {
+        bad_bytes(mod, event, err, out);
+    } else if (mod->linked) {
+        noise_seen(mod, event, noise.qber_ppm, out);
+        mod_watchers_tell(mod, event, out);
+    }
 }
 
 void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
@@ -157,19 +188,11 @@ void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *o
     int err = wire_q_block_decode(&block, event->u.recv.bytes, event->u.recv.len);
     if (err != QKD_OK || !block_good(&block)) {
         mod->dropped++;
-        qkd_out_report(out, &(struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
-                                                 .who = mod->config.self,
-                                                 .peer = event->u.recv.from,
-                                                 .a = QKD_RP_Q,
-                                                 .b = (uint64_t) - (err ? err : QKD_ERR_FORMAT)});
+        bad_bytes(mod, event, err, out);
         return;
     }
     block_seen(mod, event, &block, out);
-    if (block.qber_ppm > QBER_LIMIT_PPM) {
-        (void)chan_report_raise(&mod->reports, event, WIRE_FAULT_QBER_HIGH, mod->link, out);
-    } else {
-        (void)chan_report_clear(&mod->reports, event, WIRE_FAULT_QBER_HIGH, mod->link, out);
-    }
+    noise_seen(mod, event, block.qber_ppm, out);
     if (!mod->linked || mod_files_has(&mod->files, &block.qkd_key_id)) {
         mod->dropped++;
         return;

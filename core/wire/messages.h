@@ -257,11 +257,16 @@ enum wire_file_code {
 #define WIRE_METADATA(M, O) WIRE_REPORT_FIELDS(M, O)      /* wire_life */
 #define WIRE_REPORT_ACK(M, O) M(u64, seq)                 /* all up to seq are stored */
 
-/* Optics -> module agent: a block is ready. Module agent -> optics: run or stop. */
+/* Above this QBER no BB84 key can be had: h(Q) = 1/2 (Shor and Preskill 2000). */
+#define WIRE_QBER_LIMIT_PPM 110000
+
+/* Optics -> module agent: a block is ready; or how noisy the light is, where that is news and there is
+ * no block to say it. Module agent -> optics: run or stop. */
 #define WIRE_Q_BLOCK(M, O)                                                                         \
     M(id, qkd_key_id) M(u32, key_length) M(u8, form) M(blob, key) M(u32, qber_ppm)                 \
     M(u64, rate_bps)
 #define WIRE_Q_CONTROL(M, O) M(u8, run)
+#define WIRE_Q_NOISE(M, O) M(u32, qber_ppm)
 
 /* Load -> application agent: ask for `count` keys now. Application -> application: key IDs. */
 #define WIRE_LOAD(M, O) M(u32, count)
@@ -319,6 +324,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(HOP_ACK, hop_ack, 0x66)                                                                      \
     X(Q_BLOCK, q_block, 0x70)                                                                      \
     X(Q_CONTROL, q_control, 0x71)                                                                  \
+    X(Q_NOISE, q_noise, 0x74)                                                                      \
     X(LOAD, load, 0x72)                                                                            \
     X(APP_NOTIFY, app_notify, 0x73)                                                                \
     X(CFG_PEER, cfg_peer, 0x78)                                                                    \

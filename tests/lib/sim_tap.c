@@ -443,6 +443,14 @@ static void show_q_control(struct tap *tap, const uint8_t *bytes, size_t len)
     }
 }
 
+static void show_q_noise(struct tap *tap, const uint8_t *bytes, size_t len)
+{
+    struct wire_q_noise m;
+    if (DECODED(q_noise)) {
+        put(tap, " qber %u ppm", m.qber_ppm);
+    }
+}
+
 static void show_app_notify(struct tap *tap, const uint8_t *bytes, size_t len)
 {
     struct wire_app_notify m;
@@ -506,6 +514,7 @@ static const struct {
     {WIRE_CMD_GRANT_REQUEST, show_grant_request},
     {WIRE_CMD_HOP_ACK, show_hop_ack},
     {WIRE_CMD_Q_CONTROL, show_q_control},
+    {WIRE_CMD_Q_NOISE, show_q_noise},
     {WIRE_CMD_APP_NOTIFY, show_app_notify},
     {WIRE_CMD_FAULT, show_fault},
 };

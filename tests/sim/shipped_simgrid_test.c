@@ -4,9 +4,10 @@
 #include "tests/sim/shipped_lib.h"
 
 #ifdef QKDN_HAVE_SIMGRID
-static const char *const paths[] = {"scenarios/line-3.yaml", "scenarios/cambridge-2019.yaml",
-                                    "scenarios/tokyo-2010.yaml", "scenarios/secoqc-2008.yaml",
-                                    "scenarios/madqci-2024.yaml"};
+static const char *const paths[] = {
+    "scenarios/line-3.yaml",      "scenarios/cambridge-2019.yaml",
+    "scenarios/tokyo-2010.yaml",  "scenarios/tokyo-2010-attack.yaml",
+    "scenarios/secoqc-2008.yaml", "scenarios/madqci-2024.yaml"};
 
 START_TEST(as_written)
 {

@@ -8,7 +8,7 @@
 
 /* Seconds in an unoptimised build, half a minute at most. */
 static const char *const quick[] = {
-    "line-3",           "cambridge-2019", "tokyo-2010", "secoqc-2008",
+    "line-3",           "cambridge-2019", "tokyo-2010", "tokyo-2010-attack", "secoqc-2008",
     "secoqc-rerouting", "madqci-2024",    "hefei-46",   "nsfnet-14",
 };
 

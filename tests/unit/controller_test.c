@@ -575,6 +575,65 @@ START_TEST(a_kept_route_is_promised_each_time)
 }
 END_TEST
 
+/* ---- noisy light ---- */
+
+/* The module of `node` at link `id` tells its QBER (Table 8-2); speaker: the module it says it is. */
+static void module_tells(uint32_t node, uint32_t id, uint32_t qber_ppm, uint32_t speaker)
+{
+    if (other == NULL) {
+        other = puppet_new(pump, qkd_eid_make(QKD_ROLE_MODULE, 0, node));
+        puppet_open(other, QKD_RP_CQ, controller);
+        pump_run(pump, qkd_span_ms(10));
+    }
+    struct wire_module_status status = {.module = qkd_eid_make(QKD_ROLE_MODULE, 0, speaker),
+                                        .link = id,
+                                        .generating = 1,
+                                        .qber_ppm = qber_ppm};
+    uint8_t blob[256];
+    int len = wire_module_status_encode(&status, blob, sizeof blob);
+    ck_assert_int_gt(len, 0);
+    struct wire_status_rsp rsp = {.table = WIRE_STATUS_QKD_LINK,
+                                  .has_modules = true,
+                                  .modules = {blob, (size_t)len},
+                                  .code = WIRE_SUCCESS};
+    PUPPET_SEND(other, status_rsp, QKD_RP_CQ, controller, &rsp);
+    pump_run(pump, qkd_span_ms(10));
+}
+
+/* The diamond's widest way from 1 to 4 is 1-3-4. Link 2 is 1-3. */
+START_TEST(noisy_links_are_avoided_while_there_is_another)
+{
+    struct edge edges[COUNT(diamond)];
+    memcpy(edges, diamond, sizeof edges);
+    controller_make_as((struct control){.routing = CTL_WIDEST, .keep_route = _i == 1});
+    kmcs_make(4);
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    module_tells(1, 2, 110000, 1); /* the limit, not above it */
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    module_tells(1, 2, 150000, 2); /* nobody speaks for another */
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    module_tells(1, 77, 150000, 1); /* a link that nobody knows */
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    module_tells(1, 2, 150000, 1);
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+    EXPECT_ROUTE(ask(3, 4, 1), 3, 4);
+    edges[0].a_down = edges[4].b_down = true; /* only 1-3 is left */
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    edges[0].a_down = edges[4].b_down = false;
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+    module_tells(1, 2, 20000, 1);
+    status_push_all(edges, COUNT(edges));
+    if (_i == 0) {
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    } else {
+        EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4);
+    }
+}
+END_TEST
+
 /* ---- silence ---- */
 
 /* Records of `fault` that the manager has got: raised less cleared. Acknowledges them all. */
@@ -845,6 +904,7 @@ int main(void)
     tcase_add_test(tests, low_mark_counts_both_pools);
     tcase_add_test(tests, a_kept_route_is_left_only_when_it_cannot_pay);
     tcase_add_test(tests, a_kept_route_is_promised_each_time);
+    tcase_add_loop_test(tests, noisy_links_are_avoided_while_there_is_another, 0, 2);
     tcase_add_test(tests, silent_km_is_not_used);
     tcase_add_test(tests, kmc_asks_for_its_own_kma_only);
     tcase_add_test(tests, bad_requests_are_refused);

@@ -286,6 +286,24 @@ START_TEST(wide_arithmetic)
 }
 END_TEST
 
+/* 11 % itself is not above the limit; equal states are passed over. */
+START_TEST(noise_changes)
+{
+    static const struct mdl_point points[] = {{.t_ns = 0, .rate_bps = 9, .qber = 0.11},
+                                              {.t_ns = 1 * S, .rate_bps = 9, .qber = 0.02},
+                                              {.t_ns = 2 * S, .rate_bps = 9, .qber = 0.1101},
+                                              {.t_ns = 3 * S, .rate_bps = 9, .qber = 0.5},
+                                              {.t_ns = 4 * S, .rate_bps = 9, .qber = 0.03}};
+    struct mdl_link_params params = {.points = points, .count = 5, .block_bits = 8};
+    ck_assert_uint_eq(mdl_link_noise_change(&params, 0, false), 2);
+    ck_assert_uint_eq(mdl_link_noise_change(&params, 2, true), 4);
+    ck_assert_uint_eq(mdl_link_noise_change(&params, 4, false), 5);
+    ck_assert_uint_eq(mdl_link_noise_change(&params, 5, true), 5);
+    params.count = 0;
+    ck_assert_uint_eq(mdl_link_noise_change(&params, 0, false), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("model link");
@@ -302,6 +320,7 @@ int main(void)
     tcase_add_loop_test(tc, poisson_blocks, 0, 3);
     tcase_add_test(tc, poisson_blocks_follow_a_trace);
     tcase_add_test(tc, start_inside_a_trace);
+    tcase_add_test(tc, noise_changes);
     tcase_add_test(tc, wide_arithmetic);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

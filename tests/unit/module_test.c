@@ -467,6 +467,65 @@ START_TEST(reports_to_the_manager)
 }
 END_TEST
 
+static void noise(uint32_t qber_ppm)
+{
+    struct wire_q_noise message = {.head = {.rp = QKD_RP_Q, .message_id = 1, .sender = DEVICE},
+                                   .qber_ppm = qber_ppm};
+    uint8_t bytes[64];
+    int len = wire_q_noise_encode(&message, bytes, sizeof bytes);
+    ck_assert_int_gt(len, 0);
+    pump_inject(
+        w.p, &(struct pump_message){
+                 .rp = QKD_RP_Q, .from = DEVICE, .to = SELF, .bytes = bytes, .len = (size_t)len});
+    run(5);
+}
+
+/* The QBER that the last status to a watcher said. */
+static uint32_t told_qber(struct puppet *watcher)
+{
+    size_t count = puppet_count(watcher, WIRE_CMD_STATUS_RSP);
+    ck_assert_uint_gt(count, 0);
+    const struct puppet_message *m = puppet_get(watcher, WIRE_CMD_STATUS_RSP, count - 1);
+    struct wire_status_rsp rsp;
+    struct wire_module_status status;
+    ck_assert_int_eq(wire_status_rsp_decode(&rsp, m->bytes.at, m->bytes.len), 0);
+    ck_assert_int_gt(wire_module_status_decode(&status, rsp.modules.at, rsp.modules.len), 0);
+    ck_assert_uint_eq(status.link, LINK);
+    return status.qber_ppm;
+}
+
+/* Light too noisy for key makes no block: the optics say so, the alarm is raised, KM and controller
+ * hear of it at once; quiet light, or a block, clears it. */
+START_TEST(noisy_light)
+{
+    struct wire_status order = {.has_period_ms = true,
+                                .period_ms = 60000,
+                                .table = WIRE_STATUS_QKD_LINK};
+    PUPPET_SEND(w.controller, status, QKD_RP_CQ, SELF, &order);
+    order.head.message_id = 0;
+    PUPPET_SEND(w.kmc, status, QKD_RP_KQ2, SELF, &order);
+    run(100);
+    noise(150000);
+    ck_assert_uint_eq(told_qber(w.controller), 150000);
+    ck_assert_uint_eq(told_qber(w.kmc), 150000);
+    run(2000);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_QBER_HIGH, 1), 1);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_QBER_HIGH, 0), 0);
+    noise(160000);
+    noise(20000);
+    ck_assert_uint_eq(told_qber(w.controller), 20000);
+    run(2000);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_QBER_HIGH, 1), 1);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_QBER_HIGH, 0), 1);
+    noise(110001);
+    block(1);
+    run(2000);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_QBER_HIGH, 1), 2);
+    ck_assert_uint_eq(fault_count(WIRE_FAULT_QBER_HIGH, 0), 2);
+    ck_assert_uint_ge(files(), 1); /* repeated: nobody acknowledges */
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -489,6 +548,7 @@ int main(void)
     tcase_add_test(c, status_by_period);
     tcase_add_test(c, what_it_cannot_do_fails);
     tcase_add_test(c, reports_to_the_manager);
+    tcase_add_test(c, noisy_light);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

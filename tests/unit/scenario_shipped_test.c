@@ -181,6 +181,33 @@ START_TEST(secoqc_rerouting)
 }
 END_TEST
 
+/* Sasaki et al. 2011, section 4: 128 kbit/s from K1 to O2; the links are those of the table above, three
+ * with their rates, K1-K2 as a series that begins and ends with its own. */
+START_TEST(tokyo_attack)
+{
+    load("scenarios/tokyo-2010-attack.yaml");
+    ck_assert_uint_eq(s->link_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct row *row = &tokyo[i];
+        const struct scn_link *link = link_of(row->a, row->b);
+        ck_assert_int_eq(link->length_m, lround(row->km * 1000));
+        ck_assert_double_eq_tol(link->loss_db, row->db, 1e-12);
+        bool is_attacked = strcmp(row->b, "K2") == 0;
+        ck_assert_int_eq(link->qkd.model, is_attacked ? SCN_QKD_TRACE : SCN_QKD_RATE);
+        for (size_t k = 0; k < link->qkd.trace_count; k++) {
+            const struct mdl_point *point = &link->qkd.trace[k];
+            ck_assert_uint_eq(point->rate_bps, (uint64_t)lround(row->bps));
+            ck_assert_double_eq_tol(point->qber, k == 1 ? 0.15 : row->qber, 1e-12);
+        }
+        if (!is_attacked) {
+            ck_assert_uint_eq(link->qkd.rate_bps, (uint64_t)lround(row->bps));
+        }
+    }
+    const struct scn_application *app = &s->applications[0];
+    ck_assert_double_eq_tol(app->rate_per_s * app->key_bits * app->count, 128000, 1e-6);
+}
+END_TEST
+
 /* ---- long links in spans ---- */
 
 /* Spans of link `id`: "id.1", "id.2" ...; or the link itself. Their length together. */
@@ -357,6 +384,7 @@ int main(void)
     tcase_add_test(tc, published_links);
     tcase_add_test(tc, madqci_rates_follow_their_formula);
     tcase_add_test(tc, secoqc_rerouting);
+    tcase_add_test(tc, tokyo_attack);
     tcase_add_test(tc, nsfnet);
     tcase_add_test(tc, geant);
     tcase_add_test(tc, hefei);
