@@ -29,5 +29,9 @@ if(QKDN_HAVE_CLI)
     endif()
     add_test(NAME check.scenarios COMMAND sh ${CMAKE_SOURCE_DIR}/tests/golden/scenarios.sh
         $<TARGET_FILE:qkdn> -j 2 ${scenario_engine})
-    set_tests_properties(check.scenarios PROPERTIES LABELS sim TIMEOUT 600)
+    set(scenario_timeout 600)
+    if(sanitize) # ten times slower
+        set(scenario_timeout 3600)
+    endif()
+    set_tests_properties(check.scenarios PROPERTIES LABELS sim TIMEOUT ${scenario_timeout})
 endif()
