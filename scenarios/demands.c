@@ -8,27 +8,8 @@
 #include <string.h>
 
 #include "scenarios/csv.h"
-#include "scenarios/expand.h"
+#include "scenarios/demands.h"
 #include "scenarios/rows.h"
-
-enum pairs { PAIRS_ALL, PAIRS_ONCE };
-
-/* One item of the list, decoded to find its mistakes; what it names is in its tree. */
-struct scn_demand {
-    char id[SCN_ID_SIZE];
-    int pairs;                    /* enum pairs; -1: none */
-    double gravity_bps;           /* 0: none */
-    struct scn_application every; /* the template, decoded only to find its mistakes */
-};
-
-/* What a demand is being turned into. */
-struct made {
-    struct scn_ctx *ctx;
-    const struct scn_tree *item;  /* the demand */
-    const struct scn_tree *every; /* its template; NULL: none */
-    struct scn_tree *list;        /* applications */
-    const char *id;               /* of the demand */
-};
 
 /* ---- keys ---- */
 
@@ -60,7 +41,9 @@ static const struct scn_special special_weights = {
     "\"minProperties\": 1, \"additionalProperties\": {\"type\": \"number\", \"minimum\": 0, "
     "\"maximum\": 1e+15}}]"};
 
-static const struct scn_word words_pairs[] = {{"all", PAIRS_ALL}, {"once", PAIRS_ONCE}, {NULL, 0}};
+static const struct scn_word words_pairs[] = {{"all", SCN_PAIRS_ALL},
+                                              {"once", SCN_PAIRS_ONCE},
+                                              {NULL, 0}};
 
 #define STRUCT scn_demand
 static const struct scn_field demand_fields[] = {
@@ -122,7 +105,7 @@ static struct scn_tree *text_put(struct scn_ctx *ctx, struct scn_tree *map, cons
 
 /* Appends what the template says and the application does not. The chain of the template's keys is
  * shared by all applications that have none of them. */
-static void template_add(const struct made *made, struct scn_tree *application)
+void scn_demand_template(const struct scn_made *made, struct scn_tree *application)
 {
     const struct scn_tree *every = made->every;
     if (every == NULL || every->kind != SCN_TREE_MAP || every->count == 0) {
@@ -146,7 +129,7 @@ static void template_add(const struct made *made, struct scn_tree *application)
 }
 
 /* <demand>:<from>-<to>, with .2, .3 ... for further ones of the same pair. */
-static void id_add(const struct made *made, struct scn_tree *application, const char *from,
+static void id_add(const struct scn_made *made, struct scn_tree *application, const char *from,
                    const char *to, size_t again)
 {
     char number[24] = "";
@@ -172,7 +155,7 @@ static void id_add(const struct made *made, struct scn_tree *application, const 
 }
 
 /* An application between two nodes; the key that says how much is added by the caller. */
-static struct scn_tree *pair_add(const struct made *made, const struct scn_tree *from,
+struct scn_tree *scn_demand_pair(const struct scn_made *made, const struct scn_tree *from,
                                  const struct scn_tree *to)
 {
     struct scn_tree *application = scn_tree_add(made->ctx, made->list, NULL, made->item->place);
@@ -188,7 +171,7 @@ static struct scn_tree *pair_add(const struct made *made, const struct scn_tree 
 }
 
 /* Whether so many more applications fit; a mistake if not. */
-static bool room_check(const struct made *made, double more, struct scn_place at)
+bool scn_demand_room(const struct scn_made *made, double more, struct scn_place at)
 {
     bool room = (double)made->list->count + more <= SCN_MAX_APPLICATIONS;
     if (!room) {
@@ -223,7 +206,7 @@ static const char *text_of(const struct scn_tree *map, const char *key)
 }
 
 /* Ids for the rows that have none, in the order of the table within each pair. */
-static void rows_name(const struct made *made, struct row *rows, size_t count)
+static void rows_name(const struct scn_made *made, struct row *rows, size_t count)
 {
     qsort(rows, count, sizeof *rows, row_compare);
     size_t again = 0;
@@ -237,7 +220,7 @@ static void rows_name(const struct made *made, struct row *rows, size_t count)
     }
 }
 
-static void table_expand(const struct made *made, const struct scn_tree *name)
+static void table_expand(const struct scn_made *made, const struct scn_tree *name)
 {
     struct scn_tree *table = scn_ctx_new(made->ctx, sizeof *table);
     if (table == NULL) {
@@ -246,7 +229,7 @@ static void table_expand(const struct made *made, const struct scn_tree *name)
     *table = *name;
     scn_tree_table(made->ctx, table);
     struct row *rows = scn_ctx_new(made->ctx, (table->count + 1) * sizeof *rows);
-    if (rows == NULL || !room_check(made, (double)table->count, name->place)) {
+    if (rows == NULL || !scn_demand_room(made, (double)table->count, name->place)) {
         return;
     }
     size_t count = 0;
@@ -260,7 +243,7 @@ static void table_expand(const struct made *made, const struct scn_tree *name)
     }
     rows_name(made, rows, count);
     for (size_t i = 0; i < count; i++) {
-        template_add(made, rows[i].application);
+        scn_demand_template(made, rows[i].application);
     }
 }
 
@@ -273,7 +256,7 @@ struct matrix {
     size_t columns;         /* with the first one */
 };
 
-static bool matrix_header(const struct made *made, struct matrix *m)
+static bool matrix_header(const struct scn_made *made, struct matrix *m)
 {
     static const char *const keys[] = {"rate", "key_rate", "volume"};
     if (!scn_csv_heading(&m->csv, 0, &m->key, &m->unit)) {
@@ -305,7 +288,7 @@ static bool cell_is_zero(const char *cell)
     return cell[0] == '\0' || (!(fabs(strtod(cell, &end)) > 0) && *end == '\0');
 }
 
-static void matrix_row(const struct made *made, struct matrix *m)
+static void matrix_row(const struct scn_made *made, struct matrix *m)
 {
     struct scn_tree from = {.text = m->csv.cells[0], .place = scn_csv_place(&m->csv, 0)};
     for (size_t i = 1; i < m->columns; i++) {
@@ -319,7 +302,9 @@ static void matrix_row(const struct made *made, struct matrix *m)
                         from.text);
             continue;
         }
-        struct scn_tree *application = room_check(made, 1, at) ? pair_add(made, &from, &to) : NULL;
+        struct scn_tree *application = scn_demand_room(made, 1, at)
+                                           ? scn_demand_pair(made, &from, &to)
+                                           : NULL;
         if (application == NULL) {
             return;
         }
@@ -329,11 +314,11 @@ static void matrix_row(const struct made *made, struct matrix *m)
             value->text = scn_expand_text(made->ctx, "%.60s%s%.30s", m->csv.cells[i],
                                           m->unit[0] == '\0' ? "" : " ", m->unit);
         }
-        template_add(made, application);
+        scn_demand_template(made, application);
     }
 }
 
-static void matrix_expand(const struct made *made, const struct scn_tree *name)
+static void matrix_expand(const struct scn_made *made, const struct scn_tree *name)
 {
     struct scn_place at = name->place;
     size_t len = 0;
@@ -361,169 +346,10 @@ static void matrix_expand(const struct made *made, const struct scn_tree *name)
     }
 }
 
-/* ---- pairs ---- */
-
-/* The nodes that take part: their ids as scalars, in the order of the file. */
-struct nodes {
-    struct scn_tree *ids;
-    double *weights; /* gravity only */
-    size_t count;
-};
-
-static void nodes_written(const struct made *made, const struct scn_tree *list, struct nodes *to)
-{
-    for (const struct scn_tree *item = list->first; item != NULL; item = item->next) {
-        if (item->kind != SCN_TREE_SCALAR || scn_tree_is_null(item)) {
-            scn_mistake(made->ctx, item->place, "expected the id of a node");
-        } else {
-            to->ids[to->count++] = *item;
-        }
-    }
-}
-
-static void nodes_all(const struct made *made, const struct scn_tree *list, struct nodes *to)
-{
-    for (const struct scn_tree *item = list->first; item != NULL; item = item->next) {
-        const struct scn_tree *id = scn_tree_find(item, "id");
-        if (id != NULL && id->text != NULL) {
-            to->ids[to->count] = *id;
-            to->ids[to->count++].place = made->item->place;
-        }
-    }
-}
-
-static void pairs_expand(const struct made *made, const struct scn_demand *demand,
-                         const struct scn_tree *network)
-{
-    const struct scn_tree *written = scn_tree_find(made->item, "nodes");
-    const struct scn_tree *list = written != NULL ? written : scn_tree_find(network, "nodes");
-    if (list == NULL || list->kind != SCN_TREE_LIST || list->count == 0) {
-        if (written != NULL) {
-            scn_mistake(made->ctx, list->place, "nodes: expected a list of the ids of nodes");
-        }
-        return;
-    }
-    struct nodes nodes = {.ids = scn_ctx_new(made->ctx, (list->count + 1) * sizeof *nodes.ids)};
-    if (nodes.ids == NULL) {
-        return;
-    }
-    (written != NULL ? nodes_written : nodes_all)(made, list, &nodes);
-    double count = (double)nodes.count;
-    double pairs = count * (count - 1) / (demand->pairs == PAIRS_ONCE ? 2 : 1);
-    if (!room_check(made, pairs, made->item->place)) {
-        return;
-    }
-    for (size_t i = 0; i < nodes.count; i++) {
-        for (size_t k = demand->pairs == PAIRS_ONCE ? i + 1 : 0; k < nodes.count; k++) {
-            struct scn_tree *application = i == k ? NULL
-                                                  : pair_add(made, &nodes.ids[i], &nodes.ids[k]);
-            if (application != NULL) {
-                template_add(made, application);
-            }
-        }
-    }
-}
-
-/* ---- gravity ---- */
-
-static void weight_add(const struct made *made, struct nodes *nodes, const struct scn_tree *node,
-                       const struct scn_tree *weight)
-{
-    double value = 0;
-    const char *why = weight->kind != SCN_TREE_SCALAR
-                          ? "is not a number"
-                          : scn_real_parse(SCN_DIM_REAL, weight->text, &value);
-    if (why != NULL || !weight->plain || value < 0 || value > MOST_BITS) {
-        scn_mistake(made->ctx, weight->place,
-                    "the weight of node '%.64s': expected a number from 0", node->text);
-    } else if (value > 0) {
-        nodes->ids[nodes->count] = *node;
-        nodes->weights[nodes->count++] = value;
-    }
-}
-
-/* Weights from a mapping {A: 10, B: 3}, or a table of node,weight. */
-static bool weights_read(const struct made *made, const struct scn_tree *written,
-                         struct nodes *nodes)
-{
-    struct scn_tree weights = *written;
-    bool table = weights.kind == SCN_TREE_SCALAR && !scn_tree_is_null(&weights);
-    if (table) {
-        scn_tree_table(made->ctx, &weights);
-    }
-    nodes->ids = scn_ctx_new(made->ctx, (weights.count + 1) * sizeof *nodes->ids);
-    nodes->weights = scn_ctx_new(made->ctx, (weights.count + 1) * sizeof *nodes->weights);
-    if (nodes->ids == NULL || nodes->weights == NULL) {
-        return false;
-    }
-    if (!table && weights.kind != SCN_TREE_MAP) {
-        scn_mistake(made->ctx, written->place,
-                    "weights: expected a file name or a mapping of nodes to numbers");
-        return false;
-    }
-    for (const struct scn_tree *item = weights.first; item != NULL; item = item->next) {
-        struct scn_tree name = {.text = item->key, .place = item->key_place};
-        const struct scn_tree *node = table ? scn_tree_find(item, "node") : &name;
-        const struct scn_tree *weight = table ? scn_tree_find(item, "weight") : item;
-        if (node == NULL || weight == NULL || (table && item->count != 2)) {
-            scn_mistake(made->ctx, item->place, "expected the columns node,weight");
-        } else {
-            weight_add(made, nodes, node, weight);
-        }
-    }
-    return true;
-}
-
-/* d_ij = T w_i w_j / (sum over i != j of w_i w_j): the simple gravity model (M. Roughan, Simplifying
- * the synthesis of Internet traffic matrices, ACM SIGCOMM CCR 35(5), 2005, there with i = j). */
-static void gravity_expand(const struct made *made, const struct scn_demand *demand)
-{
-    const struct scn_tree *written = scn_tree_find(made->item, "weights");
-    struct nodes nodes = {0};
-    if (written == NULL) {
-        scn_mistake(made->ctx, made->item->place,
-                    "the key 'weights' is missing in demand: gravity needs a weight of each node");
-        return;
-    }
-    if (!weights_read(made, written, &nodes)) {
-        return;
-    }
-    double count = (double)nodes.count;
-    if (nodes.count < 2) {
-        scn_mistake(made->ctx, written->place, "expected weights above 0 for at least two nodes");
-        return;
-    }
-    if (!room_check(made, count * (count - 1), made->item->place)) {
-        return;
-    }
-    double sum = 0;
-    for (size_t i = 0; i < nodes.count; i++) {
-        for (size_t k = 0; k < nodes.count; k++) {
-            sum += i == k ? 0 : nodes.weights[i] * nodes.weights[k];
-        }
-    }
-    for (size_t i = 0; i < nodes.count; i++) {
-        for (size_t k = 0; k < nodes.count; k++) {
-            struct scn_tree *application = i == k ? NULL
-                                                  : pair_add(made, &nodes.ids[i], &nodes.ids[k]);
-            if (application != NULL) {
-                double rate = demand->gravity_bps * (nodes.weights[i] * nodes.weights[k] / sum);
-                struct scn_tree *value = scn_tree_add(made->ctx, application, "key_rate",
-                                                      made->item->place);
-                if (value != NULL) {
-                    value->plain = true;
-                    value->text = scn_expand_text(made->ctx, "%.17g bit/s", rate);
-                }
-                template_add(made, application);
-            }
-        }
-    }
-}
-
 /* ---- all of them ---- */
 
 /* Which of the ways a demand goes; NULL and a mistake if it is not one. */
-static const struct scn_tree *way_of(const struct made *made)
+static const struct scn_tree *way_of(const struct scn_made *made)
 {
     static const char *const ways[] = {"table", "matrix", "pairs", "gravity"};
     const struct scn_tree *way = NULL;
@@ -556,7 +382,7 @@ static const struct scn_tree *way_of(const struct made *made)
     return way;
 }
 
-static void demand_expand(const struct made *made, const struct scn_demand *demand,
+static void demand_expand(const struct scn_made *made, const struct scn_demand *demand,
                           const struct scn_tree *network)
 {
     const struct scn_tree *way = way_of(made);
@@ -568,9 +394,9 @@ static void demand_expand(const struct made *made, const struct scn_demand *dema
     } else if (strcmp(way->key, "matrix") == 0) {
         matrix_expand(made, way);
     } else if (demand->pairs >= 0) {
-        pairs_expand(made, demand, network);
+        scn_demand_pairs(made, demand, network);
     } else if (demand->gravity_bps > 0) {
-        gravity_expand(made, demand);
+        scn_demand_gravity(made, demand);
     }
 }
 
@@ -588,11 +414,11 @@ void scn_demands_expand(struct scn_ctx *ctx, struct scn_tree *root)
     struct scn_tree *list = demands.count > 0 ? scn_expand_list(ctx, root, "applications") : NULL;
     for (size_t i = 0; i < demands.count; i++) {
         const struct scn_tree *item = ctx->items[SCN_KIND_DEMAND].trees[i];
-        struct made made = {.ctx = ctx,
-                            .item = item,
-                            .every = scn_tree_find(item, "application"),
-                            .list = list,
-                            .id = demands.items[i].id};
+        struct scn_made made = {.ctx = ctx,
+                                .item = item,
+                                .every = scn_tree_find(item, "application"),
+                                .list = list,
+                                .id = demands.items[i].id};
         if (list != NULL && item->kind == SCN_TREE_MAP) {
             demand_expand(&made, &demands.items[i], network);
         }

@@ -29,7 +29,18 @@ static const char star[] =
     "  links: [{id: AB, ends: [A, B], qkd: {rate: 9 kbit/s}}]\n"
     "  classical: {switches: [h], links: [{ends: [A, h]}, {ends: [h, B]}]}\n";
 
-static const char *const texts[] = {good, bad, wide, star};
+static const char asked[] =
+    "scenario: alloc\nduration: 1 h\nnetwork:\n  nodes: [{id: A}, {id: B}, {id: C}]\n"
+    "  links: [{id: AB, ends: [A, B], qkd: {rate: 9 kbit/s}}, {id: BC, ends: [B, C], qkd: {rate: 9 "
+    "kbit/s}}]\n"
+    "applications: [{id: v, from: A, to: B, arrivals: diurnal, profile: [[0, 1 /s], [1 h, 2 "
+    "/s]]}]\n"
+    "demands:\n  - {id: g, gravity: 9 kbit/s, weights: {A: 1, B: 2, C: 3}, application: {arrivals: "
+    "diurnal}}\n"
+    "  - {id: p, pairs: all, application: {arrivals: trace, times: [1 s]}}\n"
+    "access: [{rule: deny, application: v}, {rule: allow, to: {operator: default}}]\n";
+
+static const char *const texts[] = {good, bad, wide, star, asked};
 
 struct outcome {
     int err;
@@ -117,7 +128,7 @@ int main(void)
 {
     Suite *suite = suite_create("scenario alloc");
     TCase *tc = tcase_create("alloc");
-    tcase_add_loop_test(tc, every_allocation_of_a_load, 0, 4);
+    tcase_add_loop_test(tc, every_allocation_of_a_load, 0, 5);
     tcase_add_test(tc, every_allocation_of_a_print);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
