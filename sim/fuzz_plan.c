@@ -15,6 +15,7 @@ enum {
     SETTLE_MS = 2500, /* after the last request's time-out, for the last status reports */
     FIRST_BLOCK_MS = 700,
     BRIEF_MS = 400,
+    DARK_MS = 1500,
     NARROWEST_KBPS = 5000, /* reports in-band must not hold up answers for a retransmission time */
     MARGIN = 4             /* key made, over key asked for */
 };
@@ -311,7 +312,8 @@ static void dark_link(struct maker *m)
     if (connected(p, link)) {
         fault(m, SCN_FAULT_QUANTUM, link, 1);
         if (p->fault_count > before) {
-            p->fault[before].for_ms = 0;
+            p->fault[before].for_ms = 0; /* and soon, so that little is stored */
+            p->fault[before].at_ms = between(m, 0, DARK_MS);
         }
     }
 }

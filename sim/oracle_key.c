@@ -122,6 +122,12 @@ static void first_sight(struct sim_oracle *o, const struct sim_orc_travel *trave
                                     .first = QKD_SLAB_NONE,
                                     .prev = o->key_last,
                                     .next = QKD_SLAB_NONE};
+    uint64_t *seen = &o->compare_seen[kma->compare % SIM_ORC_RECENT_COMPARE];
+    struct sim_orc_scene scene = {.from = travel->source,
+                                  .to = travel->destination,
+                                  .id = travel->id};
+    (void)sim_orc_check(o, *seen != kma->compare, "rule 4: a compare key is used again", &scene);
+    *seen = kma->compare;
     *(kma->prev == QKD_SLAB_NONE ? &o->key_first : &kma_at(o, kma->prev)->next) = slot;
     o->key_last = slot;
     if (!add_keys(o, slot, travel)) {

@@ -18,12 +18,13 @@
 #include "core/wire/frame.h"
 #include "sim/oracle.h"
 
-#define SIM_ORC_SAMPLE 64    /* one frame of so many is opened with the key of its block */
-#define SIM_ORC_WINDOW 1024  /* most frames in flight per side that are told from new ones */
-#define SIM_ORC_CLOSED 1024  /* settled KMA-keys whose ID is still known */
-#define SIM_ORC_RECENT 8192  /* 8-byte windows of keys that are looked for on the links */
-#define SIM_ORC_SCRATCH 4096 /* bytes; frames are shorter */
-#define SIM_ORC_AUDIT 65536  /* calls between two recounts of the ledgers, at least */
+#define SIM_ORC_SAMPLE 64          /* one frame of so many is opened with the key of its block */
+#define SIM_ORC_WINDOW 1024        /* most frames in flight per side that are told from new ones */
+#define SIM_ORC_CLOSED 1024        /* settled KMA-keys whose ID is still known */
+#define SIM_ORC_RECENT 8192        /* 8-byte windows of keys that are looked for on the links */
+#define SIM_ORC_RECENT_COMPARE 256 /* compare keys remembered, to see them used again */
+#define SIM_ORC_SCRATCH 4096       /* bytes; frames are shorter */
+#define SIM_ORC_AUDIT 65536        /* calls between two recounts of the ledgers, at least */
 
 /* Where a bit of a link is; the order is that of struct scn_bits. */
 enum sim_orc_class {
@@ -194,8 +195,9 @@ struct sim_oracle {
     struct qkd_map kma_by_id, ksa_by_id;
     uint32_t key_first, key_last;
     uint32_t closed[SIM_ORC_CLOSED];
-    uint32_t closed_count; /* ever */
-    uint64_t key_bits[4];  /* end to end: enum sim_orc_end */
+    uint32_t closed_count;                         /* ever */
+    uint64_t compare_seen[SIM_ORC_RECENT_COMPARE]; /* hashes of compare keys, by their low bits */
+    uint64_t key_bits[4];                          /* end to end: enum sim_orc_end */
     uint64_t drawn_bits, taken_bits;
     struct sim_orc_leak leak;
     struct sim_orc_deleted { /* own chunk records deleted in the step under way */

@@ -41,7 +41,7 @@
     X(RETRY_DRAWS,    "source: a retry draws new bits under the same ID")                          \
     X(COMPARE_AGAIN,  "source: compare keys are not fresh")                                        \
     X(ROUTE_STUCK,    "source: a route that cannot pay is kept")                                   \
-    X(COMPARE_SKIP,   "supply: keys are released before the comparison")                           \
+    X(COMPARE_SKIP,   "supply: keys are released whatever the comparison says")                     \
     X(MATCH_UNSAVED,  "supply: `match` before the slave's keys are durable")                       \
     X(SUPPLY_UNSAVED, "supply: that a key was supplied is not persisted")                          \
     X(WRONG_SLAVE,    "supply: the key goes to another application")                               \

@@ -238,10 +238,6 @@ static int piece_compare(struct ksa *ksa, const struct qkd_event *event, uint32_
     request->received += count;
     ksa_life_batch(ksa, event, batch, WIRE_ACTION_RECEPTION, WIRE_REASON_NONE, out);
     notify_send(ksa, event, slot, out);
-    if (QKDN_MUTANT(COMPARE_SKIP)) {
-        struct wire_supply_notify_rsp yes = {.match = 1, .key_id = supply->key_id};
-        ksa_notify_answered(ksa, event, slot, &yes, out);
-    }
     return QKD_OK;
 }
 
@@ -335,7 +331,7 @@ void ksa_notify_answered(struct ksa *ksa, const struct qkd_event *event, uint32_
     if (!qkd_id_eq(&answer->key_id, &batch->kma_id)) {
         return;
     }
-    if (answer->match != 1) {
+    if (answer->match != 1 && !QKDN_MUTANT(COMPARE_SKIP)) {
         enum wire_reason reason = reason_of(answer->reason, WIRE_REASON_MISMATCH);
         if (reason == WIRE_REASON_MISMATCH) {
             chan_report_security(&ksa->reports, event, WIRE_FAULT_KEY_MISMATCH, 0, out);
