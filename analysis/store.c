@@ -354,6 +354,7 @@ static void store_free(struct ana_store *store)
     (void)sqlite3_close(store->db);
     free(store->path);
     free(store->partial);
+    free(store->pools);
     free(store);
 }
 
@@ -370,7 +371,8 @@ static struct ana_store *store_new(const struct ana_store_options *options,
     }
     store->path = malloc(size);
     store->partial = beside ? malloc(size) : NULL;
-    if (store->path == NULL || (beside && store->partial == NULL)) {
+    store->pools = calloc(2 * scenario->link_count + 1, sizeof *store->pools);
+    if (store->path == NULL || store->pools == NULL || (beside && store->partial == NULL)) {
         store_free(store);
         return NULL;
     }

@@ -14,11 +14,15 @@
 #define ANA_STORE_BATCH_ROWS 50000
 #define ANA_STORE_BATCH_NS 1000000000
 
+/* Pool samples of one end of a link that level `requests` keeps, besides those that say that it came
+ * up or went down. */
+#define ANA_STORE_POOL_SAMPLES 1000
+
 /* How much is kept: each level adds to the one before. */
 enum ana_record {
     ANA_RECORD_SUMMARY,  /* the run, its figures, events and faults */
-    ANA_RECORD_REQUESTS, /* every request, its keys, pool samples */
-    ANA_RECORD_FULL      /* every hop, the life cycle of every key */
+    ANA_RECORD_REQUESTS, /* every request, its keys, some pool samples */
+    ANA_RECORD_FULL      /* every hop, the life cycle of every key, messages, all pool samples */
 };
 
 /* "summary", "requests" or "full"; false for another text. */

@@ -209,10 +209,26 @@ static void on_hop(void *ctx, const struct scn_hop *hop)
     row_end(store, &row);
 }
 
+/* Below level full, samples are kept that are as far apart as they may be in a run of this duration,
+ * and changes: their number does not grow with the duration then. */
+static bool pool_wanted(const struct ana_store *store, const struct scn_pool_sample *sample)
+{
+    const struct scn_scenario *scenario = store->scenario;
+    unsigned end = scenario->links[sample->link].a == sample->node ? 0 : 1;
+    struct ana_pool_kept *kept = &store->pools[2 * (size_t)sample->link + end];
+    int64_t apart_ns = scenario->duration_ns / ANA_STORE_POOL_SAMPLES;
+    if (store->record < ANA_RECORD_FULL && kept->known && kept->up == sample->up &&
+        sample->time_ns - kept->time_ns < apart_ns) {
+        return false;
+    }
+    *kept = (struct ana_pool_kept){sample->time_ns, true, sample->up};
+    return true;
+}
+
 static void on_pool(void *ctx, const struct scn_pool_sample *sample)
 {
     struct ana_store *store = ctx;
-    if (store->failed) {
+    if (store->failed || !pool_wanted(store, sample)) {
         return;
     }
     struct row row = row_begin(store, ANA_ROW_POOL);

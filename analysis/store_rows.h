@@ -21,6 +21,12 @@ enum ana_row {
     ANA_ROW_COUNT
 };
 
+/* The pool sample kept last of one end of a link. */
+struct ana_pool_kept {
+    int64_t time_ns;
+    bool known, up;
+};
+
 struct ana_store {
     sqlite3 *db;
     char *path;
@@ -28,6 +34,7 @@ struct ana_store {
     const struct scn_scenario *scenario;
     enum ana_record record;
     sqlite3_stmt *rows[ANA_ROW_COUNT]; /* INSERT of each kind */
+    struct ana_pool_kept *pools;       /* two per link */
     unsigned in_batch;                 /* rows since the transaction began */
     unsigned since_clock;              /* rows since the clock was read */
     struct timespec began;             /* of the transaction */

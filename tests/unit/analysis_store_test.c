@@ -137,6 +137,32 @@ START_TEST(full_run_by_sql)
 }
 END_TEST
 
+/* Pool samples of one end every 10 ms of a run of 100 s: of the 10,000, every tenth is kept up to number
+ * 5000 (501), then 5005 and 5006, which say that it was down for a moment, then every tenth from there
+ * (499); level full keeps all. */
+START_TEST(pool_samples)
+{
+    struct ana_store *store;
+    struct ana_error error = {""};
+    struct scn_sink sink = {0};
+    struct scn_summary summary;
+    enum ana_record record = _i == 0 ? ANA_RECORD_REQUESTS : ANA_RECORD_FULL;
+    ck_assert_msg(open_store(record, false, &store, &error) == QKD_OK, "%s", error.text);
+    ana_store_sink(store, &sink);
+    for (int i = 0; i < 10000; i++) {
+        struct scn_pool_sample sample = {i * INT64_C(10000000), 0, 1, 1, 2, 3, i != 5005};
+        sink.pool(sink.ctx, &sample);
+    }
+    test_summary(scenario, &summary);
+    ck_assert_msg(ana_store_finish(store, &summary, &error) == QKD_OK, "%s", error.text);
+    scn_summary_fini(&summary);
+    ck_assert_str_eq(ask("SELECT count(*) || ' ' || (SELECT group_concat(time_ns / 10000000) FROM "
+                         "pool_samples WHERE link = 0 AND time_ns BETWEEN 49900000000 AND "
+                         "50200000000 AND NOT up) FROM pool_samples"),
+                     _i == 0 ? "1002 5005" : "10000 5005");
+}
+END_TEST
+
 /* A message's row; nothing is NULL that has a value, what has none is NULL. */
 START_TEST(messages)
 {
@@ -456,6 +482,7 @@ int main(void)
     tcase_add_test(tests, full_run_by_sql);
     tcase_add_loop_test(tests, levels, 0, 3);
     tcase_add_test(tests, messages);
+    tcase_add_loop_test(tests, pool_samples, 0, 2);
     tcase_add_test(tests, read_back);
     tcase_add_test(tests, existing_file);
     tcase_add_test(tests, replaced_results);
