@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "scenarios/field.h"
+#include "scenarios/expand.h"
 
 #define MOST_KEYS 1000 /* of a mapping that is merged: merging looks each of them up */
 #define DEEPEST 8      /* files under files */
@@ -312,6 +312,10 @@ static struct scn_tree *own_keys(struct scn_ctx *ctx, const struct scn_tree *roo
 
 static struct scn_tree *tree_merge(struct merge *m, struct scn_tree *root, const struct file *file)
 {
+    struct scn_tree *network = scn_tree_find(root, "network");
+    if (network != NULL && network->kind == SCN_TREE_MAP && scn_tree_own(m->ctx, network)) {
+        scn_classical_expand(m->ctx, network); /* items are merged and overridden by their ids */
+    }
     struct scn_tree *extends = scn_tree_find(root, "extends");
     struct scn_tree *include = scn_tree_find(root, "include");
     struct scn_tree *remove = scn_tree_find(root, "remove");

@@ -161,6 +161,32 @@ START_TEST(a_base_with_parameters)
 }
 END_TEST
 
+/* Links of the classical network have ids though none is written: they merge and are overridden. */
+START_TEST(cables)
+{
+    file_write(
+        "sub/base.yaml",
+        "scenario: base\nduration: 1 h\nengine: fast\nnetwork:\n  nodes: [{id: A}, {id: B}]\n"
+        "  classical:\n    switches: [hub]\n    links: [{ends: [A, hub], latency: 1 ms}, {ends: "
+        "[B, hub], latency: 2 ms}]\n");
+    file_write("top.yaml", "extends: sub/base.yaml\nnetwork: {classical: {links: [{ends: [B, hub], "
+                           "bandwidth: 5 Mbit/s}, {ends: [A, B], latency: 9 ms}]}}\n");
+    const char *texts[] = {"network.classical.links[A-hub].latency=7 ms"};
+    struct scn_sets sets = {.texts = texts, .count = 1};
+    struct scn_scenario *s = NULL;
+    struct scn_errors errors;
+    int err = scn_load(path_of("top.yaml"), &sets, &s, &errors);
+    ck_assert_msg(err == 0, "%s", errors.count > 0 ? errors.lines[0] : "no message");
+    scn_errors_fini(&errors);
+    ck_assert_uint_eq(s->classical.link_count, 3);
+    ck_assert_int_eq(s->classical.links[0].latency_ns, 7000000);
+    ck_assert_int_eq(s->classical.links[1].latency_ns, 2000000);
+    ck_assert_uint_eq(s->classical.links[1].bandwidth_bps, 5000000);
+    ck_assert_str_eq(s->classical.links[2].id, "A-B");
+    scn_free(s);
+}
+END_TEST
+
 /* Mistakes are told where they stand, in whichever file. */
 START_TEST(places)
 {
@@ -285,6 +311,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, folder_make, folder_remove);
     tcase_add_test(tcase, layers);
     tcase_add_test(tcase, a_base_with_parameters);
+    tcase_add_test(tcase, cables);
     tcase_add_test(tcase, places);
     tcase_add_test(tcase, circles_and_missing_files);
     tcase_add_test(tcase, removing);
