@@ -6,7 +6,7 @@
 
 #include "tests/lib/store_case.h"
 
-enum { LEAST = 40000 };
+enum { LEAST = 20000 };
 
 /* One row: within 3 standard errors, batches at least ten times as long as the store remembers. */
 START_TEST(row_agrees)
