@@ -39,12 +39,12 @@ enum {
     KSA_KEYS_PER_REQUEST = 128, /* most keys asked for at once */
     KSA_KEY_BITS_LEAST = 64,
     KSA_KEY_BITS_MOST = 4096,
-    KSA_TIMEOUT_MS = 5000,    /* of a request that names none */
-    KSA_TOLD = 16,            /* supplies whose persisted fact is kept */
-    KSA_APPLICATIONS = 65536, /* directory entries */
-    KSA_RULES = 1024,         /* of the access list */
-    KSA_CHANNELS = 131072,    /* applications, other KSAs, KMA, KMC */
-    KSA_SLOT_BITS = 26        /* a key is named by batch slot and place in the batch */
+    KSA_TIMEOUT_MS = 5000,     /* of a request that names none */
+    KSA_TOLD = 16,             /* supplies whose persisted fact is kept */
+    KSA_APPLICATIONS = 262144, /* directory entries */
+    KSA_RULES = 1024,          /* of the access list */
+    KSA_CHANNELS = 262144,     /* applications, other KSAs, KMA, KMC */
+    KSA_SLOT_BITS = 26         /* a key is named by batch slot and place in the batch */
 };
 
 /* A directory entry (WIRE_CFG_APP) and the account of its application. */

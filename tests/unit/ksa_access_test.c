@@ -245,6 +245,31 @@ START_TEST(denial_is_a_security_event)
 }
 END_TEST
 
+/* A scenario may have 100,000 application pairs, all between the same two nodes: both agents of each
+ * are in the directory of both KSAs. */
+START_TEST(directory_holds_the_largest_scenario)
+{
+    struct qkd_out out;
+    qkd_out_init(&out, 1 << 20);
+    for (uint32_t i = 0; i < 200000; i++) {
+        struct wire_cfg_app entry = {
+            .head = {.message_id = 1},
+            .app = qkd_eid_make(QKD_ROLE_APP, 1000 + i, i % 2 == 0 ? NET_A : NET_B),
+            .peer_app = qkd_eid_make(QKD_ROLE_APP, (1000 + i) ^ 1U, i % 2 == 0 ? NET_B : NET_A)};
+        uint8_t message[256];
+        int len = wire_cfg_app_encode(&entry, message, sizeof message);
+        ck_assert_int_gt(len, 0);
+        struct qkd_event event = {.type = QKD_EV_CONFIG};
+        event.u.config.to = NET_KSA(NET_A);
+        event.u.config.bytes = message;
+        event.u.config.len = (size_t)len;
+        ck_assert_int_eq(ksa_step(net.ksa[0], &event, &out), 0);
+        qkd_out_reset(&out);
+    }
+    qkd_out_fini(&out);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ksa access");
@@ -256,6 +281,7 @@ int main(void)
     tcase_add_test(tc, broken_list_changes_nothing);
     tcase_add_test(tc, far_side_denies);
     tcase_add_test(tc, denial_is_a_security_event);
+    tcase_add_test(tc, directory_holds_the_largest_scenario);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
