@@ -412,7 +412,8 @@ static bool route_search(struct ctl *ctl, struct ctl_query *query, bool after_fa
     for (unsigned rules = first; rules < 4; rules += after_failure ? 1U : 2U) {
         query->quiet_only = rules < 2;
         query->own_only = rules % 2 == 0;
-        if (ctl->config.keep_route && ctl_kept_route(&ctl->kept, t, query, path)) {
+        bool may_keep = ctl->config.keep_route && !after_failure;
+        if (may_keep && ctl_kept_route(&ctl->kept, t, query, path)) {
             return true;
         }
         if (ctl_route(t, &ctl->search, routing, query, path)) {

@@ -560,6 +560,31 @@ START_TEST(a_kept_route_is_left_only_when_it_cannot_pay)
 }
 END_TEST
 
+/* Reports are a period old: a KM may know better that its route cannot pay. */
+START_TEST(a_route_that_failed_is_not_kept)
+{
+    struct edge edges[COUNT(diamond)];
+    memcpy(edges, diamond, sizeof edges);
+    controller_make_as((struct control){.routing = CTL_WIDEST, .keep_route = true});
+    kmcs_make(4);
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    edges[0].a_bits = edges[1].a_bits = 3 * MBIT;
+    status_push_all(edges, COUNT(edges));
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
+    struct wire_route again = request_make(1, 4, 1);
+    again.has_reroute = true;
+    again.reroute = 1;
+    PUPPET_SEND(kmc[1], route, QKD_RP_CK, controller, &again);
+    pump_run(pump, qkd_span_ms(10));
+    size_t count = puppet_count(kmc[1], WIRE_CMD_ROUTE_RSP);
+    EXPECT_ROUTE(answer_decode(puppet_get(kmc[1], WIRE_CMD_ROUTE_RSP, count - 1),
+                               again.head.message_id),
+                 1, 2, 4);
+    EXPECT_ROUTE(ask(1, 4, 1), 1, 2, 4); /* kept from now on */
+}
+END_TEST
+
 START_TEST(a_kept_route_is_promised_each_time)
 {
     struct edge line[] = {{.a = 1, .b = 2}, {.a = 2, .b = 3}};
@@ -903,6 +928,7 @@ int main(void)
     tcase_add_test(tests, no_route_below_the_low_mark);
     tcase_add_test(tests, low_mark_counts_both_pools);
     tcase_add_test(tests, a_kept_route_is_left_only_when_it_cannot_pay);
+    tcase_add_test(tests, a_route_that_failed_is_not_kept);
     tcase_add_test(tests, a_kept_route_is_promised_each_time);
     tcase_add_loop_test(tests, noisy_links_are_avoided_while_there_is_another, 0, 2);
     tcase_add_test(tests, silent_km_is_not_used);
