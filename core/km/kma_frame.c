@@ -146,7 +146,9 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     crypto_wc_tag(body + send->body_len, link->tx_key, pad + payload, work,
                   AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : send->body_len));
     km_pool_settle(&link->pool, s->out);
-    kma_file_room(s, link);
+    if (link->paused) {
+        kma_file_room(s, link);
+    }
     memcpy(km_secbuf_at(&kma->bufs, buf), bytes, total);
     struct qkd_time due = kma_after(s, kma->config->retransmit);
     *tx_at(link, frame.seq) = (struct kma_tx){.seq = frame.seq,
@@ -534,7 +536,9 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     }
     seq_mark(link, frame->seq);
     ack_later(s, link);
-    kma_file_room(s, link);
+    if (link->paused) {
+        kma_file_room(s, link);
+    }
     if (frame->type == WIRE_FRAME_RELAY) {
         crypto_xor(plain, plain, frame->body, payload);
     }
