@@ -145,7 +145,7 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     body_put(send, pad, body);
     crypto_wc_tag(body + send->body_len, link->tx_key, pad + payload, work,
                   AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : send->body_len));
-    km_pool_settle(&link->pool, s->out);
+    km_pool_settle(&link->pool, take, s->out);
     if (link->paused) {
         kma_file_room(s, link);
     }

@@ -9,6 +9,8 @@
 #define TRIM_PER_TICK 8
 #define TRIM_ABOVE (4 * KM_POOL_RESERVE) /* own bytes below which every tail is kept for tags */
 #define GRANT_PAUSE_MS 200               /* between two requests on a link */
+#define GRANTS_OPEN 8                    /* own GRANTs without acknowledgement on a link */
+#define GRANT_MORE 1024                  /* bytes still wanted that are worth a further GRANT */
 
 void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes)
 {
@@ -77,22 +79,23 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
     uint64_t mine = km_pool_payload_free(&link->pool);
     uint32_t unit = s->kma->config->unit_bits / 8;
     uint64_t most = mine / 2 / unit * unit;
-    struct wire_grant_body grant;
     uint64_t wanted = ((uint64_t)request->wanted + unit - 1) / unit * unit;
     uint32_t want = wanted < most ? (uint32_t)wanted : (uint32_t)most;
     bool is_short = mine < (link->pool.own_free + link->pool.peer_free) / 4; /* would ask itself */
-    if (want == 0 || is_short || link->grants_open >= 4 ||
-        !km_pool_grant(&link->pool, want, unit, s->out, &grant)) {
-        return;
+    struct wire_grant_body grant;
+    while (want > 0 && !is_short && link->grants_open < GRANTS_OPEN &&
+           km_pool_grant(&link->pool, want, unit, s->out, &grant)) {
+        if (!QKDN_MUTANT(GRANT_UNSAVED)) {
+            persist_grant(s, link, &grant, false);
+        }
+        link->grants_open++;
+        if (!grant_send(s, link, &grant)) {
+            kma_grant_pend(s, link, &grant);
+        }
+        kma_link_mark(s, link);
+        want -= grant.end - grant.start < want ? grant.end - grant.start : want;
+        want = want < GRANT_MORE ? 0 : want;
     }
-    if (!QKDN_MUTANT(GRANT_UNSAVED)) {
-        persist_grant(s, link, &grant, false);
-    }
-    link->grants_open++;
-    if (!grant_send(s, link, &grant)) {
-        kma_grant_pend(s, link, &grant);
-    }
-    kma_link_mark(s, link);
 }
 
 void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
@@ -323,11 +326,11 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
 void kma_trim(const struct kma_step *s, struct kma_link *link)
 {
     uint32_t frame = (uint32_t)(wire_take_cost_bits(s->kma->config->unit_bits, 1, 1) / 8);
-    for (uint32_t i = 0, trimmed = 0; i < link->pool.count && trimmed < TRIM_PER_TICK; i++) {
-        const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+    for (uint32_t i = 0, trimmed = 0; i < link->pool.own_count && trimmed < TRIM_PER_TICK; i++) {
+        const struct km_chunk *c = km_pool_own(&link->pool, i);
         uint32_t tail = c->end - c->next;
-        if (!c->mine || c->block == 0 || c->next == c->start || tail >= frame ||
-            link->pool.own_free < TRIM_ABOVE + tail || tail == WIRE_FRAME_TAG_LEN ||
+        if (c->block == 0 || tail >= frame || link->pool.own_free < TRIM_ABOVE + tail ||
+            tail == WIRE_FRAME_TAG_LEN ||
             km_pool_tag_bytes(&link->pool) < KM_POOL_RESERVE + 2 * WIRE_FRAME_TAG_LEN) {
             continue; /* a tail of one tag would cost a tag to skip: it serves one instead */
         }

@@ -11,8 +11,11 @@
 #include "core/crypto/crypto.h"
 #include "core/km/pool_block.h"
 
+enum { LOOK_AHEAD = 64 }; /* own chunks that a tag looks at */
+
 void km_store_init(struct km_store *store, uint32_t block_limit, uint32_t chunk_limit)
 {
+    qkd_map_init(&store->by_id, KM_BLOCK_KEY, block_limit, NULL); /* IDs that own modules made */
     qkd_slab_init(&store->blocks, sizeof(struct km_block), 4, block_limit);
     qkd_slab_init(&store->chunks, sizeof(struct km_chunk), 8, chunk_limit);
 }
@@ -26,6 +29,7 @@ void km_store_fini(struct km_store *store)
     }
     qkd_slab_fini(&store->blocks);
     qkd_slab_fini(&store->chunks);
+    qkd_map_fini(&store->by_id);
 }
 
 void km_pool_init(struct km_pool *pool, struct km_store *store, struct qkd_eid owner, uint32_t link,
@@ -46,6 +50,7 @@ void km_pool_fini(struct km_pool *pool)
         }
     }
     free(pool->order);
+    free(pool->own);
     free(pool->waiting);
     *pool = (struct km_pool){0};
 }
@@ -53,6 +58,11 @@ void km_pool_fini(struct km_pool *pool)
 struct km_chunk *km_pool_chunk(const struct km_pool *pool, uint32_t index)
 {
     return qkd_slab_at(&pool->store->chunks, pool->order[index]);
+}
+
+struct km_chunk *km_pool_own(const struct km_pool *pool, uint32_t index)
+{
+    return qkd_slab_at(&pool->store->chunks, pool->own[index]);
 }
 
 struct km_block *km_pool_block(const struct km_pool *pool, uint32_t slot)
@@ -151,16 +161,58 @@ uint64_t km_pool_stored(const struct km_pool *pool)
     return pool->own_free + pool->peer_free + pool->waiting_bytes;
 }
 
+/* Index of the first own chunk at or after (number, start). */
+static uint32_t own_bound(const struct km_pool *pool, uint32_t number, uint32_t start)
+{
+    uint32_t low = 0;
+    uint32_t high = pool->own_count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        const struct km_chunk *c = km_pool_own(pool, mid);
+        if (c->block < number || (c->block == number && c->start < start)) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static void own_add(struct km_pool *pool, uint32_t slot, const struct km_chunk *c)
+{
+    uint32_t at = own_bound(pool, c->block, c->start);
+    memmove(pool->own + at + 1, pool->own + at, (pool->own_count - at) * sizeof *pool->own);
+    pool->own[at] = slot;
+    pool->own_count++;
+}
+
+static void own_drop(struct km_pool *pool, const struct km_chunk *c)
+{
+    uint32_t at = own_bound(pool, c->block, c->start);
+    QKD_ASSERT(at < pool->own_count && km_pool_own(pool, at) == c);
+    pool->own_count--;
+    memmove(pool->own + at, pool->own + at + 1, (pool->own_count - at) * sizeof *pool->own);
+}
+
+static bool order_grow(struct km_pool *pool)
+{
+    uint32_t cap = pool->cap == 0 ? 4 : pool->cap * 2;
+    uint32_t *order = realloc(pool->order, cap * sizeof *order);
+    if (order != NULL) {
+        pool->order = order;
+    }
+    uint32_t *own = order == NULL ? NULL : realloc(pool->own, cap * sizeof *own);
+    if (own != NULL) {
+        pool->own = own;
+        pool->cap = cap;
+    }
+    return own != NULL;
+}
+
 int km_pool_insert(struct km_pool *pool, const struct km_chunk *chunk)
 {
-    if (pool->count == pool->cap) {
-        uint32_t cap = pool->cap == 0 ? 4 : pool->cap * 2;
-        uint32_t *order = realloc(pool->order, cap * sizeof *order);
-        if (order == NULL) {
-            return QKD_ERR_NOMEM;
-        }
-        pool->order = order;
-        pool->cap = cap;
+    if (pool->count == pool->cap && !order_grow(pool)) {
+        return QKD_ERR_NOMEM;
     }
     uint32_t slot = qkd_slab_take(&pool->store->chunks);
     if (slot == QKD_SLAB_NONE) {
@@ -170,6 +222,9 @@ int km_pool_insert(struct km_pool *pool, const struct km_chunk *chunk)
     memmove(pool->order + at + 1, pool->order + at, (pool->count - at) * sizeof *pool->order);
     pool->order[at] = slot;
     pool->count++;
+    if (chunk->mine) {
+        own_add(pool, slot, chunk);
+    }
     *(struct km_chunk *)qkd_slab_at(&pool->store->chunks, slot) = *chunk;
     km_pool_block(pool, chunk->block_slot)->chunks++;
     count_in(pool, chunk);
@@ -183,6 +238,9 @@ static void remove_at(struct km_pool *pool, uint32_t index, struct qkd_out *out)
     struct km_chunk *c = qkd_slab_at(&pool->store->chunks, slot);
     count_out(pool, c);
     km_pool_persist_chunk(pool, c, true, out);
+    if (c->mine) {
+        own_drop(pool, c);
+    }
     uint32_t block_slot = c->block_slot;
     qkd_slab_give(&pool->store->chunks, slot);
     pool->count--;
@@ -214,21 +272,35 @@ static void extend_lease(struct km_pool *pool, struct km_chunk *c, uint32_t upto
     c->lease = grown;
 }
 
-/* Index of the chunk to take from: the oldest that has so many bytes. For tags, the oldest that can
- * pay as many keys afterwards as before, so that tags eat up tails and not keys. count: none. */
-static uint32_t chunk_for(const struct km_pool *pool, uint32_t len, bool control)
+/* The oldest own chunk that has so many bytes, block 0 excepted; NULL if there is none. */
+static struct km_chunk *payload_chunk(const struct km_pool *pool, uint32_t len)
 {
-    uint32_t oldest = pool->count;
-    for (uint32_t i = 0; i < pool->count; i++) {
-        const struct km_chunk *c = km_pool_chunk(pool, i);
+    for (uint32_t i = 0; i < pool->own_count; i++) {
+        struct km_chunk *c = km_pool_own(pool, i);
+        if (c->block != 0 && c->end - c->next >= len) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* The chunk to take a tag from: the oldest, block 0 first, that can pay as many keys afterwards as
+ * before, so that tags eat up tails and not keys; else the oldest that has so many bytes. The search
+ * is not endless: a tag is not worth it. */
+static struct km_chunk *control_chunk(const struct km_pool *pool, uint32_t len)
+{
+    struct km_chunk *oldest = NULL;
+    for (uint32_t i = 0, seen = 0; i < pool->own_count && seen < LOOK_AHEAD; i++) {
+        struct km_chunk *c = km_pool_own(pool, i);
         uint32_t left = c->end - c->next;
-        if (!c->mine || left < len || (!control && c->block == 0)) {
+        if (left < len) {
             continue;
         }
-        if (!control || pool->key_bytes == 0 || left % pool->key_bytes >= len) {
-            return i;
+        if (pool->key_bytes == 0 || left % pool->key_bytes >= len) {
+            return c;
         }
-        oldest = oldest == pool->count ? i : oldest;
+        oldest = oldest == NULL ? c : oldest;
+        seen++;
     }
     return oldest;
 }
@@ -239,9 +311,8 @@ int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_ou
     if (!control && km_pool_payload_free(pool) < len) {
         return QKD_ERR_INSUFFICIENT;
     }
-    uint32_t i = chunk_for(pool, len, control);
-    if (i < pool->count) {
-        struct km_chunk *c = km_pool_chunk(pool, i);
+    struct km_chunk *c = control ? control_chunk(pool, len) : payload_chunk(pool, len);
+    if (c != NULL) {
         extend_lease(pool, c, c->next + len, !control, out);
         const struct km_block *b = km_pool_block(pool, c->block_slot);
         *take = (struct km_take){
@@ -254,16 +325,21 @@ int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_ou
     return QKD_ERR_INSUFFICIENT;
 }
 
-void km_pool_settle(struct km_pool *pool, struct qkd_out *out)
+/* Removes the own chunk that holds byte `offset` if nothing of it is left. */
+static void settle(struct km_pool *pool, uint32_t number, uint32_t offset, struct qkd_out *out)
 {
-    for (uint32_t i = 0; i < pool->count;) {
+    uint32_t i = chunk_at(pool, number, offset);
+    if (i < pool->count) {
         const struct km_chunk *c = km_pool_chunk(pool, i);
         if (c->mine && c->next == c->end) {
             remove_at(pool, i, out);
-        } else {
-            i++;
         }
     }
+}
+
+void km_pool_settle(struct km_pool *pool, const struct km_take *take, struct qkd_out *out)
+{
+    settle(pool, take->block, take->offset, out);
 }
 
 void km_pool_read(struct km_pool *pool, uint32_t block_slot, const struct km_range *range,
@@ -459,23 +535,24 @@ bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32
 bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
                    struct wire_grant_body *granted)
 {
-    for (uint32_t k = pool->count; k > 0; k--) {
-        struct km_chunk *c = km_pool_chunk(pool, k - 1);
-        if (!c->mine || c->block == 0) {
+    for (uint32_t k = pool->own_count; k > 0; k--) {
+        struct km_chunk *c = km_pool_own(pool, k - 1);
+        if (c->block == 0) {
             continue;
         }
         /* never below the lease: what is leased may already be in a frame of this step */
         uint32_t from = c->lease > c->next ? c->lease : c->next;
-        uint32_t n = c->end - from;
-        n = n < want ? n : want;
-        n -= n % unit;
-        if (n == 0) {
+        uint32_t all = c->end - from;
+        uint32_t n = all <= want ? all : want - want % unit;
+        n = all - n < pool->key_bytes ? all : n;
+        if (n < unit) {
             continue;
         }
         *granted = (struct wire_grant_body){
             .block = c->block, .start = c->end - n, .end = c->end, .turn = c->turn + 1};
         if (n == c->end - c->start) { /* all of it, untouched: it changes hands as it is */
             count_out(pool, c);
+            own_drop(pool, c);
             c->mine = false;
             c->turn++;
             count_in(pool, c);
@@ -504,7 +581,7 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
             return false;
         }
         km_pool_persist_chunk(pool, &given, false, out);
-        km_pool_settle(pool, out);
+        settle(pool, c->block, c->start, out);
         return true;
     }
     return false;

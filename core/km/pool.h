@@ -11,6 +11,7 @@
 #ifndef QKD_KM_POOL_H
 #define QKD_KM_POOL_H
 
+#include "core/base/map.h"
 #include "core/base/out.h"
 #include "core/base/slab.h"
 #include "core/wire/codec.h"
@@ -54,6 +55,7 @@ struct km_chunk {
 struct km_store {
     struct qkd_slab blocks;
     struct qkd_slab chunks;
+    struct qkd_map by_id; /* link, QKD-key ID -> slot in blocks */
 };
 
 struct km_pool {
@@ -64,6 +66,8 @@ struct km_pool {
     uint32_t key_bytes; /* the least that payload takes; 0: not known */
     uint32_t *order;    /* chunk slots by (block, start) */
     uint32_t count, cap;
+    uint32_t *own; /* those of them that are own, in the same order; room for cap */
+    uint32_t own_count;
     uint32_t *waiting; /* block slots not yet confirmed, oldest first */
     uint32_t waiting_count, waiting_cap;
     uint64_t own_free, peer_free; /* bytes */
@@ -88,7 +92,7 @@ void km_pool_fini(struct km_pool *pool);
 uint32_t km_pool_add(struct km_pool *pool, const struct km_block *block, const uint8_t *key,
                      struct qkd_out *out);
 
-/* The slot of the block with this QKD-key ID, confirmed or not; QKD_SLAB_NONE. Linear. */
+/* The slot of the block with this QKD-key ID, confirmed or not; QKD_SLAB_NONE. */
 uint32_t km_pool_find(const struct km_pool *pool, const struct qkd_id *id);
 
 /* Drops an unconfirmed block. */
@@ -132,7 +136,7 @@ void km_pool_read(struct km_pool *pool, uint32_t block_slot, const struct km_ran
                   bool mine, uint8_t *to);
 
 /* Frees what an allocation used up: call once the bytes of the take were read. */
-void km_pool_settle(struct km_pool *pool, struct qkd_out *out);
+void km_pool_settle(struct km_pool *pool, const struct km_take *take, struct qkd_out *out);
 
 /* Whether a peer's frame may consume [start, end) of block `number`: 0, QKD_ERR_UNKNOWN (no such
  * block or chunk here), QKD_ERR_REPLAY (some byte is done already: gone). *block_slot is set when
@@ -154,8 +158,8 @@ void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_rang
 bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32_t upto,
                     struct qkd_out *out, struct km_range *skipped);
 
-/* GRANT, owner's side: cuts `want` bytes or less (whole units) off the tail of the newest own chunk.
- * False if nothing can be given. */
+/* GRANT, owner's side: cuts `want` bytes or less (whole units) off the tail of the newest own chunk;
+ * all that is free there if otherwise less than a key would be left. False if nothing can be given. */
 bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
                    struct wire_grant_body *granted);
 /* GRANT, receiver's side: [start, end) of the peer's chunk becomes own. False: stale, ignored. */
@@ -176,6 +180,7 @@ int km_pool_recover_chunk(struct km_pool *pool, const struct wire_p_chunk *recor
 void km_pool_recovered(struct km_pool *pool, struct qkd_out *out);
 
 struct km_chunk *km_pool_chunk(const struct km_pool *pool, uint32_t index);
+struct km_chunk *km_pool_own(const struct km_pool *pool, uint32_t index);
 struct km_block *km_pool_block(const struct km_pool *pool, uint32_t slot);
 
 #endif

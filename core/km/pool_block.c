@@ -70,6 +70,25 @@ void km_block_wipe(struct km_block *b)
     }
 }
 
+static void id_key(const struct km_pool *pool, const struct qkd_id *id, uint8_t key[KM_BLOCK_KEY])
+{
+    wire_put_u32(key, pool->link);
+    memcpy(key + 4, id->b, sizeof id->b);
+}
+
+/* Gives a block back that holds nothing any more. */
+static void block_give(struct km_pool *pool, uint32_t slot)
+{
+    struct km_block *b = km_pool_block(pool, slot);
+    uint8_t key[KM_BLOCK_KEY];
+    id_key(pool, &b->id, key);
+    if (qkd_map_get(&pool->store->by_id, key) == slot) {
+        (void)qkd_map_del(&pool->store->by_id, key);
+    }
+    km_block_wipe(b);
+    qkd_slab_give(&pool->store->blocks, slot);
+}
+
 void km_pool_free_block(struct km_pool *pool, uint32_t slot, struct qkd_out *out)
 {
     struct km_block *b = km_pool_block(pool, slot);
@@ -80,8 +99,7 @@ void km_pool_free_block(struct km_pool *pool, uint32_t slot, struct qkd_out *out
         }
     }
     km_pool_persist_block(pool, b, true, out);
-    km_block_wipe(b);
-    qkd_slab_give(&pool->store->blocks, slot);
+    block_give(pool, slot);
 }
 
 /* A block in the store with its own copy of the key; QKD_SLAB_NONE on failure. */
@@ -104,6 +122,13 @@ static uint32_t block_make(struct km_pool *pool, const struct km_block *block, c
         memcpy(b->bits, key, b->bytes);
     } else {
         memcpy(b->seed, key, sizeof b->seed);
+    }
+    uint8_t name[KM_BLOCK_KEY];
+    id_key(pool, &b->id, name);
+    if (qkd_map_put(&pool->store->by_id, name, slot) != QKD_OK) {
+        km_block_wipe(b);
+        qkd_slab_give(&pool->store->blocks, slot);
+        return QKD_SLAB_NONE;
     }
     return slot;
 }
@@ -144,31 +169,20 @@ uint32_t km_pool_add(struct km_pool *pool, const struct km_block *block, const u
     if (slot == QKD_SLAB_NONE) {
         return slot;
     }
-    struct km_block *b = km_pool_block(pool, slot);
     if (!waiting_push(pool, slot)) {
-        km_block_wipe(b);
-        qkd_slab_give(&pool->store->blocks, slot);
+        block_give(pool, slot);
         return QKD_SLAB_NONE;
     }
-    km_pool_persist_block(pool, b, false, out);
+    km_pool_persist_block(pool, km_pool_block(pool, slot), false, out);
     return slot;
 }
 
 uint32_t km_pool_find(const struct km_pool *pool, const struct qkd_id *id)
 {
-    for (uint32_t i = 0; i < pool->waiting_count; i++) {
-        if (qkd_id_eq(&km_pool_block(pool, pool->waiting[i])->id, id)) {
-            return pool->waiting[i];
-        }
-    }
-    for (uint32_t i = pool->count; i > 0;
-         i--) { /* a file known twice is most likely a recent one */
-        uint32_t slot = km_pool_chunk(pool, i - 1)->block_slot;
-        if (qkd_id_eq(&km_pool_block(pool, slot)->id, id)) {
-            return slot;
-        }
-    }
-    return QKD_SLAB_NONE;
+    uint8_t key[KM_BLOCK_KEY];
+    id_key(pool, id, key);
+    uint32_t slot = qkd_map_get(&pool->store->by_id, key);
+    return slot == QKD_MAP_NONE ? QKD_SLAB_NONE : slot;
 }
 
 void km_pool_drop(struct km_pool *pool, uint32_t slot, struct qkd_out *out)

@@ -5,6 +5,8 @@
 
 #include "core/km/pool.h"
 
+enum { KM_BLOCK_KEY = 20 }; /* bytes of a key of km_store.by_id: link, QKD-key ID */
+
 /* Inserts a copy of a chunk whose block exists; 0 or QKD_ERR_LIMIT, QKD_ERR_NOMEM. */
 int km_pool_insert(struct km_pool *pool, const struct km_chunk *chunk);
 

@@ -74,6 +74,7 @@ static void end_open(struct end *e, int which)
 {
     km_store_init(&e->store, 64, 256);
     km_pool_init(&e->pool, &e->store, qkd_eid_make(QKD_ROLE_KMA, 0, (uint32_t)which), 3, 512);
+    e->pool.key_bytes = 48;
 }
 
 static void end_close(struct end *e)
@@ -112,7 +113,7 @@ static bool take(struct end *e, int which, struct qkd_rng *rng, struct flight *f
     }
     *f = (struct flight){.block = t.block, .range = {t.offset, t.offset + len}, .from = which};
     km_pool_read(&e->pool, t.block_slot, &f->range, true, f->bytes);
-    km_pool_settle(&e->pool, &e->out);
+    km_pool_settle(&e->pool, &t, &e->out);
     disk_apply(e);
     mark_used(f->block, f->range);
     return true;
@@ -172,7 +173,7 @@ static void grant(struct end *from, struct end *to, struct qkd_rng *rng)
     uint32_t want = 32 + (uint32_t)qkd_rng_below(rng, 600);
     if (km_pool_grant(&from->pool, want, 32, &from->out, &g)) {
         disk_apply(from);
-        ck_assert_uint_eq((g.end - g.start) % 32, 0);
+        ck_assert_uint_ge(g.end - g.start, 32);
         if (km_pool_granted(&to->pool, &g, &to->out)) {
             ck_assert(!km_pool_granted(&to->pool, &g, &to->out)); /* sent again: no effect */
         }
@@ -410,7 +411,7 @@ START_TEST(crumbs_are_no_reserve)
     }
     unsigned tags = 0;
     while (km_pool_take(&e.pool, 16, true, &e.out, &t) == 0) {
-        km_pool_settle(&e.pool, &e.out);
+        km_pool_settle(&e.pool, &t, &e.out);
         disk_apply(&e);
         tags++;
     }
