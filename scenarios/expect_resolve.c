@@ -47,6 +47,13 @@ static void unknown_id(struct scn_ctx *ctx, size_t number, enum scn_scope scope,
     if (ctx->incomplete) {
         return;
     }
+    if (scope == SCN_SCOPE_LINK && scn_link_was_cut(ctx, id)) {
+        scn_mistake(ctx, ctx->expect_places[number],
+                    "'%s': link '%s' was cut into spans by max_span: expected '%s.1' or another "
+                    "one, or all of them as in min(link[%s.*].pool_min_bits)",
+                    scenario->expects[number].text, id, id, id);
+        return;
+    }
     const char **ids = scn_ctx_new(ctx, (count + 1) * sizeof *ids);
     for (size_t i = 0; ids != NULL && i < count; i++) {
         ids[i] = id_of(scenario, scope, i);

@@ -117,6 +117,9 @@ uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, s
 /* The same without a mistake. */
 uint32_t scn_ref_look(const struct scn_ctx *ctx, enum scn_kind kind, const char *id);
 
+/* Whether max_span made spans of the link that had this id. */
+bool scn_link_was_cut(const struct scn_ctx *ctx, const char *id);
+
 /* Makes the index of a decoded list, whose first id is `ids`, and reports ids used twice. */
 void scn_items_index(struct scn_ctx *ctx, const struct scn_table *table, const char *ids);
 

@@ -108,12 +108,11 @@ static uint32_t index_find(const struct scn_items *items, const char *id)
     return UINT32_MAX;
 }
 
-/* Whether max_span made spans of this link. */
-static bool was_cut(const struct scn_items *items, const char *id)
+bool scn_link_was_cut(const struct scn_ctx *ctx, const char *id)
 {
     char span[SCN_NAME_SIZE];
     (void)snprintf(span, sizeof span, "%.*s.1", SCN_ID_SIZE, id);
-    return index_find(items, span) != UINT32_MAX;
+    return index_find(&ctx->items[SCN_KIND_LINK], span) != UINT32_MAX;
 }
 
 uint32_t scn_ref_look(const struct scn_ctx *ctx, enum scn_kind kind, const char *id)
@@ -128,7 +127,7 @@ uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, s
     if (found != UINT32_MAX || ctx->incomplete) {
         return found;
     }
-    if (kind == SCN_KIND_LINK && was_cut(items, id)) {
+    if (kind == SCN_KIND_LINK && scn_link_was_cut(ctx, id)) {
         scn_mistake(ctx, at,
                     "link '%.64s' was cut into spans by max_span: expected '%.64s.1' or one of the "
                     "following",

@@ -268,6 +268,10 @@ START_TEST(span_mistakes)
                 "length: 9 km, qkd: {rate: 1 kbit/s}}]\nfaults: [{at: 1 s, link: AB}]\n",
            "t:8:26: link 'AB' was cut into spans by max_span: expected 'AB.1' or one of the "
            "following");
+    refuse(HEAD "network:\n" AB "  max_span: 5 km\n  links: [{id: AB, ends: [A, B], "
+                "length: 9 km, qkd: {rate: 1 kbit/s}}]\nexpect: ['link[AB].down_s < 1']\n",
+           "t:8:10: 'link[AB].down_s < 1': link 'AB' was cut into spans by max_span: expected "
+           "'AB.1' or another one, or all of them as in min(link[AB.*].pool_min_bits)");
 }
 END_TEST
 
