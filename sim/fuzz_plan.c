@@ -197,6 +197,17 @@ static void load(struct maker *m)
             application(m, to, from);
         }
     }
+    for (uint32_t n = has(m, SIM_FUZZ_TIDE) ? between(m, 1, 2) : 0; n > 0; n--) {
+        uint32_t link = between(m, 0, p->link_count - 1);
+        uint32_t before = p->app_count;
+        application(m, p->link[link].a, p->link[link].b);
+        if (p->app_count > before) {
+            p->app[before].key_bits = 256;
+            p->app[before].count = 1;
+            p->app[before].tenths_per_s = between(m, 80, 250);
+            p->app[before].stop_ms = p->chaos_end_ms;
+        }
+    }
     if (p->app[0].stop_ms < p->stop_ms) {
         p->app[0].tenths_per_s = between(m, 8, 30);
         p->app[0].stop_ms = p->stop_ms;
@@ -218,6 +229,17 @@ static uint32_t demand_kbps(const struct sim_fuzz_plan *p, uint64_t *dearest_bit
     return (uint32_t)(sum / 10 / 1000);
 }
 
+/* As much key as one direction of a link takes, in small blocks, so that both ends always lack it and
+ * GRANTs go to and fro; after a while as much as is asked for. */
+static void tide(struct maker *m, uint32_t link, uint32_t need_kbps, uint32_t dearest_kbit)
+{
+    struct sim_fuzz_plan *p = m->plan;
+    uint32_t least_kbit = 3 * dearest_kbit;
+    p->link[link].then_kbps = MARGIN * need_kbps + between(m, 20, 60);
+    p->link[link].first_kbps = between(m, 6, 30);
+    p->link[link].block_kbit = least_kbit + between(m, 4, 10);
+}
+
 static void keys(struct maker *m)
 {
     struct sim_fuzz_plan *p = m->plan;
@@ -229,10 +251,11 @@ static void keys(struct maker *m)
         uint32_t then_kbps = MARGIN * need_kbps + between(m, 200, 600);
         p->link[i].km = between(m, 1, 100);
         p->link[i].then_kbps = then_kbps;
-        p->link[i].first_kbps = scarce                  ? between(m, 2, 40)
-                                : has(m, SIM_FUZZ_TIDE) ? need_kbps / 3 + between(m, 1, need_kbps)
-                                                        : then_kbps;
+        p->link[i].first_kbps = scarce ? between(m, 2, 40) : then_kbps;
         p->link[i].block_kbit = then_kbps * between(m, 2, 10) / 20; /* 0.1 to 0.5 s of key */
+        if (has(m, SIM_FUZZ_TIDE)) {
+            tide(m, i, need_kbps, dearest_kbit);
+        }
         p->link[i].bits = has(m, SIM_FUZZ_BITS) && one_in(m, 2);
         if (has(m, SIM_FUZZ_STORE) && one_in(m, 2)) {
             uint32_t least = 4 * p->link[i].block_kbit + 8 * dearest_kbit;
