@@ -100,7 +100,7 @@ void scn_summary_fini(struct scn_summary *summary)
     free(summary->watches);
     free(summary->verdicts);
     free(summary->links);
-    for (size_t i = 0; i < summary->application_count; i++) {
+    for (size_t i = 0; summary->applications != NULL && i < summary->application_count; i++) {
         for (size_t k = 0; k < summary->applications[i].route_count; k++) {
             free(summary->applications[i].routes[k].nodes);
         }
