@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Exhaustion of a key store: the share of requests refused is that of M/M/1/K and of D/M/1/K
  * (tests/data/store_blocking.csv, which names its source). Topology and what makes the model exact:
- * tests/lib/store_case.h. Here the rows of which the store forgets its state within 25 requests; the others
+ * tests/lib/store_case.h. Here the rows of which the store forgets its state within 15 requests; the others
  * take longer runs, in store_blocking_slow_test.c. */
 #include <check.h>
 #include <math.h>
@@ -9,7 +9,7 @@
 
 #include "tests/lib/store_case.h"
 
-enum { LEAST = 2400, LONGEST = 8000 };
+enum { LEAST = 1600, LONGEST = 5000 };
 
 /* 32 batches of ten times the memory, or LEAST. */
 static size_t length_of(const struct store_row *row)
