@@ -121,7 +121,8 @@ static struct found search(uint32_t application, int64_t from_ns, int64_t to_ns,
     }
     ck_assert_uint_gt(found.served, 0);
     qsort(took_ns, found.served, sizeof *took_ns, compare_ns);
-    found.p95_s = (double)took_ns[(found.served * 95 + 99) / 100 - 1] / 1e9;
+    size_t rank = (found.served * 95 + 99) / 100; /* nearest rank */
+    found.p95_s = (double)took_ns[rank - 1] / 1e9;
     found.max_s = (double)took_ns[found.served - 1] / 1e9;
     return found;
 }

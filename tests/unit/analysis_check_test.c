@@ -231,7 +231,7 @@ START_TEST(json)
         "\"exit\": 3,",
         "\"topology\": \"nets/ring.yaml\"",
         "\"topology\": null",
-        "{\"name\": \"served_fraction >= 0.85\", \"verdict\": \"fail\", \"value\": 0.8, "
+        "\"name\": \"served_fraction >= 0.85\", \"verdict\": \"fail\", \"value\": 0.8,",
         "\"at\": \"test.yaml:19:5\", \"message\": \"the expectation does not hold\"}"};
     struct ana_json out = {0};
     struct ana_check checks[2];

@@ -195,7 +195,7 @@ START_TEST(other_lengths_and_links)
     after_summary.sim_s = 100;
     struct ana_figures before = figures_of(&before_summary);
     struct ana_figures after = figures_of(&after_summary);
-    strcpy(before.link_ids[0], "XX");
+    memcpy(before.link_ids[0], "XX", sizeof "XX");
     strcpy(before.hash, "another");
     ck_assert_int_eq(ana_compare(&before, &after, NULL, 0, &comparison), 0);
     ck_assert_str_eq(comparison.note, "the scenario has other links than the stored run: what "
