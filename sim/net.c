@@ -15,6 +15,7 @@ enum {
 };
 
 #define NS_PER_BYTE_AT_1BPS INT64_C(8000000000)
+#define LATENCY_MOST_NS (INT64_MAX / 4) /* of a route: an instant in a run plus this is one too */
 
 struct sim_net {
     struct sim_net_config config;
@@ -61,8 +62,8 @@ int sim_net_new(const struct sim_net_config *config, struct sim_net **net_out)
     uint32_t ends = config->node_count + config->switch_count;
     for (uint32_t i = 0; i < config->link_count; i++) {
         const struct sim_net_link *link = &config->links[i];
-        if (link->a >= ends || link->b >= ends || link->a == link->b ||
-            link->latency_ns < 0 || link->bandwidth_bps == 0) {
+        if (link->a >= ends || link->b >= ends || link->a == link->b || link->latency_ns < 0 ||
+            link->bandwidth_bps == 0) {
             return QKD_ERR_INVALID;
         }
     }
@@ -219,7 +220,8 @@ static int channel_route(struct sim_net *net, struct sim_channel *channel)
         uint32_t number = net->scratch[channel->from == root ? i : count - 1 - i];
         const struct sim_net_link *link = &net->links[number];
         channel->route[i] = number;
-        channel->latency_ns += link->latency_ns;
+        bool far = link->latency_ns > LATENCY_MOST_NS - channel->latency_ns;
+        channel->latency_ns = far ? LATENCY_MOST_NS : channel->latency_ns + link->latency_ns;
         if (link->bandwidth_bps < channel->bandwidth_bps) {
             channel->bandwidth_bps = link->bandwidth_bps;
         }
