@@ -274,6 +274,7 @@ int main(void)
 {
     Suite *suite = suite_create("ksa access");
     TCase *tc = tcase_create("access");
+    tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, rules_fit_what_they_name);
     tcase_add_test(tc, first_that_fits_decides);

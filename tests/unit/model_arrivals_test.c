@@ -385,7 +385,7 @@ END_TEST
 /* ---- diurnal ---- */
 
 #define HOURS 24
-#define DAYS 400
+#define DAYS 200
 
 /* Critical value of chi-square with 24 degrees of freedom at 0.1 % (tables): 51.2. The expected
  * number of an hour is the integral of the rate over it, done by hand. */
@@ -531,6 +531,7 @@ int main(void)
 {
     Suite *suite = suite_create("model arrivals");
     TCase *tc = tcase_create("arrivals");
+    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, poisson_follows_its_theory, 0, 3);
     tcase_add_test(tc, poisson_counts);
     tcase_add_test(tc, poisson_starts_after_start_and_repeats_by_seed);

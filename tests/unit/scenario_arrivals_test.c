@@ -147,6 +147,7 @@ int main(void)
 {
     Suite *suite = suite_create("scenario arrivals");
     TCase *tc = tcase_create("arrivals");
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, on_off);
     tcase_add_test(tc, diurnal);
     tcase_add_test(tc, profile_from_a_file);

@@ -633,6 +633,7 @@ int main(void)
 {
     Suite *suite = suite_create("scenario errors");
     TCase *tc = tcase_create("errors");
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, base_is_good);
     tcase_add_loop_test(tc, mistake_is_found_in_its_place, 0, PLANTED_COUNT);
     tcase_add_test(tc, schema_agrees_on_what_is_planted);
