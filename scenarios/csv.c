@@ -7,6 +7,17 @@
 
 #include "scenarios/tree.h"
 
+char *scn_csv_read(struct scn_ctx *ctx, const char *name, struct scn_place *at)
+{
+    size_t len = 0;
+    char *text = scn_data_read(ctx, name, at, &len);
+    if (text != NULL && strlen(text) != len) {
+        scn_mistake(ctx, *at, "the file contains the character 0");
+        return NULL;
+    }
+    return text == NULL || !scn_text_check(ctx, text, len, *at) ? NULL : text;
+}
+
 void scn_csv_init(struct scn_csv *csv, struct scn_ctx *ctx, char *text, struct scn_place at)
 {
     *csv = (struct scn_csv){.ctx = ctx, .place = at, .rest = text};
@@ -222,8 +233,7 @@ bool scn_tree_is_table(const struct scn_tree *scalar)
 void scn_tree_table(struct scn_ctx *ctx, struct scn_tree *list)
 {
     struct scn_place at = list->place;
-    size_t len = 0;
-    char *text = scn_data_read(ctx, list->text, &at, &len);
+    char *text = scn_csv_read(ctx, list->text, &at);
     list->kind = SCN_TREE_LIST;
     list->text = NULL;
     list->plain = false;
@@ -233,9 +243,7 @@ void scn_tree_table(struct scn_ctx *ctx, struct scn_tree *list)
     struct scn_csv csv;
     scn_csv_init(&csv, ctx, text, at);
     struct column columns[SCN_CSV_COLUMNS];
-    if (strlen(text) != len) {
-        scn_mistake(ctx, at, "the file contains the character 0");
-    } else if (scn_csv_next(&csv)) {
+    if (scn_csv_next(&csv)) {
         size_t count = csv.count;
         if (header_read(&csv, columns)) {
             rows_read(&csv, list, columns, count);

@@ -18,6 +18,10 @@ struct scn_csv {
     bool failed;                       /* a mistake was recorded: reading ended */
 };
 
+/* Reads a data file named in the scenario, as scn_data_read, and checks that it is text. NULL: a
+ * mistake was recorded. */
+char *scn_csv_read(struct scn_ctx *ctx, const char *name, struct scn_place *at);
+
 /* Starts reading `text`, which must be zero-terminated and is changed. */
 void scn_csv_init(struct scn_csv *csv, struct scn_ctx *ctx, char *text, struct scn_place at);
 

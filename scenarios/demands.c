@@ -321,16 +321,13 @@ static void matrix_row(const struct scn_made *made, struct matrix *m)
 static void matrix_expand(const struct scn_made *made, const struct scn_tree *name)
 {
     struct scn_place at = name->place;
-    size_t len = 0;
-    char *text = scn_data_read(made->ctx, name->text, &at, &len);
+    char *text = scn_csv_read(made->ctx, name->text, &at);
     struct matrix *m = text == NULL ? NULL : scn_ctx_new(made->ctx, sizeof *m);
     if (m == NULL) {
         return;
     }
     scn_csv_init(&m->csv, made->ctx, text, at);
-    if (strlen(text) != len) {
-        scn_mistake(made->ctx, at, "the file contains the character 0");
-    } else if (!scn_csv_next(&m->csv)) {
+    if (!scn_csv_next(&m->csv)) {
         if (!m->csv.failed) {
             scn_mistake(made->ctx, at, "the matrix is empty: expected a header line with nodes");
         }

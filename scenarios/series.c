@@ -163,14 +163,9 @@ static void file_read(struct series *series, const struct scn_tree *value, const
                       void (*row)(struct series *, const struct scn_csv *))
 {
     struct scn_place at = value->place;
-    size_t len = 0;
-    char *text = scn_data_read(series->ctx, value->text, &at, &len);
+    char *text = scn_csv_read(series->ctx, value->text, &at);
     if (text == NULL) {
         series->mistakes++;
-        return;
-    }
-    if (strlen(text) != len) {
-        series_mistake(series, at, "the file contains the character 0");
         return;
     }
     struct scn_csv csv;

@@ -344,13 +344,13 @@ static size_t character_len(const unsigned char *s, size_t len)
 }
 
 /* The parser takes a bad byte for the end of its input, so bad bytes must be found before. */
-static bool text_check(struct parse *p, const char *text, size_t len)
+bool scn_text_check(struct scn_ctx *ctx, const char *text, size_t len, struct scn_place at)
 {
-    struct scn_place place = p->at;
+    struct scn_place place = at;
     for (size_t i = 0; i < len;) {
         size_t step = character_len((const unsigned char *)text + i, len - i);
         if (step == 0) {
-            scn_mistake(p->ctx, place, "byte 0x%02x is not allowed: expected UTF-8 text",
+            scn_mistake(ctx, place, "byte 0x%02x is not allowed: expected UTF-8 text",
                         (unsigned)(unsigned char)text[i]);
             return false;
         }
@@ -413,7 +413,7 @@ struct scn_tree *scn_tree_parse(struct scn_ctx *ctx, const char *text, size_t le
                                 struct scn_place at)
 {
     struct parse p = {.ctx = ctx, .at = at};
-    if (!text_check(&p, text, len)) {
+    if (!scn_text_check(ctx, text, len, at)) {
         return NULL;
     }
     struct fy_diag_cfg cfg;

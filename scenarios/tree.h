@@ -42,6 +42,10 @@ void scn_tree_set(struct scn_ctx *ctx, struct scn_tree *root, const char *text);
 void scn_tree_remove(struct scn_ctx *ctx, struct scn_tree *root, const char *text,
                      struct scn_place place);
 
+/* Whether a text is UTF-8 without control characters; a mistake if not. at.line 0: as for
+ * scn_tree_parse. */
+bool scn_text_check(struct scn_ctx *ctx, const char *text, size_t len, struct scn_place at);
+
 /* The value of a key, NULL if it is not there (or map is NULL or no mapping). */
 struct scn_tree *scn_tree_find(const struct scn_tree *map, const char *key);
 

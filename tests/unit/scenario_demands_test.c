@@ -266,6 +266,8 @@ START_TEST(broken_files)
         {"from,to,rate (/s),to\nA,B,1,C\n", "d.csv:1:19: the column 'to' is given twice"},
         {"from,to,volume\nA,B,5\n", "d.csv:2:5: volume '5' has no unit"},
         {"from,to,rate (/s)\nA,B\n", "d.csv:2:1: 2 cells, but the header has 3 columns"},
+        {"from,to,rate (/s)\nA,B\xb0,1\n", "d.csv:2:4: byte 0xb0 is not allowed"},
+        {"from,to,rate (/s)\nA,B\x01,1\n", "d.csv:2:4: byte 0x01 is not allowed"},
         {"", "d.csv:1:1: the table is empty"},
     };
     static const struct {
