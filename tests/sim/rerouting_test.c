@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The re-routing experiment of SECOQC (Peev et al. 2009, section 5.1.2), scenarios/secoqc-rerouting.yaml,
- * with one thing changed at a time. As it is shipped: shipped_test.c. */
+ * with one thing changed at a time. As it is shipped, the test check.scenarios runs it. */
 #include "tests/sim/shipped_lib.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* scenarios/: the figures in the shipped files against the published ones, which stand here a second
  * time, with their sources; and the figures that a file says it assumes, by the formula it gives.
- * Whether the runs satisfy their expectations: tests/sim/shipped_test.c. */
+ * Whether the runs satisfy their expectations: the test check.scenarios. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
