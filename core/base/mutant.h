@@ -34,7 +34,7 @@
     X(REPLAY,         "frame: a frame that comes twice is taken twice")                            \
     X(GONE_ONCE,      "frame: a void frame that comes again is acknowledged as received")          \
     X(SKIP_LOST,      "frame: a SKIP whose tag became void is not sent again")                     \
-    X(ANSWER_LOST,    "frame: a confirmation that an adjacency voids is not answered again")       \
+    X(GIVE_UP_SILENT, "frame: the pads of a frame that is given up are not SKIPped")               \
     X(ACK_LOST,       "frame: nothing is acknowledged")                                            \
     X(HELLO_BLIND,    "link: what the peer can no longer decrypt is not given up")                 \
     X(HOP_FLIPS,      "relay: a hop hands on other bits")                                          \
@@ -45,8 +45,7 @@
     X(MATCH_UNSAVED,  "supply: `match` before the slave's keys are durable")                       \
     X(SUPPLY_UNSAVED, "supply: that a key was supplied is not persisted")                          \
     X(WRONG_SLAVE,    "supply: the key goes to another application")                               \
-    X(ALARM_STANDS,   "reports: an alarm is never cleared")                                        \
-    X(ACK_OLD,        "manager: an old acknowledgement counts for a new incarnation")
+    X(ALARM_STANDS,   "reports: an alarm is never cleared")
 /* clang-format on */
 
 #define QKD_MUTANT_ENUM(name, text) QKD_MUTANT_##name,

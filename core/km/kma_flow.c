@@ -247,6 +247,7 @@ static void route_direct(const struct kma_step *s, uint32_t slot)
     flow->route_len = 2;
     flow->direct = true;
     flow->route_until = kma_after(s, s->kma->config->status_period);
+    flow->route_until = QKDN_MUTANT(ROUTE_STUCK) ? QKD_NEVER : flow->route_until;
     session_begin(s, slot, true);
 }
 

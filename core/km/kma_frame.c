@@ -296,7 +296,9 @@ static void tx_give_up(const struct kma_step *s, struct kma_link *link, struct k
                                  .start = tx.offset,
                                  .end = tx.offset + tx.length,
                                  .reason = WIRE_REASON_RELAY_FAILED};
-    kma_skip_pend(s, link, &own);
+    if (!QKDN_MUTANT(GIVE_UP_SILENT)) {
+        kma_skip_pend(s, link, &own);
+    }
     tx_lost(s, &tx, WIRE_REASON_RELAY_FAILED);
 }
 
@@ -341,9 +343,7 @@ void kma_frame_void(const struct kma_step *s, struct kma_link *link)
     for (uint32_t seq = link->oldest; seq != end; seq++) {
         struct kma_tx *tx = tx_at(link, seq);
         if (tx->seq == seq) {
-            if (!QKDN_MUTANT(ANSWER_LOST)) {
-                tx_keep(s, link, tx);
-            } /* only one end may see a need to join again: it answers anew */
+            tx_keep(s, link, tx); /* only one end may see a need to join again: it answers anew */
             struct kma_tx copy = tx_withdraw(s, link, tx);
             tx_lost(s, &copy, WIRE_REASON_GONE);
         }
@@ -521,10 +521,7 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
                           .offset = frame->offset,
                           .key_id = km_pool_block(&link->pool, slot)->id};
     link->heard = s->event->now;
-    if (err == QKD_ERR_REPLAY && QKDN_MUTANT(REPLAY)) {
-        dispatch(s, link, frame, plain, &pad);
-        return;
-    }
+    err = QKDN_MUTANT(REPLAY) ? 0 : err;
     if (err == QKD_ERR_REPLAY) { /* genuine, but its pads are void here since our restart */
         seq_mark(link, frame->seq);
         link->gone[link->gone_next++ % KMA_GONE_MAX] = frame->seq;

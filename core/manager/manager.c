@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "core/base/err.h"
-#include "core/base/mutant.h"
 #include "core/channel/channel.h"
 #include "core/crypto/crypto.h"
 #include "core/manager/alarms.h"
@@ -378,7 +377,7 @@ static void on_up(struct mgr *mgr, const struct chan_message *m)
     uint8_t key[8];
     wire_put_u64(key, m->peer.v);
     struct peer *peer = table_find(&mgr->peers, &mgr->peer_map, key);
-    if (peer != NULL && !QKDN_MUTANT(ACK_OLD)) {
+    if (peer != NULL) {
         peer_begin(peer, m);
     }
 }
