@@ -33,7 +33,7 @@ struct drawing {
     const struct scn_summary *summary; /* may be NULL */
     const struct ana_graph_options *options;
     Agraph_t *graph;
-    Agnode_t **nodes; /* by index in the scenario */
+    Agnode_t **nodes; /* by index in the scenario, switches behind the nodes */
     bool *dot;        /* nodes drawn without text */
     bool link_texts;  /* links carry texts */
 };
@@ -261,6 +261,37 @@ static void application_add(struct drawing *d, size_t i)
     }
 }
 
+static void switch_add(struct drawing *d, size_t i)
+{
+    const struct scn_classical *classical = &d->scenario->classical;
+    char name[SCN_ID_SIZE + 8];
+    snprintf(name, sizeof name, "switch:%s", classical->switches[i].id);
+    Agnode_t *node = agnode(d->graph, name, 1);
+    d->nodes[d->scenario->node_count + i] = node;
+    set(node, "shape", "diamond");
+    set(node, "fillcolor", "white");
+    set(node, "color", ANA_CLASSICAL);
+    set(node, "fontsize", "8");
+    bool small = classical->switch_count > MOST_LABELLED_LINKS;
+    set(node, "label", small ? "" : classical->switches[i].id);
+    set(node, "width", small ? "0.12" : "0.3");
+    set(node, "height", small ? "0.12" : "0.3");
+}
+
+static void classical_link_add(struct drawing *d, size_t i)
+{
+    const struct scn_classical_link *link = &d->scenario->classical.links[i];
+    char name[SCN_ID_SIZE + 16];
+    snprintf(name, sizeof name, "classical:%s", link->id);
+    Agedge_t *edge = agedge(d->graph, d->nodes[link->a], d->nodes[link->b], name, 1);
+    bool planned = has_fault(d->scenario, SCN_TARGET_CLASSICAL, i);
+    set(edge, "color", planned ? ANA_RED : ANA_CLASSICAL);
+    set(edge, "style", "dotted");
+    set(edge, "penwidth", "1");
+    set(edge, "dir", "none");
+    set(edge, "weight", "0");
+}
+
 /* ---- the whole ---- */
 
 static void set_defaults(Agraph_t *graph)
@@ -292,6 +323,32 @@ static void set_defaults(Agraph_t *graph)
     }
 }
 
+/* Switches have no coordinates: each lies amid the nodes to which it leads, if it leads to any. */
+static void switches_place(struct drawing *d, const struct ana_point *points)
+{
+    const struct scn_classical *classical = &d->scenario->classical;
+    size_t nodes = d->scenario->node_count;
+    for (size_t i = 0; d->options->classical && i < classical->switch_count; i++) {
+        double x = 0, y = 0;
+        size_t count = 0;
+        for (size_t k = 0; k < classical->link_count; k++) {
+            const struct scn_classical_link *link = &classical->links[k];
+            size_t other = link->a == nodes + i ? link->b : link->b == nodes + i ? link->a : nodes;
+            if (other < nodes) {
+                x += points[other].x;
+                y += points[other].y;
+                count++;
+            }
+        }
+        size_t some = i % nodes; /* among switches only: anywhere */
+        char text[64];
+        snprintf(text, sizeof text, "%.3f,%.3f",
+                 72 * (count > 0 ? x / (double)count : points[some].x + 0.5),
+                 72 * (count > 0 ? y / (double)count : points[some].y + 0.5));
+        set(d->nodes[nodes + i], "pos", text);
+    }
+}
+
 /* Positions on the map. True if all nodes have one. */
 static bool place_on_map(struct drawing *d)
 {
@@ -302,6 +359,9 @@ static bool place_on_map(struct drawing *d)
         char text[64];
         snprintf(text, sizeof text, "%.3f,%.3f", 72 * points[i].x, 72 * points[i].y);
         set(d->nodes[i], "pos", text);
+    }
+    if (placed) {
+        switches_place(d, points);
     }
     free(points);
     return placed;
@@ -347,6 +407,12 @@ static void build(struct drawing *d)
     }
     for (size_t i = 0; d->options->applications && i < scenario->application_count; i++) {
         application_add(d, i);
+    }
+    for (size_t i = 0; d->options->classical && i < scenario->classical.switch_count; i++) {
+        switch_add(d, i);
+    }
+    for (size_t i = 0; d->options->classical && i < scenario->classical.link_count; i++) {
+        classical_link_add(d, i);
     }
     char legend[ANA_LEGEND_SIZE];
     ana_legend(scenario, d->summary, legend);
@@ -429,8 +495,8 @@ static int write_text(const struct scn_scenario *scenario, const struct scn_summ
 {
     struct ana_bytes bytes = {NULL, 0};
     char *text = format == ANA_GRAPH_MERMAID
-                     ? ana_graph_mermaid(scenario, summary, options->applications, &bytes.len)
-                     : ana_graph_json(scenario, summary, options->applications, &bytes.len);
+                     ? ana_graph_mermaid(scenario, summary, options, &bytes.len)
+                     : ana_graph_json(scenario, summary, options, &bytes.len);
     if (text == NULL) {
         return ana_fail(error, QKD_ERR_NOMEM, "no memory for the picture");
     }
@@ -446,7 +512,8 @@ static int write_picture(const struct scn_scenario *scenario, const struct scn_s
 {
     int err = QKD_OK;
     struct drawing d = {.scenario = scenario, .summary = summary, .options = options};
-    d.nodes = calloc(scenario->node_count + 1, sizeof(Agnode_t *));
+    d.nodes = calloc(scenario->node_count + scenario->classical.switch_count + 1,
+                     sizeof(Agnode_t *));
     d.dot = calloc(scenario->node_count + 1, sizeof *d.dot);
     d.graph = agopen((char *)(uintptr_t) "qkdn", Agundirected, NULL);
     if (d.nodes == NULL || d.dot == NULL || d.graph == NULL) {

@@ -26,6 +26,7 @@ struct ana_graph_options {
     const char *path;  /* where to; "-": standard output */
     bool force;        /* replace an existing file */
     bool applications; /* draw who asks whom for keys */
+    bool classical;    /* draw a classical network of its own */
     enum ana_graph_format format;
 };
 
@@ -37,8 +38,8 @@ int ana_graph_write(const struct scn_scenario *scenario, const struct scn_summar
 /* The network as Mermaid flowchart, and as JSON, into a text to be given to free(); NULL without
  * memory. For ana_graph_write(). */
 char *ana_graph_mermaid(const struct scn_scenario *scenario, const struct scn_summary *summary,
-                        bool applications, size_t *len);
+                        const struct ana_graph_options *options, size_t *len);
 char *ana_graph_json(const struct scn_scenario *scenario, const struct scn_summary *summary,
-                     bool applications, size_t *len);
+                     const struct ana_graph_options *options, size_t *len);
 
 #endif

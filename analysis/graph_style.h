@@ -8,6 +8,7 @@
 #define ANA_RED "#dc2626"         /* broken */
 #define ANA_LINK_PLAIN "#475569"  /* a link whose level is not known */
 #define ANA_APPLICATION "#7c3aed" /* who asks whom */
+#define ANA_CLASSICAL "#0891b2"   /* a classical network of its own */
 #define ANA_COLOUR_SIZE 8         /* "#rrggbb" */
 #define ANA_ESCAPED_SIZE 784      /* a text of SCN_NAME_SIZE, escaped */
 #define ANA_LEGEND_SIZE 4096

@@ -116,10 +116,43 @@ static void mermaid_link_style(const struct scn_scenario *scenario,
             ana_rate_width((double)scenario->links[i].qkd.mean_bps));
 }
 
+/* A node or, behind the nodes, a switch. */
+static void mermaid_end(const struct scn_scenario *scenario, uint32_t end, FILE *out)
+{
+    bool node = end < scenario->node_count;
+    fprintf(out, "%c%zu", node ? 'n' : 's', node ? end : end - scenario->node_count);
+}
+
+static void mermaid_classical(const struct scn_scenario *scenario, FILE *out)
+{
+    const struct scn_classical *classical = &scenario->classical;
+    for (size_t i = 0; i < classical->switch_count; i++) {
+        fprintf(out, "    s%zu{\"", i);
+        put_text(out, classical->switches[i].id);
+        fputs("\"}\n", out);
+    }
+    for (size_t i = 0; i < classical->link_count; i++) {
+        fputs("    ", out);
+        mermaid_end(scenario, classical->links[i].a, out);
+        fputs(" -.- ", out);
+        mermaid_end(scenario, classical->links[i].b, out);
+        fputs("\n", out);
+    }
+}
+
+static void mermaid_classical_style(const struct scn_scenario *scenario, size_t first, FILE *out)
+{
+    for (size_t i = 0; i < scenario->classical.link_count; i++) {
+        fprintf(out, "    linkStyle %zu stroke:%s\n", first + i,
+                has_fault(scenario, SCN_TARGET_CLASSICAL, i) ? ANA_RED : ANA_CLASSICAL);
+    }
+}
+
 static void mermaid_write(const struct scn_scenario *scenario, const struct scn_summary *summary,
-                          bool applications, FILE *out)
+                          const struct ana_graph_options *options, FILE *out)
 {
     static const enum scn_node_role roles[] = {SCN_ROLE_USER, SCN_ROLE_RELAY, SCN_ROLE_BORDER};
+    size_t applications = options->applications ? scenario->application_count : 0;
     fputs("---\ntitle: \"", out);
     for (const char *c = scenario->name; *c != '\0'; c++) { /* YAML, double-quoted */
         fprintf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", (unsigned char)*c < ' ' ? ' ' : *c);
@@ -131,17 +164,23 @@ static void mermaid_write(const struct scn_scenario *scenario, const struct scn_
     for (size_t i = 0; i < scenario->link_count; i++) {
         mermaid_link(scenario, summary, i, out);
     }
-    for (size_t i = 0; applications && i < scenario->application_count; i++) {
+    for (size_t i = 0; i < applications; i++) {
         const struct scn_application *app = &scenario->applications[i];
         fprintf(out, "    n%u -.->|\"", (unsigned)app->from);
         put_text(out, app->id);
         fprintf(out, "\"| n%u\n", (unsigned)app->to);
     }
+    if (options->classical) {
+        mermaid_classical(scenario, out);
+    }
     for (size_t i = 0; i < scenario->link_count; i++) {
         mermaid_link_style(scenario, summary, i, out);
     }
-    for (size_t i = 0; applications && i < scenario->application_count; i++) {
+    for (size_t i = 0; i < applications; i++) {
         fprintf(out, "    linkStyle %zu stroke:%s\n", scenario->link_count + i, ANA_APPLICATION);
+    }
+    if (options->classical) {
+        mermaid_classical_style(scenario, scenario->link_count + applications, out);
     }
     for (size_t r = 0; r < sizeof roles / sizeof roles[0]; r++) {
         const struct ana_node_style *style = ana_node_style(roles[r]);
@@ -151,14 +190,14 @@ static void mermaid_write(const struct scn_scenario *scenario, const struct scn_
 }
 
 char *ana_graph_mermaid(const struct scn_scenario *scenario, const struct scn_summary *summary,
-                        bool applications, size_t *len)
+                        const struct ana_graph_options *options, size_t *len)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, len);
     if (out == NULL) {
         return NULL;
     }
-    mermaid_write(scenario, summary, applications, out);
+    mermaid_write(scenario, summary, options, out);
     bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed) {
         free(text);
@@ -246,8 +285,38 @@ static void json_application(struct ana_json *json, const struct scn_scenario *s
     ana_json_close(json);
 }
 
+/* A node's or a switch's id. */
+static const char *end_id(const struct scn_scenario *scenario, uint32_t end)
+{
+    return end < scenario->node_count ? scenario->nodes[end].id
+                                      : scenario->classical.switches[end - scenario->node_count].id;
+}
+
+static void json_classical(struct ana_json *json, const struct scn_scenario *scenario)
+{
+    const struct scn_classical *classical = &scenario->classical;
+    ana_json_array(json, "switches", ANA_JSON_LINES);
+    for (size_t i = 0; i < classical->switch_count; i++) {
+        ana_json_string(json, NULL, classical->switches[i].id);
+    }
+    ana_json_close(json);
+    ana_json_array(json, "classical_links", ANA_JSON_LINES);
+    for (size_t i = 0; i < classical->link_count; i++) {
+        const struct scn_classical_link *link = &classical->links[i];
+        ana_json_object(json, NULL, ANA_JSON_INLINE);
+        ana_json_string(json, "id", link->id);
+        ana_json_string(json, "a", end_id(scenario, link->a));
+        ana_json_string(json, "b", end_id(scenario, link->b));
+        ana_json_int(json, "latency_ns", link->latency_ns);
+        ana_json_uint(json, "bandwidth_bps", link->bandwidth_bps);
+        json_faults(json, scenario, SCN_TARGET_CLASSICAL, i);
+        ana_json_close(json);
+    }
+    ana_json_close(json);
+}
+
 char *ana_graph_json(const struct scn_scenario *scenario, const struct scn_summary *summary,
-                     bool applications, size_t *len)
+                     const struct ana_graph_options *options, size_t *len)
 {
     struct ana_json json = {0};
     ana_json_object(&json, NULL, ANA_JSON_LINES);
@@ -264,12 +333,15 @@ char *ana_graph_json(const struct scn_scenario *scenario, const struct scn_summa
         json_link(&json, scenario, summary, i);
     }
     ana_json_close(&json);
-    if (applications) {
+    if (options->applications) {
         ana_json_array(&json, "applications", ANA_JSON_LINES);
         for (size_t i = 0; i < scenario->application_count; i++) {
             json_application(&json, scenario, summary, i);
         }
         ana_json_close(&json);
+    }
+    if (options->classical) {
+        json_classical(&json, scenario);
     }
     ana_json_close(&json);
     size_t size = json.failed ? 0 : json.len;

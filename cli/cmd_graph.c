@@ -10,11 +10,12 @@
 #include "cli/options.h"
 #include "core/base/err.h"
 
-enum { OPT_OUTPUT, OPT_FORCE, OPT_APPLICATIONS, OPT_JSON, OPT_FORMAT };
+enum { OPT_OUTPUT, OPT_FORCE, OPT_APPLICATIONS, OPT_JSON, OPT_FORMAT, OPT_CLASSICAL };
 
 static const struct cli_option options[] = {
     {"-o", true},      {"--force", false}, {"--applications", false},
-    {"--json", false}, {"--format", true}, {NULL, false}};
+    {"--json", false}, {"--format", true}, {"--classical", false},
+    {NULL, false}};
 
 struct settings {
     const char *input;
@@ -40,6 +41,9 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
             break;
         case OPT_JSON:
             settings->json = true;
+            break;
+        case OPT_CLASSICAL:
+            settings->graph.classical = true;
             break;
         case OPT_FORMAT:
             if (!ana_graph_format_parse(walk.value, &settings->graph.format)) {
@@ -149,6 +153,7 @@ const struct cli_command cli_graph_command = {
     "  -o FILE          where to; the ending of the name says what; -: standard output\n"
     "  --format FORMAT  svg, png, dot, mmd or json, whatever the name is\n"
     "  --applications   also draw who asks whom for keys\n"
+    "  --classical      also draw a classical network of its own, with its switches\n"
     "  --force          replace an existing file\n"
     "  --json           one object {file, nodes, links, results} on standard output\n"
     "  --help           this text\n\n"

@@ -41,7 +41,9 @@ static const char *draw(const char *name, const struct scn_summary *results, boo
     static char text[1 << 16];
     struct ana_error error = {""};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    struct ana_graph_options options = {path, false, applications, ANA_GRAPH_BY_NAME};
+    struct ana_graph_options options = {.path = path,
+                                        .applications = applications,
+                                        .classical = true};
     ck_assert_msg(ana_graph_write(scenario, results, &options, &error) == QKD_OK, "%s", error.text);
     FILE *file = fopen(path, "rb");
     ck_assert_ptr_nonnull(file);
@@ -102,7 +104,7 @@ START_TEST(formats)
     ck_assert(memcmp(draw("r.png", &summary, false), "\x89PNG\r\n\x1a\n", 8) == 0);
     unlink(path);
     struct ana_error error = {""};
-    struct ana_graph_options options = {"x.pdf", false, false, ANA_GRAPH_BY_NAME};
+    struct ana_graph_options options = {.path = "x.pdf"};
     ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(error.text, ".svg, .png, .dot, .mmd or .json"));
 }
@@ -112,7 +114,7 @@ START_TEST(files_are_kept)
 {
     struct ana_error error = {""};
     draw("s.dot", NULL, false);
-    struct ana_graph_options options = {path, false, false, ANA_GRAPH_BY_NAME};
+    struct ana_graph_options options = {.path = path};
     ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_ERR_EXISTS);
     options.force = true;
     ck_assert_int_eq(ana_graph_write(scenario, NULL, &options, &error), QKD_OK);
@@ -222,6 +224,40 @@ START_TEST(text_forms)
 }
 END_TEST
 
+/* A classical network of its own, with a switch amid its nodes; a planned fault is red. */
+START_TEST(classical_network)
+{
+    static const char yaml[] =
+        "scenario: star\nduration: 1 min\nnetwork:\n"
+        "  nodes: [{id: A, lat: 50, lon: 10}, {id: B, lat: 50, lon: 12}]\n"
+        "  links: [{id: AB, ends: [A, B], length: 10 km, qkd: {rate: 1 Mbit/s}}]\n"
+        "  classical: {switches: [hub], links: [{ends: [A, hub]}, {ends: [B, hub]}]}\n"
+        "faults: [{at: 10 s, classical_link: A-hub, what: classical, for: 2 s}]\n";
+    struct scn_text text = {"test.yaml", yaml, sizeof yaml - 1, NULL};
+    struct scn_scenario *star = NULL;
+    struct scn_errors errors;
+    struct scn_scenario *kept = scenario;
+    char edge[4096];
+    ck_assert_msg(scn_load_text(&text, NULL, &star, &errors) == 0, "%s", errors.lines[0]);
+    scn_errors_fini(&errors);
+    scenario = star;
+    const char *drawn = draw("c.dot", NULL, false);
+    ck_assert_ptr_nonnull(strstr(drawn, "shape=diamond"));
+    edge_of(drawn, "A -- \"switch:hub\"", edge);
+    ck_assert_ptr_nonnull(strstr(edge, ANA_RED));
+    edge_of(drawn, "B -- \"switch:hub\"", edge);
+    ck_assert_ptr_nonnull(strstr(edge, ANA_CLASSICAL));
+    unlink(path);
+    drawn = draw("c.mmd", NULL, false);
+    ck_assert_ptr_nonnull(strstr(drawn, "s0{\"hub\"}\n    n0 -.- s0\n    n1 -.- s0\n"));
+    unlink(path);
+    drawn = draw("c.json", NULL, false);
+    ck_assert_ptr_nonnull(strstr(drawn, "{\"id\": \"A-hub\", \"a\": \"A\", \"b\": \"hub\""));
+    scenario = kept;
+    scn_free(star);
+}
+END_TEST
+
 START_TEST(widths_and_colours)
 {
     char colour[ANA_COLOUR_SIZE];
@@ -252,6 +288,7 @@ int main(void)
     tcase_add_test(tests, map_room);
     tcase_add_test(tests, dots_on_their_way);
     tcase_add_test(tests, text_forms);
+    tcase_add_test(tests, classical_network);
     tcase_add_test(tests, widths_and_colours);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
