@@ -30,7 +30,7 @@ lint:  ## layout, static analysis, tidy tests
 	@sh cmake/deps.sh lint && sh cmake/lint.sh
 
 bench: build  ## measure, in a release build
-	@ctest --preset bench
+	@sh tests/bench/run.sh build/release
 
 install: build  ## to PREFIX (/usr/local)
 	@cmake --install build/release --prefix $(PREFIX)

@@ -4,6 +4,7 @@
 file(GLOB golden_cases CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/golden/*.cmd)
 if(QKDN_HAVE_CLI AND golden_cases)
     set(golden_run ${CMAKE_SOURCE_DIR}/tests/golden/run.sh)
+    set(digests ${CMAKE_SOURCE_DIR}/tests/golden/digests.sh)
     foreach(case IN LISTS golden_cases)
         get_filename_component(name ${case} NAME_WE)
         add_test(NAME golden.${name} COMMAND sh ${golden_run} check $<TARGET_FILE:qkdn> ${case})
@@ -14,7 +15,17 @@ if(QKDN_HAVE_CLI AND golden_cases)
     endforeach()
     add_custom_target(golden-update
         COMMAND sh ${golden_run} update $<TARGET_FILE:qkdn> ${golden_cases}
+        COMMAND sh ${digests} update $<TARGET_FILE:qkdn>
         DEPENDS qkdn VERBATIM)
+
+    # One source, one digest, whatever built it: quick here, by many compilers in the slow test.
+    add_test(NAME golden.digests COMMAND sh ${digests} quick $<TARGET_FILE:qkdn>)
+    set_tests_properties(golden.digests PROPERTIES LABELS golden TIMEOUT 600)
+    add_test(NAME golden.digests_planted COMMAND sh ${digests} planted $<TARGET_FILE:qkdn>)
+    set_tests_properties(golden.digests_planted PROPERTIES LABELS golden TIMEOUT 60)
+    add_test(NAME golden.builds
+        COMMAND sh ${CMAKE_SOURCE_DIR}/tests/golden/builds.sh ${CMAKE_BINARY_DIR}/builds)
+    set_tests_properties(golden.builds PROPERTIES LABELS "golden;slow" TIMEOUT 3600 RUN_SERIAL ON)
 endif()
 
 # The driver itself: it must reject a wrong text and a wrong exit code.

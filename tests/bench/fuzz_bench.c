@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "sim/fuzz.h"
+#include "tests/lib/bench.h"
 
 enum { SEEDS = 300, AIM = 25 };
 
@@ -35,5 +36,7 @@ int main(void)
            cpu_s, rate, AIM, rate / AIM);
     printf("      per seed: %.1f s simulated, %.0f messages, %.0f checks\n", sum.sim_s / SEEDS,
            (double)sum.messages / SEEDS, (double)sum.checks / SEEDS);
+    bench_row(&(struct bench_row){"fuzz seeds per CPU second", rate, "seeds/s", 0, NULL, 0,
+                                  bench_goal(">=", AIM), rate >= AIM});
     return rate >= AIM ? EXIT_SUCCESS : EXIT_FAILURE;
 }
