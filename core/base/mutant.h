@@ -22,7 +22,6 @@
     X(HALF_WRONG,     "file: the higher KMA cuts a block one unit off")                            \
     X(CONFIRM_BLIND,  "file: a block is used before the other end confirmed it")                   \
     X(LENGTH_BLIND,   "file: a block is used although its length was not agreed")                  \
-    X(GRANT_UNSAVED,  "grant: a GRANT is not persisted")                                           \
     X(GRANT_FORGOT,   "grant: a GRANT without acknowledgement is not sent again")                  \
     X(EXPIRE_SILENT,  "grant: what expires is not SKIPped")                                        \
     X(TAG_BODY,       "frame: the tag does not cover IDs and keys")                                \

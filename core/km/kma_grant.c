@@ -85,9 +85,7 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
     struct wire_grant_body grant;
     while (want > 0 && !is_short && link->grants_open < GRANTS_OPEN &&
            km_pool_grant(&link->pool, want, unit, s->out, &grant)) {
-        if (!QKDN_MUTANT(GRANT_UNSAVED)) {
-            persist_grant(s, link, &grant, false);
-        }
+        persist_grant(s, link, &grant, false);
         link->grants_open++;
         if (!grant_send(s, link, &grant)) {
             kma_grant_pend(s, link, &grant);
