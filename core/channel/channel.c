@@ -9,7 +9,7 @@
 #include "core/channel/state.h"
 #include "core/wire/codec.h"
 
-enum { KEY_LEN = 9, CHUNK = 2 }; /* small chunks: most elements have few peers */
+enum { KEY_LEN = 9, CHUNK = 2, NEAR_PEERS = 32 }; /* small chunks: most elements have few peers */
 
 /* ---- the table ---- */
 
@@ -19,16 +19,39 @@ static void make_key(uint8_t key[KEY_LEN], enum qkd_rp rp, struct qkd_eid peer)
     key[8] = (uint8_t)rp;
 }
 
+/* Where in `near` a channel may be: multiplicative hashing (Knuth, TAOCP 3, 6.4). */
+static uint32_t near_index(enum qkd_rp rp, struct qkd_eid peer)
+{
+    uint64_t mixed = (peer.v ^ (uint64_t)rp) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(mixed >> (64 - CHAN_NEAR_BITS));
+}
+
+/* The slot of the channel to (rp, peer); QKD_MAP_NONE. A slot in `near` may have been freed, which
+ * wiped its peer, or used again. */
+static uint32_t slot_find(const struct chan_set *set, enum qkd_rp rp, struct qkd_eid peer)
+{
+    uint32_t slot = set->near[near_index(rp, peer)];
+    bool few = set->channels.top <= NEAR_PEERS; /* with many, a wrong guess costs a cold line */
+    if (few && slot < set->channels.top && peer.v != 0) {
+        const struct chan_channel *channel = qkd_slab_at(&set->channels, slot);
+        if (channel->peer.v == peer.v && channel->rp == (uint8_t)rp) {
+            return slot;
+        }
+    }
+    uint8_t key[KEY_LEN];
+    make_key(key, rp, peer);
+    return qkd_map_get(&set->by_peer, key);
+}
+
 /* Points the call at the channel to (rp, peer); false if there is none. */
 static bool find(struct chan_call *call, enum qkd_rp rp, struct qkd_eid peer)
 {
-    uint8_t key[KEY_LEN];
-    make_key(key, rp, peer);
-    call->slot = qkd_map_get(&call->set->by_peer, key);
+    call->slot = slot_find(call->set, rp, peer);
     if (call->slot == QKD_MAP_NONE) {
         call->channel = NULL;
         return false;
     }
+    call->set->near[near_index(rp, peer)] = call->slot;
     call->channel = qkd_slab_at(&call->set->channels, call->slot);
     return true;
 }
@@ -349,9 +372,7 @@ struct qkd_time chan_deadline(const struct chan_set *set)
 
 bool chan_is_up(const struct chan_set *set, enum qkd_rp rp, struct qkd_eid peer)
 {
-    uint8_t key[KEY_LEN];
-    make_key(key, rp, peer);
-    uint32_t slot = qkd_map_get(&set->by_peer, key);
+    uint32_t slot = slot_find(set, rp, peer);
     if (slot == QKD_MAP_NONE) {
         return false;
     }

@@ -82,6 +82,8 @@ struct chan_queue {
     uint32_t bytes;
 };
 
+enum { CHAN_NEAR_BITS = 3, CHAN_NEAR = 1 << CHAN_NEAR_BITS };
+
 struct chan_set {
     struct chan_config config;
     struct qkd_rng *rng;
@@ -92,6 +94,8 @@ struct chan_set {
     struct qkd_slab shakes;
     struct qkd_slab queues;
     struct qkd_map by_peer; /* (rp, peer) -> slot in channels */
+    uint32_t
+        near[CHAN_NEAR]; /* slots found last, by a hash of (rp, peer): most messages are for them */
     struct qkd_timers timers;
     struct chan_stats stats;
 };
