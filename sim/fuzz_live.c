@@ -266,7 +266,8 @@ static bool alarm_judged(const struct live *l, const struct sim_fuzz_note *note)
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (strcmp(note->fault, states[i]) == 0) {
             bool by_link = i < 4;
-            return !by_link || (!of_gone && !of_full);
+            bool by_load = strcmp(note->fault, "pool_low") == 0 && !l->rich;
+            return !by_load && (!by_link || (!of_gone && !of_full));
         }
     }
     return false;
