@@ -34,7 +34,8 @@ static int ring(int n, const char *rate)
     for (int i = 1; i <= n; i++) {
         ADD("      - {ends: [n%d, hub], latency: 2 ms, bandwidth: 100 Mbit/s}\n", i);
     }
-    ADD("key_management: {processing: 15 ms}\ncontrol: {routing: fewest-hops, low_mark: 20 kbit}\napplications:\n");
+    ADD("key_management: {processing: 15 ms}\ncontrol: {routing: fewest-hops, low_mark: 20 "
+        "kbit}\napplications:\n");
     return at;
 }
 
