@@ -280,15 +280,12 @@ static bool alarm_of_key(const struct sim_fuzz_note *note)
 }
 
 /* Whether an alarm was cleared after it was raised, or forgotten by a manager that crashed. A report
- * may wait for one that is lost: all but those for want of key have until the end. */
+ * may wait for one that is lost, so they have until the end. */
 static bool alarm_over(const struct live *l, size_t raised)
 {
     const struct sim_fuzz_note *alarm = &l->record->notes[raised];
     for (size_t i = raised + 1; i < l->record->note_count; i++) {
         const struct sim_fuzz_note *note = &l->record->notes[i];
-        if (note->time_ns > (alarm_of_key(alarm) ? l->dark_ns : l->end_ns)) {
-            return false;
-        }
         if (note->kind == SIM_FUZZ_NOTE_CRASH && note->node == l->scenario->management.at) {
             return true;
         }
