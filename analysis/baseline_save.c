@@ -170,7 +170,7 @@ static int db_make(const char *partial, const struct ana_check *checks, size_t c
 int ana_baseline_save(const char *path, bool force, const struct ana_check *checks, size_t count,
                       struct ana_error *error)
 {
-    int err = ana_outfile_check(path, force, error);
+    int err = ana_outfile_replace_check(path, force, error);
     if (err != QKD_OK) {
         return err;
     }

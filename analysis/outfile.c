@@ -11,6 +11,9 @@
 
 #include "core/base/err.h"
 
+#define PARTIAL ".partial" /* ending of a file that is not complete */
+#define PATH_SIZE 4096
+
 static bool is_special(const char *path)
 {
     struct stat st;
@@ -22,29 +25,140 @@ static int io_failed(struct ana_error *error, const char *path)
     return ana_fail(error, QKD_ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
 }
 
+/* ---- what may be written ---- */
+
+/* The folder of a path; ".." and links are left to the system. */
+static void folder_of(const char *path, char *folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    snprintf(folder, size, "%.*s", len == 0 ? 1 : (int)len, len == 0 ? "." : path);
+}
+
+/* A file beside the named one, where it grows: nothing there, or what is left of an earlier try. */
+static int partial_check(const char *path, struct ana_error *error)
+{
+    char partial[PATH_SIZE];
+    struct stat st;
+    snprintf(partial, sizeof partial, "%s" PARTIAL, path);
+    if (lstat(partial, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return ana_fail(error, QKD_ERR_INVALID, "%s: is in the way and not a regular file",
+                        partial);
+    }
+    return QKD_OK;
+}
+
 int ana_outfile_check(const char *path, bool force, struct ana_error *error)
 {
     struct stat st;
-    if (stat(path, &st) == 0) {
-        if (S_ISDIR(st.st_mode)) {
-            errno = EISDIR;
-            return io_failed(error, path);
-        }
-        if (S_ISREG(st.st_mode) && !force) {
-            return ana_fail(error, QKD_ERR_EXISTS,
-                            "%s: exists already; --force overwrites it, or choose another name",
-                            path);
-        }
+    if (strlen(path) + sizeof PARTIAL > PATH_SIZE) {
+        errno = ENAMETOOLONG;
+        return io_failed(error, path);
     }
-    const char *slash = strrchr(path, '/');
-    char folder[4096] = ".";
-    if (slash != NULL && (size_t)(slash - path) < sizeof folder) {
-        size_t len = slash == path ? 1 : (size_t)(slash - path);
-        memcpy(folder, path, len);
-        folder[len] = '\0';
+    bool there = stat(path, &st) == 0;
+    if (there && S_ISDIR(st.st_mode)) {
+        return ana_fail(error, QKD_ERR_INVALID, "%s: is a folder; expected the name of a file",
+                        path);
     }
-    return access(folder, W_OK | X_OK) == 0 || is_special(path) ? QKD_OK : io_failed(error, path);
+    if (is_special(path)) {
+        return QKD_OK;
+    }
+    if (!force && (there || lstat(path, &st) == 0)) {
+        return ana_fail(error, QKD_ERR_EXISTS,
+                        "%s: exists already; --force overwrites it, or choose another name", path);
+    }
+    char folder[PATH_SIZE];
+    folder_of(path, folder, sizeof folder);
+    return access(folder, W_OK | X_OK) == 0 ? partial_check(path, error) : io_failed(error, path);
 }
+
+int ana_outfile_replace_check(const char *path, bool force, struct ana_error *error)
+{
+    if (is_special(path)) {
+        return ana_fail(error, QKD_ERR_INVALID,
+                        "%s: is not a regular file and cannot be replaced by one", path);
+    }
+    return ana_outfile_check(path, force, error);
+}
+
+/* ---- what may not be the same ---- */
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_input(const char *output, const char *input)
+{
+    struct stat out, in, partial;
+    char beside[PATH_SIZE];
+    if (stat(input, &in) != 0) {
+        return false;
+    }
+    snprintf(beside, sizeof beside, "%s" PARTIAL, output);
+    return (stat(output, &out) == 0 && is_same(&out, &in)) ||
+           (stat(beside, &partial) == 0 && is_same(&partial, &in));
+}
+
+/* Files that are not there yet are the same if they will be: in one folder, of one name. */
+static bool will_be_same(const char *a, const char *b)
+{
+    char folder[PATH_SIZE];
+    struct stat first, second;
+    const char *a_slash = strrchr(a, '/');
+    const char *b_slash = strrchr(b, '/');
+    if (strcmp(a_slash == NULL ? a : a_slash + 1, b_slash == NULL ? b : b_slash + 1) != 0) {
+        return false;
+    }
+    folder_of(a, folder, sizeof folder);
+    if (stat(folder, &first) != 0) {
+        return false;
+    }
+    folder_of(b, folder, sizeof folder);
+    return stat(folder, &second) == 0 && is_same(&first, &second);
+}
+
+/* Two texts for the same device are no loss. */
+static bool are_same_output(const char *a, const char *b)
+{
+    struct stat first, second;
+    bool a_there = stat(a, &first) == 0;
+    bool b_there = stat(b, &second) == 0;
+    if (strcmp(a, "-") == 0 || strcmp(b, "-") == 0) {
+        return strcmp(a, b) == 0;
+    }
+    if (a_there && b_there) {
+        return is_same(&first, &second) && S_ISREG(first.st_mode);
+    }
+    return !a_there && !b_there && will_be_same(a, b);
+}
+
+int ana_outfile_apart(const struct ana_files *files, struct ana_error *error)
+{
+    for (size_t i = 0; i < files->output_count; i++) {
+        const char *output = files->outputs[i];
+        if (output == NULL) {
+            continue;
+        }
+        for (size_t j = 0; j < files->input_count && strcmp(output, "-") != 0; j++) {
+            if (files->inputs[j] != NULL && is_input(output, files->inputs[j])) {
+                return ana_fail(error, QKD_ERR_INVALID,
+                                "%s: would be written over, and is read as %s; choose another name",
+                                output, files->inputs[j]);
+            }
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (files->outputs[j] != NULL && are_same_output(files->outputs[j], output)) {
+                return ana_fail(error, QKD_ERR_INVALID,
+                                "%s: two outputs in the same place; choose another name for one",
+                                strcmp(output, "-") == 0 ? "standard output" : output);
+            }
+        }
+    }
+    return QKD_OK;
+}
+
+/* ---- writing ---- */
 
 static int outfile_open(struct ana_outfile *out, struct ana_error *error)
 {
@@ -66,7 +180,7 @@ int ana_outfile_begin(struct ana_outfile *out, const char *path, bool force,
     if (err != QKD_OK) {
         return err;
     }
-    size_t size = strlen(path) + sizeof ".partial";
+    size_t size = strlen(path) + sizeof PARTIAL;
     out->path = malloc(size);
     out->partial = direct ? NULL : malloc(size);
     if (out->path == NULL || (!direct && out->partial == NULL)) {
@@ -74,7 +188,7 @@ int ana_outfile_begin(struct ana_outfile *out, const char *path, bool force,
     } else {
         snprintf(out->path, size, "%s", path);
         if (!direct) {
-            snprintf(out->partial, size, "%s.partial", path);
+            snprintf(out->partial, size, "%s" PARTIAL, path);
         }
         err = outfile_open(out, error);
     }

@@ -10,8 +10,26 @@
 #include "analysis/error.h"
 
 /* Checks that path may be created: QKD_ERR_EXISTS if a file is there and force is false,
- * QKD_ERR_IO if its folder cannot be written to; 0 otherwise. */
+ * QKD_ERR_INVALID if a folder is there (or anything but a file beside it under the name that the new
+ * file has until it is complete), QKD_ERR_IO if its folder cannot be written to; 0 otherwise. A device
+ * or pipe is good: it is written to as it is. */
 int ana_outfile_check(const char *path, bool force, struct ana_error *error);
+
+/* The same for a file that takes the place of what is there by its name: QKD_ERR_INVALID also for a
+ * device or pipe, with or without force. */
+int ana_outfile_replace_check(const char *path, bool force, struct ana_error *error);
+
+/* What a command reads and what it writes; names may be NULL, or "-" for standard output. */
+struct ana_files {
+    const char *const *inputs;
+    size_t input_count;
+    const char *const *outputs;
+    size_t output_count;
+};
+
+/* Checks that no output is one of the inputs and that no two outputs are the same, by what the names
+ * stand for and not by the names. 0 or QKD_ERR_INVALID. Not a matter of force. */
+int ana_outfile_apart(const struct ana_files *files, struct ana_error *error);
 
 /* What goes into a file. */
 struct ana_bytes {

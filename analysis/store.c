@@ -401,20 +401,11 @@ static void close_failed(struct ana_store *store)
     store_free(store);
 }
 
-static int path_check(const struct ana_store_options *options, struct ana_error *error)
-{
-    struct stat st;
-    if (stat(options->path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        return ana_fail(error, QKD_ERR_INVALID, "%s: not a regular file", options->path);
-    }
-    return ana_outfile_check(options->path, options->force, error);
-}
-
 int ana_store_open(const struct ana_store_options *options, const struct scn_scenario *scenario,
                    struct ana_store **out, struct ana_error *error)
 {
     *out = NULL;
-    int err = path_check(options, error);
+    int err = ana_outfile_replace_check(options->path, options->force, error);
     if (err != QKD_OK) {
         return err;
     }

@@ -179,10 +179,65 @@ static void sets_complete(struct settings *settings)
     }
 }
 
+/* All files that the checks read but the baseline; a pair of CSV files is named by its beginning. To
+ * be freed with names_free(); NULL without memory. */
+static char **names_read(const struct cli_check_items *items, size_t *count)
+{
+    static const char *const endings[] = {"", "-nodes.csv", "-links.csv"};
+    char **names = calloc(4 * items->count + 1, sizeof *names);
+    *count = 0;
+    for (size_t i = 0; i < items->count && names != NULL; i++) {
+        const char *topology = items->items[i].topology;
+        names[(*count)++] = strdup(items->items[i].file);
+        for (size_t j = 0; j < 3 && topology != NULL; j++) {
+            size_t size = strlen(topology) + strlen(endings[j]) + 1;
+            names[*count] = malloc(size);
+            if (names[*count] != NULL) {
+                snprintf(names[*count], size, "%s%s", topology, endings[j]);
+            }
+            (*count)++;
+        }
+    }
+    return names;
+}
+
+static void names_free(char **names, size_t count)
+{
+    for (size_t i = 0; i < count && names != NULL; i++) {
+        free(names[i]);
+    }
+    free(names);
+}
+
+/* Nothing is written over what is read, but --save over the baseline: it takes its place. */
+static int outputs_check(const struct settings *settings, struct ana_error *error)
+{
+    const char *const outputs[] = {settings->junit, settings->diff, settings->save};
+    int err = QKD_OK;
+    size_t count;
+    char **names = names_read(&settings->items, &count);
+    if (names == NULL) {
+        return ana_fail(error, QKD_ERR_NOMEM, "no memory");
+    }
+    const struct ana_files all = {(const char *const *)names, count, outputs, 3};
+    const struct ana_files reports = {&settings->plan.baseline, 1, outputs, 2};
+    err = ana_outfile_apart(&all, error);
+    if (err == QKD_OK) {
+        err = ana_outfile_apart(&reports, error);
+    }
+    for (size_t i = 0; i < 3 && err == QKD_OK; i++) {
+        if (outputs[i] != NULL) {
+            err = i == 2 ? ana_outfile_replace_check(outputs[i], settings->force, error)
+                         : ana_outfile_check(outputs[i], settings->force, error);
+        }
+    }
+    names_free(names, count);
+    return err;
+}
+
 /* What belongs together; and that all files can be written, before anything runs. */
 static bool settings_check(struct settings *settings)
 {
-    const char *const outputs[] = {settings->junit, settings->diff, settings->save};
     struct ana_error error;
     int err = QKD_OK;
     if (settings->plan.baseline == NULL &&
@@ -194,13 +249,11 @@ static bool settings_check(struct settings *settings)
     if (settings->plan.baseline != NULL) {
         err = ana_baseline_check(settings->plan.baseline, &error);
     }
-    for (size_t i = 0; i < 3 && err == QKD_OK; i++) {
-        if (outputs[i] != NULL) {
-            err = ana_outfile_check(outputs[i], settings->force, &error);
-        }
-    }
     if (err == QKD_OK && settings->topology != NULL) {
         err = cli_check_topologies(&settings->items, settings->topology, &error);
+    }
+    if (err == QKD_OK) {
+        err = outputs_check(settings, &error);
     }
     if (err != QKD_OK) {
         cli_complain(self, "%s", error.text);

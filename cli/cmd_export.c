@@ -149,7 +149,10 @@ static int export_one(const struct settings *settings, const struct ana_results 
 {
     struct ana_outfile out;
     struct ana_error ignored;
-    int err = ana_outfile_begin(&out, path, settings->force, error);
+    int err = ana_outfile_apart(&(struct ana_files){&settings->input, 1, &path, 1}, error);
+    if (err == QKD_OK) {
+        err = ana_outfile_begin(&out, path, settings->force, error);
+    }
     if (err != QKD_OK) {
         return err;
     }
@@ -180,8 +183,13 @@ static int for_all(const struct settings *settings, const struct ana_results *re
         if (path == NULL) {
             return ana_fail(error, QKD_ERR_NOMEM, "no memory");
         }
-        err = step == 0 ? ana_outfile_check(path, settings->force, error)
-                        : export_one(settings, results, tables[i], path, error);
+        if (step == 0) {
+            const char *const outputs[] = {path};
+            err = ana_outfile_apart(&(struct ana_files){&settings->input, 1, outputs, 1}, error);
+            err = err == QKD_OK ? ana_outfile_check(path, settings->force, error) : err;
+        } else {
+            err = export_one(settings, results, tables[i], path, error);
+        }
         free(path);
     }
     return err;
@@ -196,14 +204,6 @@ static int export_all(const struct settings *settings, const struct ana_results 
     }
     int err = for_all(settings, results, tables, 0, error);
     return err == QKD_OK ? for_all(settings, results, tables, 1, error) : err;
-}
-
-/* A table that is written over the database that it is read from would be the end of both. */
-static bool same_file(const struct settings *settings)
-{
-    struct stat in, out;
-    return settings->output != NULL && stat(settings->input, &in) == 0 &&
-           stat(settings->output, &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
 }
 
 static int run(const struct settings *settings, const struct ana_results *results,
@@ -236,9 +236,6 @@ static int export_command(int argc, char **argv)
     int exit_code;
     if (!settings_read(&settings, argc, argv, &exit_code)) {
         return exit_code;
-    }
-    if (same_file(&settings)) {
-        return cli_usage(self, "%s would be written over itself", settings.input);
     }
     int err = ana_results_open(settings.input, &results, &error);
     if (err == QKD_OK) {

@@ -5,6 +5,7 @@
 
 #include "analysis/graph.h"
 #include "analysis/json.h"
+#include "analysis/outfile.h"
 #include "analysis/results.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -138,6 +139,13 @@ static int graph(int argc, char **argv)
     int exit_code;
     if (!settings_read(&settings, argc, argv, &exit_code)) {
         return exit_code;
+    }
+    struct ana_error error;
+    const struct ana_files files = {&settings.input, 1, &settings.graph.path, 1};
+    int err = ana_outfile_apart(&files, &error);
+    if (err != QKD_OK) {
+        cli_complain(&cli_graph_command, "%s", error.text);
+        return cli_exit_of(err);
     }
     return ana_results_is(settings.input) ? draw_results(&settings) : draw_scenario(&settings);
 }

@@ -177,11 +177,17 @@ static char *options_json(const struct settings *settings)
 
 /* ---- the run ---- */
 
-static bool is_same_file(const char *a, const char *b)
+/* No output over the scenario, nor over the other output. */
+static int outputs_check(const struct settings *settings)
 {
-    struct stat first, second;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+    struct ana_error error;
+    const char *const inputs[] = {settings->input};
+    const char *const outputs[] = {settings->output, settings->keep_platform};
+    int err = ana_outfile_apart(&(struct ana_files){inputs, 1, outputs, 2}, &error);
+    if (err != QKD_OK) {
+        cli_complain(self, "%s", error.text);
+    }
+    return cli_exit_of(err);
 }
 
 /* A file of the user's is not overwritten by mistake. */
@@ -190,15 +196,6 @@ static int platform_check(const struct settings *settings)
     const char *path = settings->keep_platform;
     if (path == NULL) {
         return CLI_DONE;
-    }
-    if (is_same_file(settings->input, path)) {
-        cli_complain(self, "%s: is the scenario itself", path);
-        return CLI_BAD_INPUT;
-    }
-    if (settings->output != NULL &&
-        (strcmp(settings->output, path) == 0 || is_same_file(settings->output, path))) {
-        cli_complain(self, "%s: is the file of the results", path);
-        return CLI_BAD_INPUT;
     }
     struct ana_error error;
     int err = ana_outfile_check(path, settings->force, &error);
@@ -215,10 +212,6 @@ static int output_open(const struct settings *settings, const struct scn_scenari
     *store = NULL;
     if (settings->output == NULL) {
         return CLI_DONE;
-    }
-    if (is_same_file(settings->input, settings->output)) {
-        cli_complain(self, "%s: is the scenario itself", settings->output);
-        return CLI_BAD_INPUT;
     }
     struct ana_error error;
     char *json = options_json(settings);
@@ -355,7 +348,10 @@ static int load_and_run(const struct settings *settings)
         cli_errors_print(&errors);
         exit_code = err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
     } else {
-        exit_code = platform_check(settings);
+        exit_code = outputs_check(settings);
+        if (exit_code == CLI_DONE) {
+            exit_code = platform_check(settings);
+        }
         if (exit_code == CLI_DONE) {
             exit_code = output_open(settings, scenario, &store);
         }

@@ -123,7 +123,16 @@ static int trace_key(const struct settings *settings)
                          "'%s' is no key ID: expected 8-4-4-4-12 or 32 hexadecimal digits",
                          settings->key);
     }
-    int err = ana_results_open(settings->path, &results, &error);
+    const char *const outputs[] = {settings->svg, settings->mermaid};
+    int err = ana_outfile_apart(&(struct ana_files){&settings->path, 1, outputs, 2}, &error);
+    for (size_t i = 0; i < 2 && err == QKD_OK; i++) {
+        if (outputs[i] != NULL && strcmp(outputs[i], "-") != 0) {
+            err = ana_outfile_check(outputs[i], settings->force, &error);
+        }
+    }
+    if (err == QKD_OK) {
+        err = ana_results_open(settings->path, &results, &error);
+    }
     if (err == QKD_OK && chart) {
         err = chart_request(settings, results, &id, &error);
     } else if (err == QKD_OK) {
