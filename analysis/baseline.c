@@ -61,6 +61,16 @@ int ana_baseline_check(const char *path, struct ana_error *error)
     return err;
 }
 
+bool ana_baseline_is_stored(const char *path)
+{
+    sqlite3 *db = NULL;
+    struct ana_error ignored;
+    int application = 0;
+    bool good = path != NULL && db_open(path, &db, &application, &ignored) == QKD_OK;
+    (void)sqlite3_close(db);
+    return good && application == ANA_BASELINE_ID;
+}
+
 /* ---- a file of many runs ---- */
 
 /* Fills the numbers of one row by the names of its columns. */

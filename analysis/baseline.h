@@ -12,6 +12,9 @@
 /* Whether a file can be read as a baseline: 0, or QKD_ERR_INVALID and why not. */
 int ana_baseline_check(const char *path, struct ana_error *error);
 
+/* Whether it is a file of `qkdn check --save`; false for NULL. */
+bool ana_baseline_is_stored(const char *path);
+
 /* Finds the stored run of the scenario of these figures: the same name, topology, engine and seed;
  * of several the one whose resolved scenario is the same, otherwise the last. 0 with *found, and
  * *before to be given to ana_figures_fini(); QKD_ERR_INVALID, QKD_ERR_NOMEM. */

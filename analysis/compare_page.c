@@ -162,8 +162,12 @@ void ana_comparison_page(FILE *out, bool html, const struct ana_comparison *cons
     } else {
         fputs("# Differences to the baseline\n\n", out);
     }
-    fprintf(out, "%s%zu of %zu runs are worse by more than their tolerances.%s\n",
-            html ? "<p>" : "", worse, count, html ? "</p>" : "");
+    if (count == 0) {
+        fprintf(out, "%sNo run was compared.%s\n", html ? "<p>" : "", html ? "</p>" : "");
+    } else {
+        fprintf(out, "%s%zu of %zu runs are worse by more than their tolerances.%s\n",
+                html ? "<p>" : "", worse, count, html ? "</p>" : "");
+    }
     for (size_t i = 0; i < count; i++) {
         write_section(out, html, comparisons[i]);
     }

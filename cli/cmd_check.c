@@ -91,6 +91,8 @@ static bool tolerance_read(struct settings *settings, const char *value)
         cli_usage(self, "--tolerance %s", error.text);
         return false;
     }
+    plan->keep_figures = plan->keep_figures ||
+                         plan->tolerances[plan->tolerance_count].pattern[0] != '\0';
     plan->tolerance_count++;
     return true;
 }
@@ -220,10 +222,12 @@ static int outputs_check(const struct settings *settings, struct ana_error *erro
         return ana_fail(error, QKD_ERR_NOMEM, "no memory");
     }
     const struct ana_files all = {(const char *const *)names, count, outputs, 3};
-    const struct ana_files reports = {&settings->plan.baseline, 1, outputs, 2};
+    /* Results of `qkdn run -o` hold more than what --save would put in their place. */
+    bool renewed = ana_baseline_is_stored(settings->plan.baseline);
+    const struct ana_files others = {&settings->plan.baseline, 1, outputs, renewed ? 2 : 3};
     err = ana_outfile_apart(&all, error);
     if (err == QKD_OK) {
-        err = ana_outfile_apart(&reports, error);
+        err = ana_outfile_apart(&others, error);
     }
     for (size_t i = 0; i < 3 && err == QKD_OK; i++) {
         if (outputs[i] != NULL) {
@@ -371,6 +375,92 @@ static int worse(int a, int b)
     return a > b ? a : b;
 }
 
+/* ---- what was compared, and what is stored ---- */
+
+/* A comparison that finds nothing to compare with, in any run, is no comparison. */
+static int baseline_judge(const struct collection *all)
+{
+    size_t asked = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct ana_check *check = &all->checks[i];
+        for (size_t j = 0; j < check->point_count; j++) {
+            asked += check->points[j].compares;
+        }
+        if (check->comparison.found) {
+            return CLI_DONE;
+        }
+    }
+    if (asked > 0) {
+        cli_complain(
+            self,
+            "no run in %s is comparable: expected one of the same scenario name, topology, "
+            "engine and seed",
+            all->settings->plan.baseline);
+    }
+    return asked > 0 ? CLI_BAD_INPUT : CLI_DONE;
+}
+
+static bool tolerance_fits(const struct ana_tolerance *tolerance, const struct ana_figures *figures)
+{
+    bool links = tolerance->scope == SCN_SCOPE_LINK;
+    size_t count = links ? figures->link_count : figures->application_count;
+    for (size_t i = 0; i < count; i++) {
+        if (scn_pattern_matches(tolerance->pattern,
+                                links ? figures->link_ids[i] : figures->application_ids[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each --tolerance of a link or application must name one of some run. */
+static int tolerances_judge(const struct collection *all)
+{
+    const struct cli_check_plan *plan = &all->settings->plan;
+    int exit_code = CLI_DONE;
+    for (size_t t = 0; t < plan->tolerance_count; t++) {
+        const struct ana_tolerance *tolerance = &plan->tolerances[t];
+        size_t runs = 0;
+        bool fits = tolerance->pattern[0] == '\0';
+        for (size_t i = 0; i < all->count && !fits; i++) {
+            const struct ana_figures *figures = &all->checks[i].figures;
+            runs += figures->run != NULL;
+            fits = figures->run != NULL && tolerance_fits(tolerance, figures);
+        }
+        if (!fits && runs > 0) {
+            const char *what = tolerance->scope == SCN_SCOPE_LINK ? "link" : "application";
+            cli_complain(self, "--tolerance %s[%s].%s: no run has such %s", what,
+                         tolerance->pattern, tolerance->figure,
+                         tolerance->scope == SCN_SCOPE_LINK ? "a link" : "an application");
+            exit_code = CLI_BAD_INPUT;
+        }
+    }
+    return exit_code;
+}
+
+/* Stores the runs. A baseline that is to be renewed stays as it is unless every run passed: it would
+ * lose the better run of one that did not. */
+static int runs_save(const struct collection *all)
+{
+    const struct settings *settings = all->settings;
+    const struct ana_files same = {&settings->plan.baseline, 1, &settings->save, 1};
+    struct ana_error error;
+    size_t bad = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        bad += all->checks[i].failed || all->checks[i].exit_code != CLI_DONE;
+    }
+    if (bad > 0 && ana_outfile_apart(&same, &error) != QKD_OK) {
+        cli_complain(self, "%s: left as it is: %zu of %zu runs did not pass", settings->save, bad,
+                     all->count);
+        return CLI_DONE;
+    }
+    int err = ana_baseline_save(settings->save, settings->force, all->checks, all->count, &error);
+    if (err != QKD_OK) {
+        cli_complain(self, "%s", error.text);
+    }
+    return err == QKD_OK ? CLI_DONE : CLI_BROKEN;
+}
+
 static int reports_make(const struct collection *all)
 {
     const struct settings *settings = all->settings;
@@ -389,13 +479,7 @@ static int reports_make(const struct collection *all)
         exit_code = worse(exit_code, report_make(all, settings->diff, diff_write));
     }
     if (settings->save != NULL && !cli_interrupted) {
-        struct ana_error error;
-        int err = ana_baseline_save(settings->save, settings->force, all->checks, all->count,
-                                    &error);
-        if (err != QKD_OK) {
-            cli_complain(self, "%s", error.text);
-            exit_code = CLI_BROKEN;
-        }
+        exit_code = worse(exit_code, runs_save(all));
     }
     return exit_code;
 }
@@ -417,6 +501,12 @@ static int checks_run(const struct settings *settings)
         cli_complain(self, "a check could not be started: %s", qkd_err_text(err));
     }
     int exit_code = err != QKD_OK || cli_interrupted ? CLI_BROKEN : CLI_DONE;
+    if (!cli_interrupted) {
+        int judged = worse(baseline_judge(&all), tolerances_judge(&all));
+        for (size_t i = 0; i < all.count; i++) { /* what is wrong with all is wrong with each */
+            all.checks[i].exit_code = worse(all.checks[i].exit_code, judged);
+        }
+    }
     exit_code = worse(exit_code, reports_make(&all));
     for (size_t i = 0; i < all.count; i++) {
         exit_code = worse(exit_code, all.checks[i].failed ? CLI_BROKEN : all.checks[i].exit_code);

@@ -41,7 +41,26 @@ head -3 diff.md
 } >all.yaml
 qkdn check all.yaml --topology nets
 echo "exit $?"
-qkdn check load.yaml --baseline base.db --until '1 min' --set 'expect=[]'
+qkdn check load.yaml --baseline base.db --until '1 min' --set 'expect=[]' --diff none.md
+echo "exit $?"
+cat none.md
+# A baseline that is renewed stays as it is when a run is worse; a run's own results are not replaced.
+cp base.db kept.db
+inode=$(ls -i base.db)
+qkdn check load.yaml --topology nets --baseline base.db --save base.db --force \
+    --set 'network.links[AB].qkd.rate=5 kbit/s' | grep -c '^not ok'
+cmp base.db kept.db && [ "$inode" = "$(ls -i base.db)" ] && echo as it was
+qkdn check load.yaml --topology nets --baseline base.db --save base.db --force | tail -1
+[ "$inode" = "$(ls -i base.db)" ] || echo renewed
+qkdn run load.yaml -o run.db --quiet
+qkdn check load.yaml --baseline run.db --save run.db --force
+qkdn check load.yaml --baseline run.db --tolerance 'link[A*].pool_end_bits=5%' | tail -1
+for name in 'link[ZZ].pool_end_bits' 'application[nobody].latency_s.p95' 'link[AC].nothing' 'nothing'; do
+    qkdn check load.yaml --baseline run.db --tolerance "$name=5%" | tail -1
+done
+qkdn check load.yaml --baseline run.db --tolerance 'link[ZZ].pool_end_bits=5%' >out.tap
+echo "exit $?"
+qkdn check load.yaml --baseline base.db --json | grep '^  "exit"'
 qkdn check load.yaml --tolerance 3%
 qkdn check load.yaml --baseline base.db --diff diff.txt
 qkdn check load.yaml --baseline base.db --diff diff.md
