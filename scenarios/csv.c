@@ -7,6 +7,9 @@
 
 #include "scenarios/tree.h"
 
+/* UTF-8's byte order mark, which some programs write before the first character. */
+#define MARK "\xef\xbb\xbf"
+
 char *scn_csv_read(struct scn_ctx *ctx, const char *name, struct scn_place *at)
 {
     size_t len = 0;
@@ -14,6 +17,10 @@ char *scn_csv_read(struct scn_ctx *ctx, const char *name, struct scn_place *at)
     if (text != NULL && strlen(text) != len) {
         scn_mistake(ctx, *at, "the file contains the character 0");
         return NULL;
+    }
+    if (text != NULL && strncmp(text, MARK, strlen(MARK)) == 0) {
+        text += strlen(MARK);
+        len -= strlen(MARK);
     }
     return text == NULL || !scn_text_check(ctx, text, len, *at) ? NULL : text;
 }

@@ -285,7 +285,8 @@ static bool matrix_header(const struct scn_made *made, struct matrix *m)
 static bool cell_is_zero(const char *cell)
 {
     char *end = NULL;
-    return cell[0] == '\0' || (!(fabs(strtod(cell, &end)) > 0) && *end == '\0');
+    double number = strtod(cell, &end);
+    return *end == '\0' && (cell[0] == '\0' || (number >= 0 && number <= 0)); /* a NAN is not 0 */
 }
 
 static void matrix_row(const struct scn_made *made, struct matrix *m)

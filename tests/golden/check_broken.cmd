@@ -13,7 +13,8 @@ scenario long '1000 h' '5000 /s' >long.yaml
     qkdn check short.yaml long.yaml short.yaml -j 2
     echo "exit $?"
 )
-qkdn check short.yaml long.yaml short.yaml -j 1 >report 2>&1 &
+touch report # grep may come before the shell that opens it
+qkdn check short.yaml long.yaml short.yaml -j 1 >>report 2>&1 &
 check=$!
 until grep -q '^ok 2' report; do sleep 0.1; done
 kill -TERM $check

@@ -187,6 +187,12 @@ START_TEST(matrix)
         ck_assert_double_eq_tol(s->applications[i].rate_per_s, rates[i], 1e-9);
     }
     scn_free(s);
+    /* As spreadsheets write it: a byte order mark, lines that end with CR LF. */
+    file_write("m.csv", "\xef\xbb\xbfkey_rate (kbit/s),A,C\r\nA,,2.56\r\nB,1.28,-0\r\n");
+    s = load(RING4 "demands: [{id: m, matrix: m.csv}]\n");
+    ck_assert_uint_eq(s->application_count, 2);
+    ck_assert_double_eq_tol(s->applications[0].rate_per_s, 10, 1e-9);
+    scn_free(s);
     file_write("m.csv", "volume (Gbit),A,B\nA,,0.000256\nB,,\n");
     s = load(RING4 "demands: [{id: m, matrix: m.csv}]\n");
     ck_assert_double_eq_tol(s->applications[0].rate_per_s, 1, 1e-9); /* 1,000 keys in 1,000 s */
@@ -279,6 +285,13 @@ START_TEST(broken_files)
         {"rate (/s),A,Q\nA,,2\n", "m.csv:1:13: unknown node 'Q'"},
         {"rate (/s),A,B\nQ,2,2\n", "m.csv:2:1: unknown node 'Q'"},
         {"rate (/s),A,B\nA,,x\n", "m.csv:2:4: rate 'x /s' is not a number"},
+        {"rate (/s),A,B\nA,,nan\n", "m.csv:2:4: rate 'nan /s' is not a number"},
+        {"rate (/s),A,B\nA,,-NAN\n", "m.csv:2:4: rate '-NAN /s' is not a number"},
+        {"rate (/s),A,B\nA,,inf\n", "m.csv:2:4: rate 'inf /s' is not a number"},
+        {"\xef\xbb\xbfrate (/s),A,B\nA,,x\n", "m.csv:2:4: rate 'x /s' is not a number"},
+        {"rate (/s),A,B\n\xef\xbb\xbf"
+         "A,,2\n",
+         "m.csv:2:1: unknown node"},
         {"rate (/s),A,B\nA,,-2\n", "m.csv:2:4: rate '-2 /s' is out of range"},
         {"rate (/s),A,B\nA,,2\nA,,3\n", "the application id 'm:A-B' is used twice"},
         {"rate (/s),A,B\nA,2\n", "m.csv:2:1: 2 cells, but the header has 3 columns"},
