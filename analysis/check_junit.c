@@ -7,30 +7,43 @@
 #include <string.h>
 
 #include "analysis/check.h"
+#include "analysis/text.h"
 
-/* Text for attributes and content: control characters have no place in XML. */
+/* Whether XML 1.0 has a place for a character: none for most control characters, U+FFFE, U+FFFF. */
+static bool is_xml(const char *c, size_t len)
+{
+    bool control = len == 1 && (unsigned char)*c < 0x20 && strchr("\t\n\r", *c) == NULL;
+    bool none = len == 3 &&
+                (memcmp(c, "\xef\xbf\xbe", 3) == 0 || memcmp(c, "\xef\xbf\xbf", 3) == 0);
+    return len > 0 && !control && !none;
+}
+
+/* How a character is written if not as itself; NULL: as itself. White space other than ' ' is written
+ * so that a reader of attributes keeps it. */
+static const char *escape_of(char c)
+{
+    static const char *const escapes[] = {"&&amp;", "<&lt;",   ">&gt;",  "\"&quot;",
+                                          "\t&#9;", "\n&#10;", "\r&#13;"};
+    for (size_t i = 0; i < sizeof escapes / sizeof escapes[0]; i++) {
+        if (escapes[i][0] == c) {
+            return escapes[i] + 1;
+        }
+    }
+    return NULL;
+}
+
+/* Text for attributes and content. */
 static void write_escaped(FILE *out, const char *text)
 {
-    for (const char *c = text; *c != '\0'; c++) {
-        switch (*c) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\n':
-            fputs("&#10;", out);
-            break;
-        default:
-            fputc((unsigned char)*c < 0x20 ? '?' : *c, out);
+    while (*text != '\0') {
+        size_t len = ana_character_len(text);
+        const char *escape = is_xml(text, len) ? escape_of(*text) : ANA_NO_CHARACTER;
+        if (escape != NULL) {
+            fputs(escape, out);
+        } else {
+            fwrite(text, 1, len, out);
         }
+        text += len == 0 ? 1 : len;
     }
 }
 

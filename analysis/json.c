@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/text.h"
 #include "core/base/err.h"
 
 static void append(struct ana_json *json, const char *bytes, size_t len)
@@ -42,11 +43,12 @@ static void append_line(struct ana_json *json)
     append(json, spaces, 2 * (size_t)json->depth);
 }
 
-/* Bytes above 0x7f are passed on: our texts are UTF-8 as the YAML library checked them. */
+/* Texts of scenarios are UTF-8; names of files need not be. */
 static void append_quoted(struct ana_json *json, const char *text)
 {
     append(json, "\"", 1);
-    for (const char *c = text; *c != '\0'; c++) {
+    for (const char *c = text; *c != '\0';) {
+        size_t len = ana_character_len(c);
         char escape[8];
         if (*c == '"' || *c == '\\') {
             snprintf(escape, sizeof escape, "\\%c", *c);
@@ -56,9 +58,12 @@ static void append_quoted(struct ana_json *json, const char *text)
         } else if ((unsigned char)*c < 0x20) {
             snprintf(escape, sizeof escape, "\\u%04x", (unsigned)(unsigned char)*c);
             append_text(json, escape);
+        } else if (len == 0) {
+            append_text(json, ANA_NO_CHARACTER);
         } else {
-            append(json, c, 1);
+            append(json, c, len);
         }
+        c += len == 0 ? 1 : len;
     }
     append(json, "\"", 1);
 }

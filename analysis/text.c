@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* At least three digits, never an exponent for the sizes that occur. */
@@ -61,4 +62,24 @@ void ana_text_add(struct ana_text *text, const char *format, ...)
     } else {
         text->len += (size_t)written;
     }
+}
+
+size_t ana_character_len(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    if (s[0] < 0x80) {
+        return s[0] != 0;
+    }
+    size_t need = s[0] >= 0xf0 ? 4 : (s[0] >= 0xe0 ? 3 : 2);
+    if (s[0] < 0xc2 || s[0] > 0xf4) {
+        return 0;
+    }
+    for (size_t i = 1; i < need; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0; /* also at the end of the text */
+        }
+    }
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool outside = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
+    return overlong || outside ? 0 : need;
 }

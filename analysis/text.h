@@ -20,4 +20,10 @@ struct ana_text {
 
 void ana_text_add(struct ana_text *text, const char *format, ...); /* as printf */
 
+/* Bytes of the UTF-8 character at the beginning of a text; 0 if there is none (an end, or a byte that
+ * is not UTF-8). */
+size_t ana_character_len(const char *text);
+
+#define ANA_NO_CHARACTER "\xef\xbf\xbd" /* U+FFFD: stands for what is no character */
+
 #endif

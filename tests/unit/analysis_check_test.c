@@ -8,6 +8,7 @@
 
 #include "analysis/check.h"
 #include "analysis/expect.h"
+#include "analysis/text.h"
 #include "tests/lib/results.h"
 
 /* A check of the invented run; with `worse`, its served fraction falls below what is expected. */
@@ -185,6 +186,51 @@ START_TEST(junit)
 }
 END_TEST
 
+/* What is no character, or none that XML 1.0 (2.2 Char) has, becomes U+FFFD; the file stays UTF-8. */
+START_TEST(junit_of_bytes)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"a\xff.", "a\xef\xbf\xbd."},                               /* no UTF-8 at all */
+        {"\xc3(", "\xef\xbf\xbd("},                                 /* cut character */
+        {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                   /* overlong */
+        {"\xed\xa0\x80!", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd!"}, /* half of a pair */
+        {"\x01\x1b\x7f", "\xef\xbf\xbd\xef\xbf\xbd\x7f"},           /* control characters */
+        {"\xef\xbf\xbf", "\xef\xbf\xbd"},                           /* U+FFFF */
+        {"\t\n\r", "&#9;&#10;&#13;"},
+        {"Z\xc3\xbcrich \xf0\x9f\x94\x91", "Z\xc3\xbcrich \xf0\x9f\x94\x91"},
+        {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"}, /* cut by the end */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = NULL;
+        char want[80];
+        size_t len = 0;
+        struct ana_check check;
+        struct ana_json json = {0};
+        ana_check_init(&check, cases[i].text, "");
+        (void)ana_check_add(&check, cases[i].text, ANA_ERROR, cases[i].text);
+        FILE *out = open_memstream(&text, &len);
+        ana_junit_write(out, &check, 1, "2026-01-31T12:00:00");
+        fclose(out);
+        snprintf(want, sizeof want, "<testsuite name=\"%s\" package", cases[i].want);
+        ck_assert_msg(strstr(text, want) != NULL, "no %s in\n%s", want, text);
+        snprintf(want, sizeof want, "<testcase name=\"%s\" classname=\"%s\"", cases[i].want,
+                 cases[i].want);
+        ck_assert_msg(strstr(text, want) != NULL, "no %s in\n%s", want, text);
+        snprintf(want, sizeof want, "<error message=\"%s\"", cases[i].want);
+        ck_assert_msg(strstr(text, want) != NULL, "no %s in\n%s", want, text);
+        ana_checks_json(&json, &check, 1);
+        for (const char *c = json.text; *c != '\0'; c += ana_character_len(c)) {
+            ck_assert_uint_gt(ana_character_len(c), 0);
+        }
+        ana_json_fini(&json);
+        free(text);
+        ana_check_fini(&check);
+    }
+}
+END_TEST
+
 /* A comparison that failed brings its table. */
 START_TEST(junit_of_a_comparison)
 {
@@ -255,6 +301,7 @@ int main(void)
     tcase_add_test(tests, travels_as_bytes);
     tcase_add_test(tests, tap);
     tcase_add_test(tests, junit);
+    tcase_add_test(tests, junit_of_bytes);
     tcase_add_test(tests, junit_of_a_comparison);
     tcase_add_test(tests, json);
     suite_add_tcase(suite, tests);
