@@ -5,13 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analysis/json.h"
+#include "analysis/outfile.h"
 #include "cli/cli.h"
 #include "cli/fuzz_pool.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "core/base/err.h"
 #include "scenarios/quantity.h"
 
 enum {
@@ -36,10 +39,11 @@ enum { JOBS_MOST = 256, FAILURES_MOST = 1000, POLL_MS = 200, PATH_BYTES = 4096 }
 
 #define SHRINK_S 20.0 /* default of --shrink */
 #define LINE_EVERY_S 0.5
+#define SEED_MOST UINT64_C(9223372036854774784) /* as `seed` of a scenario */
 
 struct settings {
     uint64_t first, last; /* seeds */
-    bool has_seeds, force, show, json, quiet;
+    bool has_seeds, has_folder, force, show, json, quiet;
     uint32_t jobs, failures;
     double time_s, shrink_s; /* time 0: no limit */
     const char *folder;
@@ -87,10 +91,11 @@ static bool seeds_parse(const char *text, struct settings *settings)
         return false;
     }
     settings->has_seeds = true;
-    settings->last = dots == NULL ? settings->first : UINT64_MAX - 1;
-    return dots == NULL || dots[2] == '\0' ||
-           (cli_uint(dots + 2, &settings->last) && settings->last >= settings->first &&
-            settings->last < UINT64_MAX);
+    settings->last = dots == NULL ? settings->first : SEED_MOST;
+    return settings->first <= SEED_MOST &&
+           (dots == NULL || dots[2] == '\0' ||
+            (cli_uint(dots + 2, &settings->last) && settings->last >= settings->first &&
+             settings->last <= SEED_MOST));
 }
 
 static bool number_parse(const char *text, uint32_t most, uint32_t *number)
@@ -136,6 +141,7 @@ static bool option_take(struct settings *s, int option, const char *value)
         break;
     case OPT_OUTPUT:
         s->folder = value;
+        s->has_folder = true;
         break;
     case OPT_FORCE:
         s->force = true;
@@ -155,12 +161,37 @@ static bool option_take(struct settings *s, int option, const char *value)
     }
     if (!good) {
         static const char *const wanted[] = {
-            [OPT_SEEDS] = "--seeds '%s': expected A..B (both counted), A.. or A",
+            [OPT_SEEDS] = "--seeds '%s': expected A..B (both counted), A.. or A, at most "
+                          "9223372036854774784",
             [OPT_JOBS] = "-j '%s': expected 1 to 256 processes",
             [OPT_TIME] = "--time '%s': expected a time such as '60 s'",
             [OPT_FAILURES] = "--failures '%s': expected 1 to 1000",
             [OPT_SHRINK] = "--shrink '%s': expected a time such as '20 s', or 0"};
         cli_usage(self, wanted[option], value);
+    }
+    return good;
+}
+
+/* Whether the files are there, and the folder of -o; before anything runs. */
+static bool places_check(const struct settings *settings)
+{
+    struct stat st;
+    bool good = true;
+    for (size_t i = 0; i < settings->file_count; i++) {
+        const char *file = settings->files[i];
+        if (stat(file, &st) != 0) {
+            cli_complain(&cli_fuzz_command, "%s: %s", file, strerror(errno));
+            good = false;
+        } else if (S_ISDIR(st.st_mode)) {
+            cli_complain(&cli_fuzz_command, "%s: is a folder; expected scenario files", file);
+            good = false;
+        }
+    }
+    if (settings->has_folder && (stat(settings->folder, &st) != 0 || !S_ISDIR(st.st_mode) ||
+                                 access(settings->folder, W_OK | X_OK) != 0)) {
+        cli_complain(&cli_fuzz_command, "-o %s: expected a folder that can be written to",
+                     settings->folder);
+        good = false;
     }
     return good;
 }
@@ -192,7 +223,7 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
         cli_usage(&cli_fuzz_command, "--show: expected one seed");
         return false;
     }
-    return true;
+    return places_check(settings);
 }
 
 /* ---- what a failure is ---- */
@@ -253,16 +284,14 @@ static bool scenario_write(const struct settings *settings, struct failure *fail
 {
     (void)snprintf(failure->path, sizeof failure->path, "%s/fuzz-%" PRIu64 ".yaml",
                    settings->folder, failure->seed);
-    FILE *file = fopen(failure->path, settings->force ? "w" : "wx");
-    bool good = file != NULL && fputs(text, file) >= 0;
-    good = (file == NULL || fclose(file) == 0) && good;
-    if (!good) {
-        bool exists = file == NULL && errno == EEXIST;
-        cli_complain(&cli_fuzz_command, "%s: %s", failure->path,
-                     exists ? "exists; use --force to replace it" : strerror(errno));
+    struct ana_error error;
+    struct ana_bytes bytes = {text, strlen(text)};
+    int err = ana_outfile_write(failure->path, settings->force, bytes, &error);
+    if (err != QKD_OK) {
+        cli_complain(&cli_fuzz_command, "%s", error.text);
         failure->path[0] = '\0';
     }
-    return good;
+    return err == QKD_OK;
 }
 
 /* Finds a smaller scenario that fails alike, and writes it. */
@@ -320,7 +349,7 @@ static void line_draw(struct session *s)
     double took_s = now_s - s->began_s;
     fprintf(stderr, "\r\033[K%" PRIu64 " seeds  %.0f per second  %" PRIu32 " failed", s->done,
             (double)s->done / took_s, s->failure_count);
-    if (s->settings->last < UINT64_MAX - 1) {
+    if (s->settings->last < SEED_MOST) {
         double all = (double)(s->settings->last - s->settings->first) + 1;
         fprintf(stderr, "  %.0f %%", 100 * (double)s->done / all);
     }
@@ -502,7 +531,7 @@ static int file_judge(struct session *s, const char *path)
     if (err != 0) {
         cli_errors_print(&errors);
         scn_errors_fini(&errors);
-        return cli_exit_of(err);
+        return err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
     }
     scn_errors_fini(&errors);
     struct sim_fuzz_verdict verdict;
@@ -527,6 +556,9 @@ static int files_run(struct session *s)
     for (size_t i = 0; i < s->settings->file_count && !cli_interrupted; i++) {
         int code = file_judge(s, s->settings->files[i]);
         exit_code = code > exit_code ? code : exit_code;
+    }
+    if (s->done == 0 && exit_code != CLI_DONE) {
+        return exit_code; /* nothing was judged: there are no figures */
     }
     int code = session_end(s);
     return exit_code > code ? exit_code : code;
