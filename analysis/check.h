@@ -43,6 +43,7 @@ struct ana_check {
     struct ana_figures figures;       /* to be stored; empty if nobody wants them */
     struct ana_comparison comparison; /* with a stored run; empty without one */
     bool failed;                      /* memory ran out: the result is not complete */
+    bool overwrites;                  /* a report would go over a file that the scenario names */
 };
 
 void ana_check_init(struct ana_check *check, const char *file, const char *topology);

@@ -58,7 +58,7 @@ struct numbers {
     uint64_t seed;
     double sim_s, wall_s;
     int exit_code;
-    bool failed;
+    bool failed, overwrites;
     size_t point_count;
 };
 
@@ -72,6 +72,7 @@ bool ana_check_pack(const struct ana_check *check, FILE *out)
     numbers.wall_s = check->wall_s;
     numbers.exit_code = check->exit_code;
     numbers.failed = check->failed;
+    numbers.overwrites = check->overwrites;
     numbers.point_count = check->point_count;
     bool ok = fwrite(&numbers, sizeof numbers, 1, out) == 1 && text_pack(check->scenario, out) &&
               text_pack(check->engine, out) && text_pack(check->digest, out);
@@ -109,6 +110,7 @@ bool ana_check_unpack(struct ana_check *check, const char *bytes, size_t len)
         check->wall_s = numbers.wall_s;
         check->exit_code = numbers.exit_code;
         check->failed = check->failed || numbers.failed;
+        check->overwrites = numbers.overwrites;
     }
     return ok;
 }

@@ -37,7 +37,8 @@ struct cli_check_plan {
     const char *baseline; /* results to compare with; NULL: none */
     struct ana_tolerance *tolerances;
     size_t tolerance_count;
-    bool keep_figures; /* they are to be stored */
+    bool keep_figures;      /* they are to be stored */
+    const char *outputs[3]; /* files that the command writes; NULL: none */
 };
 
 /* Loads, runs, judges, compares. Never fails: what goes wrong is in the check. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "analysis/expect.h"
+#include "analysis/outfile.h"
 #include "cli/check.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
@@ -120,6 +121,22 @@ static void run(const struct cli_check_plan *plan, const struct scn_scenario *sc
     scn_summary_fini(&summary);
 }
 
+/* No report over a file that the scenario names: only now that it is read they are known. */
+static bool outputs_check(const struct cli_check_plan *plan, const struct scn_errors *read,
+                          struct ana_check *check)
+{
+    struct ana_error error;
+    const struct ana_files files = {(const char *const *)read->sources, read->source_count,
+                                    plan->outputs, 3};
+    if (ana_outfile_apart(&files, &error) == QKD_OK) {
+        return true;
+    }
+    check->overwrites = true;
+    (void)ana_check_add(check, "is not written over", ANA_ERROR, error.text);
+    check->exit_code = CLI_BAD_INPUT;
+    return false;
+}
+
 void cli_check_run(const struct cli_check_plan *plan, const struct cli_check_item *item,
                    struct ana_check *check)
 {
@@ -130,7 +147,8 @@ void cli_check_run(const struct cli_check_plan *plan, const struct cli_check_ite
     int err = cli_scenario_load_on(item->file, item->topology, &sets, &scenario, &errors);
     if (err != QKD_OK) {
         load_failed(check, err, &errors);
-    } else {
+    }
+    if (outputs_check(plan, &errors, check) && err == QKD_OK) {
         run(plan, scenario, check);
     }
     scn_free(scenario);

@@ -284,6 +284,9 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
         return false;
     }
     sets_complete(settings);
+    settings->plan.outputs[0] = settings->junit;
+    settings->plan.outputs[1] = settings->diff;
+    settings->plan.outputs[2] = settings->save;
     return settings_check(settings);
 }
 
@@ -471,6 +474,12 @@ static int reports_make(const struct collection *all)
         puts("Bail out! interrupted");
     } else {
         ana_tap_end(stdout, all->points);
+    }
+    for (size_t i = 0; i < all->count; i++) {
+        if (all->checks[i].overwrites) {
+            cli_complain(self, "no file was written: one would have gone over an input");
+            return worse(exit_code, CLI_BAD_INPUT);
+        }
     }
     if (settings->junit != NULL) {
         exit_code = worse(exit_code, report_make(all, settings->junit, junit_write));

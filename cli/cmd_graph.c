@@ -102,6 +102,18 @@ static int draw(const struct settings *settings, const struct scn_scenario *scen
     return CLI_DONE;
 }
 
+/* Whether the picture goes over none of these files. */
+static bool output_check(const struct settings *settings, const char *const *inputs, size_t count)
+{
+    struct ana_error error;
+    const struct ana_files files = {inputs, count, &settings->graph.path, 1};
+    if (ana_outfile_apart(&files, &error) == QKD_OK) {
+        return true;
+    }
+    cli_complain(&cli_graph_command, "%s", error.text);
+    return false;
+}
+
 static int draw_scenario(const struct settings *settings)
 {
     struct scn_scenario *scenario = NULL;
@@ -111,8 +123,10 @@ static int draw_scenario(const struct settings *settings)
     if (err != QKD_OK) {
         cli_errors_print(&errors);
         exit_code = err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
-    } else {
+    } else if (output_check(settings, (const char *const *)errors.sources, errors.source_count)) {
         exit_code = draw(settings, scenario, NULL);
+    } else {
+        exit_code = CLI_BAD_INPUT;
     }
     scn_free(scenario);
     scn_errors_fini(&errors);
@@ -140,12 +154,8 @@ static int graph(int argc, char **argv)
     if (!settings_read(&settings, argc, argv, &exit_code)) {
         return exit_code;
     }
-    struct ana_error error;
-    const struct ana_files files = {&settings.input, 1, &settings.graph.path, 1};
-    int err = ana_outfile_apart(&files, &error);
-    if (err != QKD_OK) {
-        cli_complain(&cli_graph_command, "%s", error.text);
-        return cli_exit_of(err);
+    if (!output_check(&settings, &settings.input, 1)) {
+        return CLI_BAD_INPUT;
     }
     return ana_results_is(settings.input) ? draw_results(&settings) : draw_scenario(&settings);
 }

@@ -177,13 +177,14 @@ static char *options_json(const struct settings *settings)
 
 /* ---- the run ---- */
 
-/* No output over the scenario, nor over the other output. */
-static int outputs_check(const struct settings *settings)
+/* No output over the scenario, what it names, or the other output. */
+static int outputs_check(const struct settings *settings, const struct scn_errors *read)
 {
     struct ana_error error;
-    const char *const inputs[] = {settings->input};
     const char *const outputs[] = {settings->output, settings->keep_platform};
-    int err = ana_outfile_apart(&(struct ana_files){inputs, 1, outputs, 2}, &error);
+    const struct ana_files files = {(const char *const *)read->sources, read->source_count, outputs,
+                                    2};
+    int err = ana_outfile_apart(&files, &error);
     if (err != QKD_OK) {
         cli_complain(self, "%s", error.text);
     }
@@ -348,7 +349,7 @@ static int load_and_run(const struct settings *settings)
         cli_errors_print(&errors);
         exit_code = err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
     } else {
-        exit_code = outputs_check(settings);
+        exit_code = outputs_check(settings, &errors);
         if (exit_code == CLI_DONE) {
             exit_code = platform_check(settings);
         }

@@ -41,6 +41,10 @@ void scn_errors_fini(struct scn_errors *errors)
         scn_mem_free(errors->lines[i]);
     }
     scn_mem_free(errors->lines);
+    for (size_t i = 0; i < errors->source_count; i++) {
+        scn_mem_free(errors->sources[i]);
+    }
+    scn_mem_free(errors->sources);
     *errors = (struct scn_errors){0};
 }
 
@@ -77,11 +81,26 @@ static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct s
     }
 }
 
+/* Copies the names of what was read; false without memory. */
+static bool sources_take(const struct scn_ctx *ctx, struct scn_errors *errors)
+{
+    errors->sources = scn_mem_new((size_t)ctx->source_count + 1, sizeof *errors->sources);
+    for (size_t i = 0; i < ctx->source_count && errors->sources != NULL; i++) {
+        size_t size = strlen(ctx->sources[i]) + 1;
+        char *copy = scn_mem_new(size, 1);
+        if (copy == NULL) {
+            return false;
+        }
+        errors->sources[errors->source_count++] = memcpy(copy, ctx->sources[i], size);
+    }
+    return errors->sources != NULL;
+}
+
 /* Gives the result out, or frees it, and everything of the load. */
 static int finish(struct scn_ctx *ctx, struct scn_scenario **out, struct scn_errors *errors)
 {
     int err = 0;
-    if (ctx->no_memory) {
+    if (!sources_take(ctx, errors) || ctx->no_memory) {
         err = QKD_ERR_NOMEM;
         scn_mistake(ctx, (struct scn_place){0}, "out of memory");
     } else if (ctx->mistake_count > 0) {

@@ -365,6 +365,8 @@ struct scn_errors {
     char **lines;
     size_t count;
     size_t omitted; /* errors beyond SCN_MAX_ERRORS, or for which no memory was left */
+    char **sources; /* what was read, whether wrong or not: names of files, also texts of --set */
+    size_t source_count;
 };
 
 /* Overrides: "path=value" texts such as "control.routing=widest" or

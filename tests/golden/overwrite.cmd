@@ -48,4 +48,16 @@ try qkdn export r.db --table requests -o folder --force
 mkdir all
 ln r.db all/requests.csv
 try qkdn export r.db --all -o all --force
+# Files that a scenario names count as well, even if it does not load.
+printf 'rate (/s),A,B\nA,,1\n' >m.csv
+cp m.csv m-kept.csv
+sed 's/^applications.*/demands: [{id: m, matrix: m.csv}]/' s.yaml >m.yaml
+echo "duratoin: 3 s" | cat m.yaml - >wrong.yaml
+echo "extends: m.yaml" >over.yaml
+try qkdn run m.yaml -o m.csv --force
+try qkdn graph over.yaml --format svg -o m.csv --force
+try qkdn graph over.yaml --format svg -o m.yaml --force
+try qkdn check s.yaml over.yaml --junit m.csv --force
+try qkdn check wrong.yaml --junit m.csv --diff d.md --save m.db --force --baseline r.db
+cmp m.csv m-kept.csv
 cmp s.yaml kept.yaml && cmp r.db kept.db && [ -p fifo ] && [ -c /dev/null ] && ls
