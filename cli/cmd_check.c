@@ -576,4 +576,5 @@ const struct cli_command cli_check_command = {
     "  qkdn check load.yaml --topology topologies --baseline main.db --tolerance 3% --diff "
     "diff.html\n\n"
     "exit codes: 0 all is well; 1 an expectation or a rule failed, or a figure is worse than the\n"
-    "baseline; 2 bad usage, or a scenario does not load; 3 a run broke, or interrupted\n"};
+    "baseline; 2 bad usage, a scenario does not load, or the baseline has none of these runs; 3 a\n"
+    "run broke, or interrupted\n"};
