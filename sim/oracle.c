@@ -10,6 +10,7 @@
 #include "core/crypto/crypto.h"
 #include "sim/oracle_state.h"
 
+enum { LOST_AFTER_S = 300, FLOWS = 4, LONGEST_S = 400000000 }; /* of lost_after() */
 enum {
     PREEMPTED_NS = 50000, /* a call that took longer was interrupted, or was an audit */
     AUDIT_SHARE = 16,     /* calls per item that an audit looks at, so that it never weighs much */
@@ -92,6 +93,25 @@ static bool links_new(struct sim_oracle *o)
     return true;
 }
 
+/* How long a frame may be under way: a full queue of the slowest channel, shared by a few flows, and
+ * some time for latency and jitter. */
+static int64_t lost_after(const struct scn_scenario *scenario)
+{
+    const struct scn_classical *net = &scenario->classical;
+    uint64_t slowest = net->bandwidth_bps;
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        uint64_t bps = scenario->links[i].classical_bandwidth_bps;
+        slowest = bps < slowest ? bps : slowest;
+    }
+    for (size_t i = 0; i < net->link_count; i++) {
+        uint64_t bps = net->links[i].bandwidth_bps;
+        slowest = bps < slowest ? bps : slowest;
+    }
+    double queue_s = 8.0 * (double)net->queue_bytes / (double)slowest;
+    double wait_s = LOST_AFTER_S + FLOWS * queue_s;
+    return wait_s < LONGEST_S ? (int64_t)(wait_s * 1e9) : INT64_C(1000000000) * LONGEST_S;
+}
+
 struct sim_oracle *sim_oracle_new(const struct scn_scenario *scenario)
 {
     struct sim_oracle *o = calloc(1, sizeof *o);
@@ -103,6 +123,7 @@ struct sim_oracle *sim_oracle_new(const struct scn_scenario *scenario)
     o->clock_cost_ns = clock_cost();
     o->unit_bytes = km->unit_bits >= 8 ? km->unit_bits / 8 : 1;
     o->horizon_ns = km->timer_ns + 2 * km->fetch_within_ns + 10 * QKD_NS_PER_S;
+    o->lost_after_ns = lost_after(scenario);
     o->mail_first = o->mail_last = o->key_first = o->key_last = QKD_SLAB_NONE;
     qkd_slab_init(&o->blocks, sizeof(struct sim_orc_block), SLAB_BLOCKS, MOST);
     qkd_slab_init(&o->mails, sizeof(struct sim_orc_mail), SLAB_KEYS, MOST);

@@ -95,6 +95,7 @@ void sim_orc_block_free(struct sim_oracle *o, uint32_t slot)
     free(block->bits);
     free(block->segment);
     free(block->chunk);
+    free(block->given);
     qkd_slab_give(&o->blocks, slot);
 }
 

@@ -2,6 +2,8 @@
 /* Oracle: the frames that govern blocks: CONFIRM, GRANT, SKIP (rule 1). What one says takes effect
  * for its sender when it is sent, for its receiver when it is delivered. Key files are here too,
  * as nobody confirms what it was not given. */
+#include <stdlib.h>
+
 #include "sim/oracle_state.h"
 
 /* ---- reading ---- */
@@ -31,6 +33,7 @@ bool sim_orc_control_read(const struct wire_frame *frame, struct sim_orc_mail *m
         mail->block = grant.block;
         mail->start = grant.start;
         mail->end = grant.end;
+        mail->turn = grant.turn;
         return grant.start < grant.end;
     case WIRE_FRAME_SKIP:
         if (wire_skip_body_decode(&skip, frame->body, frame->body_len) <= 0) {
@@ -115,9 +118,38 @@ static bool holds(const struct sim_orc_block *block, const struct sim_orc_segmen
     return false;
 }
 
+/* Whether a GRANT is the first of its kind; it is remembered then. */
+static bool given_add(struct sim_oracle *o, struct sim_orc_block *block,
+                      const struct sim_orc_mail *mail)
+{
+    for (uint32_t i = 0; i < block->givens; i++) {
+        const struct sim_orc_given *g = &block->given[i];
+        if (g->start == mail->start && g->end == mail->end && g->turn == mail->turn &&
+            g->side == mail->side) {
+            return false;
+        }
+    }
+    if (block->givens == block->given_cap) {
+        uint32_t cap = block->given_cap == 0 ? 4 : 2 * block->given_cap;
+        struct sim_orc_given *grown = realloc(block->given, cap * sizeof *grown);
+        if (grown == NULL) {
+            sim_orc_fail(o, "oracle: out of memory for GRANTs", NULL);
+            return false;
+        }
+        block->given = grown;
+        block->given_cap = cap;
+    }
+    block->given[block->givens++] = (struct sim_orc_given){mail->start, mail->end, mail->turn,
+                                                           mail->side};
+    return true;
+}
+
 static void grant_new(struct sim_oracle *o, const struct sim_orc_sight *s,
                       const struct sim_orc_mail *mail, struct sim_orc_block *block)
 {
+    if (!given_add(o, block, mail)) {
+        return;
+    }
     struct sim_orc_segment own = {mail->start, mail->end, SIM_ORC_USED, mail->side};
     (void)sim_orc_check(o, !holds(block, &own), "rule 1: GRANT of bytes that its sender used",
                         &s->scene);

@@ -280,7 +280,8 @@ static void frame_seen(struct sim_oracle *o, struct sim_orc_sight *s)
                                 .link = s->frame.link,
                                 .side = (uint8_t)s->side,
                                 .seq = s->frame.seq,
-                                .epoch = s->frame.epoch};
+                                .epoch = s->frame.epoch,
+                                .pad_block = s->frame.block};
     bool good = sim_orc_control_read(&s->frame, &mail);
     if (!sim_orc_check(o, good, "rule 1: CONFIRM, GRANT or SKIP malformed", &s->scene)) {
         return;
@@ -384,8 +385,8 @@ void sim_orc_frame_meant(struct sim_oracle *o, const struct sim_orc_mail *mail)
         struct sim_orc_frame *f = &sender->ring[mail->seq & (sender->ring_cap - 1)];
         if (f->seq == mail->seq) {
             frame_close(link, f);
-            sim_orc_block_shown(o, mail->link, mail->side, f->block);
         }
+        sim_orc_block_shown(o, mail->link, mail->side, mail->pad_block);
     }
     sim_orc_control_meant(o, mail);
 }

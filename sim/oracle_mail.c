@@ -4,8 +4,6 @@
 #include "core/base/time.h"
 #include "sim/oracle_state.h"
 
-enum { LOST_AFTER_S = 300 }; /* what did not arrive by then never does */
-
 static struct sim_orc_mail *mail_at(const struct sim_oracle *o, uint32_t slot)
 {
     return qkd_slab_at(&o->mails, slot);
@@ -24,7 +22,7 @@ static void mail_give(struct sim_oracle *o, uint32_t slot)
 
 void sim_orc_mail_post(struct sim_oracle *o, const struct sim_orc_mail *mail)
 {
-    int64_t limit_ns = o->now_ns - LOST_AFTER_S * QKD_NS_PER_S;
+    int64_t limit_ns = o->now_ns - o->lost_after_ns;
     while (o->mail_first != QKD_SLAB_NONE && mail_at(o, o->mail_first)->sent_ns < limit_ns) {
         mail_give(o, o->mail_first);
     }

@@ -67,6 +67,12 @@ struct sim_orc_chunk {
     bool deleted;
 };
 
+/* A GRANT that was sent: said again, also in a new frame, it gives nothing anew. */
+struct sim_orc_given {
+    uint32_t start, end, turn;
+    uint8_t side;
+};
+
 struct sim_orc_block {
     struct qkd_id id;
     uint32_t link, number, bytes;
@@ -86,6 +92,8 @@ struct sim_orc_block {
     uint32_t segments, segment_cap;
     struct sim_orc_chunk *chunk;
     uint32_t chunks, chunk_cap;
+    struct sim_orc_given *given;
+    uint32_t givens, given_cap;
 };
 
 /* A frame that its sender may still repeat. */
@@ -129,6 +137,8 @@ struct sim_orc_mail {
     struct qkd_eid to;
     struct qkd_id id; /* QKD-key ID of CONFIRM, KMA-key ID of MATCH */
     uint32_t link, seq, epoch, block, start, end;
+    uint32_t turn;       /* of a GRANT */
+    uint32_t pad_block;  /* of a frame: the block that its pad is from */
     uint32_t prev, next; /* in order of age */
     uint8_t kind, type, side, detail;
 };
@@ -190,6 +200,7 @@ struct sim_oracle {
     struct qkd_map block_by_id, block_by_number; /* number: link u32, number u32 */
     struct qkd_slab mails;
     struct qkd_map mail_by_tail;
+    int64_t lost_after_ns; /* what did not arrive this long after it was sent never does */
     uint32_t mail_first, mail_last;
     struct qkd_slab kma_keys, ksa_keys;
     struct qkd_map kma_by_id, ksa_by_id;
