@@ -56,11 +56,11 @@ struct scn_ctx {
     uint32_t source_cap;
     struct scn_mistake *mistakes;
     size_t mistake_count, mistake_cap;
-    size_t omitted;     /* mistakes beyond the limit */
-    bool no_memory;     /* some allocation failed: the load fails */
-    bool incomplete;    /* nodes or links could not be made: unknown ids are no mistakes */
-    bool io_failed;     /* the scenario file itself could not be read */
-    const char *folder; /* of data files, "" for the current one; NULL: none may be named */
+    size_t omitted;      /* mistakes beyond the limit */
+    bool no_memory;      /* some allocation failed: the load fails */
+    bool incomplete;     /* nodes or links could not be made: unknown ids are no mistakes */
+    bool io_failed;      /* the scenario file itself could not be read */
+    const char *folder;  /* of data files, "" for the current one; NULL: none may be named */
     const char *network; /* the file whose network is taken instead of the own one, or NULL */
     struct scn_scenario *scenario;
     const struct scn_tree *root; /* of the scenario file, after overrides */

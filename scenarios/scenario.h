@@ -19,7 +19,7 @@
 #define SCN_MAX_SIMGRID_NODES 1000      /* most of them in the simgrid engine */
 #define SCN_MAX_FILE_BITS (8 * 1000000) /* most bits of one QKD-key file that carries its bits */
 #define SCN_MAX_SEED_BITS UINT64_C(4000000000) /* most of one that carries a seed */
-#define SCN_MAX_LINKS 400000            /* most QKD links, and most classical links */
+#define SCN_MAX_LINKS 400000                   /* most QKD links, and most classical links */
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_ACCESS 1000
@@ -102,12 +102,13 @@ struct scn_link {
     int64_t length_m;     /* 0 if not given */
     double loss_db;       /* default 0.2 dB/km of length */
     struct scn_qkd qkd;
-    uint64_t store_bits;              /* limit of the key store at each end */
-    uint64_t initial_bits;            /* key that both ends hold at the start: one QKD-key file */
-    int64_t classical_latency_ns;     /* one way, of the classical channel beside this link */
-    uint64_t classical_bandwidth_bps; /* of that channel, each direction; both 0 with classical.links,
+    uint64_t store_bits;          /* limit of the key store at each end */
+    uint64_t initial_bits;        /* key that both ends hold at the start: one QKD-key file */
+    int64_t classical_latency_ns; /* one way, of the classical channel beside this link */
+    uint64_t
+        classical_bandwidth_bps; /* of that channel, each direction; both 0 with classical.links,
                                        * where there is none */
-    int64_t seed;                     /* of its key; SCN_AUTO: seeds.links */
+    int64_t seed;                /* of its key; SCN_AUTO: seeds.links */
 };
 
 enum scn_management_net {
@@ -122,10 +123,10 @@ struct scn_switch {
 
 /* A link of a classical network of its own. */
 struct scn_classical_link {
-    char id[SCN_ID_SIZE]; /* unique among them; default: the ids of its ends, joined by "-" */
-    uint32_t a, b;        /* a node's index, or node_count + a switch's; a != b */
-    int64_t length_m;     /* 0 if not given */
-    int64_t latency_ns;   /* one way */
+    char id[SCN_ID_SIZE];   /* unique among them; default: the ids of its ends, joined by "-" */
+    uint32_t a, b;          /* a node's index, or node_count + a switch's; a != b */
+    int64_t length_m;       /* 0 if not given */
+    int64_t latency_ns;     /* one way */
     uint64_t bandwidth_bps; /* each direction */
 };
 
@@ -144,7 +145,7 @@ struct scn_classical {
     size_t switch_count;
     struct scn_classical_link *links; /* the classical network; none: it is beside the QKD links */
     size_t link_count;
-    int64_t disturbed_until_ns;        /* from here on none of the three; SCN_AUTO: never */
+    int64_t disturbed_until_ns; /* from here on none of the three; SCN_AUTO: never */
 };
 
 enum scn_relay { SCN_RELAY_HOP_BY_HOP };

@@ -9,9 +9,9 @@
 #include "core/base/err.h"
 #include "core/km/kmc_state.h"
 
-#define LINKS_PER_MESSAGE 200U  /* more links take more messages */
-#define LINK_RECORD_BYTES 160U  /* room for one encoded wire_link_status */
-#define MODULE_RECORD_BYTES 96U /* room for one encoded wire_module_status */
+#define LINKS_PER_MESSAGE 200U   /* more links take more messages */
+#define LINK_RECORD_BYTES 160U   /* room for one encoded wire_link_status */
+#define MODULE_RECORD_BYTES 96U  /* room for one encoded wire_module_status */
 #define MESSAGE_EXTRA_BYTES 128U /* a STATUS_RSP besides its records */
 #define KM_ITEMS                                                                                   \
     (WIRE_STATUS_KEY_AMOUNT | WIRE_STATUS_CONSUMPTION | WIRE_STATUS_KM_LINK | WIRE_STATUS_KEY_RATE)
