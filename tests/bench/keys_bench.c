@@ -16,6 +16,7 @@
 #include "tests/lib/bench.h"
 
 #define KEYS 100000
+#define ROUNDS 3 /* of what is compared: floor, oracle on, oracle off in turn */
 
 /* What one end-to-end key over three hops takes, counted in a run of the scenario below: 15 sealed
  * messages (Ak 4, KMI 4, Kx-2 2, completion, application pairs' share of acknowledgements and
@@ -163,13 +164,32 @@ static void bench_batched(double single_per_key)
     scn_summary_fini(&summary);
 }
 
+static double floor_sum(const struct floor_s *floor)
+{
+    return floor->seals + floor->pads + floor->heap;
+}
+
+/* The line once more: the lesser CPU time, as what others do on the machine only adds. */
+static double least(double cpu_s, bool oracle_off, struct scn_summary *summary)
+{
+    scn_summary_fini(summary);
+    double again = run(load(line4), oracle_off, summary);
+    return again < cpu_s ? again : cpu_s;
+}
+
 static void bench_keys(void)
 {
     struct scn_summary with, without;
+    struct floor_s floor = floor_run();
     double cpu_with = run(load(line4), false, &with);
     double cpu_without = run(load(line4), true, &without);
-    struct floor_s floor = floor_run();
-    double floor_s = floor.seals + floor.pads + floor.heap;
+    for (int round = 1; round < ROUNDS; round++) {
+        struct floor_s again = floor_run();
+        floor = floor_sum(&again) < floor_sum(&floor) ? again : floor;
+        cpu_with = least(cpu_with, false, &with);
+        cpu_without = least(cpu_without, true, &without);
+    }
+    double floor_s = floor_sum(&floor);
     double keys = (double)with.requests.served;
     double per_key = cpu_with / keys;
     printf("fast world, line of 4, 3 hops, 256-bit keys, one key per frame\n");
