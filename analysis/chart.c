@@ -217,6 +217,21 @@ static size_t element_get(struct ana_chart *chart, const struct parties *parties
     return chart->element_count++;
 }
 
+/* Places element i and, at once after it, the others of its node and rank; their rank is -1 then. */
+static void node_place(struct ana_chart *chart, size_t i, size_t *places,
+                       struct ana_chart_element *sorted, size_t *next)
+{
+    const struct ana_chart_element first = chart->elements[i];
+    for (size_t k = i; k < chart->element_count; k++) {
+        struct ana_chart_element *element = &chart->elements[k];
+        if (element->rank == first.rank && element->node_index == first.node_index) {
+            places[k] = *next;
+            sorted[(*next)++] = *element;
+            element->rank = -1;
+        }
+    }
+}
+
 /* Sorts the elements by rank, those of one rank in the order of their appearance (but together with
  * their node), and renames them in the messages. */
 static int elements_sort(struct ana_chart *chart)
@@ -232,20 +247,9 @@ static int elements_sort(struct ana_chart *chart)
     size_t next = 0;
     for (int rank = 0; rank <= 33; rank++) {
         for (size_t i = 0; i < count; i++) {
-            if (chart->elements[i].rank != rank) {
-                continue;
+            if (chart->elements[i].rank == rank) {
+                node_place(chart, i, places, sorted, &next);
             }
-            for (size_t k = i; k < count; k++) { /* the same node's of this rank follow at once */
-                struct ana_chart_element *element = &chart->elements[k];
-                if (element->rank == rank && element->node_index == chart->elements[i].node_index) {
-                    places[k] = next;
-                    sorted[next++] = *element;
-                    if (k != i) {
-                        element->rank = -1;
-                    }
-                }
-            }
-            chart->elements[i].rank = -1;
         }
     }
     for (size_t i = 0; i < chart->message_count; i++) {

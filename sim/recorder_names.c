@@ -80,6 +80,7 @@ static struct sim_name *name_put(struct sim_recorder *recorder, const struct qkd
         recorder->failed = true;
         return NULL;
     }
+    QKD_ASSERT(recorder->names != NULL);
     uint32_t slot = recorder->name_next % recorder->name_cap;
     name = &recorder->names[slot];
     if (!qkd_id_is_zero(&name->id)) {
