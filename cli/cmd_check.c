@@ -8,10 +8,10 @@
 
 #include "analysis/outfile.h"
 #include "cli/check.h"
+#include "cli/choices.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
-#include "scenarios/quantity.h"
 
 enum {
     OPT_TOPOLOGY,
@@ -35,7 +35,6 @@ static const struct cli_option options[] = {
     {"-j", true},         {"--engine", true},   {"--seed", true},      {"--until", true},
     {"--set", true},      {NULL, false}};
 
-#define SET_SIZE 80
 #define MOST_JOBS 64
 
 struct settings {
@@ -44,8 +43,7 @@ struct settings {
     size_t jobs;
     struct cli_check_plan plan;
     struct cli_check_items items;
-    char engine_set[SET_SIZE], seed_set[SET_SIZE];
-    const char *engine, *seed;
+    struct cli_choices choices;
 };
 
 static const struct cli_command *const self = &cli_check_command;
@@ -60,26 +58,6 @@ static bool jobs_read(struct settings *settings, const char *value)
         return false;
     }
     settings->jobs = (size_t)number;
-    return true;
-}
-
-static bool until_read(struct settings *settings, const char *value)
-{
-    const char *wrong = scn_integer_parse(SCN_DIM_TIME, value, &settings->plan.until_ns);
-    if (wrong != NULL || settings->plan.until_ns <= 0) {
-        cli_usage(self, "--until '%s': expected a time such as '10 min'", value);
-        return false;
-    }
-    return true;
-}
-
-static bool engine_read(struct settings *settings, const char *value)
-{
-    if (strcmp(value, "fast") != 0 && strcmp(value, "simgrid") != 0) {
-        cli_usage(self, "--engine '%s': expected fast or simgrid", value);
-        return false;
-    }
-    settings->engine = value;
     return true;
 }
 
@@ -121,7 +99,6 @@ static bool file_read(struct settings *settings, const char *value)
 
 static bool option_take(struct settings *settings, int option, const char *value)
 {
-    uint64_t number;
     switch (option) {
     case OPT_TOPOLOGY:
         settings->topology = value;
@@ -149,35 +126,16 @@ static bool option_take(struct settings *settings, int option, const char *value
     case OPT_JOBS:
         return jobs_read(settings, value);
     case OPT_ENGINE:
-        return engine_read(settings, value);
+        return cli_choose_engine(&settings->choices, self, value);
     case OPT_SEED:
-        if (!cli_uint(value, &number)) {
-            cli_usage(self, "--seed '%s': expected a whole number of at most 64 bits", value);
-            return false;
-        }
-        settings->seed = value;
-        return true;
+        return cli_choose_seed(&settings->choices, self, value);
     case OPT_UNTIL:
-        return until_read(settings, value);
+        return cli_choose_until(&settings->choices, self, value);
     case OPT_SET:
-        settings->plan.sets[settings->plan.set_count++] = value;
+        cli_choose_set(&settings->choices, value);
         return true;
     default: /* CLI_ARGUMENT */
         return file_read(settings, value);
-    }
-}
-
-/* --engine and --seed are sets of the scenario, as in `qkdn run`. */
-static void sets_complete(struct settings *settings)
-{
-    struct cli_check_plan *plan = &settings->plan;
-    if (settings->engine != NULL) {
-        snprintf(settings->engine_set, SET_SIZE, "engine=%s", settings->engine);
-        plan->sets[plan->set_count++] = settings->engine_set;
-    }
-    if (settings->seed != NULL) {
-        snprintf(settings->seed_set, SET_SIZE, "seed=%s", settings->seed);
-        plan->sets[plan->set_count++] = settings->seed_set;
     }
 }
 
@@ -283,7 +241,10 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
         cli_usage(self, "which scenario files or folders?");
         return false;
     }
-    sets_complete(settings);
+    cli_choices_complete(&settings->choices);
+    settings->plan.sets = settings->choices.sets;
+    settings->plan.set_count = settings->choices.set_count;
+    settings->plan.until_ns = settings->choices.until_ns;
     settings->plan.outputs[0] = settings->junit;
     settings->plan.outputs[1] = settings->diff;
     settings->plan.outputs[2] = settings->save;
@@ -535,15 +496,15 @@ static int check(int argc, char **argv)
 {
     int exit_code = CLI_BROKEN;
     struct settings settings = {.jobs = processors()};
-    settings.plan.sets = calloc((size_t)argc + 3, sizeof *settings.plan.sets);
+    int err = cli_choices_init(&settings.choices, argc);
     settings.plan.tolerances = calloc((size_t)argc + 1, sizeof *settings.plan.tolerances);
-    if (settings.plan.sets == NULL || settings.plan.tolerances == NULL) {
+    if (err != QKD_OK || settings.plan.tolerances == NULL) {
         cli_complain(self, "no memory");
     } else if (settings_read(&settings, argc, argv, &exit_code)) {
         exit_code = checks_run(&settings);
     }
     cli_check_items_fini(&settings.items);
-    free(settings.plan.sets);
+    cli_choices_fini(&settings.choices);
     free(settings.plan.tolerances);
     return exit_code;
 }

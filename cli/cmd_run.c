@@ -11,11 +11,11 @@
 #include "analysis/outfile.h"
 #include "analysis/store.h"
 #include "analysis/summary.h"
+#include "cli/choices.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
-#include "scenarios/quantity.h"
 #include "sim/run.h"
 
 enum {
@@ -37,16 +37,12 @@ static const struct cli_option options[] = {
     {"--quiet", false}, {"--keep-platform", true}, {NULL, false}};
 
 #define WHY_SIZE 512
-#define SET_SIZE 80
 
 struct settings {
-    const char *input, *output, *engine, *seed, *until, *keep_platform;
-    int64_t until_ns;
+    const char *input, *output, *keep_platform;
+    struct cli_choices choices;
     enum ana_record record;
     bool force, json, quiet;
-    const char **sets; /* of the command line; engine and seed are added at the end */
-    size_t set_count;
-    char engine_set[SET_SIZE], seed_set[SET_SIZE];
 };
 
 static const struct cli_command *const self = &cli_run_command;
@@ -55,8 +51,6 @@ static const struct cli_command *const self = &cli_run_command;
 
 static bool value_read(struct settings *settings, int option, const char *value)
 {
-    uint64_t number;
-    const char *wrong;
     switch (option) {
     case OPT_RECORD:
         if (!ana_record_parse(value, &settings->record)) {
@@ -65,27 +59,11 @@ static bool value_read(struct settings *settings, int option, const char *value)
         }
         return true;
     case OPT_ENGINE:
-        if (strcmp(value, "fast") != 0 && strcmp(value, "simgrid") != 0) {
-            cli_usage(self, "--engine '%s': expected fast or simgrid", value);
-            return false;
-        }
-        settings->engine = value;
-        return true;
+        return cli_choose_engine(&settings->choices, self, value);
     case OPT_SEED:
-        if (!cli_uint(value, &number)) {
-            cli_usage(self, "--seed '%s': expected a whole number of at most 64 bits", value);
-            return false;
-        }
-        settings->seed = value;
-        return true;
+        return cli_choose_seed(&settings->choices, self, value);
     default: /* OPT_UNTIL */
-        wrong = scn_integer_parse(SCN_DIM_TIME, value, &settings->until_ns);
-        if (wrong != NULL || settings->until_ns <= 0) {
-            cli_usage(self, "--until '%s': expected a time such as '10 min'", value);
-            return false;
-        }
-        settings->until = value;
-        return true;
+        return cli_choose_until(&settings->choices, self, value);
     }
 }
 
@@ -99,7 +77,7 @@ static bool option_take(struct settings *settings, int option, const char *value
         settings->force = true;
         return true;
     case OPT_SET:
-        settings->sets[settings->set_count++] = value;
+        cli_choose_set(&settings->choices, value);
         return true;
     case OPT_JSON:
         settings->json = true;
@@ -112,19 +90,6 @@ static bool option_take(struct settings *settings, int option, const char *value
         return true;
     default:
         return value_read(settings, option, value);
-    }
-}
-
-/* --engine and --seed are sets of the scenario, so that the resolved scenario tells what was run. */
-static void sets_complete(struct settings *settings)
-{
-    if (settings->engine != NULL) {
-        snprintf(settings->engine_set, SET_SIZE, "engine=%s", settings->engine);
-        settings->sets[settings->set_count++] = settings->engine_set;
-    }
-    if (settings->seed != NULL) {
-        snprintf(settings->seed_set, SET_SIZE, "seed=%s", settings->seed);
-        settings->sets[settings->set_count++] = settings->seed_set;
     }
 }
 
@@ -153,7 +118,7 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
         cli_usage(self, "which scenario file?");
         return false;
     }
-    sets_complete(settings);
+    cli_choices_complete(&settings->choices);
     return true;
 }
 
@@ -163,12 +128,12 @@ static char *options_json(const struct settings *settings)
     struct ana_json json = {0};
     ana_json_object(&json, NULL, ANA_JSON_INLINE);
     ana_json_string(&json, "file", settings->input);
-    ana_json_string(&json, "engine", settings->engine);
-    ana_json_string(&json, "seed", settings->seed);
-    ana_json_string(&json, "until", settings->until);
+    ana_json_string(&json, "engine", settings->choices.engine);
+    ana_json_string(&json, "seed", settings->choices.seed);
+    ana_json_string(&json, "until", settings->choices.until);
     ana_json_array(&json, "set", ANA_JSON_INLINE);
-    for (size_t i = 0; i < settings->set_count; i++) {
-        ana_json_string(&json, NULL, settings->sets[i]);
+    for (size_t i = 0; i < settings->choices.set_count; i++) {
+        ana_json_string(&json, NULL, settings->choices.sets[i]);
     }
     ana_json_close(&json);
     ana_json_close(&json);
@@ -302,10 +267,10 @@ static int scenario_run(const struct settings *settings, const struct scn_scenar
     struct scn_summary summary;
     struct scn_sink sink = {.progress = cli_progress};
     int64_t end_ns = scenario->duration_ns;
-    if (settings->until_ns > 0 && settings->until_ns < end_ns) {
-        end_ns = settings->until_ns;
+    if (settings->choices.until_ns > 0 && settings->choices.until_ns < end_ns) {
+        end_ns = settings->choices.until_ns;
     }
-    struct sim_options sim = {.until_ns = settings->until_ns,
+    struct sim_options sim = {.until_ns = settings->choices.until_ns,
                               .sink = &sink,
                               .interrupt = &cli_interrupted,
                               .keep_platform = settings->keep_platform,
@@ -339,7 +304,7 @@ static int scenario_run(const struct settings *settings, const struct scn_scenar
 
 static int load_and_run(const struct settings *settings)
 {
-    struct scn_sets sets = {settings->sets, settings->set_count};
+    struct scn_sets sets = {settings->choices.sets, settings->choices.set_count};
     struct scn_scenario *scenario = NULL;
     struct scn_errors errors;
     struct ana_store *store = NULL;
@@ -369,13 +334,12 @@ static int run(int argc, char **argv)
 {
     int exit_code = CLI_BROKEN;
     struct settings settings = {.record = ANA_RECORD_REQUESTS};
-    settings.sets = calloc((size_t)argc + 3, sizeof *settings.sets);
-    if (settings.sets == NULL) {
+    if (cli_choices_init(&settings.choices, argc) != 0) {
         cli_complain(self, "no memory");
     } else if (settings_read(&settings, argc, argv, &exit_code)) {
         exit_code = load_and_run(&settings);
     }
-    free(settings.sets);
+    cli_choices_fini(&settings.choices);
     return exit_code;
 }
 

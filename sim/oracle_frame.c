@@ -360,6 +360,8 @@ void sim_orc_relay_delivered(struct sim_oracle *o, const struct sim_oracle_frame
         sender->heard_ns = o->now_ns;
         frame_close(&o->links[link], f);
         sim_orc_block_shown(o, link, side, f->block);
+    } else if ((int32_t)(f->seq - seq) > 0) { /* it waited so long that the ring has moved on */
+        sim_orc_block_shown(o, link, side, wire_get_u32(frame->bytes + 8));
     }
 }
 

@@ -100,7 +100,6 @@ struct ksa_batch {
     uint8_t grade;     /* enum wire_method */
     uint8_t phase;     /* enum ksa_phase */
     bool slave;
-    bool has_keys;   /* key bytes are in the buffer */
     uint8_t tries;   /* SUPPLY_NOTIFY sent */
     uint8_t tag[16]; /* own (master) or received (slave) digest */
     struct ksa_buf buf;
