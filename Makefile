@@ -12,7 +12,7 @@ deps:  ## install with apt what is missing
 
 build:  ## build/release/qkdn, needs no apt
 	@cmake --preset release --log-level=WARNING
-	@cmake --build --preset release -j $(JOBS)
+	@cmake --build --preset release -j $(JOBS) --target programs
 
 demo: deps build  ## simulate the Tokyo 2010 network, draw it
 	@mkdir -p out
@@ -30,7 +30,7 @@ lint:  ## layout, static analysis, tidy tests
 	@sh cmake/deps.sh lint && sh cmake/lint.sh
 
 bench: build  ## measure, in a release build
-	@sh tests/bench/run.sh build/release
+	@cmake --build --preset release -j $(JOBS) --target benches && sh tests/bench/run.sh build/release
 
 install: build  ## to PREFIX (/usr/local)
 	@cmake --install build/release --prefix $(PREFIX)

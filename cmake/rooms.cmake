@@ -49,10 +49,12 @@ qkdn_room(qkdn_analysis FOLDERS analysis
 # The command: build/<preset>/qkdn.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.c)
 set(QKDN_HAVE_CLI FALSE)
+add_custom_target(programs) # what `make build` builds and `make install` installs
 if(cli_sources)
     set(QKDN_HAVE_CLI TRUE)
     add_executable(qkdn ${cli_sources})
-    target_link_libraries(qkdn PRIVATE qkdn_sim qkdn_analysis qkdn_scenarios qkdn_models qkdn_core)
+    add_dependencies(programs qkdn)
+    target_link_libraries(qkdn PRIVATE qkdn_sim qkdn_analysis qkdn_scenarios qkdn_models qkdn_core qkdn_lto)
     include(GNUInstallDirs)
     install(TARGETS qkdn)
     install(DIRECTORY ${CMAKE_SOURCE_DIR}/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/qkdn/scenarios
