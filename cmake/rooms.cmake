@@ -41,8 +41,10 @@ qkdn_room(qkdn_core
     LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
 qkdn_room(qkdn_models FOLDERS models LINK qkdn_core qkdn_outer PkgConfig::GSL)
 qkdn_room(qkdn_scenarios FOLDERS scenarios LINK qkdn_models qkdn_core qkdn_outer PkgConfig::FYAML)
+qkdn_room(qkdn_host FOLDERS host LINK qkdn_scenarios qkdn_models qkdn_core qkdn_outer)
+qkdn_room(qkdn_watch FOLDERS watch LINK qkdn_scenarios qkdn_models qkdn_core qkdn_outer)
 qkdn_room(qkdn_sim FOLDERS sim EXCLUDE ${simgrid_exclude}
-    LINK qkdn_scenarios qkdn_models qkdn_core qkdn_outer ${simgrid_link})
+    LINK qkdn_host qkdn_watch qkdn_scenarios qkdn_models qkdn_core qkdn_outer ${simgrid_link})
 qkdn_room(qkdn_analysis FOLDERS analysis
     LINK qkdn_scenarios qkdn_core qkdn_outer PkgConfig::SQLITE PkgConfig::GRAPHVIZ)
 

@@ -242,7 +242,7 @@ static void block_deliver(struct sim_world *world, uint32_t link, struct wire_q_
         }
         local.len = (size_t)len;
         if (world->oracle != NULL) {
-            sim_oracle_block(world->oracle, sim_world_now(world), link, block, local.to);
+            watch_oracle_block(world->oracle, sim_world_now(world), link, block, local.to);
         }
         sim_world_local(world, &local);
     }

@@ -78,21 +78,20 @@ int sim_engine_run(struct sim_engine *engine, int64_t until_ns)
 }
 
 void sim_engine_tell(const struct sim_engine *engine, const struct sim_packet *packet,
-                     enum sim_engine_fate fate)
+                     enum watch_fate fate)
 {
     if (engine->config.fate != NULL) {
         engine->config.fate(engine->config.calls.world, packet, fate);
     }
 }
 
-bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet,
-                     enum sim_engine_fate fate)
+bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet, enum watch_fate fate)
 {
     struct sim_engine_stats *stats = &engine->stats;
-    stats->dropped_queue += fate == SIM_FATE_QUEUE;
-    stats->dropped_chance += fate == SIM_FATE_CHANCE;
-    stats->dropped_fault += fate == SIM_FATE_FAULT;
-    stats->dropped_route += fate == SIM_FATE_ROUTE;
+    stats->dropped_queue += fate == WATCH_FATE_QUEUE;
+    stats->dropped_chance += fate == WATCH_FATE_CHANCE;
+    stats->dropped_fault += fate == WATCH_FATE_FAULT;
+    stats->dropped_route += fate == WATCH_FATE_ROUTE;
     sim_engine_tell(engine, packet, fate);
     sim_pool_give(engine->config.pool, packet);
     return false;
@@ -107,13 +106,13 @@ bool sim_engine_send(struct sim_engine *engine, struct sim_packet *packet)
     if (packet->channel == NULL) {
         engine->error = QKD_ERR_NOMEM;
         engine->stopped = true;
-        return sim_engine_drop(engine, packet, SIM_FATE_ROUTE);
+        return sim_engine_drop(engine, packet, WATCH_FATE_ROUTE);
     }
     if (!packet->channel->routed) {
-        return sim_engine_drop(engine, packet, SIM_FATE_ROUTE);
+        return sim_engine_drop(engine, packet, WATCH_FATE_ROUTE);
     }
     if (!sim_net_open(net, packet->channel)) {
-        return sim_engine_drop(engine, packet, SIM_FATE_FAULT);
+        return sim_engine_drop(engine, packet, WATCH_FATE_FAULT);
     }
     uint32_t wire_len = packet->wire_len;
     if (!engine->ops->send(engine, packet)) {
@@ -127,7 +126,7 @@ bool sim_engine_send(struct sim_engine *engine, struct sim_packet *packet)
 void sim_engine_arrive(struct sim_engine *engine, struct sim_packet *packet)
 {
     if (!sim_net_open(engine->config.net, packet->channel)) {
-        (void)sim_engine_drop(engine, packet, SIM_FATE_FAULT);
+        (void)sim_engine_drop(engine, packet, WATCH_FATE_FAULT);
         return;
     }
     engine->stats.callbacks++;

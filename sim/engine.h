@@ -15,6 +15,7 @@
 #include "scenarios/scenario.h"
 #include "sim/net.h"
 #include "sim/packet.h"
+#include "watch/fate.h"
 
 #define SIM_NEVER INT64_MAX
 #define SIM_SIMGRID_NODE_LIMIT SCN_MAX_SIMGRID_NODES /* most nodes in the simgrid engine */
@@ -24,15 +25,6 @@
 /* Two nodes that talk on the data plane. */
 struct sim_pair {
     uint32_t a, b;
-};
-
-/* What becomes of a packet that is not simply delivered. */
-enum sim_engine_fate {
-    SIM_FATE_COPIED, /* there is one more of it */
-    SIM_FATE_QUEUE,  /* dropped: its channel is full */
-    SIM_FATE_CHANCE, /* lost */
-    SIM_FATE_FAULT,  /* dropped: a link or node is down, at departure or arrival */
-    SIM_FATE_ROUTE   /* dropped: no path */
 };
 
 /* What the engine calls. The packet belongs to the callee from then on (sim_pool_give()). */
@@ -55,7 +47,7 @@ struct sim_engine_config {
     size_t pair_count;
     struct sim_engine_calls calls;
     /* Told of packets that are dropped or copied, which stay the engine's; NULL: not wanted. */
-    void (*fate)(void *world, const struct sim_packet *packet, enum sim_engine_fate fate);
+    void (*fate)(void *world, const struct sim_packet *packet, enum watch_fate fate);
     char *why;       /* receives one line when sim_engine_new() fails */
     size_t why_size; /* bytes of why */
 };

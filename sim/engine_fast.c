@@ -65,21 +65,21 @@ static bool fast_send(struct sim_engine *engine, struct sim_packet *packet)
     struct sim_channel *channel = packet->channel;
     int64_t arrival_ns = sim_net_schedule(channel, engine->now_ns, packet->wire_len);
     if (arrival_ns < 0) {
-        return sim_engine_drop(engine, packet, SIM_FATE_QUEUE);
+        return sim_engine_drop(engine, packet, WATCH_FATE_QUEUE);
     }
     if (channel->rng == NULL) {
         return launch(engine, packet, arrival_ns);
     }
     struct sim_fate fate = sim_net_fate(engine->config.net, channel);
     if (fate.copies == 0) {
-        return sim_engine_drop(engine, packet, SIM_FATE_CHANCE);
+        return sim_engine_drop(engine, packet, WATCH_FATE_CHANCE);
     }
     if (fate.copies == 2) {
         struct sim_packet *copy = sim_pool_copy(engine->config.pool, packet);
         if (copy == NULL) {
             fast_fail(engine);
         } else {
-            sim_engine_tell(engine, copy, SIM_FATE_COPIED);
+            sim_engine_tell(engine, copy, WATCH_FATE_COPIED);
             (void)launch(engine, copy, arrival_ns + fate.extra_ns[1]);
         }
     }

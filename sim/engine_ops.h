@@ -34,11 +34,10 @@ void sim_engine_why(const struct sim_engine_config *config, const char *why);
 
 /* Tells the world what became of a packet, if it wants to know. */
 void sim_engine_tell(const struct sim_engine *engine, const struct sim_packet *packet,
-                     enum sim_engine_fate fate);
+                     enum watch_fate fate);
 
 /* Counts a packet that is dropped, tells of it and gives it back; false. */
-bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet,
-                     enum sim_engine_fate fate);
+bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet, enum watch_fate fate);
 
 /* At the end of a packet's way: hands it to the world, or drops it if a fault blocks its channel. */
 void sim_engine_arrive(struct sim_engine *engine, struct sim_packet *packet);

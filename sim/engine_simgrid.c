@@ -262,7 +262,7 @@ static bool grid_send(struct sim_engine *engine, struct sim_packet *packet)
     struct sim_channel *channel = packet->channel;
     int64_t arrival_ns = 0;
     if (!grid_takes(grid, packet, &arrival_ns)) {
-        return sim_engine_drop(engine, packet, SIM_FATE_QUEUE);
+        return sim_engine_drop(engine, packet, WATCH_FATE_QUEUE);
     }
     struct sim_fate fate = sim_net_fate(engine->config.net, channel);
     if (fate.copies == 2) {
@@ -270,12 +270,12 @@ static bool grid_send(struct sim_engine *engine, struct sim_packet *packet)
         if (copy == NULL) {
             grid_fail(grid, QKD_ERR_NOMEM);
         } else {
-            sim_engine_tell(engine, copy, SIM_FATE_COPIED);
+            sim_engine_tell(engine, copy, WATCH_FATE_COPIED);
             grid_launch(grid, copy, fate.extra_ns[1], arrival_ns);
         }
     }
     if (fate.copies == 0) { /* it takes part in the sharing of bandwidth until it is given back */
-        sim_engine_tell(engine, packet, SIM_FATE_CHANCE);
+        sim_engine_tell(engine, packet, WATCH_FATE_CHANCE);
         packet->note = 0;
     }
     grid_launch(grid, packet, fate.copies == 0 ? -1 : fate.extra_ns[0], arrival_ns);

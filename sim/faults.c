@@ -8,8 +8,8 @@
  * classical network's routers are not the QKDN's nodes. */
 #include <stdio.h>
 
-#include "sim/stats.h"
 #include "sim/world.h"
+#include "watch/stats.h"
 
 enum { ENTITY_BYTES = SCN_ID_SIZE + 16 };
 
@@ -70,9 +70,9 @@ void sim_node_crash(struct sim_world *world, uint32_t number)
     sim_node_drop(world, number);
     sim_node_forget(world, number);
     if (world->oracle != NULL) {
-        sim_oracle_crash(world->oracle, now_ns, number);
+        watch_oracle_crash(world->oracle, now_ns, number);
     }
-    sim_world_fail(world, sim_stats_crash(world->stats, now_ns, number), "statistics");
+    sim_world_fail(world, watch_stats_crash(world->stats, now_ns, number), "statistics");
     note_node(world, "crash", number);
 }
 
@@ -82,7 +82,7 @@ void sim_node_restart(struct sim_world *world, uint32_t number)
         return;
     }
     if (world->oracle != NULL) {
-        sim_oracle_restart(world->oracle, sim_world_now(world), number);
+        watch_oracle_restart(world->oracle, sim_world_now(world), number);
     }
     note_node(world, "restart", number);
     sim_node_start(world, number);
@@ -120,7 +120,7 @@ void sim_node_strike(struct sim_world *world, uint32_t number)
     int64_t now_ns = sim_world_now(world);
     node->armed = 0;
     note_node(world, "fault_begin", number);
-    sim_stats_fault(world->stats, now_ns, fault);
+    watch_stats_fault(world->stats, now_ns, fault);
     sim_node_crash(world, number);
     if (fault->for_ns < world->scenario->duration_ns - now_ns) {
         sim_world_post(world, number, now_ns + fault->for_ns,
@@ -170,7 +170,7 @@ static void fault_do(struct sim_world *world, uint32_t number, bool begin)
     entity(world, fault, text);
     sim_world_note(world, begin ? "fault_begin" : "fault_end", text, scn_fault_name(fault->what));
     if (begin) {
-        sim_stats_fault(world->stats, sim_world_now(world), fault);
+        watch_stats_fault(world->stats, sim_world_now(world), fault);
     }
     if (fault->target == SCN_TARGET_NODE) {
         node_fault(world, fault, begin);

@@ -3,7 +3,7 @@
  *
  *   fuzz_plan.c    from a seed, a plan: network, load, faults (each seed uses some of the features)
  *   fuzz_print.c   a plan as a scenario file
- *   fuzz_judge.c   a scenario is run and judged: safety all along (sim/oracle.h) ...
+ *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
  *   fuzz_shrink.c  from a plan that fails, a smaller one that still fails
  *

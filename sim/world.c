@@ -10,7 +10,7 @@
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
 #include "sim/late.h"
-#include "sim/stats.h"
+#include "watch/stats.h"
 
 enum {
     OUT_LIMIT = 16 << 20, /* bytes that one step may put out */
@@ -43,10 +43,10 @@ void sim_world_post(struct sim_world *world, uint32_t node, int64_t at_ns, uint6
 void sim_world_note(struct sim_world *world, const char *kind, const char *entity,
                     const char *detail)
 {
-    sim_trace_add(&world->trace, &(struct sim_trace_event){.now_ns = sim_world_now(world),
-                                                           .what = UINT32_MAX,
-                                                           .bytes = (const uint8_t *)entity,
-                                                           .len = strlen(entity)});
+    watch_trace_add(&world->trace, &(struct watch_trace_event){.now_ns = sim_world_now(world),
+                                                               .what = UINT32_MAX,
+                                                               .bytes = (const uint8_t *)entity,
+                                                               .len = strlen(entity)});
     if (world->sink.event != NULL) {
         world->sink.event(world->sink.ctx, &(struct scn_event){.time_ns = sim_world_now(world),
                                                                .kind = kind,
@@ -102,7 +102,7 @@ static void tick(struct sim_world *world)
     if (world->sink.progress != NULL) {
         struct scn_progress progress = {.now_ns = now_ns,
                                         .events = world->events,
-                                        .requests_ended = sim_stats_ended(world->stats)};
+                                        .requests_ended = watch_stats_ended(world->stats)};
         if (world->sink.progress(world->sink.ctx, &progress)) {
             stop(world, true);
         }
@@ -132,7 +132,7 @@ static void oracle_bootstrap(struct sim_world *world)
     }
     for (uint32_t i = 0; i < scenario->link_count; i++) {
         sim_world_bootstrap(world, i, secret, len);
-        sim_oracle_config_link(world->oracle, i, secret, len);
+        watch_oracle_config_link(world->oracle, i, secret, len);
     }
     crypto_wipe(secret, len);
     free(secret);
@@ -189,7 +189,7 @@ static void on_timer(void *ctx, uint64_t tag)
         sim_net_calm(world->net);
         break;
     case SIM_TIMER_WARM:
-        sim_stats_warm(world->stats, sim_world_now(world));
+        watch_stats_warm(world->stats, sim_world_now(world));
         break;
     }
     sim_world_drain(world);
@@ -270,11 +270,11 @@ static int pairs_new(const struct scn_scenario *scenario, struct sim_pair **pair
     return 0;
 }
 
-static void on_fate(void *ctx, const struct sim_packet *packet, enum sim_engine_fate fate)
+static void on_fate(void *ctx, const struct sim_packet *packet, enum watch_fate fate)
 {
     const struct sim_world *world = ctx;
     if (packet->note != 0) {
-        sim_recorder_fate(world->recorder, packet->note, fate);
+        watch_recorder_fate(world->recorder, packet->note, fate);
     }
 }
 
@@ -308,22 +308,23 @@ static int world_fill(struct sim_world *world)
 {
     const struct scn_scenario *scenario = world->scenario;
     world->pool = sim_pool_new();
-    world->stats = sim_stats_new(&(struct sim_stats_config){scenario, &world->sink});
+    world->stats = watch_stats_new(
+        &(struct watch_stats_config){scenario, &world->sink, SIM_EPOCH_NS});
     if (world->pool == NULL || world->stats == NULL) {
         return QKD_ERR_NOMEM;
     }
     if (world->sink.message != NULL) {
-        world->recorder = sim_recorder_new(&world->sink);
+        world->recorder = watch_recorder_new(&world->sink);
         if (world->recorder == NULL) {
             return QKD_ERR_NOMEM;
         }
     }
     if (!world->options.oracle_off) {
-        world->oracle = sim_oracle_new(scenario);
+        world->oracle = watch_oracle_new(scenario);
         if (world->oracle == NULL) {
             return QKD_ERR_NOMEM;
         }
-        world->verdict = sim_oracle_verdict(world->oracle);
+        world->verdict = watch_oracle_verdict(world->oracle);
     }
     int rc = net_new(world);
     if (rc == 0) {
@@ -392,9 +393,9 @@ void sim_world_free(struct sim_world *world)
     sim_engine_free(world->engine);
     sim_net_free(world->net);
     sim_pool_free(world->pool);
-    sim_stats_free(world->stats);
-    sim_recorder_free(world->recorder);
-    sim_oracle_free(world->oracle);
+    watch_stats_free(world->stats);
+    watch_recorder_free(world->recorder);
+    watch_oracle_free(world->oracle);
     qkd_out_fini(&world->out);
     free(world->nodes);
     free(world->units);
@@ -430,17 +431,17 @@ static void bits_add(struct scn_bits *sum, const struct scn_bits *bits)
 static void oracle_summary(struct sim_world *world)
 {
     struct scn_summary *summary = world->summary;
-    const struct sim_oracle_verdict *verdict = world->verdict;
+    const struct watch_oracle_verdict *verdict = world->verdict;
     for (uint32_t i = 0; i < world->scenario->link_count; i++) {
-        summary->links[i].bits = sim_oracle_link_ledger(world->oracle, i);
+        summary->links[i].bits = watch_oracle_link_ledger(world->oracle, i);
         bits_add(&summary->bits, &summary->links[i].bits);
     }
-    summary->keys = sim_oracle_key_ledger(world->oracle);
+    summary->keys = watch_oracle_key_ledger(world->oracle);
     summary->supplied_unanswered = verdict->supplied_unanswered;
     summary->mismatched_pairs = verdict->mismatched_pairs;
     summary->oracle.checks = verdict->checks;
     summary->oracle.violations = verdict->violations;
-    summary->oracle.cost_s = (double)sim_oracle_cost_ns(world->oracle) / 1e9;
+    summary->oracle.cost_s = (double)watch_oracle_cost_ns(world->oracle) / 1e9;
     if (verdict->violations > 0) {
         (void)snprintf(summary->oracle.first, sizeof(summary->oracle.first), "%s", verdict->first);
         summary->oracle.first_event = world->events;
@@ -457,21 +458,22 @@ int sim_world_run(struct sim_world *world)
     int64_t now_ns = sim_world_now(world);
     if (world->oracle != NULL) {
         if (world->verdict->violations == 0 && world->error == 0) {
-            sim_oracle_finish(world->oracle, now_ns);
+            watch_oracle_finish(world->oracle, now_ns);
         }
         oracle_summary(world);
     }
     if (world->recorder != NULL) {
-        sim_recorder_finish(world->recorder);
-        sim_world_fail(world, sim_recorder_failed(world->recorder) ? QKD_ERR_NOMEM : 0, "messages");
+        watch_recorder_finish(world->recorder);
+        sim_world_fail(world, watch_recorder_failed(world->recorder) ? QKD_ERR_NOMEM : 0,
+                       "messages");
     }
-    sim_world_fail(world, sim_stats_finish(world->stats, now_ns, summary), "statistics");
+    sim_world_fail(world, watch_stats_finish(world->stats, now_ns, summary), "statistics");
     summary->seed = world->scenario->seed;
     summary->interrupted = world->interrupted;
     summary->sim_s = (double)now_ns / 1e9;
     summary->events = world->events;
     summary->messages = world->messages;
-    summary->trace_digest = sim_trace_digest(&world->trace);
+    summary->trace_digest = watch_trace_digest(&world->trace);
     return world->error;
 }
 

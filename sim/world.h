@@ -23,11 +23,11 @@
 #include "models/link.h"
 #include "sim/clock.h"
 #include "sim/engine.h"
-#include "sim/oracle.h"
-#include "sim/recorder.h"
 #include "sim/run.h"
 #include "sim/store.h"
-#include "sim/trace.h"
+#include "watch/oracle.h"
+#include "watch/recorder.h"
+#include "watch/trace.h"
 
 #define SIM_NO_UNIT UINT32_MAX
 
@@ -125,7 +125,7 @@ struct sim_hooks {
     void *observe_ctx;
 };
 
-struct sim_stats;
+struct watch_stats;
 
 struct sim_world {
     const struct scn_scenario *scenario;
@@ -137,12 +137,12 @@ struct sim_world {
     struct sim_net *net;
     struct sim_pool *pool;
     struct sim_engine *engine;
-    struct sim_oracle *oracle; /* NULL: off */
-    const struct sim_oracle_verdict *verdict;
-    struct sim_stats *stats;
-    struct sim_recorder *recorder; /* NULL: the sink wants no messages */
-    uint64_t cause;                /* request of the message being delivered; 0: none */
-    struct sim_trace trace;
+    struct watch_oracle *oracle; /* NULL: off */
+    const struct watch_oracle_verdict *verdict;
+    struct watch_stats *stats;
+    struct watch_recorder *recorder; /* NULL: the sink wants no messages */
+    uint64_t cause;                  /* request of the message being delivered; 0: none */
+    struct watch_trace trace;
 
     struct sim_node *nodes;
     struct sim_unit *units;

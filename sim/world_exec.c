@@ -8,8 +8,8 @@
 #include "core/wire/codec.h"
 #include "core/wire/frame.h"
 #include "sim/late.h"
-#include "sim/stats.h"
 #include "sim/world.h"
+#include "watch/stats.h"
 
 enum {
     APP_NOTIFY_BYTES = 64, /* what an application's own message takes on the wire */
@@ -88,11 +88,11 @@ static void commit(struct sim_world *world, uint32_t node)
         const struct qkd_persist *entry = &out->persist[i];
         const uint8_t *value = qkd_out_at(out, entry->value);
         if (world->oracle != NULL) {
-            sim_oracle_persist(world->oracle, now_ns, entry, value);
+            watch_oracle_persist(world->oracle, now_ns, entry, value);
         }
         int rc = sim_store_apply(&world->nodes[node].store, entry, value);
         if (rc == 0 && entry->kind == WIRE_PERSIST_KEY && !entry->del) {
-            rc = sim_stats_key(world->stats, now_ns, entry, value);
+            rc = watch_stats_key(world->stats, now_ns, entry, value);
         }
         sim_world_fail(world, rc, "store");
     }
@@ -160,9 +160,9 @@ static uint32_t note_of(const struct sim_world *world, const struct qkd_send *se
     if (world->recorder == NULL) {
         return 0;
     }
-    struct sim_recorder_sight sight = {send, qkd_out_at(&world->out, send->bytes), observed,
-                                       sim_world_now(world), world->cause};
-    return sim_recorder_send(world->recorder, &sight);
+    struct watch_recorder_sight sight = {send, qkd_out_at(&world->out, send->bytes), observed,
+                                         sim_world_now(world), world->cause};
+    return watch_recorder_send(world->recorder, &sight);
 }
 
 static void transport(struct sim_world *world, const struct qkd_send *send, uint32_t node,
@@ -176,7 +176,7 @@ static void transport(struct sim_world *world, const struct qkd_send *send, uint
     uint32_t to_node = qkd_eid_node(send->to);
     if (to_node >= world->scenario->node_count) {
         if (note != 0) { /* nobody there */
-            (void)sim_recorder_arrive(world->recorder, note, sim_world_now(world), false);
+            (void)watch_recorder_arrive(world->recorder, note, sim_world_now(world), false);
         }
         return;
     }
@@ -208,15 +208,15 @@ static void send_one(struct sim_world *world, const struct qkd_send *send, uint3
     const uint8_t *observed = send->observed.len > 0 ? qkd_out_at(out, send->observed) : NULL;
     world->messages++;
     if (world->oracle != NULL) {
-        sim_oracle_send(world->oracle, sim_world_now(world), send, qkd_out_at(out, send->bytes),
-                        observed);
+        watch_oracle_send(world->oracle, sim_world_now(world), send, qkd_out_at(out, send->bytes),
+                          observed);
     }
     if (world->hooks.observe != NULL) {
         world->hooks.observe(world->hooks.observe_ctx, sim_world_now(world), send, observed);
     }
     if (send->rp == QKD_RP_KX1 && observed != NULL && send->observed.len > WIRE_FRAME_HEAD_LEN &&
         observed[0] == WIRE_FRAME_MAGIC) {
-        sim_world_fail(world, sim_stats_frame(world->stats, sim_world_now(world), send, observed),
+        sim_world_fail(world, watch_stats_frame(world->stats, sim_world_now(world), send, observed),
                        "statistics");
     }
     uint32_t note = note_of(world, send, observed);
@@ -232,8 +232,8 @@ static void report_one(struct sim_world *world, const struct qkd_report *report)
         return;
     }
     sim_world_fail(world,
-                   sim_stats_report(world->stats, sim_world_now(world), report,
-                                    qkd_out_at(&world->out, report->bytes)),
+                   watch_stats_report(world->stats, sim_world_now(world), report,
+                                      qkd_out_at(&world->out, report->bytes)),
                    "statistics");
 }
 
@@ -251,7 +251,7 @@ static void execute(struct sim_world *world, uint32_t node)
     }
     if (world->recorder != NULL && !crashed) {
         sim_world_fail(world,
-                       sim_recorder_facts(world->recorder, out, sim_stats_opened(world->stats)),
+                       watch_recorder_facts(world->recorder, out, watch_stats_opened(world->stats)),
                        "messages");
     }
     for (size_t i = 0; i < out->send_count && !crashed; i++) {
@@ -378,7 +378,7 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet)
     bool present = number != SIM_NO_UNIT && world->units[number].element.any != NULL;
     int64_t now_ns = sim_world_now(world);
     if (packet->note != 0) {
-        world->cause = sim_recorder_arrive(world->recorder, packet->note, now_ns, present);
+        world->cause = watch_recorder_arrive(world->recorder, packet->note, now_ns, present);
     }
     if (!present) {
         return;
@@ -396,17 +396,17 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet)
         event.u.recv.bytes = packet->bytes;
         event.u.recv.len = packet->len;
         if (world->oracle != NULL && packet->rp != QKD_RP_Q) {
-            struct sim_oracle_frame frame = {(enum qkd_rp)packet->rp, packet->from, packet->to,
-                                             packet->bytes, packet->len};
-            sim_oracle_deliver(world->oracle, now_ns, &frame);
+            struct watch_oracle_frame frame = {(enum qkd_rp)packet->rp, packet->from, packet->to,
+                                               packet->bytes, packet->len};
+            watch_oracle_deliver(world->oracle, now_ns, &frame);
         }
     }
-    sim_trace_add(&world->trace, &(struct sim_trace_event){.now_ns = now_ns,
-                                                           .from = packet->from,
-                                                           .to = packet->to,
-                                                           .what = packet->rp,
-                                                           .bytes = packet->bytes,
-                                                           .len = packet->len});
+    watch_trace_add(&world->trace, &(struct watch_trace_event){.now_ns = now_ns,
+                                                               .from = packet->from,
+                                                               .to = packet->to,
+                                                               .what = packet->rp,
+                                                               .bytes = packet->bytes,
+                                                               .len = packet->len});
     sim_unit_step(world, number, &event, 0);
 }
 
@@ -518,7 +518,8 @@ static void secret_give(struct sim_world *world, const struct sim_secret *secret
                                    .peer = secret->peer};
     sim_world_derive(world, "pairwise secret", numbers, config.secret.b);
     uint8_t bytes[128];
-    uint32_t note = world->recorder == NULL ? 0 : sim_recorder_carry(world->recorder, world->cause);
+    uint32_t note = world->recorder == NULL ? 0
+                                            : watch_recorder_carry(world->recorder, world->cause);
     int len = wire_cfg_peer_encode(&config, bytes, sizeof(bytes));
     QKD_ASSERT(len > 0);
     sim_world_local(world, &(struct sim_local){.kind = SIM_PACKET_CONFIG,

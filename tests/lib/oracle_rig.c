@@ -59,7 +59,7 @@ struct rig *rig_new(void)
     ck_assert_ptr_nonnull(rig);
     ck_assert_int_eq(scn_load_text(&text, NULL, &rig->scenario, &errors), 0);
     scn_errors_fini(&errors);
-    rig->oracle = sim_oracle_new(rig->scenario);
+    rig->oracle = watch_oracle_new(rig->scenario);
     ck_assert_ptr_nonnull(rig->oracle);
     rig->now_ns = 1;
     fill(rig->boot, sizeof rig->boot, 1);
@@ -80,19 +80,19 @@ struct rig *rig_new(void)
 
 void rig_free(struct rig *rig)
 {
-    sim_oracle_free(rig->oracle);
+    watch_oracle_free(rig->oracle);
     scn_free(rig->scenario);
     free(rig);
 }
 
 const char *rig_first(const struct rig *rig)
 {
-    return sim_oracle_verdict(rig->oracle)->first;
+    return watch_oracle_verdict(rig->oracle)->first;
 }
 
 uint64_t rig_violations(const struct rig *rig)
 {
-    return sim_oracle_verdict(rig->oracle)->violations;
+    return watch_oracle_verdict(rig->oracle)->violations;
 }
 
 struct wire_head rig_head(struct rig *rig, enum qkd_rp rp, struct qkd_eid sender)
@@ -106,7 +106,7 @@ static void send_last(struct rig *rig, size_t len, const uint8_t *observed, size
 {
     rig->last.bytes = (struct qkd_slice){0, (uint32_t)len};
     rig->last.observed = (struct qkd_slice){0, (uint32_t)observed_len};
-    sim_oracle_send(rig->oracle, rig->now_ns, &rig->last, rig->last_bytes, observed);
+    watch_oracle_send(rig->oracle, rig->now_ns, &rig->last, rig->last_bytes, observed);
 }
 
 void rig_message(struct rig *rig, enum qkd_rp rp, struct qkd_eid from, struct qkd_eid to,
@@ -129,13 +129,13 @@ void rig_message(struct rig *rig, enum qkd_rp rp, struct qkd_eid from, struct qk
 
 void rig_deliver(struct rig *rig)
 {
-    struct sim_oracle_frame frame = {.rp = rig->last.rp,
-                                     .from = rig->last.from,
-                                     .to = rig->last.to,
-                                     .bytes = rig->last_bytes,
-                                     .len = rig->last.bytes.len};
+    struct watch_oracle_frame frame = {.rp = rig->last.rp,
+                                       .from = rig->last.from,
+                                       .to = rig->last.to,
+                                       .bytes = rig->last_bytes,
+                                       .len = rig->last.bytes.len};
     rig->now_ns += 1000;
-    sim_oracle_deliver(rig->oracle, rig->now_ns, &frame);
+    watch_oracle_deliver(rig->oracle, rig->now_ns, &frame);
 }
 
 /* ---- frames ---- */
@@ -261,7 +261,7 @@ static void persist(struct rig *rig, struct qkd_persist *entry, const uint8_t *v
 {
     ck_assert_int_ge(len, 0);
     entry->value = (struct qkd_slice){0, (uint32_t)len};
-    sim_oracle_persist(rig->oracle, rig->now_ns, entry, value);
+    watch_oracle_persist(rig->oracle, rig->now_ns, entry, value);
 }
 
 void rig_chunk(struct rig *rig, uint32_t link, uint32_t owner, const struct wire_p_chunk *chunk)
@@ -311,7 +311,7 @@ void rig_boot(struct rig *rig)
 {
     const uint32_t cut[3] = {64, RIG_BOOT_MID, RIG_BOOT_BYTES};
     for (uint32_t link = 0; link < 2; link++) {
-        sim_oracle_config_link(rig->oracle, link, rig->boot, sizeof rig->boot);
+        watch_oracle_config_link(rig->oracle, link, rig->boot, sizeof rig->boot);
         halves(rig, link, 0, cut, 0);
         halves(rig, link, 1, cut, 0);
     }
@@ -324,8 +324,8 @@ void rig_generate(struct rig *rig, uint32_t link)
                                  .form = 1,
                                  .key = {rig->seed[link], 32}};
     for (uint32_t side = 0; side < 2; side++) {
-        sim_oracle_block(rig->oracle, rig->now_ns, link, &block,
-                         qkd_eid_make(QKD_ROLE_MODULE, 0, link + side));
+        watch_oracle_block(rig->oracle, rig->now_ns, link, &block,
+                           qkd_eid_make(QKD_ROLE_MODULE, 0, link + side));
     }
 }
 
@@ -544,9 +544,9 @@ void rig_supply(struct rig *rig, uint32_t node, bool slave, struct qkd_eid app, 
 void rig_crash(struct rig *rig, uint32_t node)
 {
     rig->now_ns += QKD_NS_PER_S;
-    sim_oracle_crash(rig->oracle, rig->now_ns, node);
+    watch_oracle_crash(rig->oracle, rig->now_ns, node);
     rig->now_ns += QKD_NS_PER_S;
-    sim_oracle_restart(rig->oracle, rig->now_ns, node);
+    watch_oracle_restart(rig->oracle, rig->now_ns, node);
     for (uint32_t link = 0; link < 2; link++) {
         for (uint32_t side = 0; side < 2; side++) {
             if (link + side == node) {

@@ -7,7 +7,7 @@
 
 #include "core/crypto/crypto.h"
 #include "core/wire/frame.h"
-#include "sim/oracle.h"
+#include "watch/oracle.h"
 
 #define RIG_BLOCK_BYTES 7500
 #define RIG_MID 3744 /* 7500 / 2 = 3750, down to a multiple of 32 bytes: 117 * 32 */
@@ -23,7 +23,7 @@ struct rig_side {
 
 struct rig {
     struct scn_scenario *scenario;
-    struct sim_oracle *oracle;
+    struct watch_oracle *oracle;
     int64_t now_ns;
     uint64_t message;
     uint64_t tail;

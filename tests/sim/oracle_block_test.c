@@ -162,7 +162,7 @@ static void ledger_agrees(const struct rig *rig, const struct model *m)
     for (uint32_t i = 0; i < RIG_BLOCK_BYTES; i++) {
         count[m->state[i]]++;
     }
-    struct scn_bits b = sim_oracle_link_ledger(rig->oracle, 0);
+    struct scn_bits b = watch_oracle_link_ledger(rig->oracle, 0);
     uint64_t boot = RIG_BOOT_BYTES - 64 - 2 * TAG; /* stored in block 0 */
     ck_assert_uint_eq(b.stored, 8 * (count[FREE] + boot));
     ck_assert_uint_eq(b.in_flight, 8 * (count[GRANTED] + count[SKIP_EXPIRED] +

@@ -5,8 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "sim/oracle_state.h"
 #include "tests/lib/oracle_rig.h"
+#include "watch/oracle_state.h"
 
 /* A key of 256 bits travels from A over B to C. */
 static void travel(struct rig *rig)
@@ -76,19 +76,19 @@ static void recorded(struct rig *rig, struct qkd_eid by, uint8_t action)
 }
 
 /* The end-to-end ledger of the one key: supplied, expired, discarded or in flight. */
-static void key_is(const struct rig *rig, enum sim_orc_end end)
+static void key_is(const struct rig *rig, enum watch_orc_end end)
 {
-    struct scn_keys k = sim_oracle_key_ledger(rig->oracle);
+    struct scn_keys k = watch_oracle_key_ledger(rig->oracle);
     ck_assert_uint_eq(k.drawn, 256);
-    ck_assert_uint_eq(k.in_flight, end == SIM_ORC_KEY_IN_FLIGHT ? 256 : 0);
-    ck_assert_uint_eq(k.supplied, end == SIM_ORC_KEY_SUPPLIED ? 256 : 0);
-    ck_assert_uint_eq(k.expired, end == SIM_ORC_KEY_EXPIRED ? 256 : 0);
-    ck_assert_uint_eq(k.discarded, end == SIM_ORC_KEY_DISCARDED ? 256 : 0);
+    ck_assert_uint_eq(k.in_flight, end == WATCH_ORC_KEY_IN_FLIGHT ? 256 : 0);
+    ck_assert_uint_eq(k.supplied, end == WATCH_ORC_KEY_SUPPLIED ? 256 : 0);
+    ck_assert_uint_eq(k.expired, end == WATCH_ORC_KEY_EXPIRED ? 256 : 0);
+    ck_assert_uint_eq(k.discarded, end == WATCH_ORC_KEY_DISCARDED ? 256 : 0);
 }
 
 static void ends_well(struct rig *rig)
 {
-    sim_oracle_finish(rig->oracle, rig->now_ns + 1);
+    watch_oracle_finish(rig->oracle, rig->now_ns + 1);
     ck_assert_str_eq(rig_first(rig), "");
     ck_assert_uint_eq(rig_violations(rig), 0);
 }
@@ -104,16 +104,16 @@ START_TEST(key_given_up_is_discarded_once)
         recorded(rig, by[i], WIRE_ACTION_DISCARD); /* not drawn yet: nothing to settle */
         travel(rig);
         compare(rig);
-        key_is(rig, SIM_ORC_KEY_IN_FLIGHT);
+        key_is(rig, WATCH_ORC_KEY_IN_FLIGHT);
         recorded(rig, rig_kma(1), WIRE_ACTION_DISCARD); /* a hop */
         recorded(rig, rig_ksa(2), WIRE_ACTION_DISCARD); /* the slave's KSA may be asked again */
-        key_is(rig, SIM_ORC_KEY_IN_FLIGHT);
+        key_is(rig, WATCH_ORC_KEY_IN_FLIGHT);
         recorded(rig, by[i], WIRE_ACTION_DISCARD);
-        key_is(rig, SIM_ORC_KEY_DISCARDED);
+        key_is(rig, WATCH_ORC_KEY_DISCARDED);
         recorded(rig, by[i], WIRE_ACTION_DISCARD); /* the report again */
         recorded(rig, rig_kma(2), WIRE_ACTION_EXPIRY);
         rig_crash(rig, 0);
-        key_is(rig, SIM_ORC_KEY_DISCARDED);
+        key_is(rig, WATCH_ORC_KEY_DISCARDED);
         ends_well(rig);
         rig_free(rig);
     }
@@ -127,10 +127,10 @@ START_TEST(key_expired_at_the_destination_may_come_again)
     rig_ready(rig);
     travel(rig);
     recorded(rig, rig_kma(2), WIRE_ACTION_EXPIRY);
-    key_is(rig, SIM_ORC_KEY_EXPIRED);
+    key_is(rig, WATCH_ORC_KEY_EXPIRED);
     compare(rig);
     supply_master(rig);
-    key_is(rig, SIM_ORC_KEY_SUPPLIED);
+    key_is(rig, WATCH_ORC_KEY_SUPPLIED);
     ends_well(rig);
     rig_free(rig);
 }
@@ -141,12 +141,12 @@ START_TEST(exchange_passes_and_adds_up)
     struct rig *rig = rig_new();
     exchange(rig);
     ends_well(rig);
-    ck_assert_uint_gt(sim_oracle_verdict(rig->oracle)->checks, 50);
+    ck_assert_uint_gt(watch_oracle_verdict(rig->oracle)->checks, 50);
     /* Per link: bootstrap 512 bytes, of which 64 are hash and HELLO keys; two CONFIRM tags and one
      * RELAY tag of 16 bytes; one RELAY body; all else is stored. */
     uint64_t body = 8 * wire_relay_body_bytes(256, 1);
     for (uint32_t link = 0; link < 2; link++) {
-        struct scn_bits b = sim_oracle_link_ledger(rig->oracle, link);
+        struct scn_bits b = watch_oracle_link_ledger(rig->oracle, link);
         ck_assert_uint_eq(b.generated, 60000);
         ck_assert_uint_eq(b.bootstrap, 4096);
         ck_assert_uint_eq(b.hash_keys, 512);
@@ -155,11 +155,11 @@ START_TEST(exchange_passes_and_adds_up)
         ck_assert_uint_eq(b.stored, 60000 + 4096 - 512 - 3 * 128 - body);
         ck_assert_uint_eq(b.in_flight + b.relayed_as_key + b.expired + b.discarded, 0);
     }
-    struct scn_keys k = sim_oracle_key_ledger(rig->oracle);
+    struct scn_keys k = watch_oracle_key_ledger(rig->oracle);
     ck_assert_uint_eq(k.drawn, 256);
     ck_assert_uint_eq(k.supplied, 256);
     ck_assert_uint_eq(k.in_flight + k.relayed_as_key + k.discarded + k.expired, 0);
-    ck_assert_uint_eq(sim_oracle_verdict(rig->oracle)->supplied_unanswered, 0);
+    ck_assert_uint_eq(watch_oracle_verdict(rig->oracle)->supplied_unanswered, 0);
     rig_free(rig);
 }
 END_TEST
@@ -177,11 +177,11 @@ START_TEST(pool_units_pass_and_add_up)
     rig_persist_key(rig, 0, false, WIRE_KEY_SUPPLIED);
     rig_supply(rig, 0, false, rig_app(2, 0), rig->key);
     ends_well(rig);
-    struct scn_bits b = sim_oracle_link_ledger(rig->oracle, 0);
+    struct scn_bits b = watch_oracle_link_ledger(rig->oracle, 0);
     ck_assert_uint_eq(b.relayed_as_key, 256);
     ck_assert_uint_eq(b.tags, 2 * 128 + 128 + 256); /* CONFIRMs; its tag and compare key */
     ck_assert_uint_eq(b.pads, 0);
-    struct scn_keys k = sim_oracle_key_ledger(rig->oracle);
+    struct scn_keys k = watch_oracle_key_ledger(rig->oracle);
     ck_assert_uint_eq(k.relayed_as_key, 256);
     ck_assert_uint_eq(k.supplied, 256);
     rig_free(rig);
@@ -194,13 +194,14 @@ START_TEST(repetition_loss_and_grant_pass)
     rig_ready(rig);
     rig_relay(rig, 0, RIG_GOOD);
     uint64_t length = 8 * (wire_relay_body_bytes(256, 1) + 16);
-    ck_assert_uint_eq(sim_oracle_link_ledger(rig->oracle, 0).in_flight, length);
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).in_flight, length);
     rig_relay_again(rig, RIG_GOOD); /* the first was lost */
     rig_deliver(rig);
     rig_deliver(rig); /* a duplicate */
-    ck_assert_uint_eq(sim_oracle_link_ledger(rig->oracle, 0).in_flight, 0);
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).in_flight, 0);
     rig_grant(rig, 0, 0, 3200, RIG_MID); /* A gives the tail of its half to B */
-    ck_assert_uint_eq(sim_oracle_link_ledger(rig->oracle, 0).in_flight, 8 * (RIG_MID - 3200) + 128);
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).in_flight,
+                      8 * (RIG_MID - 3200) + 128);
     rig_deliver(rig);
     rig_chunk(rig, 0, 1,
               &(struct wire_p_chunk){
@@ -212,8 +213,8 @@ START_TEST(repetition_loss_and_grant_pass)
     rig_skip(rig, 0, 0, 1100, 1150, WIRE_REASON_GONE);
     rig_deliver(rig);
     ends_well(rig);
-    ck_assert_uint_eq(sim_oracle_link_ledger(rig->oracle, 0).expired, 800);
-    ck_assert_uint_eq(sim_oracle_link_ledger(rig->oracle, 0).discarded, 400);
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).expired, 800);
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).discarded, 400);
     rig_free(rig);
 }
 END_TEST
@@ -226,12 +227,12 @@ START_TEST(crash_makes_the_lease_void_and_the_answer_unanswered)
     compare(rig);
     rig_persist_key(rig, 0, false, WIRE_KEY_SUPPLIED);
     rig_crash(rig, 0); /* the answer never left */
-    ck_assert_uint_eq(sim_oracle_verdict(rig->oracle)->supplied_unanswered, 256);
-    ck_assert_uint_eq(sim_oracle_key_ledger(rig->oracle).supplied, 256);
+    ck_assert_uint_eq(watch_oracle_verdict(rig->oracle)->supplied_unanswered, 256);
+    ck_assert_uint_eq(watch_oracle_key_ledger(rig->oracle).supplied, 256);
     /* A's half of block 1 is leased up to byte 2048: the rest of the lease is in flight, as is
      * what was left of A's half of block 0 (224 bytes, one tag used). */
     uint32_t used = (uint32_t)wire_relay_body_bytes(256, 1) + 16;
-    ck_assert_uint_eq(sim_oracle_link_ledger(rig->oracle, 0).in_flight,
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).in_flight,
                       8 * (2048 - used) + 8 * (224 - 16));
     rig_chunk(
         rig, 0, 0,
@@ -251,7 +252,7 @@ START_TEST(crash_makes_the_lease_void_and_the_answer_unanswered)
                                             .body_len = (size_t)len});
     rig_deliver(rig);
     ends_well(rig);
-    ck_assert_uint_eq(sim_oracle_link_ledger(rig->oracle, 0).discarded, 8 * (2048 - used));
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).discarded, 8 * (2048 - used));
     rig_free(rig);
 }
 END_TEST
@@ -589,7 +590,7 @@ static void key_in_clear(struct rig *rig)
     int len = wire_grant_request_encode(&request, message, sizeof message);
     rig_message(rig, QKD_RP_KX1, rig_kma(0), rig_kma(1), message, (size_t)len);
     memcpy(rig->last_bytes + 21, rig->key, 32); /* at no round offset */
-    sim_oracle_send(rig->oracle, rig->now_ns, &rig->last, rig->last_bytes, message);
+    watch_oracle_send(rig->oracle, rig->now_ns, &rig->last, rig->last_bytes, message);
 }
 
 static void seed_in_clear(struct rig *rig)
@@ -597,7 +598,7 @@ static void seed_in_clear(struct rig *rig)
     rig_ready(rig);
     rig_message(rig, QKD_RP_KX1, rig_kma(0), rig_kma(1), rig->boot, 0);
     memcpy(rig->last_bytes + 3, rig->seed[1], 20); /* a part of it */
-    sim_oracle_send(rig->oracle, rig->now_ns, &rig->last, rig->last_bytes, NULL);
+    watch_oracle_send(rig->oracle, rig->now_ns, &rig->last, rig->last_bytes, NULL);
 }
 
 static void sealed_in_clear(struct rig *rig)
@@ -610,7 +611,7 @@ static void sealed_in_clear(struct rig *rig)
                             .to = rig_kma(1),
                             .bytes = {0, (uint32_t)len},
                             .observed = {0, (uint32_t)len}};
-    sim_oracle_send(rig->oracle, rig->now_ns, &send, message, message);
+    watch_oracle_send(rig->oracle, rig->now_ns, &send, message, message);
 }
 
 static void wrong_place(struct rig *rig, enum qkd_rp head_rp, struct qkd_eid to)
@@ -655,23 +656,23 @@ static void missing_skip(struct rig *rig)
     rig->now_ns += 60 * QKD_NS_PER_S;
     rig_skip(rig, 0, 0, 0, 0, WIRE_REASON_GONE); /* any word of A */
     rig_deliver(rig);
-    sim_oracle_finish(rig->oracle, rig->now_ns);
+    watch_oracle_finish(rig->oracle, rig->now_ns);
 }
 
 /* The books themselves: one byte moved by hand is found by the recount. */
 static void ledger_off_by_one(struct rig *rig)
 {
     exchange(rig);
-    rig->oracle->links[1].bytes[SIM_ORC_STORED]--;
-    rig->oracle->links[1].bytes[SIM_ORC_PADS]++;
-    sim_oracle_finish(rig->oracle, rig->now_ns);
+    rig->oracle->links[1].bytes[WATCH_ORC_STORED]--;
+    rig->oracle->links[1].bytes[WATCH_ORC_PADS]++;
+    watch_oracle_finish(rig->oracle, rig->now_ns);
 }
 
 static void keys_off_by_one(struct rig *rig)
 {
     exchange(rig);
-    rig->oracle->key_bits[SIM_ORC_KEY_SUPPLIED]++;
-    sim_oracle_finish(rig->oracle, rig->now_ns);
+    rig->oracle->key_bits[WATCH_ORC_KEY_SUPPLIED]++;
+    watch_oracle_finish(rig->oracle, rig->now_ns);
 }
 
 static const struct mistake {
@@ -746,7 +747,7 @@ START_TEST(mismatch_is_counted)
 {
     struct rig *rig = rig_new();
     other_bits_supplied(rig);
-    ck_assert_uint_eq(sim_oracle_verdict(rig->oracle)->mismatched_pairs, 1);
+    ck_assert_uint_eq(watch_oracle_verdict(rig->oracle)->mismatched_pairs, 1);
     rig_free(rig);
 }
 END_TEST

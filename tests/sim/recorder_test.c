@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which messages were sent for a request (sim/recorder.h). Expected sequences are those of
+/* Which messages were sent for a request (watch/recorder.h). Expected sequences are those of
  * docs/protocol.md, "A key request, end to end"; sums are checked against what other observers of
  * the same run count: hop records, engine statistics, requests. */
 #include <check.h>

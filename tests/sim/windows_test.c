@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Figures of windows (sim/stats_watch.c) against the records of the same run: requests, pool samples
+/* Figures of windows (watch/stats_windows.c) against the records of the same run: requests, pool samples
  * and hops from the sink are searched for each window, plainly and after the fact. Windows that cut
  * a run into parts add up to the whole, the window of the whole run is the whole run, windows change
  * nothing in a run, and both engines agree on them.

@@ -13,9 +13,9 @@
 #include "models/wide.h"
 #include "sim/clock.h"
 #include "sim/packet.h"
-#include "sim/stats_state.h"
 #include "sim/store.h"
-#include "sim/trace.h"
+#include "watch/stats_state.h"
+#include "watch/trace.h"
 
 /* ---- clocks ---- */
 
@@ -173,16 +173,16 @@ enum { EVENTS = 100 };
 
 static uint64_t digest_of(int change, uint32_t events)
 {
-    struct sim_trace trace = {0};
+    struct watch_trace trace = {0};
     uint8_t bytes[40];
     for (uint32_t i = 0; i < events; i++) {
         memset(bytes, (int)i, sizeof(bytes));
-        struct sim_trace_event event = {.now_ns = 1000 * (int64_t)i,
-                                        .from = {i},
-                                        .to = {i + 1},
-                                        .what = 4,
-                                        .bytes = bytes,
-                                        .len = sizeof(bytes)};
+        struct watch_trace_event event = {.now_ns = 1000 * (int64_t)i,
+                                          .from = {i},
+                                          .to = {i + 1},
+                                          .what = 4,
+                                          .bytes = bytes,
+                                          .len = sizeof(bytes)};
         if (i == 50) {
             event.now_ns += change == 1;
             event.from.v += change == 2;
@@ -191,9 +191,9 @@ static uint64_t digest_of(int change, uint32_t events)
             event.len -= change == 5;
             bytes[39] ^= change == 6;
         }
-        sim_trace_add(&trace, &event);
+        watch_trace_add(&trace, &event);
     }
-    return sim_trace_digest(&trace);
+    return watch_trace_digest(&trace);
 }
 
 /* Whatever changes in one event in the middle, or at the end, changes the digest; nothing else. */
@@ -249,9 +249,9 @@ static const char two_links[] = "scenario: t\nduration: 100 s\nnetwork:\n"
                                 "applications:\n  - {id: v, from: A, to: B, rate: 1 /s}\n";
 
 /* A report at a second of the run. */
-static void tell(struct sim_stats *stats, double at_s, const struct qkd_report *report)
+static void tell(struct watch_stats *stats, double at_s, const struct qkd_report *report)
 {
-    ck_assert_int_eq(sim_stats_report(stats, (int64_t)(at_s * 1e9), report, NULL), 0);
+    ck_assert_int_eq(watch_stats_report(stats, (int64_t)(at_s * 1e9), report, NULL), 0);
 }
 
 static struct qkd_eid kma_at(uint32_t node)
@@ -259,7 +259,7 @@ static struct qkd_eid kma_at(uint32_t node)
     return qkd_eid_make(QKD_ROLE_KMA, 0, node);
 }
 
-static void tell_adjacency(struct sim_stats *stats, double at_s, uint32_t a, bool up)
+static void tell_adjacency(struct watch_stats *stats, double at_s, uint32_t a, bool up)
 {
     for (uint32_t i = 0; i < 2; i++) { /* both ends of the link of nodes a and a + 1 */
         tell(stats, at_s,
@@ -270,14 +270,14 @@ static void tell_adjacency(struct sim_stats *stats, double at_s, uint32_t a, boo
     }
 }
 
-static void tell_pool(struct sim_stats *stats, double at_s, uint32_t node, uint64_t bits)
+static void tell_pool(struct watch_stats *stats, double at_s, uint32_t node, uint64_t bits)
 {
     tell(stats, at_s,
          &(struct qkd_report){
              .code = QKD_REPORT_POOL, .who = kma_at(node), .peer = kma_at(1 - node), .b = bits});
 }
 
-static void tell_alarm(struct sim_stats *stats, double at_s, uint64_t fault)
+static void tell_alarm(struct watch_stats *stats, double at_s, uint64_t fault)
 {
     tell(stats, at_s,
          &(struct qkd_report){.code = QKD_REPORT_ALARM, .peer = kma_at(0), .a = fault, .b = 1});
@@ -285,7 +285,7 @@ static void tell_alarm(struct sim_stats *stats, double at_s, uint64_t fault)
 
 struct stats_case {
     struct scn_scenario *scenario;
-    struct sim_stats *stats;
+    struct watch_stats *stats;
     struct scn_sink sink;
     struct scn_summary summary;
 };
@@ -299,15 +299,15 @@ static void stats_begin(struct stats_case *c, const char *faults)
     memset(c, 0, sizeof(*c));
     ck_assert_int_eq(scn_load_text(&from, NULL, &c->scenario, &errors), 0);
     scn_errors_fini(&errors);
-    c->stats = sim_stats_new(&(struct sim_stats_config){c->scenario, &c->sink});
+    c->stats = watch_stats_new(&(struct watch_stats_config){c->scenario, &c->sink, 0});
     ck_assert_ptr_nonnull(c->stats);
     ck_assert_int_eq(scn_summary_init(&c->summary, c->scenario), 0);
-    sim_stats_warm(c->stats, 0);
+    watch_stats_warm(c->stats, 0);
 }
 
 static void stats_end(struct stats_case *c)
 {
-    sim_stats_free(c->stats);
+    watch_stats_free(c->stats);
     scn_summary_fini(&c->summary);
     scn_free(c->scenario);
 }
@@ -319,12 +319,12 @@ START_TEST(down_after_up)
     bool fault = _i == 1;
     stats_begin(&c, fault ? "faults:\n  - {at: 1 s, link: AB, what: classical, for: 1 s}\n" : "");
     if (fault) {
-        sim_stats_fault(c.stats, 1000000000, &c.scenario->faults[0]);
+        watch_stats_fault(c.stats, 1000000000, &c.scenario->faults[0]);
     }
     tell_adjacency(c.stats, 4, 0, true);
     tell_adjacency(c.stats, 20, 0, false);
     tell_adjacency(c.stats, 26, 0, true);
-    ck_assert_int_eq(sim_stats_finish(c.stats, 100000000000, &c.summary), 0);
+    ck_assert_int_eq(watch_stats_finish(c.stats, 100000000000, &c.summary), 0);
     ck_assert(fabs(c.summary.links[0].down_s - (fault ? 10.0 : 6.0)) < 1e-9);
     ck_assert(fabs(c.summary.links[1].down_s - 100.0) < 1e-9);
     ck_assert(c.summary.links[0].up_end && !c.summary.links[1].up_end);
@@ -345,7 +345,7 @@ START_TEST(empty_pool)
     tell_pool(c.stats, 14, 1, cost);     /* up to here */
     tell_pool(c.stats, 20, 1, 0);
     tell_pool(c.stats, 27, 0, cost + 50);
-    ck_assert_int_eq(sim_stats_finish(c.stats, 100000000000, &c.summary), 0);
+    ck_assert_int_eq(watch_stats_finish(c.stats, 100000000000, &c.summary), 0);
     ck_assert(fabs(c.summary.links[0].empty_s - 10.0) < 1e-9);
     ck_assert_uint_eq(c.summary.links[0].pool_min_bits, cost - 1);
     ck_assert_uint_eq(c.summary.links[0].pool_end_bits, cost + 50);
@@ -381,14 +381,14 @@ START_TEST(fault_detected_by_its_kind)
                        cases[i].fault);
         stats_begin(&c, text);
         static const uint32_t route[] = {0, 1}; /* of the last served request */
-        ck_assert_int_eq(sim_route_set(&c.stats->apps[0].route, route, 2), 0);
-        sim_stats_fault(c.stats, 10000000000, &c.scenario->faults[0]);
+        ck_assert_int_eq(watch_route_set(&c.stats->apps[0].route, route, 2), 0);
+        watch_stats_fault(c.stats, 10000000000, &c.scenario->faults[0]);
         for (size_t k = 0; k < cases[i].not_count; k++) {
             tell_alarm(c.stats, 11 + (double)k, cases[i].not_by[k]);
         }
         tell_alarm(c.stats, 17, cases[i].by);
         tell_alarm(c.stats, 18, cases[i].by);
-        ck_assert_int_eq(sim_stats_finish(c.stats, 100000000000, &c.summary), 0);
+        ck_assert_int_eq(watch_stats_finish(c.stats, 100000000000, &c.summary), 0);
         ck_assert_uint_eq(c.summary.healing.events, 1);
         ck_assert_msg(fabs(c.summary.healing.detect_s - 7.0) < 1e-9, "case %zu: %g s", i,
                       c.summary.healing.detect_s);

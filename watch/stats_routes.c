@@ -6,18 +6,19 @@
 #include <string.h>
 
 #include "core/base/err.h"
-#include "sim/stats_state.h"
+#include "watch/stats_state.h"
 
 enum { FIRST_ROUTES = 2 };
 
-static bool use_is(const struct scn_route_use *use, const struct sim_route *route)
+static bool use_is(const struct scn_route_use *use, const struct watch_route *route)
 {
     return use->node_count == route->len &&
-           memcmp(use->nodes, sim_route_nodes(route), route->len * sizeof(*use->nodes)) == 0;
+           memcmp(use->nodes, watch_route_nodes(route), route->len * sizeof(*use->nodes)) == 0;
 }
 
 /* Index of the route, added if it is new; SCN_MAX_ROUTES if there are too many. */
-static int use_get(struct sim_app_routes *routes, const struct sim_route *route, uint32_t *index)
+static int use_get(struct watch_app_routes *routes, const struct watch_route *route,
+                   uint32_t *index)
 {
     if (routes->last < routes->count && use_is(&routes->uses[routes->last], route)) {
         *index = routes->last;
@@ -44,13 +45,13 @@ static int use_get(struct sim_app_routes *routes, const struct sim_route *route,
     if (nodes == NULL) {
         return QKD_ERR_NOMEM;
     }
-    memcpy(nodes, sim_route_nodes(route), route->len * sizeof(*nodes));
+    memcpy(nodes, watch_route_nodes(route), route->len * sizeof(*nodes));
     routes->uses[routes->count++] = (struct scn_route_use){.nodes = nodes,
                                                            .node_count = route->len};
     return 0;
 }
 
-int sim_routes_served(struct sim_app_routes *routes, const struct sim_request *request)
+int watch_routes_served(struct watch_app_routes *routes, const struct watch_request *request)
 {
     if (request->route.len == 0) {
         return 0;
@@ -77,19 +78,19 @@ int sim_routes_served(struct sim_app_routes *routes, const struct sim_request *r
     return 0;
 }
 
-void sim_routes_finish(struct sim_app_routes *routes, struct scn_application_summary *to)
+void watch_routes_finish(struct watch_app_routes *routes, struct scn_application_summary *to)
 {
     to->routes = routes->uses;
     to->route_count = routes->count;
     to->other_routes = routes->other;
-    *routes = (struct sim_app_routes){0};
+    *routes = (struct watch_app_routes){0};
 }
 
-void sim_routes_fini(struct sim_app_routes *routes)
+void watch_routes_fini(struct watch_app_routes *routes)
 {
     for (uint32_t i = 0; i < routes->count; i++) {
         free(routes->uses[i].nodes);
     }
     free(routes->uses);
-    *routes = (struct sim_app_routes){0};
+    *routes = (struct watch_app_routes){0};
 }

@@ -4,7 +4,7 @@
  * so that each checks the other. */
 #include <string.h>
 
-#include "sim/oracle_state.h"
+#include "watch/oracle_state.h"
 
 enum { COMMAND_AT = 2, LENGTH_AT = 4, SENDER_AT = 24 };
 
@@ -77,7 +77,7 @@ static const struct {
     {WIRE_CMD_APP_NOTIFY, AT(APP)},
 };
 
-void sim_orc_place_init(struct sim_oracle *o)
+void watch_orc_place_init(struct watch_oracle *o)
 {
     for (size_t i = 0; i < sizeof meetings / sizeof *meetings; i++) {
         o->meets[meetings[i].rp][meetings[i].a] |= UINT32_C(1) << meetings[i].b;
@@ -89,15 +89,16 @@ void sim_orc_place_init(struct sim_oracle *o)
     o->places[WIRE_CMD_AUTH] = o->places[WIRE_CMD_AUTH_RSP] = UINT32_MAX;
 }
 
-void sim_orc_place_check(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed)
+void watch_orc_place_check(struct watch_oracle *o, const struct qkd_send *send,
+                           const uint8_t *observed)
 {
-    struct sim_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
     enum qkd_role from = qkd_eid_role(send->from);
     enum qkd_role to = qkd_eid_role(send->to);
     o->verdict.checks++;
     if (send->rp >= QKD_RP_COUNT || from >= QKD_ROLE_COUNT || to >= QKD_ROLE_COUNT ||
         (o->meets[send->rp][from] >> to & 1U) == 0) {
-        sim_orc_fail(o, "place: roles that do not meet at this reference point", &scene);
+        watch_orc_fail(o, "place: roles that do not meet at this reference point", &scene);
         return;
     }
     if (observed == NULL || observed[0] == WIRE_FRAME_MAGIC) {
@@ -107,13 +108,13 @@ void sim_orc_place_check(struct sim_oracle *o, const struct qkd_send *send, cons
                  wire_get_u32(observed + LENGTH_AT) == send->observed.len;
     o->verdict.checks++;
     if (!whole) {
-        sim_orc_fail(o, "place: message without a good head", &scene);
+        watch_orc_fail(o, "place: message without a good head", &scene);
         return;
     }
     scene.command = observed[COMMAND_AT];
     if (observed[1] != send->rp || (o->places[scene.command] >> send->rp & 1U) == 0) {
-        sim_orc_fail(o, "place: message at a reference point it does not belong to", &scene);
+        watch_orc_fail(o, "place: message at a reference point it does not belong to", &scene);
     } else if (wire_get_u64(observed + SENDER_AT) != send->from.v) {
-        sim_orc_fail(o, "place: message that names another sender", &scene);
+        watch_orc_fail(o, "place: message that names another sender", &scene);
     }
 }

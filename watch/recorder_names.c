@@ -8,7 +8,7 @@
 #include "core/base/err.h"
 #include "core/wire/codec.h"
 #include "core/wire/frame.h"
-#include "sim/recorder_state.h"
+#include "watch/recorder_state.h"
 
 enum {
     FIRST_NAMES = 4096,
@@ -47,16 +47,16 @@ static struct qkd_id frame_name(struct qkd_eid sender, uint32_t link, uint32_t e
     return id_of(((uint64_t)epoch << 32) | seq, end | qkd_eid_node(sender));
 }
 
-static struct sim_name *name_find(const struct sim_recorder *recorder, const struct qkd_id *id)
+static struct watch_name *name_find(const struct watch_recorder *recorder, const struct qkd_id *id)
 {
     uint32_t slot = qkd_map_get(&recorder->name_map, id);
     return slot == QKD_MAP_NONE ? NULL : &recorder->names[slot];
 }
 
-static bool names_grow(struct sim_recorder *recorder)
+static bool names_grow(struct watch_recorder *recorder)
 {
     uint32_t cap = recorder->name_cap == 0 ? FIRST_NAMES : 2 * recorder->name_cap;
-    struct sim_name *names = realloc(recorder->names, cap * sizeof(*names));
+    struct watch_name *names = realloc(recorder->names, cap * sizeof(*names));
     if (names == NULL) {
         return false;
     }
@@ -67,15 +67,15 @@ static bool names_grow(struct sim_recorder *recorder)
 }
 
 /* The entry of an identifier, made if need be in place of the oldest; NULL without memory. */
-static struct sim_name *name_put(struct sim_recorder *recorder, const struct qkd_id *id,
-                                 uint64_t request)
+static struct watch_name *name_put(struct watch_recorder *recorder, const struct qkd_id *id,
+                                   uint64_t request)
 {
-    struct sim_name *name = name_find(recorder, id);
+    struct watch_name *name = name_find(recorder, id);
     if (name != NULL) {
         name->request = request;
         return name;
     }
-    if (recorder->name_next == recorder->name_cap && recorder->name_cap < SIM_NAMES &&
+    if (recorder->name_next == recorder->name_cap && recorder->name_cap < WATCH_NAMES &&
         !names_grow(recorder)) {
         recorder->failed = true;
         return NULL;
@@ -86,7 +86,7 @@ static struct sim_name *name_put(struct sim_recorder *recorder, const struct qkd
     if (!qkd_id_is_zero(&name->id)) {
         (void)qkd_map_del(&recorder->name_map, &name->id);
     }
-    *name = (struct sim_name){0};
+    *name = (struct watch_name){0};
     if (qkd_map_put(&recorder->name_map, id, slot) != 0) {
         recorder->failed = true;
         return NULL;
@@ -97,16 +97,16 @@ static struct sim_name *name_put(struct sim_recorder *recorder, const struct qkd
     return name;
 }
 
-static uint64_t request_of(const struct sim_recorder *recorder, struct qkd_id id)
+static uint64_t request_of(const struct watch_recorder *recorder, struct qkd_id id)
 {
-    const struct sim_name *name = name_find(recorder, &id);
+    const struct watch_name *name = name_find(recorder, &id);
     if (name != NULL && name->request == 0 && !qkd_id_is_zero(&name->of)) {
         name = name_find(recorder, &name->of);
     }
     return name == NULL ? 0 : name->request;
 }
 
-static uint64_t request_of_first(const struct sim_recorder *recorder, struct wire_bytes ids)
+static uint64_t request_of_first(const struct watch_recorder *recorder, struct wire_bytes ids)
 {
     struct qkd_id id;
     if (ids.len < sizeof(id.b)) {
@@ -116,7 +116,7 @@ static uint64_t request_of_first(const struct sim_recorder *recorder, struct wir
     return request_of(recorder, id);
 }
 
-static void ids_put(struct sim_recorder *recorder, struct wire_bytes ids, uint64_t request)
+static void ids_put(struct watch_recorder *recorder, struct wire_bytes ids, uint64_t request)
 {
     for (size_t i = 0; request != 0 && i + ID_LEN <= ids.len; i += ID_LEN) {
         struct qkd_id id;
@@ -125,7 +125,8 @@ static void ids_put(struct sim_recorder *recorder, struct wire_bytes ids, uint64
     }
 }
 
-int sim_recorder_facts(struct sim_recorder *recorder, const struct qkd_out *out, uint64_t opened)
+int watch_recorder_facts(struct watch_recorder *recorder, const struct qkd_out *out,
+                         uint64_t opened)
 {
     for (size_t i = 0; i < out->report_count; i++) {
         const struct qkd_report *report = &out->report[i];
@@ -133,7 +134,7 @@ int sim_recorder_facts(struct sim_recorder *recorder, const struct qkd_out *out,
             (void)name_put(recorder, &report->id, ++opened);
         } else if (report->code == QKD_REPORT_PIECE) {
             struct qkd_eid ksa = qkd_eid_sibling(report->who, QKD_ROLE_KSA);
-            struct sim_name *piece = name_put(recorder, &report->id, 0);
+            struct watch_name *piece = name_put(recorder, &report->id, 0);
             if (piece != NULL) { /* the need itself may be in the same batch of outputs */
                 piece->of = message_name(ksa, report->a);
             }
@@ -146,10 +147,10 @@ int sim_recorder_facts(struct sim_recorder *recorder, const struct qkd_out *out,
 
 /* The command at hand. */
 struct sight {
-    struct sim_recorder *recorder;
-    const struct sim_recorder_sight *seen;
+    struct watch_recorder *recorder;
+    const struct watch_recorder_sight *seen;
     struct wire_head head;
-    struct sim_reading *reading;
+    struct watch_reading *reading;
 };
 
 #define DECODE(name, m, s)                                                                         \
@@ -174,7 +175,7 @@ static uint64_t read_need(const struct sight *s)
         return 0;
     }
     struct qkd_id mark = id_of(s->seen->cause, UINT64_MAX);
-    const struct sim_name *known = name_find(s->recorder, &mark);
+    const struct watch_name *known = name_find(s->recorder, &mark);
     if (known != NULL) {
         return 0;
     }
@@ -199,7 +200,7 @@ static uint64_t read_notify(const struct sight *s)
 static void read_hop_ack(const struct sight *s)
 {
     struct wire_hop_ack ack;
-    struct sim_reading *reading = s->reading;
+    struct watch_reading *reading = s->reading;
     if (!DECODE(hop_ack, &ack, s)) {
         return;
     }
@@ -212,14 +213,14 @@ static void read_hop_ack(const struct sight *s)
         }
         uint32_t seq = ahead ? ack.next + 1 + i : ack.next - 1 - (i - BITMAP);
         struct qkd_id id = frame_name(s->seen->send->to, ack.link, ack.epoch, seq);
-        struct sim_name *frame = name_find(s->recorder, &id);
+        struct watch_name *frame = name_find(s->recorder, &id);
         if (frame == NULL || frame->acknowledged) {
             in_row += !ahead;
             continue;
         }
         in_row = 0;
         frame->acknowledged = true;
-        bool known = frame->request == 0 || reading->count == SIM_SERVED_MOST;
+        bool known = frame->request == 0 || reading->count == WATCH_SERVED_MOST;
         for (uint32_t k = 0; k < reading->count && !known; k++) {
             known = reading->requests[k] == frame->request;
         }
@@ -275,7 +276,7 @@ static void read_reason(const struct sight *s)
 /* The request of a command that is neither repeated nor an answer. */
 static uint64_t read_command(const struct sight *s)
 {
-    struct sim_recorder *r = s->recorder;
+    struct watch_recorder *r = s->recorder;
     switch (s->head.command) {
     case WIRE_CMD_KMI_NEED:
         return read_need(s);
@@ -312,7 +313,7 @@ static uint64_t read_command(const struct sight *s)
 static void read_message(struct sight *s)
 {
     const struct qkd_send *send = s->seen->send;
-    struct sim_recorder *r = s->recorder;
+    struct watch_recorder *r = s->recorder;
     if (wire_head_decode(&s->head, s->seen->observed, send->observed.len) != 0) {
         return;
     }
@@ -325,7 +326,7 @@ static void read_message(struct sight *s)
         return;
     }
     struct qkd_id id = message_name(send->from, s->head.message_id);
-    struct sim_name *known = name_find(r, &id);
+    struct watch_name *known = name_find(r, &id);
     uint64_t request = known == NULL ? 0 : known->request;
     uint64_t asked = s->head.orig_message_id;
     if (request == 0 && asked != 0) {
@@ -370,7 +371,7 @@ static uint64_t frame_request(const struct sight *s, const struct wire_frame *fr
 
 static void read_frame(const struct sight *s, bool bare)
 {
-    const struct sim_recorder_sight *seen = s->seen;
+    const struct watch_recorder_sight *seen = s->seen;
     struct wire_frame frame;
     const uint8_t *bytes = seen->observed != NULL ? seen->observed : seen->bytes;
     size_t len = seen->observed != NULL ? seen->send->observed.len : seen->send->bytes.len;
@@ -384,9 +385,9 @@ static void read_frame(const struct sight *s, bool bare)
                                                           : "SKIP";
     s->reading->link = frame.link;
     struct qkd_id id = frame_name(seen->send->from, frame.link, frame.epoch, frame.seq);
-    const struct sim_name *known = name_find(s->recorder, &id);
+    const struct watch_name *known = name_find(s->recorder, &id);
     uint64_t request = known == NULL ? frame_request(s, &frame) : known->request;
-    struct sim_name *name = name_put(s->recorder, &id, request);
+    struct watch_name *name = name_put(s->recorder, &id, request);
     if (name == NULL) {
         return;
     }
@@ -420,8 +421,8 @@ static void read_handshake(const struct sight *s)
     }
 }
 
-void sim_recorder_read(struct sim_recorder *recorder, const struct sim_recorder_sight *sight,
-                       struct sim_reading *reading)
+void watch_recorder_read(struct watch_recorder *recorder, const struct watch_recorder_sight *sight,
+                         struct watch_reading *reading)
 {
     struct sight s = {recorder, sight, {0}, reading};
     const struct qkd_send *send = sight->send;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Oracle of the virtual worlds: entry points, verdict, own cost. What is checked where is drawn in
  * oracle_state.h; docs/oracle.md explains it. */
-#include "sim/oracle.h"
+#include "watch/oracle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "core/crypto/crypto.h"
-#include "sim/oracle_state.h"
+#include "watch/oracle_state.h"
 
 enum { LOST_AFTER_S = 300, FLOWS = 4, LONGEST_S = 400000000 }; /* of lost_after() */
 enum {
@@ -31,23 +31,23 @@ static int64_t clock_ns(void)
 }
 
 /* Every entry: time moves, audits fall due. Gives the clock if this call is timed, else 0. */
-static int64_t enter(struct sim_oracle *o, int64_t now_ns)
+static int64_t enter(struct watch_oracle *o, int64_t now_ns)
 {
     int64_t start = ++o->calls % COST_STRIDE == 0 ? clock_ns() : 0;
     if (o->deleted_count > 0 && now_ns > o->deleted_ns) {
-        sim_orc_flush(o);
+        watch_orc_flush(o);
     }
     o->now_ns = now_ns;
     if (o->calls >= o->audit_at) {
         uint64_t live = (uint64_t)o->ksa_keys.live + o->blocks.live;
         uint64_t pause = AUDIT_SHARE * live;
-        o->audit_at = o->calls + (pause > SIM_ORC_AUDIT ? pause : SIM_ORC_AUDIT);
-        sim_orc_audit(o);
+        o->audit_at = o->calls + (pause > WATCH_ORC_AUDIT ? pause : WATCH_ORC_AUDIT);
+        watch_orc_audit(o);
     }
     return start;
 }
 
-static void leave(struct sim_oracle *o, int64_t start)
+static void leave(struct watch_oracle *o, int64_t start)
 {
     if (start != 0) {
         int64_t took = clock_ns() - start - o->clock_cost_ns;
@@ -68,14 +68,14 @@ static int64_t clock_cost(void)
     return least;
 }
 
-uint64_t sim_oracle_cost_ns(const struct sim_oracle *oracle)
+uint64_t watch_oracle_cost_ns(const struct watch_oracle *oracle)
 {
     return oracle->cost_ns;
 }
 
 /* ---- life ---- */
 
-static bool links_new(struct sim_oracle *o)
+static bool links_new(struct watch_oracle *o)
 {
     size_t count = o->scenario->link_count;
     o->links = calloc(count > 0 ? count : 1, sizeof *o->links);
@@ -112,9 +112,9 @@ static int64_t lost_after(const struct scn_scenario *scenario)
     return wait_s < LONGEST_S ? (int64_t)(wait_s * 1e9) : INT64_C(1000000000) * LONGEST_S;
 }
 
-struct sim_oracle *sim_oracle_new(const struct scn_scenario *scenario)
+struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
 {
-    struct sim_oracle *o = calloc(1, sizeof *o);
+    struct watch_oracle *o = calloc(1, sizeof *o);
     if (o == NULL) {
         return NULL;
     }
@@ -125,31 +125,31 @@ struct sim_oracle *sim_oracle_new(const struct scn_scenario *scenario)
     o->horizon_ns = km->timer_ns + 2 * km->fetch_within_ns + 10 * QKD_NS_PER_S;
     o->lost_after_ns = lost_after(scenario);
     o->mail_first = o->mail_last = o->key_first = o->key_last = QKD_SLAB_NONE;
-    qkd_slab_init(&o->blocks, sizeof(struct sim_orc_block), SLAB_BLOCKS, MOST);
-    qkd_slab_init(&o->mails, sizeof(struct sim_orc_mail), SLAB_KEYS, MOST);
-    qkd_slab_init(&o->kma_keys, sizeof(struct sim_orc_kma_key), SLAB_KEYS, MOST);
-    qkd_slab_init(&o->ksa_keys, sizeof(struct sim_orc_ksa_key), SLAB_KEYS, MOST);
+    qkd_slab_init(&o->blocks, sizeof(struct watch_orc_block), SLAB_BLOCKS, MOST);
+    qkd_slab_init(&o->mails, sizeof(struct watch_orc_mail), SLAB_KEYS, MOST);
+    qkd_slab_init(&o->kma_keys, sizeof(struct watch_orc_kma_key), SLAB_KEYS, MOST);
+    qkd_slab_init(&o->ksa_keys, sizeof(struct watch_orc_ksa_key), SLAB_KEYS, MOST);
     qkd_map_init(&o->block_by_id, sizeof(struct qkd_id), MOST, NULL);
     qkd_map_init(&o->block_by_number, 8, MOST, NULL);
     qkd_map_init(&o->mail_by_tail, 8, MOST, NULL);
     qkd_map_init(&o->kma_by_id, sizeof(struct qkd_id), MOST, NULL);
     qkd_map_init(&o->ksa_by_id, sizeof(struct qkd_id), MOST, NULL);
-    sim_orc_place_init(o);
+    watch_orc_place_init(o);
     if (!links_new(o)) {
-        sim_oracle_free(o);
+        watch_oracle_free(o);
         return NULL;
     }
     return o;
 }
 
-void sim_oracle_free(struct sim_oracle *oracle)
+void watch_oracle_free(struct watch_oracle *oracle)
 {
     if (oracle == NULL) {
         return;
     }
     for (uint32_t i = 0; i < oracle->blocks.top; i++) {
         if (qkd_slab_live(&oracle->blocks, i)) {
-            sim_orc_block_free(oracle, i);
+            watch_orc_block_free(oracle, i);
         }
     }
     for (size_t i = 0; oracle->links != NULL && i < oracle->scenario->link_count; i++) {
@@ -185,7 +185,7 @@ static void add(struct line *line, const char *before, const char *text)
     line->len = line->len < line->size ? line->len : line->size - 1;
 }
 
-static void add_eid(const struct sim_oracle *o, struct line *line, const char *before,
+static void add_eid(const struct watch_oracle *o, struct line *line, const char *before,
                     struct qkd_eid eid)
 {
     if (eid.v == 0) {
@@ -203,7 +203,7 @@ static void add_number(struct line *line, const char *before, unsigned long numb
     add(line, before, text);
 }
 
-void sim_orc_fail(struct sim_oracle *o, const char *what, const struct sim_orc_scene *scene)
+void watch_orc_fail(struct watch_oracle *o, const char *what, const struct watch_orc_scene *scene)
 {
     if (o->verdict.violations++ > 0) {
         return;
@@ -239,57 +239,57 @@ void sim_orc_fail(struct sim_oracle *o, const char *what, const struct sim_orc_s
     }
 }
 
-const struct sim_oracle_verdict *sim_oracle_verdict(const struct sim_oracle *oracle)
+const struct watch_oracle_verdict *watch_oracle_verdict(const struct watch_oracle *oracle)
 {
     return &oracle->verdict;
 }
 
 /* ---- key comes in ---- */
 
-void sim_oracle_config_link(struct sim_oracle *oracle, uint32_t link, const uint8_t *bootstrap,
-                            size_t len)
+void watch_oracle_config_link(struct watch_oracle *oracle, uint32_t link, const uint8_t *bootstrap,
+                              size_t len)
 {
     if (link >= oracle->scenario->link_count || oracle->links[link].bootstrap > 0 ||
         len < BOOT_KEYS || len > UINT32_MAX / 8) {
         return;
     }
-    struct sim_orc_link *l = &oracle->links[link];
+    struct watch_orc_link *l = &oracle->links[link];
     struct wire_q_block boot = {.key_length = (uint32_t)(8 * len), .key = {bootstrap, len}};
-    uint32_t slot = sim_orc_block_new(oracle, link, &boot);
+    uint32_t slot = watch_orc_block_new(oracle, link, &boot);
     if (slot == QKD_SLAB_NONE) {
         return;
     }
     uint32_t half = (uint32_t)(len - BOOT_KEYS) / 2;
     memcpy(l->side[0].hash_key, bootstrap, sizeof l->side[0].hash_key);
     memcpy(l->side[1].hash_key, bootstrap + 16, sizeof l->side[1].hash_key);
-    sim_orc_leak_add(&oracle->leak, bootstrap, len);
+    watch_orc_leak_add(&oracle->leak, bootstrap, len);
     l->bootstrap = len;
     l->boot_block = slot;
-    l->bytes[SIM_ORC_HASH_KEYS] = l->settled[SIM_ORC_HASH_KEYS] = BOOT_KEYS;
-    l->bytes[SIM_ORC_IN_FLIGHT] += len - BOOT_KEYS;
-    sim_orc_block_halve(oracle, slot, 0, BOOT_KEYS, BOOT_KEYS + half - half % 16);
-    sim_orc_block_confirmed(oracle, slot);
+    l->bytes[WATCH_ORC_HASH_KEYS] = l->settled[WATCH_ORC_HASH_KEYS] = BOOT_KEYS;
+    l->bytes[WATCH_ORC_IN_FLIGHT] += len - BOOT_KEYS;
+    watch_orc_block_halve(oracle, slot, 0, BOOT_KEYS, BOOT_KEYS + half - half % 16);
+    watch_orc_block_confirmed(oracle, slot);
 }
 
 /* The block is new to the oracle: remembers it. */
-static uint32_t block_first(struct sim_oracle *o, uint32_t link, const struct wire_q_block *block)
+static uint32_t block_first(struct watch_oracle *o, uint32_t link, const struct wire_q_block *block)
 {
-    uint32_t slot = sim_orc_block_new(o, link, block);
+    uint32_t slot = watch_orc_block_new(o, link, block);
     if (slot != QKD_SLAB_NONE) {
         if (qkd_map_put(&o->block_by_id, &block->qkd_key_id, slot) != 0) {
-            sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
+            watch_orc_fail(o, "oracle: out of memory for blocks", NULL);
         }
-        sim_orc_leak_add(&o->leak, block->key.at, block->key.len);
+        watch_orc_leak_add(&o->leak, block->key.at, block->key.len);
     }
     return slot;
 }
 
-static void block_given(struct sim_oracle *o, uint32_t link, const struct wire_q_block *from,
+static void block_given(struct watch_oracle *o, uint32_t link, const struct wire_q_block *from,
                         struct qkd_eid module)
 {
-    uint32_t side = sim_orc_side_of(o, link, qkd_eid_sibling(module, QKD_ROLE_KMA));
-    struct sim_orc_scene scene = {.to = module, .link = link, .id = &from->qkd_key_id};
-    if (!sim_orc_check(o, side < 2, "rule 1: key for a module of another link", &scene)) {
+    uint32_t side = watch_orc_side_of(o, link, qkd_eid_sibling(module, QKD_ROLE_KMA));
+    struct watch_orc_scene scene = {.to = module, .link = link, .id = &from->qkd_key_id};
+    if (!watch_orc_check(o, side < 2, "rule 1: key for a module of another link", &scene)) {
         return;
     }
     uint32_t slot = qkd_map_get(&o->block_by_id, &from->qkd_key_id);
@@ -299,17 +299,17 @@ static void block_given(struct sim_oracle *o, uint32_t link, const struct wire_q
     if (slot == QKD_SLAB_NONE) {
         return;
     }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     block->modules |= (uint8_t)(1U << side);
     if (block->modules == 3 && !block->generated) {
         block->generated = true;
         o->links[link].generated += block->bytes;
-        o->links[link].bytes[SIM_ORC_IN_FLIGHT] += block->bytes;
+        o->links[link].bytes[WATCH_ORC_IN_FLIGHT] += block->bytes;
     }
 }
 
-void sim_oracle_block(struct sim_oracle *oracle, int64_t now_ns, uint32_t link,
-                      const struct wire_q_block *block, struct qkd_eid module)
+void watch_oracle_block(struct watch_oracle *oracle, int64_t now_ns, uint32_t link,
+                        const struct wire_q_block *block, struct qkd_eid module)
 {
     int64_t start = enter(oracle, now_ns);
     if (link < oracle->scenario->link_count) {
@@ -320,35 +320,35 @@ void sim_oracle_block(struct sim_oracle *oracle, int64_t now_ns, uint32_t link,
 
 /* ---- bytes in, records, bytes out ---- */
 
-static void mail_delivered(struct sim_oracle *o, const struct sim_oracle_frame *frame)
+static void mail_delivered(struct watch_oracle *o, const struct watch_oracle_frame *frame)
 {
-    struct sim_orc_mail mail;
-    if (!sim_orc_mail_take(o, sim_orc_word(frame->bytes + frame->len - 8), frame->to, &mail)) {
+    struct watch_orc_mail mail;
+    if (!watch_orc_mail_take(o, watch_orc_word(frame->bytes + frame->len - 8), frame->to, &mail)) {
         return;
     }
-    switch ((enum sim_orc_mail_kind)mail.kind) {
-    case SIM_ORC_MAIL_FRAME:
-        sim_orc_frame_meant(o, &mail);
+    switch ((enum watch_orc_mail_kind)mail.kind) {
+    case WATCH_ORC_MAIL_FRAME:
+        watch_orc_frame_meant(o, &mail);
         break;
-    case SIM_ORC_MAIL_ACK:
-        sim_orc_ack_meant(o, &mail);
+    case WATCH_ORC_MAIL_ACK:
+        watch_orc_ack_meant(o, &mail);
         break;
-    case SIM_ORC_MAIL_MATCH:
-        sim_orc_match_meant(o, &mail);
+    case WATCH_ORC_MAIL_MATCH:
+        watch_orc_match_meant(o, &mail);
         break;
     }
 }
 
-void sim_oracle_deliver(struct sim_oracle *oracle, int64_t now_ns,
-                        const struct sim_oracle_frame *frame)
+void watch_oracle_deliver(struct watch_oracle *oracle, int64_t now_ns,
+                          const struct watch_oracle_frame *frame)
 {
     int64_t start = enter(oracle, now_ns);
     if (oracle->deleted_count > 0) {
-        sim_orc_flush(oracle); /* a new step begins */
+        watch_orc_flush(oracle); /* a new step begins */
     }
     if (frame->len >= 8 && (frame->rp == QKD_RP_KX1 || frame->rp == QKD_RP_KX2)) {
         if (frame->bytes[0] == WIRE_FRAME_MAGIC) {
-            sim_orc_relay_delivered(oracle, frame);
+            watch_orc_relay_delivered(oracle, frame);
         } else {
             mail_delivered(oracle, frame);
         }
@@ -356,19 +356,19 @@ void sim_oracle_deliver(struct sim_oracle *oracle, int64_t now_ns,
     leave(oracle, start);
 }
 
-void sim_oracle_persist(struct sim_oracle *oracle, int64_t now_ns, const struct qkd_persist *entry,
-                        const uint8_t *value)
+void watch_oracle_persist(struct watch_oracle *oracle, int64_t now_ns,
+                          const struct qkd_persist *entry, const uint8_t *value)
 {
     int64_t start = enter(oracle, now_ns);
     switch (entry->kind) {
     case WIRE_PERSIST_CHUNK:
-        sim_orc_persist_chunk(oracle, entry, value);
+        watch_orc_persist_chunk(oracle, entry, value);
         break;
     case WIRE_PERSIST_BLOCK:
-        sim_orc_persist_block(oracle, entry, value);
+        watch_orc_persist_block(oracle, entry, value);
         break;
     case WIRE_PERSIST_KEY:
-        sim_orc_persist_key(oracle, entry, value);
+        watch_orc_persist_key(oracle, entry, value);
         break;
     default:
         break;
@@ -376,58 +376,58 @@ void sim_oracle_persist(struct sim_oracle *oracle, int64_t now_ns, const struct 
     leave(oracle, start);
 }
 
-static void message_sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+static void message_sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                          const uint8_t *observed)
 {
     switch (observed[2]) {
     case WIRE_CMD_HOP_ACK:
-        sim_orc_ack_sent(o, send, bytes, observed);
+        watch_orc_ack_sent(o, send, bytes, observed);
         break;
     case WIRE_CMD_SUPPLY_NOTIFY:
-        sim_orc_notify(o, send, observed);
+        watch_orc_notify(o, send, observed);
         break;
     case WIRE_CMD_SUPPLY_NOTIFY_RSP:
-        sim_orc_notify_rsp(o, send, bytes, observed);
+        watch_orc_notify_rsp(o, send, bytes, observed);
         break;
     case WIRE_CMD_KEY_SUPPLY_RSP:
-        sim_orc_supply(o, send, observed);
+        watch_orc_supply(o, send, observed);
         break;
     case WIRE_CMD_KEY_FILE:
-        sim_orc_key_file(o, send, observed);
+        watch_orc_key_file(o, send, observed);
         break;
     case WIRE_CMD_METADATA:
-        sim_orc_life(o, send, observed);
+        watch_orc_life(o, send, observed);
         break;
     default:
         break;
     }
 }
 
-static void sent(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+static void sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                  const uint8_t *observed)
 {
-    struct sim_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
-    sim_orc_place_check(o, send, observed);
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    watch_orc_place_check(o, send, observed);
     bool bare = send->rp == QKD_RP_KX1 && bytes[0] == WIRE_FRAME_MAGIC;
     bool open = send->rp == QKD_RP_Q || send->rp == QKD_RP_LOAD || send->rp == QKD_RP_APP;
     if (bare || (send->rp == QKD_RP_KX1 && observed != NULL && observed[0] == WIRE_FRAME_MAGIC)) {
-        sim_orc_frame_sent(o, send, bytes, observed);
+        watch_orc_frame_sent(o, send, bytes, observed);
     } else if (observed != NULL && send->observed.len >= WIRE_HEAD_LEN) {
         message_sent(o, send, bytes, observed);
     }
     if (observed != NULL && !bare && !open) {
         bool clear = send->bytes.len == send->observed.len &&
                      memcmp(bytes, observed, send->bytes.len) == 0;
-        (void)sim_orc_check(o, !clear, "rule 9: message outside the record layer", &scene);
+        (void)watch_orc_check(o, !clear, "rule 9: message outside the record layer", &scene);
     }
     if (qkd_eid_node(send->from) != qkd_eid_node(send->to)) {
-        (void)sim_orc_check(o, !sim_orc_leak_found(&o->leak, bytes, send->bytes.len),
-                            "leak: key bits in clear on a link", &scene);
+        (void)watch_orc_check(o, !watch_orc_leak_found(&o->leak, bytes, send->bytes.len),
+                              "leak: key bits in clear on a link", &scene);
     }
 }
 
-void sim_oracle_send(struct sim_oracle *oracle, int64_t now_ns, const struct qkd_send *send,
-                     const uint8_t *bytes, const uint8_t *observed)
+void watch_oracle_send(struct watch_oracle *oracle, int64_t now_ns, const struct qkd_send *send,
+                       const uint8_t *bytes, const uint8_t *observed)
 {
     int64_t start = enter(oracle, now_ns);
     if (send->bytes.len > 0) {
@@ -438,27 +438,27 @@ void sim_oracle_send(struct sim_oracle *oracle, int64_t now_ns, const struct qkd
 
 /* ---- crash, end ---- */
 
-void sim_oracle_crash(struct sim_oracle *oracle, int64_t now_ns, uint32_t node)
+void watch_oracle_crash(struct watch_oracle *oracle, int64_t now_ns, uint32_t node)
 {
     int64_t start = enter(oracle, now_ns);
-    sim_orc_flush(oracle);
-    sim_orc_block_crash(oracle, node);
-    sim_orc_frame_crash(oracle, node);
-    sim_orc_key_crash(oracle, node);
+    watch_orc_flush(oracle);
+    watch_orc_block_crash(oracle, node);
+    watch_orc_frame_crash(oracle, node);
+    watch_orc_key_crash(oracle, node);
     leave(oracle, start);
 }
 
-void sim_oracle_restart(struct sim_oracle *oracle, int64_t now_ns, uint32_t node)
+void watch_oracle_restart(struct watch_oracle *oracle, int64_t now_ns, uint32_t node)
 {
     (void)node; /* what a restart must not do again was noted at the crash */
     leave(oracle, enter(oracle, now_ns));
 }
 
-void sim_oracle_finish(struct sim_oracle *oracle, int64_t now_ns)
+void watch_oracle_finish(struct watch_oracle *oracle, int64_t now_ns)
 {
     int64_t start = enter(oracle, now_ns);
-    sim_orc_flush(oracle);
-    sim_orc_key_age(oracle);
-    sim_orc_ledger_finish(oracle);
+    watch_orc_flush(oracle);
+    watch_orc_key_age(oracle);
+    watch_orc_ledger_finish(oracle);
     leave(oracle, start);
 }

@@ -5,21 +5,21 @@
 
 #include "core/base/err.h"
 #include "core/wire/frame.h"
-#include "sim/stats_state.h"
+#include "watch/stats_state.h"
 
 enum { FIRST_RELAYS = 64 };
 
 /* ---- routes ---- */
 
-void sim_route_fini(struct sim_route *route)
+void watch_route_fini(struct watch_route *route)
 {
     free(route->many);
-    *route = (struct sim_route){0};
+    *route = (struct watch_route){0};
 }
 
-int sim_route_add(struct sim_route *route, uint32_t node)
+int watch_route_add(struct watch_route *route, uint32_t node)
 {
-    if (route->many == NULL && route->len < SIM_ROUTE_SHORT) {
+    if (route->many == NULL && route->len < WATCH_ROUTE_SHORT) {
         route->few[route->len++] = node;
         return 0;
     }
@@ -39,37 +39,37 @@ int sim_route_add(struct sim_route *route, uint32_t node)
     return 0;
 }
 
-int sim_route_set(struct sim_route *route, const uint32_t *nodes, uint32_t len)
+int watch_route_set(struct watch_route *route, const uint32_t *nodes, uint32_t len)
 {
-    if (route->len == len && memcmp(sim_route_nodes(route), nodes, len * sizeof(*nodes)) == 0) {
+    if (route->len == len && memcmp(watch_route_nodes(route), nodes, len * sizeof(*nodes)) == 0) {
         return 0;
     }
     route->len = 0;
     int rc = 0;
     for (uint32_t i = 0; i < len && rc == 0; i++) {
-        rc = sim_route_add(route, nodes[i]);
+        rc = watch_route_add(route, nodes[i]);
     }
     return rc;
 }
 
 /* ---- the ring of relayed keys ---- */
 
-struct sim_relay *sim_relay_find(struct sim_stats *stats, const struct qkd_id *kma_key)
+struct watch_relay *watch_relay_find(struct watch_stats *stats, const struct qkd_id *kma_key)
 {
     uint32_t slot = qkd_map_get(&stats->relay_map, kma_key);
     return slot == QKD_MAP_NONE ? NULL : &stats->relays[slot];
 }
 
 /* The entry of a key, made in place of the oldest one if need be; NULL without memory. */
-static struct sim_relay *relay_get(struct sim_stats *stats, const struct qkd_id *kma_key)
+static struct watch_relay *relay_get(struct watch_stats *stats, const struct qkd_id *kma_key)
 {
-    struct sim_relay *relay = sim_relay_find(stats, kma_key);
+    struct watch_relay *relay = watch_relay_find(stats, kma_key);
     if (relay != NULL) {
         return relay;
     }
-    if (stats->relay_next == stats->relay_cap && stats->relay_cap < SIM_RELAYS) {
+    if (stats->relay_next == stats->relay_cap && stats->relay_cap < WATCH_RELAYS) {
         uint32_t cap = stats->relay_cap == 0 ? FIRST_RELAYS : 2 * stats->relay_cap;
-        struct sim_relay *relays = realloc(stats->relays, cap * sizeof(*relays));
+        struct watch_relay *relays = realloc(stats->relays, cap * sizeof(*relays));
         if (relays == NULL) {
             return NULL;
         }
@@ -95,14 +95,14 @@ static struct sim_relay *relay_get(struct sim_stats *stats, const struct qkd_id 
     return relay;
 }
 
-int sim_relay_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+int watch_relay_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     if (report->b == 0 || qkd_id_is_zero(&report->id)) {
         return 0;
     }
     stats->reroutes++;
-    sim_watches_note(stats, now_ns, offsetof(struct sim_watch, reroutes));
-    struct sim_relay *relay = relay_get(stats, &report->id);
+    watch_windows_note(stats, now_ns, offsetof(struct watch_window, reroutes));
+    struct watch_relay *relay = relay_get(stats, &report->id);
     if (relay == NULL) {
         return QKD_ERR_NOMEM;
     }
@@ -111,40 +111,40 @@ int sim_relay_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_r
 }
 
 /* A key leaves a node toward another: its way grows, or starts anew with an attempt. */
-static int relay_move(struct sim_stats *stats, const struct qkd_id *kma_key, uint8_t attempt,
+static int relay_move(struct watch_stats *stats, const struct qkd_id *kma_key, uint8_t attempt,
                       const struct qkd_send *send)
 {
-    struct sim_relay *relay = relay_get(stats, kma_key);
+    struct watch_relay *relay = relay_get(stats, kma_key);
     if (relay == NULL) {
         return QKD_ERR_NOMEM;
     }
     uint32_t from = qkd_eid_node(send->from);
-    struct sim_route *route = &relay->route;
+    struct watch_route *route = &relay->route;
     bool goes_on = attempt == relay->attempt && route->len > 0 &&
-                   sim_route_nodes(route)[route->len - 1] == from;
+                   watch_route_nodes(route)[route->len - 1] == from;
     relay->attempt = attempt;
     int rc = 0;
     if (!goes_on) {
         route->len = 0;
-        rc = sim_route_add(route, from);
+        rc = watch_route_add(route, from);
     }
-    return rc == 0 ? sim_route_add(route, qkd_eid_node(send->to)) : rc;
+    return rc == 0 ? watch_route_add(route, qkd_eid_node(send->to)) : rc;
 }
 
-static void hop_emit(const struct sim_stats *stats, const struct scn_hop *hop)
+static void hop_emit(const struct watch_stats *stats, const struct scn_hop *hop)
 {
     if (stats->sink->hop != NULL) {
         stats->sink->hop(stats->sink->ctx, hop);
     }
 }
 
-int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_send *send,
-                    const uint8_t *observed)
+int watch_stats_frame(struct watch_stats *stats, int64_t now_ns, const struct qkd_send *send,
+                      const uint8_t *observed)
 {
     struct wire_frame frame;
-    struct sim_link_stats *link = NULL;
+    struct watch_link_stats *link = NULL;
     if (wire_frame_decode(&frame, observed, send->observed.len) == 0) {
-        link = sim_links_at(stats, frame.link);
+        link = watch_links_at(stats, frame.link);
     }
     if (link == NULL) {
         return 0;
@@ -162,8 +162,8 @@ int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_se
         if (wire_relay_body_decode(&body, frame.body, frame.body_len) < 0) {
             return 0;
         }
-        sim_links_count(stats, now_ns, frame.link, SIM_LINK_FRAMES);
-        sim_links_count(stats, now_ns, frame.link, SIM_LINK_RELAYED_KEYS);
+        watch_links_count(stats, now_ns, frame.link, WATCH_LINK_FRAMES);
+        watch_links_count(stats, now_ns, frame.link, WATCH_LINK_RELAYED_KEYS);
         hop.kma_key = body.key_id;
         hop.hop = body.hop;
         hop.attempt = body.attempt;
@@ -177,7 +177,7 @@ int sim_stats_frame(struct sim_stats *stats, int64_t now_ns, const struct qkd_se
         }
         link->last_epoch[end] = frame.epoch;
         link->last_seq[end] = frame.seq;
-        sim_links_count(stats, now_ns, frame.link, SIM_LINK_RELAYED_KEYS);
+        watch_links_count(stats, now_ns, frame.link, WATCH_LINK_RELAYED_KEYS);
         hop.kma_key = body.key_id;
         hop.hop = 1;
         hop.attempt = 1;

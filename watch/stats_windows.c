@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "core/base/err.h"
-#include "sim/stats_state.h"
+#include "watch/stats_state.h"
 
-static bool holds(const struct sim_watch *watch, int64_t at_ns)
+static bool holds(const struct watch_window *watch, int64_t at_ns)
 {
     return watch->plan->from_ns <= at_ns && at_ns < watch->plan->to_ns;
 }
@@ -15,8 +15,8 @@ static bool holds(const struct sim_watch *watch, int64_t at_ns)
 /* ---- new, free ---- */
 
 /* Makes first[i] of count items the place of the first watch of item i, from `place` on. */
-static void index_make(struct sim_stats *stats, enum scn_scope scope, uint32_t *first, size_t count,
-                       uint32_t place)
+static void index_make(struct watch_stats *stats, enum scn_scope scope, uint32_t *first,
+                       size_t count, uint32_t place)
 {
     const struct scn_scenario *scenario = stats->scenario;
     for (size_t i = 0; i < scenario->watch_count; i++) {
@@ -33,7 +33,7 @@ static void index_make(struct sim_stats *stats, enum scn_scope scope, uint32_t *
     }
 }
 
-int sim_watches_new(struct sim_stats *stats)
+int watch_windows_new(struct watch_stats *stats)
 {
     const struct scn_scenario *scenario = stats->scenario;
     size_t links = scenario->link_count;
@@ -48,7 +48,7 @@ int sim_watches_new(struct sim_stats *stats)
         return QKD_ERR_NOMEM;
     }
     for (size_t i = 0; i < scenario->watch_count; i++) {
-        struct sim_watch *watch = &stats->watches[i];
+        struct watch_window *watch = &stats->watches[i];
         watch->plan = &scenario->watches[i];
         watch->figures.min_bits = UINT64_MAX;
         if (watch->plan->scope == SCN_SCOPE_RUN) {
@@ -61,10 +61,10 @@ int sim_watches_new(struct sim_stats *stats)
     return 0;
 }
 
-void sim_watches_free(struct sim_stats *stats)
+void watch_windows_free(struct watch_stats *stats)
 {
     for (size_t i = 0; stats->watches != NULL && i < stats->scenario->watch_count; i++) {
-        sim_tally_fini(&stats->watches[i].tally);
+        watch_tally_fini(&stats->watches[i].tally);
     }
     free(stats->watches);
     free(stats->by_scope);
@@ -74,16 +74,16 @@ void sim_watches_free(struct sim_stats *stats)
 
 /* Walks over the watches of one link or application and those of the run. */
 struct walk {
-    struct sim_watch *const *watches;
+    struct watch_window *const *watches;
     uint32_t run, run_end, own, own_end;
 };
 
-static struct walk walk_over(const struct sim_stats *stats, const uint32_t *first, uint32_t index)
+static struct walk walk_over(const struct watch_stats *stats, const uint32_t *first, uint32_t index)
 {
     return (struct walk){stats->by_scope, 0, stats->run_watches, first[index], first[index + 1]};
 }
 
-static struct sim_watch *walk_next(struct walk *walk)
+static struct watch_window *walk_next(struct walk *walk)
 {
     if (walk->run < walk->run_end) {
         return walk->watches[walk->run++];
@@ -94,27 +94,27 @@ static struct sim_watch *walk_next(struct walk *walk)
 /* ---- requests ---- */
 
 /* The next watch whose window holds the arrival of the request. */
-static struct sim_watch *walk_arrival(struct walk *walk, const struct sim_request *request)
+static struct watch_window *walk_arrival(struct walk *walk, const struct watch_request *request)
 {
-    struct sim_watch *watch = walk_next(walk);
+    struct watch_window *watch = walk_next(walk);
     while (watch != NULL && !holds(watch, request->start_ns)) {
         watch = walk_next(walk);
     }
     return watch;
 }
 
-void sim_watches_ended(struct sim_stats *stats, const struct sim_request *request)
+void watch_windows_ended(struct watch_stats *stats, const struct watch_request *request)
 {
     struct walk walk = walk_over(stats, stats->app_watches, request->application);
-    for (struct sim_watch *w = walk_arrival(&walk, request); w != NULL;
+    for (struct watch_window *w = walk_arrival(&walk, request); w != NULL;
          w = walk_arrival(&walk, request)) {
-        sim_tally_ended(&w->tally, request);
+        watch_tally_ended(&w->tally, request);
     }
 }
 
-static bool route_crosses(const struct sim_route *route, const struct scn_link *link)
+static bool route_crosses(const struct watch_route *route, const struct scn_link *link)
 {
-    const uint32_t *nodes = sim_route_nodes(route);
+    const uint32_t *nodes = watch_route_nodes(route);
     for (uint32_t i = 0; i + 1 < route->len; i++) {
         if ((nodes[i] == link->a && nodes[i + 1] == link->b) ||
             (nodes[i] == link->b && nodes[i + 1] == link->a)) {
@@ -124,13 +124,13 @@ static bool route_crosses(const struct sim_route *route, const struct scn_link *
     return false;
 }
 
-int sim_watches_served(struct sim_stats *stats, const struct sim_request *request)
+int watch_windows_served(struct watch_stats *stats, const struct watch_request *request)
 {
     int rc = 0;
     struct walk walk = walk_over(stats, stats->app_watches, request->application);
-    for (struct sim_watch *w = walk_arrival(&walk, request); w != NULL && rc == 0;
+    for (struct watch_window *w = walk_arrival(&walk, request); w != NULL && rc == 0;
          w = walk_arrival(&walk, request)) {
-        rc = sim_tally_served(&w->tally, request);
+        rc = watch_tally_served(&w->tally, request);
         if (w->plan->via != SCN_NO_INDEX && request->route.len > 0) {
             w->via_known++;
             w->via += route_crosses(&request->route, &stats->scenario->links[w->plan->via]);
@@ -139,32 +139,33 @@ int sim_watches_served(struct sim_stats *stats, const struct sim_request *reques
     return rc;
 }
 
-int sim_watches_fetched(struct sim_stats *stats, const struct sim_request *request, int64_t took_ns)
+int watch_windows_fetched(struct watch_stats *stats, const struct watch_request *request,
+                          int64_t took_ns)
 {
     int rc = 0;
     struct walk walk = walk_over(stats, stats->app_watches, request->application);
-    for (struct sim_watch *w = walk_arrival(&walk, request); w != NULL && rc == 0;
+    for (struct watch_window *w = walk_arrival(&walk, request); w != NULL && rc == 0;
          w = walk_arrival(&walk, request)) {
-        rc = sim_tally_fetched(&w->tally, took_ns);
+        rc = watch_tally_fetched(&w->tally, took_ns);
     }
     return rc;
 }
 
 /* ---- links ---- */
 
-void sim_watches_count(struct sim_stats *stats, int64_t now_ns, uint32_t link,
-                       enum sim_link_count what)
+void watch_windows_count(struct watch_stats *stats, int64_t now_ns, uint32_t link,
+                         enum watch_link_count what)
 {
     struct walk walk = walk_over(stats, stats->link_watches, link);
-    for (struct sim_watch *w = walk_next(&walk); w != NULL; w = walk_next(&walk)) {
+    for (struct watch_window *w = walk_next(&walk); w != NULL; w = walk_next(&walk)) {
         w->figures.counts[what] += holds(w, now_ns);
     }
 }
 
 /* The link's level counts, and is the last one so far. */
-static void level_note(const struct sim_link_stats *link, struct sim_watch *watch)
+static void level_note(const struct watch_link_stats *link, struct watch_window *watch)
 {
-    uint64_t level = sim_links_level(link);
+    uint64_t level = watch_links_level(link);
     if (link->known[0] && link->known[1] && level < watch->figures.min_bits) {
         watch->figures.min_bits = level;
     }
@@ -172,24 +173,24 @@ static void level_note(const struct sim_link_stats *link, struct sim_watch *watc
     watch->end_up = link->up[0] && link->up[1];
 }
 
-void sim_watches_passed(struct sim_stats *stats, uint32_t link, int64_t now_ns)
+void watch_windows_passed(struct watch_stats *stats, uint32_t link, int64_t now_ns)
 {
-    const struct sim_link_stats *state = &stats->links[link];
+    const struct watch_link_stats *state = &stats->links[link];
     struct walk walk = walk_over(stats, stats->link_watches, link);
-    for (struct sim_watch *w = walk_next(&walk); w != NULL; w = walk_next(&walk)) {
+    for (struct watch_window *w = walk_next(&walk); w != NULL; w = walk_next(&walk)) {
         int64_t from_ns = state->since_ns > w->plan->from_ns ? state->since_ns : w->plan->from_ns;
         int64_t to_ns = now_ns < w->plan->to_ns ? now_ns : w->plan->to_ns;
         if (from_ns < to_ns) {
-            sim_link_passed(stats, state, (double)(to_ns - from_ns) / 1e9, &w->figures);
+            watch_link_passed(stats, state, (double)(to_ns - from_ns) / 1e9, &w->figures);
             level_note(state, w);
         }
     }
 }
 
-void sim_watches_changed(struct sim_stats *stats, uint32_t link, int64_t now_ns)
+void watch_windows_changed(struct watch_stats *stats, uint32_t link, int64_t now_ns)
 {
     struct walk walk = walk_over(stats, stats->link_watches, link);
-    for (struct sim_watch *w = walk_next(&walk); w != NULL; w = walk_next(&walk)) {
+    for (struct watch_window *w = walk_next(&walk); w != NULL; w = walk_next(&walk)) {
         if (holds(w, now_ns)) {
             level_note(&stats->links[link], w);
         }
@@ -198,10 +199,10 @@ void sim_watches_changed(struct sim_stats *stats, uint32_t link, int64_t now_ns)
 
 /* ---- the run ---- */
 
-void sim_watches_note(struct sim_stats *stats, int64_t now_ns, size_t member)
+void watch_windows_note(struct watch_stats *stats, int64_t now_ns, size_t member)
 {
     for (uint32_t i = 0; i < stats->run_watches; i++) {
-        struct sim_watch *watch = stats->by_scope[i];
+        struct watch_window *watch = stats->by_scope[i];
         if (holds(watch, now_ns)) {
             (*(uint64_t *)(void *)((char *)watch + member))++;
         }
@@ -210,45 +211,45 @@ void sim_watches_note(struct sim_stats *stats, int64_t now_ns, size_t member)
 
 /* ---- the end ---- */
 
-static void link_finish(const struct sim_stats *stats, const struct sim_watch *watch,
+static void link_finish(const struct watch_stats *stats, const struct watch_window *watch,
                         struct scn_link_summary *to)
 {
-    const struct sim_link_figures *figures = &watch->figures;
-    const struct sim_link_stats *link = &stats->links[watch->plan->index];
+    const struct watch_link_figures *figures = &watch->figures;
+    const struct watch_link_stats *link = &stats->links[watch->plan->index];
     to->rate_bps = stats->scenario->links[watch->plan->index].qkd.mean_bps;
     to->pool_end_bits = watch->end_bits;
     to->pool_min_bits = figures->min_bits == UINT64_MAX ? watch->end_bits : figures->min_bits;
     to->pool_mean_bits = figures->known_s > 0 ? figures->bit_s / figures->known_s : NAN;
-    to->exhaustions = figures->counts[SIM_LINK_EXHAUSTIONS];
+    to->exhaustions = figures->counts[WATCH_LINK_EXHAUSTIONS];
     to->empty_s = figures->empty_s;
     to->down_s = figures->down_s + (link->hit_early || !link->was_up ? figures->early_s : 0);
     to->up_end = watch->end_up;
-    to->frames = figures->counts[SIM_LINK_FRAMES];
-    to->retransmissions = figures->counts[SIM_LINK_RETRANSMISSIONS];
-    to->tag_failures = figures->counts[SIM_LINK_TAG_FAILURES];
-    to->relayed_keys = figures->counts[SIM_LINK_RELAYED_KEYS];
+    to->frames = figures->counts[WATCH_LINK_FRAMES];
+    to->retransmissions = figures->counts[WATCH_LINK_RETRANSMISSIONS];
+    to->tag_failures = figures->counts[WATCH_LINK_TAG_FAILURES];
+    to->relayed_keys = figures->counts[WATCH_LINK_RELAYED_KEYS];
 }
 
-static void run_finish(struct sim_watch *watch, struct scn_summary *to)
+static void run_finish(struct watch_window *watch, struct scn_summary *to)
 {
-    const struct sim_link_figures *figures = &watch->figures;
-    sim_tally_run(&watch->tally, to);
-    to->relay.frames = figures->counts[SIM_LINK_FRAMES];
-    to->relay.retransmissions = figures->counts[SIM_LINK_RETRANSMISSIONS];
+    const struct watch_link_figures *figures = &watch->figures;
+    watch_tally_run(&watch->tally, to);
+    to->relay.frames = figures->counts[WATCH_LINK_FRAMES];
+    to->relay.retransmissions = figures->counts[WATCH_LINK_RETRANSMISSIONS];
     to->relay.reroutes = watch->reroutes;
-    to->pools.exhaustions = figures->counts[SIM_LINK_EXHAUSTIONS];
+    to->pools.exhaustions = figures->counts[WATCH_LINK_EXHAUSTIONS];
     to->pools.empty_s = figures->empty_s;
     to->pools.min_bits = figures->min_bits == UINT64_MAX ? 0 : figures->min_bits;
     to->alarms.raised = watch->alarms_raised;
     to->alarms.cleared = watch->alarms_cleared;
     to->security.auth_failures = watch->auth_failures;
-    to->security.forgeries_rejected = figures->counts[SIM_LINK_TAG_FAILURES];
+    to->security.forgeries_rejected = figures->counts[WATCH_LINK_TAG_FAILURES];
 }
 
-void sim_watches_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary)
+void watch_windows_finish(struct watch_stats *stats, int64_t now_ns, struct scn_summary *summary)
 {
     for (size_t i = 0; i < summary->watch_count; i++) {
-        struct sim_watch *watch = &stats->watches[i];
+        struct watch_window *watch = &stats->watches[i];
         struct scn_watch_summary *to = &summary->watches[i];
         to->reached = now_ns > watch->plan->from_ns;
         to->via = watch->via_known > 0 ? (double)watch->via / (double)watch->via_known : NAN;
@@ -257,7 +258,7 @@ void sim_watches_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summ
             link_finish(stats, watch, to->of.link);
             break;
         case SCN_SCOPE_APPLICATION:
-            sim_tally_application(&watch->tally, to->of.application);
+            watch_tally_application(&watch->tally, to->of.application);
             break;
         case SCN_SCOPE_RUN:
             run_finish(watch, to->of.run);

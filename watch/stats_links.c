@@ -14,14 +14,14 @@
 
 #include "core/base/err.h"
 #include "core/wire/frame.h"
-#include "sim/stats_state.h"
+#include "watch/stats_state.h"
 
-struct sim_link_stats *sim_links_at(struct sim_stats *stats, uint64_t link)
+struct watch_link_stats *watch_links_at(struct watch_stats *stats, uint64_t link)
 {
     return link < stats->scenario->link_count ? &stats->links[link] : NULL;
 }
 
-int sim_links_new(struct sim_stats *stats)
+int watch_links_new(struct watch_stats *stats)
 {
     const struct scn_scenario *scenario = stats->scenario;
     stats->links = calloc(scenario->link_count + 1, sizeof(*stats->links));
@@ -46,7 +46,7 @@ int sim_links_new(struct sim_stats *stats)
     return 0;
 }
 
-void sim_links_free(struct sim_stats *stats)
+void watch_links_free(struct watch_stats *stats)
 {
     free(stats->links);
     free(stats->first_link);
@@ -55,18 +55,18 @@ void sim_links_free(struct sim_stats *stats)
 
 /* ---- pools ---- */
 
-uint64_t sim_links_level(const struct sim_link_stats *link)
+uint64_t watch_links_level(const struct watch_link_stats *link)
 {
     return link->own_bits[0] + link->own_bits[1];
 }
 
-static bool level_known(const struct sim_link_stats *link)
+static bool level_known(const struct watch_link_stats *link)
 {
     return link->known[0] && link->known[1];
 }
 
-void sim_link_passed(const struct sim_stats *stats, const struct sim_link_stats *link,
-                     double past_s, struct sim_link_figures *figures)
+void watch_link_passed(const struct watch_stats *stats, const struct watch_link_stats *link,
+                       double past_s, struct watch_link_figures *figures)
 {
     if (!link->was_up) {
         figures->early_s += past_s;
@@ -75,7 +75,7 @@ void sim_link_passed(const struct sim_stats *stats, const struct sim_link_stats 
     }
     if (level_known(link)) {
         figures->known_s += past_s;
-        figures->bit_s += past_s * (double)sim_links_level(link);
+        figures->bit_s += past_s * (double)watch_links_level(link);
         uint64_t key_bits = wire_relay_cost_bits(stats->scenario->key_management.unit_bits, 1, 1);
         if (link->own_bits[0] < key_bits && link->own_bits[1] < key_bits) {
             figures->empty_s += past_s;
@@ -84,33 +84,33 @@ void sim_link_passed(const struct sim_stats *stats, const struct sim_link_stats 
 }
 
 /* Accounts the time since the last change. */
-static void advance(struct sim_stats *stats, uint32_t number, int64_t now_ns)
+static void advance(struct watch_stats *stats, uint32_t number, int64_t now_ns)
 {
-    struct sim_link_stats *link = &stats->links[number];
+    struct watch_link_stats *link = &stats->links[number];
     if (stats->warm) {
         double past_s = (double)(now_ns - link->since_ns) / 1e9;
-        sim_link_passed(stats, link, past_s, &link->figures);
+        watch_link_passed(stats, link, past_s, &link->figures);
     }
-    sim_watches_passed(stats, number, now_ns);
+    watch_windows_passed(stats, number, now_ns);
     link->since_ns = now_ns;
 }
 
-static void note_min(const struct sim_stats *stats, struct sim_link_stats *link)
+static void note_min(const struct watch_stats *stats, struct watch_link_stats *link)
 {
-    uint64_t level = sim_links_level(link);
+    uint64_t level = watch_links_level(link);
     if (stats->warm && level_known(link) && level < link->figures.min_bits) {
         link->figures.min_bits = level;
     }
 }
 
-void sim_links_count(struct sim_stats *stats, int64_t now_ns, uint32_t link,
-                     enum sim_link_count what)
+void watch_links_count(struct watch_stats *stats, int64_t now_ns, uint32_t link,
+                       enum watch_link_count what)
 {
     stats->links[link].figures.counts[what]++;
-    sim_watches_count(stats, now_ns, link, what);
+    watch_windows_count(stats, now_ns, link, what);
 }
 
-void sim_links_warm(struct sim_stats *stats, int64_t now_ns)
+void watch_links_warm(struct watch_stats *stats, int64_t now_ns)
 {
     for (uint32_t i = 0; i < stats->scenario->link_count; i++) {
         advance(stats, i, now_ns);
@@ -121,14 +121,14 @@ void sim_links_warm(struct sim_stats *stats, int64_t now_ns)
     }
 }
 
-static unsigned end_of(const struct sim_stats *stats, uint64_t link, struct qkd_eid who)
+static unsigned end_of(const struct watch_stats *stats, uint64_t link, struct qkd_eid who)
 {
     return stats->scenario->links[link].a == qkd_eid_node(who) ? 0 : 1;
 }
 
-static void pool_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+static void pool_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
-    struct sim_link_stats *link = sim_links_at(stats, report->a);
+    struct watch_link_stats *link = watch_links_at(stats, report->a);
     if (link == NULL) {
         return;
     }
@@ -137,7 +137,7 @@ static void pool_report(struct sim_stats *stats, int64_t now_ns, const struct qk
     link->own_bits[end] = report->b;
     link->known[end] = true;
     note_min(stats, link);
-    sim_watches_changed(stats, (uint32_t)report->a, now_ns);
+    watch_windows_changed(stats, (uint32_t)report->a, now_ns);
     if (stats->sink->pool != NULL) {
         stats->sink->pool(stats->sink->ctx,
                           &(struct scn_pool_sample){.time_ns = now_ns,
@@ -152,8 +152,8 @@ static void pool_report(struct sim_stats *stats, int64_t now_ns, const struct qk
 
 /* ---- up, down, healing ---- */
 
-static bool fault_touches(const struct sim_stats *stats, const struct scn_fault *fault, uint32_t a,
-                          uint32_t b)
+static bool fault_touches(const struct watch_stats *stats, const struct scn_fault *fault,
+                          uint32_t a, uint32_t b)
 {
     if (fault->target == SCN_TARGET_NODE) {
         return fault->index == a || fault->index == b;
@@ -192,7 +192,7 @@ static bool fault_shows(const struct scn_fault *fault, enum sight sight)
     return false;
 }
 
-static void detected(struct sim_stats *stats, int64_t now_ns, uint32_t a, uint32_t b,
+static void detected(struct watch_stats *stats, int64_t now_ns, uint32_t a, uint32_t b,
                      enum sight sight)
 {
     uint32_t left = 0;
@@ -208,7 +208,7 @@ static void detected(struct sim_stats *stats, int64_t now_ns, uint32_t a, uint32
     stats->open_count = left;
 }
 
-static void adjacency(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report,
+static void adjacency(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report,
                       bool up)
 {
     uint32_t self = qkd_eid_node(report->who);
@@ -220,11 +220,11 @@ static void adjacency(struct sim_stats *stats, int64_t now_ns, const struct qkd_
         uint32_t number = stats->node_links[i];
         const struct scn_link *link = &stats->scenario->links[number];
         if (link->a == peer || link->b == peer) {
-            struct sim_link_stats *state = &stats->links[number];
+            struct watch_link_stats *state = &stats->links[number];
             advance(stats, number, now_ns);
             state->up[link->a == self ? 0 : 1] = up;
             state->was_up = state->was_up || (state->up[0] && state->up[1]);
-            sim_watches_changed(stats, number, now_ns);
+            watch_windows_changed(stats, number, now_ns);
         }
     }
     if (!up) {
@@ -232,14 +232,14 @@ static void adjacency(struct sim_stats *stats, int64_t now_ns, const struct qkd_
     }
 }
 
-static void alarm_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+static void alarm_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     bool raised = report->b != 0;
     stats->alarms_raised += raised;
     stats->alarms_cleared += !raised;
-    sim_watches_note(stats, now_ns,
-                     raised ? offsetof(struct sim_watch, alarms_raised)
-                            : offsetof(struct sim_watch, alarms_cleared));
+    watch_windows_note(stats, now_ns,
+                       raised ? offsetof(struct watch_window, alarms_raised)
+                              : offsetof(struct watch_window, alarms_cleared));
     bool of_fault = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_MODULE_DOWN ||
                     report->a == WIRE_FAULT_NO_KEY;
     if (raised && of_fault && report->c < stats->scenario->link_count) {
@@ -260,24 +260,24 @@ static void alarm_report(struct sim_stats *stats, int64_t now_ns, const struct q
     }
 }
 
-static void empty_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+static void empty_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
-    struct sim_link_stats *link = sim_links_at(stats, report->a);
+    struct watch_link_stats *link = watch_links_at(stats, report->a);
     if (link == NULL) {
         return;
     }
     unsigned end = end_of(stats, report->a, report->who);
     bool empty = report->b != 0;
     if (empty && !link->empty[end]) {
-        link->figures.counts[SIM_LINK_EXHAUSTIONS] += stats->warm;
-        sim_watches_count(stats, now_ns, (uint32_t)report->a, SIM_LINK_EXHAUSTIONS);
+        link->figures.counts[WATCH_LINK_EXHAUSTIONS] += stats->warm;
+        watch_windows_count(stats, now_ns, (uint32_t)report->a, WATCH_LINK_EXHAUSTIONS);
     }
     link->empty[end] = empty;
 }
 
-void sim_links_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
-    struct sim_link_stats *link = sim_links_at(stats, report->a);
+    struct watch_link_stats *link = watch_links_at(stats, report->a);
     switch (report->code) {
     case QKD_REPORT_POOL:
         pool_report(stats, now_ns, report);
@@ -293,13 +293,13 @@ void sim_links_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_
         break;
     case QKD_REPORT_RETRANSMIT:
         if (link != NULL && report->b == WIRE_FRAME_RELAY) {
-            sim_links_count(stats, now_ns, (uint32_t)report->a, SIM_LINK_RETRANSMISSIONS);
+            watch_links_count(stats, now_ns, (uint32_t)report->a, WATCH_LINK_RETRANSMISSIONS);
         }
         break;
     case QKD_REPORT_TAG_FAILURE:
         stats->tag_failures++;
         if (link != NULL) {
-            sim_links_count(stats, now_ns, (uint32_t)report->a, SIM_LINK_TAG_FAILURES);
+            watch_links_count(stats, now_ns, (uint32_t)report->a, WATCH_LINK_TAG_FAILURES);
         }
         break;
     case QKD_REPORT_ALARM:
@@ -310,10 +310,10 @@ void sim_links_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_
     }
 }
 
-static bool route_uses(const struct sim_stats *stats, const struct sim_route *route,
+static bool route_uses(const struct watch_stats *stats, const struct watch_route *route,
                        const struct scn_fault *fault)
 {
-    const uint32_t *nodes = sim_route_nodes(route);
+    const uint32_t *nodes = watch_route_nodes(route);
     for (uint32_t i = 0; i + 1 < route->len; i++) {
         if (fault_touches(stats, fault, nodes[i], nodes[i + 1])) {
             return true;
@@ -322,10 +322,10 @@ static bool route_uses(const struct sim_stats *stats, const struct sim_route *ro
     return false;
 }
 
-void sim_stats_fault(struct sim_stats *stats, int64_t now_ns, const struct scn_fault *fault)
+void watch_stats_fault(struct watch_stats *stats, int64_t now_ns, const struct scn_fault *fault)
 {
     uint32_t number = (uint32_t)(fault - stats->scenario->faults);
-    struct sim_fault_stats *state = &stats->faults[number];
+    struct watch_fault_stats *state = &stats->faults[number];
     state->at_ns = now_ns;
     stats->open_faults[stats->open_count++] = number;
     for (size_t i = 0; i < stats->scenario->link_count; i++) {
@@ -341,13 +341,13 @@ void sim_stats_fault(struct sim_stats *stats, int64_t now_ns, const struct scn_f
     }
 }
 
-void sim_healing_served(struct sim_stats *stats, const struct sim_request *request)
+void watch_healing_served(struct watch_stats *stats, const struct watch_request *request)
 {
-    struct sim_app_stats *app = &stats->apps[request->application];
+    struct watch_app_stats *app = &stats->apps[request->application];
     if (app->fault == SCN_NO_INDEX) {
         return;
     }
-    struct sim_fault_stats *fault = &stats->faults[app->fault];
+    struct watch_fault_stats *fault = &stats->faults[app->fault];
     if (request->start_ns < fault->at_ns) {
         return;
     }
@@ -359,14 +359,14 @@ void sim_healing_served(struct sim_stats *stats, const struct sim_request *reque
 
 /* ---- the end ---- */
 
-static void healing_finish(const struct sim_stats *stats, struct scn_summary *summary)
+static void healing_finish(const struct watch_stats *stats, struct scn_summary *summary)
 {
     double detect_s = 0;
     double key_s = 0;
     uint64_t detections = 0;
     uint64_t keys = 0;
     for (size_t i = 0; i < stats->scenario->fault_count; i++) {
-        const struct sim_fault_stats *fault = &stats->faults[i];
+        const struct watch_fault_stats *fault = &stats->faults[i];
         summary->healing.events += fault->in_use;
         if (fault->in_use && fault->detect_ns != SCN_NO_TIME) {
             detect_s += (double)(fault->detect_ns - fault->at_ns) / 1e9;
@@ -381,26 +381,26 @@ static void healing_finish(const struct sim_stats *stats, struct scn_summary *su
     summary->healing.first_key_s = keys > 0 ? key_s / (double)keys : NAN;
 }
 
-void sim_links_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary)
+void watch_links_finish(struct watch_stats *stats, int64_t now_ns, struct scn_summary *summary)
 {
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < stats->scenario->link_count; i++) {
-        struct sim_link_stats *link = &stats->links[i];
-        struct sim_link_figures *figures = &link->figures;
+        struct watch_link_stats *link = &stats->links[i];
+        struct watch_link_figures *figures = &link->figures;
         struct scn_link_summary *to = &summary->links[i];
         advance(stats, i, now_ns);
         to->rate_bps = stats->scenario->links[i].qkd.mean_bps;
-        to->pool_end_bits = sim_links_level(link);
+        to->pool_end_bits = watch_links_level(link);
         to->pool_min_bits = figures->min_bits == UINT64_MAX ? to->pool_end_bits : figures->min_bits;
         to->pool_mean_bits = figures->known_s > 0 ? figures->bit_s / figures->known_s : NAN;
-        to->exhaustions = figures->counts[SIM_LINK_EXHAUSTIONS];
+        to->exhaustions = figures->counts[WATCH_LINK_EXHAUSTIONS];
         to->empty_s = figures->empty_s;
         to->down_s = figures->down_s + (link->hit_early || !link->was_up ? figures->early_s : 0);
         to->up_end = link->up[0] && link->up[1];
-        to->frames = figures->counts[SIM_LINK_FRAMES];
-        to->retransmissions = figures->counts[SIM_LINK_RETRANSMISSIONS];
-        to->tag_failures = figures->counts[SIM_LINK_TAG_FAILURES];
-        to->relayed_keys = figures->counts[SIM_LINK_RELAYED_KEYS];
+        to->frames = figures->counts[WATCH_LINK_FRAMES];
+        to->retransmissions = figures->counts[WATCH_LINK_RETRANSMISSIONS];
+        to->tag_failures = figures->counts[WATCH_LINK_TAG_FAILURES];
+        to->relayed_keys = figures->counts[WATCH_LINK_RELAYED_KEYS];
         summary->pools.exhaustions += to->exhaustions;
         summary->pools.empty_s += to->empty_s;
         summary->relay.frames += to->frames;

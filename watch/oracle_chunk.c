@@ -6,20 +6,20 @@
 #include <stdlib.h>
 
 #include "core/crypto/crypto.h"
-#include "sim/oracle_state.h"
+#include "watch/oracle_state.h"
 
 enum { FIRST_CAP = 8 };
 
 /* ---- what the owner gave up ---- */
 
 /* The first byte at or after `at` that `side` may still receive pads of, and where that ends. */
-static uint32_t receivable(const struct sim_orc_block *block, uint32_t side, uint32_t at,
+static uint32_t receivable(const struct watch_orc_block *block, uint32_t side, uint32_t at,
                            uint32_t *end)
 {
     uint32_t best = UINT32_MAX;
     *end = UINT32_MAX;
     for (uint32_t i = 0; i < block->chunks; i++) {
-        const struct sim_orc_chunk *c = &block->chunk[i];
+        const struct watch_orc_chunk *c = &block->chunk[i];
         uint32_t from = c->start > c->empty ? c->start : c->empty;
         from = from > at ? from : at;
         if (c->side == side && !c->mine && from < c->end && from < best) {
@@ -30,35 +30,36 @@ static uint32_t receivable(const struct sim_orc_block *block, uint32_t side, uin
     return best;
 }
 
-void sim_orc_follow(struct sim_oracle *o, uint32_t slot)
+void watch_orc_follow(struct watch_oracle *o, uint32_t slot)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     bool again = block->confirmed;
     while (again) {
         again = false;
         for (uint32_t i = 0; i < block->segments && !again; i++) {
-            struct sim_orc_segment s = block->segment[i];
-            if (s.kind < SIM_ORC_DROPPED || s.kind > SIM_ORC_SKIP_DISCARDED) {
+            struct watch_orc_segment s = block->segment[i];
+            if (s.kind < WATCH_ORC_DROPPED || s.kind > WATCH_ORC_SKIP_DISCARDED) {
                 continue;
             }
-            struct sim_orc_paint paint = {
-                .start = s.start, .kind = s.kind, .side = s.side, .to_kind = SIM_ORC_GONE};
+            struct watch_orc_paint paint = {
+                .start = s.start, .kind = s.kind, .side = s.side, .to_kind = WATCH_ORC_GONE};
             for (uint32_t at = s.start; at < s.end && !again;) {
                 uint32_t open_end;
                 uint32_t open = receivable(block, 1U - s.side, at, &open_end);
                 paint.start = at;
                 paint.end = open < s.end ? open : s.end;
-                again = sim_orc_paint(o, block, &paint) > 0; /* segments moved: begin anew */
+                again = watch_orc_paint(o, block, &paint) > 0; /* segments moved: begin anew */
                 at = open_end;
             }
         }
     }
-    sim_orc_block_settle(o, slot);
+    watch_orc_block_settle(o, slot);
 }
 
 /* ---- records of KMAs ---- */
 
-static struct sim_orc_chunk *chunk_find(struct sim_orc_block *block, uint32_t side, uint32_t start)
+static struct watch_orc_chunk *chunk_find(struct watch_orc_block *block, uint32_t side,
+                                          uint32_t start)
 {
     for (uint32_t i = 0; i < block->chunks; i++) {
         if (block->chunk[i].side == side && block->chunk[i].start == start) {
@@ -68,13 +69,13 @@ static struct sim_orc_chunk *chunk_find(struct sim_orc_block *block, uint32_t si
     return NULL;
 }
 
-static struct sim_orc_chunk *chunk_add(struct sim_oracle *o, struct sim_orc_block *block)
+static struct watch_orc_chunk *chunk_add(struct watch_oracle *o, struct watch_orc_block *block)
 {
     if (block->chunks == block->chunk_cap) {
         uint32_t cap = block->chunk_cap == 0 ? FIRST_CAP : 2 * block->chunk_cap;
-        struct sim_orc_chunk *grown = realloc(block->chunk, cap * sizeof *grown);
+        struct watch_orc_chunk *grown = realloc(block->chunk, cap * sizeof *grown);
         if (grown == NULL) {
-            sim_orc_fail(o, "oracle: out of memory for chunks", NULL);
+            watch_orc_fail(o, "oracle: out of memory for chunks", NULL);
             return NULL;
         }
         block->chunk = grown;
@@ -83,56 +84,56 @@ static struct sim_orc_chunk *chunk_add(struct sim_oracle *o, struct sim_orc_bloc
     return &block->chunk[block->chunks++];
 }
 
-static void deleted_add(struct sim_oracle *o, uint32_t slot, const struct sim_orc_chunk *c)
+static void deleted_add(struct watch_oracle *o, uint32_t slot, const struct watch_orc_chunk *c)
 {
     if (o->deleted_count == o->deleted_cap) {
         uint32_t cap = o->deleted_cap == 0 ? FIRST_CAP : 2 * o->deleted_cap;
-        struct sim_orc_deleted *grown = realloc(o->deleted, cap * sizeof *grown);
+        struct watch_orc_deleted *grown = realloc(o->deleted, cap * sizeof *grown);
         if (grown == NULL) {
-            sim_orc_fail(o, "oracle: out of memory for chunks", NULL);
+            watch_orc_fail(o, "oracle: out of memory for chunks", NULL);
             return;
         }
         o->deleted = grown;
         o->deleted_cap = cap;
     }
-    o->deleted[o->deleted_count++] =
-        (struct sim_orc_deleted){.block = slot, .start = c->start, .end = c->end, .side = c->side};
+    o->deleted[o->deleted_count++] = (struct watch_orc_deleted){
+        .block = slot, .start = c->start, .end = c->end, .side = c->side};
     o->deleted_ns = o->now_ns;
 }
 
-void sim_orc_flush(struct sim_oracle *o)
+void watch_orc_flush(struct watch_oracle *o)
 {
     uint32_t count = o->deleted_count;
     o->deleted_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct sim_orc_deleted d = o->deleted[i];
+        struct watch_orc_deleted d = o->deleted[i];
         if (!qkd_slab_live(&o->blocks, d.block)) {
             continue;
         }
-        struct sim_orc_block *block = sim_orc_block_at(o, d.block);
-        struct sim_orc_chunk *c = chunk_find(block, d.side, d.start);
+        struct watch_orc_block *block = watch_orc_block_at(o, d.block);
+        struct watch_orc_chunk *c = chunk_find(block, d.side, d.start);
         if (c != NULL && c->deleted) {
             *c = block->chunk[--block->chunks];
         }
-        struct sim_orc_paint paint = {.start = d.start,
-                                      .end = d.end,
-                                      .kind = SIM_ORC_FREE,
-                                      .side = d.side,
-                                      .to_kind = SIM_ORC_DROPPED,
-                                      .to_side = d.side};
-        (void)sim_orc_paint(o, block, &paint);
+        struct watch_orc_paint paint = {.start = d.start,
+                                        .end = d.end,
+                                        .kind = WATCH_ORC_FREE,
+                                        .side = d.side,
+                                        .to_kind = WATCH_ORC_DROPPED,
+                                        .to_side = d.side};
+        (void)watch_orc_paint(o, block, &paint);
     }
     for (uint32_t i = 0; i < count; i++) { /* a block may stand in the list more than once */
         if (qkd_slab_live(&o->blocks, o->deleted[i].block)) {
-            sim_orc_follow(o, o->deleted[i].block);
+            watch_orc_follow(o, o->deleted[i].block);
         }
     }
 }
 
-static void chunk_put(struct sim_oracle *o, struct sim_orc_block *block, uint32_t side,
+static void chunk_put(struct watch_oracle *o, struct watch_orc_block *block, uint32_t side,
                       const struct wire_p_chunk *record)
 {
-    struct sim_orc_chunk *c = chunk_find(block, side, record->start);
+    struct watch_orc_chunk *c = chunk_find(block, side, record->start);
     if (c == NULL) {
         c = chunk_add(o, block);
         if (c == NULL) {
@@ -150,39 +151,39 @@ static void chunk_put(struct sim_oracle *o, struct sim_orc_block *block, uint32_
     c->deleted = false;
 }
 
-static void chunk_delete(struct sim_oracle *o, uint32_t slot, uint32_t side, uint32_t start)
+static void chunk_delete(struct watch_oracle *o, uint32_t slot, uint32_t side, uint32_t start)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_chunk *c = chunk_find(block, side, start);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
+    struct watch_orc_chunk *c = chunk_find(block, side, start);
     if (c == NULL) {
         return;
     }
-    if (c->mine) { /* frames of the same step may still use it: see sim_orc_flush() */
+    if (c->mine) { /* frames of the same step may still use it: see watch_orc_flush() */
         c->deleted = true;
         deleted_add(o, slot, c);
         return;
     }
-    struct sim_orc_range range = {block->number, c->start, c->end};
+    struct watch_orc_range range = {block->number, c->start, c->end};
     *c = block->chunk[--block->chunks];
-    sim_orc_frame_close(o, block->link, 1U - side, &range);
-    sim_orc_follow(o, slot);
+    watch_orc_frame_close(o, block->link, 1U - side, &range);
+    watch_orc_follow(o, slot);
 }
 
-void sim_orc_persist_chunk(struct sim_oracle *o, const struct qkd_persist *entry,
-                           const uint8_t *value)
+void watch_orc_persist_chunk(struct watch_oracle *o, const struct qkd_persist *entry,
+                             const uint8_t *value)
 {
     if (entry->key_len != 12) {
         return;
     }
     uint32_t link = wire_get_u32(entry->key);
     uint32_t number = wire_get_u32(entry->key + 4);
-    uint32_t side = sim_orc_side_of(o, link, entry->owner);
-    struct sim_orc_scene scene = {.from = entry->owner, .link = link, .block = number};
-    if (!sim_orc_check(o, side < 2, "rule 1: chunk record of a link that is not the KMA's",
-                       &scene)) {
+    uint32_t side = watch_orc_side_of(o, link, entry->owner);
+    struct watch_orc_scene scene = {.from = entry->owner, .link = link, .block = number};
+    if (!watch_orc_check(o, side < 2, "rule 1: chunk record of a link that is not the KMA's",
+                         &scene)) {
         return;
     }
-    uint32_t slot = sim_orc_block_find(o, link, number);
+    uint32_t slot = watch_orc_block_find(o, link, number);
     if (slot == QKD_SLAB_NONE) {
         return; /* used up, or not answered: its use would fail */
     }
@@ -192,17 +193,17 @@ void sim_orc_persist_chunk(struct sim_oracle *o, const struct qkd_persist *entry
     }
     struct wire_p_chunk record;
     if (wire_p_chunk_decode(&record, value, entry->value.len) > 0) {
-        chunk_put(o, sim_orc_block_at(o, slot), side, &record);
+        chunk_put(o, watch_orc_block_at(o, slot), side, &record);
     }
 }
 
 /* It can never be confirmed. Its ID stays known: the other end may still have it. */
-static void block_lost(struct sim_oracle *o, struct sim_orc_block *block)
+static void block_lost(struct watch_oracle *o, struct watch_orc_block *block)
 {
-    struct sim_orc_link *link = &o->links[block->link];
+    struct watch_orc_link *link = &o->links[block->link];
     block->lost = true;
-    sim_orc_move(link, SIM_ORC_IN_FLIGHT, SIM_ORC_DISCARDED, block->bytes);
-    link->settled[SIM_ORC_DISCARDED] += block->bytes;
+    watch_orc_move(link, WATCH_ORC_IN_FLIGHT, WATCH_ORC_DISCARDED, block->bytes);
+    link->settled[WATCH_ORC_DISCARDED] += block->bytes;
     if (block->bits != NULL) {
         crypto_wipe(block->bits, block->bytes);
         free(block->bits);
@@ -210,24 +211,24 @@ static void block_lost(struct sim_oracle *o, struct sim_orc_block *block)
     }
 }
 
-void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry,
-                           const uint8_t *value)
+void watch_orc_persist_block(struct watch_oracle *o, const struct qkd_persist *entry,
+                             const uint8_t *value)
 {
     struct wire_p_block record;
     if (entry->key_len != 20) {
         return;
     }
     uint32_t slot = qkd_map_get(&o->block_by_id, entry->key + 4);
-    uint32_t side = sim_orc_side_of(o, wire_get_u32(entry->key), entry->owner);
+    uint32_t side = watch_orc_side_of(o, wire_get_u32(entry->key), entry->owner);
     if (slot == QKD_MAP_NONE || side > 1) {
         return;
     }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     if (!entry->del) { /* its chunk records may come before its CONFIRM leaves */
         block->stored |= (uint8_t)(1U << side);
         if (!block->answered && wire_p_block_decode(&record, value, entry->value.len) > 0 &&
             record.confirmed && record.number != 0) {
-            sim_orc_block_name(o, slot, record.number);
+            watch_orc_block_name(o, slot, record.number);
         }
         return;
     }
@@ -239,31 +240,31 @@ void sim_orc_persist_block(struct sim_oracle *o, const struct qkd_persist *entry
 
 /* ---- crash ---- */
 
-static void chunk_crash(struct sim_oracle *o, uint32_t slot, struct sim_orc_chunk c)
+static void chunk_crash(struct watch_oracle *o, uint32_t slot, struct watch_orc_chunk c)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     if (c.mine) {
-        struct sim_orc_paint paint = {.start = c.start,
-                                      .end = c.deleted ? c.end : c.lease,
-                                      .kind = SIM_ORC_FREE,
-                                      .side = c.side,
-                                      .to_kind = SIM_ORC_DROPPED,
-                                      .to_side = c.side};
-        (void)sim_orc_paint(o, block, &paint);
+        struct watch_orc_paint paint = {.start = c.start,
+                                        .end = c.deleted ? c.end : c.lease,
+                                        .kind = WATCH_ORC_FREE,
+                                        .side = c.side,
+                                        .to_kind = WATCH_ORC_DROPPED,
+                                        .to_side = c.side};
+        (void)watch_orc_paint(o, block, &paint);
     } else {
-        struct sim_orc_range range = {block->number, c.start, c.lease};
-        sim_orc_frame_close(o, block->link, 1U - c.side, &range);
+        struct watch_orc_range range = {block->number, c.start, c.lease};
+        watch_orc_frame_close(o, block->link, 1U - c.side, &range);
     }
 }
 
-static void block_crash(struct sim_oracle *o, uint32_t slot, uint32_t side)
+static void block_crash(struct watch_oracle *o, uint32_t slot, uint32_t side)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     bool swallowed = side == 1 && (block->stored & 2U) != 0 && block->number != 0 &&
                      block->asked_received == block->number;
     if (!block->answered && swallowed) {
         /* it confirmed durably; the answer was lost with the crash and will be asked for again */
-        sim_orc_block_answer(o, slot, block->number);
+        watch_orc_block_answer(o, slot, block->number);
     }
     if (!block->answered) {
         bool kept = ((unsigned)block->stored >> side & 1U) != 0;
@@ -273,22 +274,22 @@ static void block_crash(struct sim_oracle *o, uint32_t slot, uint32_t side)
         return;
     }
     for (uint32_t i = 0; i < block->chunks; i++) {
-        struct sim_orc_chunk *c = &block->chunk[i];
+        struct watch_orc_chunk *c = &block->chunk[i];
         if (c->side == side) {
             c->empty = c->lease > c->empty ? c->lease : c->empty;
             chunk_crash(o, slot, *c);
         }
     }
-    sim_orc_follow(o, slot);
+    watch_orc_follow(o, slot);
 }
 
-void sim_orc_block_crash(struct sim_oracle *o, uint32_t node)
+void watch_orc_block_crash(struct watch_oracle *o, uint32_t node)
 {
     for (uint32_t i = 0; i < o->blocks.top; i++) {
         if (!qkd_slab_live(&o->blocks, i)) {
             continue;
         }
-        const struct sim_orc_link *link = &o->links[sim_orc_block_at(o, i)->link];
+        const struct watch_orc_link *link = &o->links[watch_orc_block_at(o, i)->link];
         for (uint32_t side = 0; side < 2; side++) {
             if (qkd_eid_node(link->side[side].kma) == node) {
                 block_crash(o, i, side);

@@ -2,14 +2,13 @@
 /* Statistics of requests: from the master's question to the slave's last key. A request is open from
  * its REQUEST report to its OUTCOME; its record goes to the sink when the slave has fetched (or
  * failed to fetch) every key, or can fetch it no more, at the latest at the end of the run. */
-#include "sim/stats.h"
+#include "watch/stats.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/err.h"
-#include "sim/clock.h"
-#include "sim/stats_state.h"
+#include "watch/stats_state.h"
 
 enum {
     OPEN_LIMIT = 1 << 22, /* requests followed at a time */
@@ -29,46 +28,47 @@ static const char *method_text(uint64_t method)
 
 /* ---- new, free ---- */
 
-struct sim_stats *sim_stats_new(const struct sim_stats_config *config)
+struct watch_stats *watch_stats_new(const struct watch_stats_config *config)
 {
     const struct scn_scenario *scenario = config->scenario;
-    struct sim_stats *stats = calloc(1, sizeof(*stats));
+    struct watch_stats *stats = calloc(1, sizeof(*stats));
     if (stats == NULL) {
         return NULL;
     }
     stats->scenario = scenario;
     stats->sink = config->sink;
+    stats->epoch_ns = config->epoch_ns;
     stats->oldest_key = stats->newest_key = QKD_SLAB_NONE;
-    qkd_slab_init(&stats->requests, sizeof(struct sim_request), CHUNK_ITEMS, OPEN_LIMIT);
-    qkd_slab_init(&stats->keys, sizeof(struct sim_key), CHUNK_ITEMS, KEY_LIMIT);
+    qkd_slab_init(&stats->requests, sizeof(struct watch_request), CHUNK_ITEMS, OPEN_LIMIT);
+    qkd_slab_init(&stats->keys, sizeof(struct watch_key), CHUNK_ITEMS, KEY_LIMIT);
     qkd_map_init(&stats->request_map, sizeof(struct qkd_id), OPEN_LIMIT, NULL);
     qkd_map_init(&stats->key_map, sizeof(struct qkd_id), KEY_LIMIT, NULL);
-    qkd_map_init(&stats->relay_map, sizeof(struct qkd_id), SIM_RELAYS, NULL);
+    qkd_map_init(&stats->relay_map, sizeof(struct qkd_id), WATCH_RELAYS, NULL);
     stats->apps = calloc(scenario->application_count + 1, sizeof(*stats->apps));
     stats->faults = calloc(scenario->fault_count + 1, sizeof(*stats->faults));
     stats->open_faults = calloc(scenario->fault_count + 1, sizeof(*stats->open_faults));
     if (stats->apps == NULL || stats->faults == NULL || stats->open_faults == NULL ||
-        sim_links_new(stats) != 0 || sim_watches_new(stats) != 0) {
-        sim_stats_free(stats);
+        watch_links_new(stats) != 0 || watch_windows_new(stats) != 0) {
+        watch_stats_free(stats);
         return NULL;
     }
     for (size_t i = 0; i < scenario->application_count; i++) {
         stats->apps[i].fault = SCN_NO_INDEX;
     }
     for (size_t i = 0; i < scenario->fault_count; i++) {
-        stats->faults[i] = (struct sim_fault_stats){SCN_NO_TIME, SCN_NO_TIME, SCN_NO_TIME, false};
+        stats->faults[i] = (struct watch_fault_stats){SCN_NO_TIME, SCN_NO_TIME, SCN_NO_TIME, false};
     }
     return stats;
 }
 
-static void request_fini(struct sim_request *request)
+static void request_fini(struct watch_request *request)
 {
-    sim_route_fini(&request->route);
+    watch_route_fini(&request->route);
     free(request->keys);
     request->keys = NULL;
 }
 
-void sim_stats_free(struct sim_stats *stats)
+void watch_stats_free(struct watch_stats *stats)
 {
     if (stats == NULL) {
         return;
@@ -79,15 +79,15 @@ void sim_stats_free(struct sim_stats *stats)
         }
     }
     for (size_t i = 0; stats->apps != NULL && i < stats->scenario->application_count; i++) {
-        sim_tally_fini(&stats->apps[i].tally);
-        sim_route_fini(&stats->apps[i].route);
-        sim_routes_fini(&stats->apps[i].routes);
+        watch_tally_fini(&stats->apps[i].tally);
+        watch_route_fini(&stats->apps[i].route);
+        watch_routes_fini(&stats->apps[i].routes);
     }
     for (uint32_t i = 0; i < stats->relay_cap; i++) {
-        sim_route_fini(&stats->relays[i].route);
+        watch_route_fini(&stats->relays[i].route);
     }
-    sim_tally_fini(&stats->total);
-    sim_watches_free(stats);
+    watch_tally_fini(&stats->total);
+    watch_windows_free(stats);
     qkd_slab_fini(&stats->requests);
     qkd_slab_fini(&stats->keys);
     qkd_map_fini(&stats->request_map);
@@ -95,30 +95,30 @@ void sim_stats_free(struct sim_stats *stats)
     qkd_map_fini(&stats->relay_map);
     free(stats->relays);
     free(stats->apps);
-    sim_links_free(stats);
+    watch_links_free(stats);
     free(stats->faults);
     free(stats->open_faults);
     free(stats);
 }
 
-uint64_t sim_stats_opened(const struct sim_stats *stats)
+uint64_t watch_stats_opened(const struct watch_stats *stats)
 {
     return stats->number;
 }
 
-uint64_t sim_stats_ended(const struct sim_stats *stats)
+uint64_t watch_stats_ended(const struct watch_stats *stats)
 {
     return stats->ended;
 }
 
 /* ---- the life of a request ---- */
 
-static struct sim_request *request_at(const struct sim_stats *stats, uint32_t slot)
+static struct watch_request *request_at(const struct watch_stats *stats, uint32_t slot)
 {
     return qkd_slab_at(&stats->requests, slot);
 }
 
-static int request_open(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+static int request_open(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     uint32_t application = qkd_eid_instance(report->who) / 2;
     if (application >= stats->scenario->application_count) {
@@ -128,7 +128,7 @@ static int request_open(struct sim_stats *stats, int64_t now_ns, const struct qk
     if (slot == QKD_SLAB_NONE || qkd_map_put(&stats->request_map, &report->id, slot) != 0) {
         return QKD_ERR_NOMEM;
     }
-    struct sim_request *request = request_at(stats, slot);
+    struct watch_request *request = request_at(stats, slot);
     request->id = report->id;
     request->number = ++stats->number;
     request->application = application;
@@ -139,12 +139,12 @@ static int request_open(struct sim_stats *stats, int64_t now_ns, const struct qk
     return 0;
 }
 
-static void request_emit(struct sim_stats *stats, const struct sim_request *request)
+static void request_emit(struct watch_stats *stats, const struct watch_request *request)
 {
     if (stats->sink->request == NULL) {
         return;
     }
-    const struct sim_route *route = &request->route;
+    const struct watch_route *route = &request->route;
     struct scn_request record = {
         .number = request->number,
         .application = request->application,
@@ -160,7 +160,7 @@ static void request_emit(struct sim_stats *stats, const struct sim_request *requ
         .hops = route->len > 0 ? route->len - 1 : 0,
         .reroutes = request->reroutes,
         .counted = request->counted,
-        .route = route->len > 0 ? sim_route_nodes(route) : NULL,
+        .route = route->len > 0 ? watch_route_nodes(route) : NULL,
         .route_count = route->len,
         .keys = request->keys != NULL ? request->keys : &request->one,
         .key_count = request->key_count,
@@ -168,9 +168,9 @@ static void request_emit(struct sim_stats *stats, const struct sim_request *requ
     stats->sink->request(stats->sink->ctx, &record);
 }
 
-static void request_close(struct sim_stats *stats, uint32_t slot)
+static void request_close(struct watch_stats *stats, uint32_t slot)
 {
-    struct sim_request *request = request_at(stats, slot);
+    struct watch_request *request = request_at(stats, slot);
     request_emit(stats, request);
     (void)qkd_map_del(&stats->request_map, &request->id);
     request_fini(request);
@@ -178,59 +178,59 @@ static void request_close(struct sim_stats *stats, uint32_t slot)
 }
 
 /* Closes a request that has ended and waits for nothing more. */
-static void request_settle(struct sim_stats *stats, uint32_t slot)
+static void request_settle(struct watch_stats *stats, uint32_t slot)
 {
-    const struct sim_request *request = request_at(stats, slot);
+    const struct watch_request *request = request_at(stats, slot);
     if (request->ended && request->fetched + request->missed >= request->supplied) {
         request_close(stats, slot);
     }
 }
 
-static int request_route(struct sim_stats *stats, struct sim_request *request,
+static int request_route(struct watch_stats *stats, struct watch_request *request,
                          const struct qkd_id *kma_key)
 {
-    const struct sim_relay *relay = sim_relay_find(stats, kma_key);
+    const struct watch_relay *relay = watch_relay_find(stats, kma_key);
     if (relay == NULL || relay->route.len == 0 || request->route.len > 0) {
         return 0;
     }
     request->reroutes += relay->reroutes;
-    return sim_route_set(&request->route, sim_route_nodes(&relay->route), relay->route.len);
+    return watch_route_set(&request->route, watch_route_nodes(&relay->route), relay->route.len);
 }
 
 /* Counts a decided request; pending ones are counted at the end. */
-static void request_count(struct sim_stats *stats, const struct sim_request *request)
+static void request_count(struct watch_stats *stats, const struct watch_request *request)
 {
     if (request->counted) {
-        sim_tally_ended(&stats->total, request);
-        sim_tally_ended(&stats->apps[request->application].tally, request);
+        watch_tally_ended(&stats->total, request);
+        watch_tally_ended(&stats->apps[request->application].tally, request);
     }
-    sim_watches_ended(stats, request);
+    watch_windows_ended(stats, request);
 }
 
-static int request_served(struct sim_stats *stats, const struct sim_request *request)
+static int request_served(struct watch_stats *stats, const struct watch_request *request)
 {
-    struct sim_app_stats *app = &stats->apps[request->application];
-    sim_healing_served(stats, request);
+    struct watch_app_stats *app = &stats->apps[request->application];
+    watch_healing_served(stats, request);
     int rc = 0;
     if (request->route.len > 0) {
-        rc = sim_route_set(&app->route, sim_route_nodes(&request->route), request->route.len);
+        rc = watch_route_set(&app->route, watch_route_nodes(&request->route), request->route.len);
     }
     if (request->counted && rc == 0) {
-        rc = sim_tally_served(&stats->total, request);
-        int rc_app = sim_tally_served(&app->tally, request);
+        rc = watch_tally_served(&stats->total, request);
+        int rc_app = watch_tally_served(&app->tally, request);
         rc = rc != 0 ? rc : rc_app;
-        rc = rc != 0 ? rc : sim_routes_served(&app->routes, request);
+        rc = rc != 0 ? rc : watch_routes_served(&app->routes, request);
     }
-    return rc != 0 ? rc : sim_watches_served(stats, request);
+    return rc != 0 ? rc : watch_windows_served(stats, request);
 }
 
-static int request_end(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+static int request_end(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     uint32_t slot = qkd_map_get(&stats->request_map, &report->id);
     if (slot == QKD_MAP_NONE) {
         return 0;
     }
-    struct sim_request *request = request_at(stats, slot);
+    struct watch_request *request = request_at(stats, slot);
     if (request->ended) {
         return 0;
     }
@@ -249,14 +249,14 @@ static int request_end(struct sim_stats *stats, int64_t now_ns, const struct qkd
 
 /* ---- keys ---- */
 
-static struct sim_key *key_at(const struct sim_stats *stats, uint32_t slot)
+static struct watch_key *key_at(const struct watch_stats *stats, uint32_t slot)
 {
     return qkd_slab_at(&stats->keys, slot);
 }
 
-static void key_drop(struct sim_stats *stats, uint32_t slot)
+static void key_drop(struct watch_stats *stats, uint32_t slot)
 {
-    const struct sim_key *key = key_at(stats, slot);
+    const struct watch_key *key = key_at(stats, slot);
     *(key->older == QKD_SLAB_NONE ? &stats->oldest_key
                                   : &key_at(stats, key->older)->newer) = key->newer;
     *(key->newer == QKD_SLAB_NONE ? &stats->newest_key
@@ -267,7 +267,7 @@ static void key_drop(struct sim_stats *stats, uint32_t slot)
 
 /* Keys that the slave can fetch no more, because nobody told it or a crash swallowed the answer. The
  * slave's KSA has wiped them after fetch_within; its clock may drift, so twice that is waited. */
-static void keys_expire(struct sim_stats *stats, int64_t now_ns)
+static void keys_expire(struct watch_stats *stats, int64_t now_ns)
 {
     int64_t keep_ns = 2 * stats->scenario->key_management.fetch_within_ns + QKD_NS_PER_S;
     while (stats->oldest_key != QKD_SLAB_NONE &&
@@ -281,7 +281,7 @@ static void keys_expire(struct sim_stats *stats, int64_t now_ns)
     }
 }
 
-static int key_get(struct sim_stats *stats, int64_t now_ns, const struct qkd_id *ksa_key,
+static int key_get(struct watch_stats *stats, int64_t now_ns, const struct qkd_id *ksa_key,
                    uint32_t *slot)
 {
     *slot = qkd_map_get(&stats->key_map, ksa_key);
@@ -293,19 +293,19 @@ static int key_get(struct sim_stats *stats, int64_t now_ns, const struct qkd_id 
     if (*slot == QKD_SLAB_NONE || qkd_map_put(&stats->key_map, ksa_key, *slot) != 0) {
         return QKD_ERR_NOMEM;
     }
-    *key_at(stats, *slot) = (struct sim_key){.ksa_key = *ksa_key,
-                                             .request = QKD_SLAB_NONE,
-                                             .older = stats->newest_key,
-                                             .newer = QKD_SLAB_NONE,
-                                             .since_ns = now_ns};
+    *key_at(stats, *slot) = (struct watch_key){.ksa_key = *ksa_key,
+                                               .request = QKD_SLAB_NONE,
+                                               .older = stats->newest_key,
+                                               .newer = QKD_SLAB_NONE,
+                                               .since_ns = now_ns};
     *(stats->newest_key == QKD_SLAB_NONE ? &stats->oldest_key
                                          : &key_at(stats, stats->newest_key)->newer) = *slot;
     stats->newest_key = *slot;
     return 0;
 }
 
-int sim_stats_key(struct sim_stats *stats, int64_t now_ns, const struct qkd_persist *entry,
-                  const uint8_t *value)
+int watch_stats_key(struct watch_stats *stats, int64_t now_ns, const struct qkd_persist *entry,
+                    const uint8_t *value)
 {
     struct wire_p_key record;
     if (wire_p_key_decode(&record, value, entry->value.len) < 0 || record.slave != 0 ||
@@ -320,7 +320,7 @@ int sim_stats_key(struct sim_stats *stats, int64_t now_ns, const struct qkd_pers
     return rc;
 }
 
-static int request_key_add(struct sim_request *request, const struct sim_key *key)
+static int request_key_add(struct watch_request *request, const struct watch_key *key)
 {
     struct scn_key_pair pair = {key->ksa_key, key->kma_key};
     if (request->key_count == 0) {
@@ -343,7 +343,7 @@ static int request_key_add(struct sim_request *request, const struct sim_key *ke
 }
 
 /* The master has a key. */
-static int key_supplied(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+static int key_supplied(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     uint32_t request_slot = qkd_map_get(&stats->request_map, &report->id);
     uint32_t slot = QKD_SLAB_NONE;
@@ -351,8 +351,8 @@ static int key_supplied(struct sim_stats *stats, int64_t now_ns, const struct qk
     if (rc != 0 || request_slot == QKD_MAP_NONE) {
         return rc;
     }
-    struct sim_key *key = key_at(stats, slot);
-    struct sim_request *request = request_at(stats, request_slot);
+    struct watch_key *key = key_at(stats, slot);
+    struct watch_request *request = request_at(stats, request_slot);
     key->request = request_slot;
     request->supplied++;
     rc = request_route(stats, request, &key->kma_key);
@@ -363,7 +363,7 @@ static int key_supplied(struct sim_stats *stats, int64_t now_ns, const struct qk
 }
 
 /* The slave has a key, or gave it up. */
-static int key_fetched(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report)
+static int key_fetched(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
     uint32_t slot = qkd_map_get(&stats->key_map, &report->id);
     if (slot == QKD_MAP_NONE) {
@@ -374,7 +374,7 @@ static int key_fetched(struct sim_stats *stats, int64_t now_ns, const struct qkd
     if (request_slot == QKD_SLAB_NONE) {
         return 0;
     }
-    struct sim_request *request = request_at(stats, request_slot);
+    struct watch_request *request = request_at(stats, request_slot);
     int rc = 0;
     if (report->code == QKD_REPORT_FETCH_FAILED) {
         request->missed++;
@@ -382,11 +382,11 @@ static int key_fetched(struct sim_stats *stats, int64_t now_ns, const struct qkd
         int64_t took_ns = now_ns - request->start_ns;
         request->fetched++;
         if (request->counted) {
-            rc = sim_tally_fetched(&stats->total, took_ns);
-            int rc_app = sim_tally_fetched(&stats->apps[request->application].tally, took_ns);
+            rc = watch_tally_fetched(&stats->total, took_ns);
+            int rc_app = watch_tally_fetched(&stats->apps[request->application].tally, took_ns);
             rc = rc != 0 ? rc : rc_app;
         }
-        rc = rc != 0 ? rc : sim_watches_fetched(stats, request, took_ns);
+        rc = rc != 0 ? rc : watch_windows_fetched(stats, request, took_ns);
         if (request->fetched == request->asked) {
             request->fetched_ns = now_ns;
         }
@@ -397,11 +397,11 @@ static int key_fetched(struct sim_stats *stats, int64_t now_ns, const struct qkd
 
 /* ---- reports ---- */
 
-static void life_emit(const struct sim_stats *stats, const struct wire_life *life)
+static void life_emit(const struct watch_stats *stats, const struct wire_life *life)
 {
     static const char *const classes[] = {"", "qkd", "kma", "ksa"};
     struct scn_life record = {
-        .time_ns = life->when.ns - SIM_EPOCH_NS,
+        .time_ns = life->when.ns - stats->epoch_ns,
         .at = life->at,
         .action = wire_action_text(life->action),
         .key_class = life->key_class <= WIRE_CLASS_KSA ? classes[life->key_class] : "",
@@ -420,7 +420,7 @@ static void life_emit(const struct sim_stats *stats, const struct wire_life *lif
     stats->sink->life(stats->sink->ctx, &record);
 }
 
-static void life_report(const struct sim_stats *stats, const struct qkd_report *report,
+static void life_report(const struct watch_stats *stats, const struct qkd_report *report,
                         const uint8_t *bytes)
 {
     struct wire_life life;
@@ -429,8 +429,8 @@ static void life_report(const struct sim_stats *stats, const struct qkd_report *
     }
 }
 
-int sim_stats_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_report *report,
-                     const uint8_t *bytes)
+int watch_stats_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report,
+                       const uint8_t *bytes)
 {
     switch (report->code) {
     case QKD_REPORT_REQUEST:
@@ -443,33 +443,33 @@ int sim_stats_report(struct sim_stats *stats, int64_t now_ns, const struct qkd_r
     case QKD_REPORT_FETCH_FAILED:
         return key_fetched(stats, now_ns, report);
     case QKD_REPORT_ROUTE:
-        return sim_relay_report(stats, now_ns, report);
+        return watch_relay_report(stats, now_ns, report);
     case QKD_REPORT_LIFE:
         life_report(stats, report, bytes);
         return 0;
     case QKD_REPORT_AUTH_FAILURE:
         stats->auth_failures++;
-        sim_watches_note(stats, now_ns, offsetof(struct sim_watch, auth_failures));
+        watch_windows_note(stats, now_ns, offsetof(struct watch_window, auth_failures));
         return 0;
     default:
-        sim_links_report(stats, now_ns, report);
+        watch_links_report(stats, now_ns, report);
         return 0;
     }
 }
 
-void sim_stats_warm(struct sim_stats *stats, int64_t now_ns)
+void watch_stats_warm(struct watch_stats *stats, int64_t now_ns)
 {
-    sim_links_warm(stats, now_ns);
+    watch_links_warm(stats, now_ns);
 }
 
-int sim_stats_crash(struct sim_stats *stats, int64_t now_ns, uint32_t node)
+int watch_stats_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node)
 {
     int rc = 0;
     for (uint32_t slot = 0; slot < stats->requests.top && rc == 0; slot++) {
         if (!qkd_slab_live(&stats->requests, slot)) {
             continue;
         }
-        const struct sim_request *request = request_at(stats, slot);
+        const struct watch_request *request = request_at(stats, slot);
         if (!request->ended && stats->scenario->applications[request->application].from == node) {
             struct qkd_report report = {
                 .code = QKD_REPORT_OUTCOME,
@@ -486,25 +486,25 @@ int sim_stats_crash(struct sim_stats *stats, int64_t now_ns, uint32_t node)
 
 /* ---- the end ---- */
 
-int sim_stats_finish(struct sim_stats *stats, int64_t now_ns, struct scn_summary *summary)
+int watch_stats_finish(struct watch_stats *stats, int64_t now_ns, struct scn_summary *summary)
 {
     for (uint32_t slot = 0; slot < stats->requests.top; slot++) {
         if (!qkd_slab_live(&stats->requests, slot)) {
             continue;
         }
-        const struct sim_request *request = request_at(stats, slot);
+        const struct watch_request *request = request_at(stats, slot);
         if (!request->ended) {
             request_count(stats, request); /* outcome is PENDING */
         }
         request_close(stats, slot);
     }
     for (size_t i = 0; i < stats->scenario->application_count; i++) {
-        sim_tally_application(&stats->apps[i].tally, &summary->applications[i]);
-        sim_routes_finish(&stats->apps[i].routes, &summary->applications[i]);
+        watch_tally_application(&stats->apps[i].tally, &summary->applications[i]);
+        watch_routes_finish(&stats->apps[i].routes, &summary->applications[i]);
     }
-    sim_tally_run(&stats->total, summary);
+    watch_tally_run(&stats->total, summary);
     summary->relay.reroutes = stats->reroutes;
-    sim_links_finish(stats, now_ns, summary);
-    sim_watches_finish(stats, now_ns, summary);
+    watch_links_finish(stats, now_ns, summary);
+    watch_windows_finish(stats, now_ns, summary);
     return 0;
 }

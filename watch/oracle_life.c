@@ -2,7 +2,7 @@
 /* Oracle: life-cycle records, where KMAs and KSAs hand them to their KMC. Most are of no interest:
  * of each only action and class are looked at, where the codec puts them, and only a KMA-key that
  * expired or was discarded is decoded. */
-#include "sim/oracle_state.h"
+#include "watch/oracle_state.h"
 
 enum {
     AT_ACTION = 24, /* record length, bitmap, when, at */
@@ -17,7 +17,7 @@ static bool is_end(const uint8_t *record)
 }
 
 /* Bytes of the record that `rest` begins with; 0 if it is none. */
-static size_t life_read(struct sim_oracle *o, const struct wire_bytes *rest, struct qkd_eid by)
+static size_t life_read(struct watch_oracle *o, const struct wire_bytes *rest, struct qkd_eid by)
 {
     size_t size = rest->len >= RECORD_LEAST ? wire_get_u32(rest->at) : 0;
     if (size < RECORD_LEAST || size > rest->len) {
@@ -29,18 +29,18 @@ static size_t life_read(struct sim_oracle *o, const struct wire_bytes *rest, str
             return 0;
         }
         bool old = life.action == WIRE_ACTION_EXPIRY;
-        sim_orc_key_over(o, &life.id, by, old ? SIM_ORC_KEY_EXPIRED : SIM_ORC_KEY_DISCARDED);
+        watch_orc_key_over(o, &life.id, by, old ? WATCH_ORC_KEY_EXPIRED : WATCH_ORC_KEY_DISCARDED);
     }
     return size;
 }
 
-void sim_orc_life(struct sim_oracle *o, const struct qkd_send *send, const uint8_t *observed)
+void watch_orc_life(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed)
 {
     enum qkd_role role = qkd_eid_role(send->from);
     if (send->rp != QKD_RP_KMI || (role != QKD_ROLE_KMA && role != QKD_ROLE_KSA)) {
         return; /* modules know no such keys; what a KMC forwards was seen before */
     }
-    struct sim_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
     struct wire_metadata report;
     bool good = wire_metadata_decode(&report, observed, send->observed.len) == 0;
     struct wire_bytes rest = report.records; /* empty if malformed */
@@ -50,5 +50,5 @@ void sim_orc_life(struct sim_oracle *o, const struct qkd_send *send, const uint8
         rest.at += size;
         rest.len -= size;
     }
-    (void)sim_orc_check(o, good, "rule 6: METADATA malformed", &scene);
+    (void)watch_orc_check(o, good, "rule 6: METADATA malformed", &scene);
 }

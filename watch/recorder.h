@@ -9,25 +9,26 @@
  * whose message made their sender send them; they may serve others too, which then have fewer.
  *   recorder.c        messages on their way, rows for the sink
  *   recorder_names.c  from identifiers to requests */
-#ifndef SIM_RECORDER_H
-#define SIM_RECORDER_H
+#ifndef WATCH_RECORDER_H
+#define WATCH_RECORDER_H
 
 #include "core/base/out.h"
 #include "scenarios/outcome.h"
-#include "sim/engine.h"
+#include "watch/fate.h"
 
-struct sim_recorder;
+struct watch_recorder;
 
 /* NULL without memory. The sink must outlive it. */
-struct sim_recorder *sim_recorder_new(const struct scn_sink *sink);
-void sim_recorder_free(struct sim_recorder *recorder);
+struct watch_recorder *watch_recorder_new(const struct scn_sink *sink);
+void watch_recorder_free(struct watch_recorder *recorder);
 
 /* Takes in what a step reports, before its sends: requests get the numbers from opened + 1, as
  * statistics will give them. 0 or QKD_ERR_NOMEM. */
-int sim_recorder_facts(struct sim_recorder *recorder, const struct qkd_out *out, uint64_t opened);
+int watch_recorder_facts(struct watch_recorder *recorder, const struct qkd_out *out,
+                         uint64_t opened);
 
 /* A message as it is sent. */
-struct sim_recorder_sight {
+struct watch_recorder_sight {
     const struct qkd_send *send;
     const uint8_t *bytes, *observed; /* observed: NULL if none */
     int64_t now_ns;
@@ -35,22 +36,23 @@ struct sim_recorder_sight {
 };
 
 /* The handle for its packet; 0: no request's, or handed over already. */
-uint32_t sim_recorder_send(struct sim_recorder *recorder, const struct sim_recorder_sight *sight);
+uint32_t watch_recorder_send(struct watch_recorder *recorder,
+                             const struct watch_recorder_sight *sight);
 
 /* A handle that only hands `cause` on to whom it reaches. */
-uint32_t sim_recorder_carry(struct sim_recorder *recorder, uint64_t cause);
+uint32_t watch_recorder_carry(struct watch_recorder *recorder, uint64_t cause);
 
 /* A packet with a handle was copied or dropped on its way. */
-void sim_recorder_fate(struct sim_recorder *recorder, uint32_t handle, enum sim_engine_fate fate);
+void watch_recorder_fate(struct watch_recorder *recorder, uint32_t handle, enum watch_fate fate);
 
 /* It arrived; present: somebody was there. The request that it belongs to; 0: several. */
-uint64_t sim_recorder_arrive(struct sim_recorder *recorder, uint32_t handle, int64_t now_ns,
-                             bool present);
+uint64_t watch_recorder_arrive(struct watch_recorder *recorder, uint32_t handle, int64_t now_ns,
+                               bool present);
 
 /* The end of the run: what is still on its way. */
-void sim_recorder_finish(struct sim_recorder *recorder);
+void watch_recorder_finish(struct watch_recorder *recorder);
 
 /* An allocation failed; some messages are missing. */
-bool sim_recorder_failed(const struct sim_recorder *recorder);
+bool watch_recorder_failed(const struct watch_recorder *recorder);
 
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the recorder remembers. For recorder*.c only. */
-#ifndef SIM_RECORDER_STATE_H
-#define SIM_RECORDER_STATE_H
+#ifndef WATCH_RECORDER_STATE_H
+#define WATCH_RECORDER_STATE_H
 
 #include "core/base/map.h"
 #include "core/base/slab.h"
-#include "sim/recorder.h"
+#include "watch/recorder.h"
 
 /* Identifiers that are remembered; the oldest leave first. A request brings about a dozen. */
-#define SIM_NAMES ((uint32_t)1 << 20)
+#define WATCH_NAMES ((uint32_t)1 << 20)
 
 /* An identifier: a key's, a message's, a session's or a frame's. */
-struct sim_name {
+struct watch_name {
     struct qkd_id id;
     uint64_t request; /* 0: of none, or of that of `of` */
     struct qkd_id of; /* KMA-keys: the message that asked for them */
@@ -21,36 +21,36 @@ struct sim_name {
 };
 
 /* A message on its way. */
-struct sim_note {
+struct watch_note {
     struct scn_message row;
     uint32_t copies; /* that have neither arrived nor been lost */
     uint32_t next;   /* slot + 1 of the note of another request that it serves; 0: none */
     bool arrived, silent;
 };
 
-struct sim_recorder {
+struct watch_recorder {
     const struct scn_sink *sink;
     struct qkd_slab notes;
     struct qkd_map name_map;
-    struct sim_name *names; /* ring */
+    struct watch_name *names; /* ring */
     uint32_t name_cap, name_next;
     uint64_t number;
     bool failed;
 };
 
-enum { SIM_SERVED_MOST = 64 }; /* requests that one HOP_ACK serves */
+enum { WATCH_SERVED_MOST = 64 }; /* requests that one HOP_ACK serves */
 
 /* What a message says of itself. */
-struct sim_reading {
+struct watch_reading {
     const char *name;
     uint32_t link, hop, attempt, sending;
     uint8_t reason;
-    uint64_t requests[SIM_SERVED_MOST];
+    uint64_t requests[WATCH_SERVED_MOST];
     uint32_t count; /* 0: of no request */
 };
 
 /* ---- recorder_names.c ---- */
-void sim_recorder_read(struct sim_recorder *recorder, const struct sim_recorder_sight *sight,
-                       struct sim_reading *reading);
+void watch_recorder_read(struct watch_recorder *recorder, const struct watch_recorder_sight *sight,
+                         struct watch_reading *reading);
 
 #endif

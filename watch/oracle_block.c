@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "core/crypto/crypto.h"
-#include "sim/oracle_state.h"
+#include "watch/oracle_state.h"
 
 enum { FIRST_CAP = 8 };
 
 /* ---- blocks ---- */
 
-struct sim_orc_block *sim_orc_block_at(const struct sim_oracle *o, uint32_t slot)
+struct watch_orc_block *watch_orc_block_at(const struct watch_oracle *o, uint32_t slot)
 {
     return qkd_slab_at(&o->blocks, slot);
 }
@@ -22,7 +22,7 @@ static void number_key(uint32_t link, uint32_t number, uint8_t key[8])
     memcpy(key + 4, &number, sizeof number);
 }
 
-uint32_t sim_orc_block_find(const struct sim_oracle *o, uint32_t link, uint32_t number)
+uint32_t watch_orc_block_find(const struct watch_oracle *o, uint32_t link, uint32_t number)
 {
     if (number == 0) {
         return o->links[link].boot_block;
@@ -33,9 +33,9 @@ uint32_t sim_orc_block_find(const struct sim_oracle *o, uint32_t link, uint32_t 
     return slot == QKD_MAP_NONE ? QKD_SLAB_NONE : slot;
 }
 
-static bool block_fill(struct sim_orc_block *block, const struct wire_q_block *from)
+static bool block_fill(struct watch_orc_block *block, const struct wire_q_block *from)
 {
-    block->digest = sim_orc_hash(from->key.at, from->key.len);
+    block->digest = watch_orc_hash(from->key.at, from->key.len);
     if (from->form == 1 && from->key.len == sizeof block->seed) {
         memcpy(block->seed, from->key.at, sizeof block->seed);
         return true;
@@ -51,14 +51,14 @@ static bool block_fill(struct sim_orc_block *block, const struct wire_q_block *f
     return true;
 }
 
-uint32_t sim_orc_block_new(struct sim_oracle *o, uint32_t link, const struct wire_q_block *from)
+uint32_t watch_orc_block_new(struct watch_oracle *o, uint32_t link, const struct wire_q_block *from)
 {
     uint32_t slot = qkd_slab_take(&o->blocks);
     if (slot == QKD_SLAB_NONE) {
-        sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
+        watch_orc_fail(o, "oracle: out of memory for blocks", NULL);
         return slot;
     }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     block->id = from->qkd_key_id;
     block->link = link;
     block->bytes = from->key_length / 8;
@@ -67,18 +67,18 @@ uint32_t sim_orc_block_new(struct sim_oracle *o, uint32_t link, const struct wir
     block->chunk = calloc(FIRST_CAP, sizeof *block->chunk);
     block->segment_cap = block->chunk_cap = FIRST_CAP;
     if (!block_fill(block, from) || block->segment == NULL || block->chunk == NULL) {
-        sim_orc_fail(o, "oracle: a block of the optics is malformed, or no memory for it",
-                     &(struct sim_orc_scene){.link = link, .id = &from->qkd_key_id});
-        sim_orc_block_free(o, slot);
+        watch_orc_fail(o, "oracle: a block of the optics is malformed, or no memory for it",
+                       &(struct watch_orc_scene){.link = link, .id = &from->qkd_key_id});
+        watch_orc_block_free(o, slot);
         return QKD_SLAB_NONE;
     }
     return slot;
 }
 
-void sim_orc_block_free(struct sim_oracle *o, uint32_t slot)
+void watch_orc_block_free(struct watch_oracle *o, uint32_t slot)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_link *link = &o->links[block->link];
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
+    struct watch_orc_link *link = &o->links[block->link];
     if (qkd_map_get(&o->block_by_id, &block->id) == slot) {
         (void)qkd_map_del(&o->block_by_id, &block->id);
     }
@@ -99,9 +99,9 @@ void sim_orc_block_free(struct sim_oracle *o, uint32_t slot)
     qkd_slab_give(&o->blocks, slot);
 }
 
-void sim_orc_block_name(struct sim_oracle *o, uint32_t slot, uint32_t number)
+void watch_orc_block_name(struct watch_oracle *o, uint32_t slot, uint32_t number)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     uint8_t key[8];
     if (block->number != 0 && block->number != number) {
         number_key(block->link, block->number, key);
@@ -110,18 +110,18 @@ void sim_orc_block_name(struct sim_oracle *o, uint32_t slot, uint32_t number)
     block->number = number;
     number_key(block->link, number, key);
     if (number != 0 && qkd_map_put(&o->block_by_number, key, slot) != 0) {
-        sim_orc_fail(o, "oracle: out of memory for blocks", NULL);
+        watch_orc_fail(o, "oracle: out of memory for blocks", NULL);
     }
 }
 
-void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
-                         uint32_t mid)
+void watch_orc_block_halve(struct watch_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
+                           uint32_t mid)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    sim_orc_block_name(o, slot, number);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
+    watch_orc_block_name(o, slot, number);
     block->answered = true;
-    struct sim_orc_segment halves[2] = {{first, mid, SIM_ORC_FREE, 0},
-                                        {mid, block->bytes, SIM_ORC_FREE, 1}};
+    struct watch_orc_segment halves[2] = {{first, mid, WATCH_ORC_FREE, 0},
+                                          {mid, block->bytes, WATCH_ORC_FREE, 1}};
     for (int i = 0; i < 2; i++) {
         if (halves[i].start < halves[i].end) {
             block->segment[block->segments++] = halves[i];
@@ -129,52 +129,53 @@ void sim_orc_block_halve(struct sim_oracle *o, uint32_t slot, uint32_t number, u
     }
 }
 
-void sim_orc_block_answer(struct sim_oracle *o, uint32_t slot, uint32_t number)
+void watch_orc_block_answer(struct watch_oracle *o, uint32_t slot, uint32_t number)
 {
-    const struct sim_orc_block *block = sim_orc_block_at(o, slot);
-    struct sim_orc_link *link = &o->links[block->link];
+    const struct watch_orc_block *block = watch_orc_block_at(o, slot);
+    struct watch_orc_link *link = &o->links[block->link];
     uint32_t half = block->bytes / 2;
     link->highest = number > link->highest ? number : link->highest;
-    sim_orc_block_halve(o, slot, number, 0, half - half % o->unit_bytes);
+    watch_orc_block_halve(o, slot, number, 0, half - half % o->unit_bytes);
 }
 
-void sim_orc_block_confirmed(struct sim_oracle *o, uint32_t slot)
+void watch_orc_block_confirmed(struct watch_oracle *o, uint32_t slot)
 {
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < block->segments; i++) {
-        const struct sim_orc_segment *s = &block->segment[i];
-        bytes += s->kind == SIM_ORC_FREE ? s->end - s->start : 0;
+        const struct watch_orc_segment *s = &block->segment[i];
+        bytes += s->kind == WATCH_ORC_FREE ? s->end - s->start : 0;
     }
     block->confirmed = true;
-    sim_orc_move(&o->links[block->link], SIM_ORC_IN_FLIGHT, SIM_ORC_STORED, bytes);
+    watch_orc_move(&o->links[block->link], WATCH_ORC_IN_FLIGHT, WATCH_ORC_STORED, bytes);
 }
 
-void sim_orc_block_shown(struct sim_oracle *o, uint32_t link, uint32_t side, uint32_t number)
+void watch_orc_block_shown(struct watch_oracle *o, uint32_t link, uint32_t side, uint32_t number)
 {
-    uint32_t slot = side == 1 ? sim_orc_block_find(o, link, number) : QKD_SLAB_NONE;
+    uint32_t slot = side == 1 ? watch_orc_block_find(o, link, number) : QKD_SLAB_NONE;
     if (slot != QKD_SLAB_NONE) {
-        const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+        const struct watch_orc_block *block = watch_orc_block_at(o, slot);
         if (block->answered && !block->confirmed) {
-            sim_orc_block_confirmed(o, slot);
+            watch_orc_block_confirmed(o, slot);
         }
     }
 }
 
-void sim_orc_block_settle(struct sim_oracle *o, uint32_t slot)
+void watch_orc_block_settle(struct watch_oracle *o, uint32_t slot)
 {
-    const struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    const struct watch_orc_block *block = watch_orc_block_at(o, slot);
     for (uint32_t i = 0; i < block->segments; i++) {
-        if (block->segment[i].kind < SIM_ORC_USED) {
+        if (block->segment[i].kind < WATCH_ORC_USED) {
             return;
         }
     }
     if (block->answered && o->deleted_count == 0) {
-        sim_orc_block_free(o, slot);
+        watch_orc_block_free(o, slot);
     }
 }
 
-void sim_orc_block_read(const struct sim_orc_block *block, uint32_t offset, uint8_t *to, size_t len)
+void watch_orc_block_read(const struct watch_orc_block *block, uint32_t offset, uint8_t *to,
+                          size_t len)
 {
     if (block->form == 0) {
         memcpy(to, block->bits + offset, len);
@@ -185,10 +186,11 @@ void sim_orc_block_read(const struct sim_orc_block *block, uint32_t offset, uint
 
 /* ---- segments ---- */
 
-const struct sim_orc_segment *sim_orc_segment_at(const struct sim_orc_block *block, uint32_t offset)
+const struct watch_orc_segment *watch_orc_segment_at(const struct watch_orc_block *block,
+                                                     uint32_t offset)
 {
     for (uint32_t i = 0; i < block->segments; i++) {
-        const struct sim_orc_segment *s = &block->segment[i];
+        const struct watch_orc_segment *s = &block->segment[i];
         if (offset >= s->start && offset < s->end) {
             return s;
         }
@@ -197,16 +199,16 @@ const struct sim_orc_segment *sim_orc_segment_at(const struct sim_orc_block *blo
 }
 
 /* Makes `at` a boundary of segments; false without memory. */
-static bool split(struct sim_orc_block *block, uint32_t at)
+static bool split(struct watch_orc_block *block, uint32_t at)
 {
     for (uint32_t i = 0; i < block->segments; i++) {
-        struct sim_orc_segment *s = &block->segment[i];
+        struct watch_orc_segment *s = &block->segment[i];
         if (at <= s->start || at >= s->end) {
             continue;
         }
         if (block->segments == block->segment_cap) {
             uint32_t cap = 2 * block->segment_cap;
-            struct sim_orc_segment *grown = realloc(block->segment, cap * sizeof *grown);
+            struct watch_orc_segment *grown = realloc(block->segment, cap * sizeof *grown);
             if (grown == NULL) {
                 return false;
             }
@@ -223,12 +225,12 @@ static bool split(struct sim_orc_block *block, uint32_t at)
     return true;
 }
 
-static void merge(struct sim_orc_block *block)
+static void merge(struct watch_orc_block *block)
 {
     uint32_t to = 0;
     for (uint32_t i = 1; i < block->segments; i++) {
-        const struct sim_orc_segment *s = &block->segment[i];
-        struct sim_orc_segment *last = &block->segment[to];
+        const struct watch_orc_segment *s = &block->segment[i];
+        struct watch_orc_segment *last = &block->segment[to];
         if (s->start == last->end && s->kind == last->kind && s->side == last->side) {
             last->end = s->end;
         } else {
@@ -240,36 +242,36 @@ static void merge(struct sim_orc_block *block)
 
 /* The class of bytes in the ledger. Used bytes are in flight until their frame is delivered; gone
  * ones are settled by paint(). */
-static uint8_t class_of(const struct sim_orc_block *block, uint8_t kind)
+static uint8_t class_of(const struct watch_orc_block *block, uint8_t kind)
 {
-    return kind == SIM_ORC_FREE && block->confirmed ? SIM_ORC_STORED : SIM_ORC_IN_FLIGHT;
+    return kind == WATCH_ORC_FREE && block->confirmed ? WATCH_ORC_STORED : WATCH_ORC_IN_FLIGHT;
 }
 
-static void account(struct sim_oracle *o, const struct sim_orc_block *block,
-                    const struct sim_orc_paint *p, uint64_t bytes)
+static void account(struct watch_oracle *o, const struct watch_orc_block *block,
+                    const struct watch_orc_paint *p, uint64_t bytes)
 {
-    struct sim_orc_link *link = &o->links[block->link];
+    struct watch_orc_link *link = &o->links[block->link];
     uint8_t to = class_of(block, p->to_kind);
-    if (p->to_kind == SIM_ORC_GONE) {
-        to = p->kind == SIM_ORC_SKIP_EXPIRED ? SIM_ORC_EXPIRED : SIM_ORC_DISCARDED;
+    if (p->to_kind == WATCH_ORC_GONE) {
+        to = p->kind == WATCH_ORC_SKIP_EXPIRED ? WATCH_ORC_EXPIRED : WATCH_ORC_DISCARDED;
         link->settled[to] += bytes;
     }
-    sim_orc_move(link, class_of(block, p->kind), to, bytes);
+    watch_orc_move(link, class_of(block, p->kind), to, bytes);
 }
 
-uint32_t sim_orc_paint(struct sim_oracle *o, struct sim_orc_block *block,
-                       const struct sim_orc_paint *p)
+uint32_t watch_orc_paint(struct watch_oracle *o, struct watch_orc_block *block,
+                         const struct watch_orc_paint *p)
 {
     uint32_t bytes = 0;
     if (p->start >= p->end) {
         return 0;
     }
     if (!split(block, p->start) || !split(block, p->end)) {
-        sim_orc_fail(o, "oracle: out of memory for segments", NULL);
+        watch_orc_fail(o, "oracle: out of memory for segments", NULL);
         return 0;
     }
     for (uint32_t i = 0; i < block->segments; i++) {
-        struct sim_orc_segment *s = &block->segment[i];
+        struct watch_orc_segment *s = &block->segment[i];
         if (s->start >= p->start && s->end <= p->end && s->kind == p->kind && s->side == p->side) {
             bytes += s->end - s->start;
             s->kind = p->to_kind;
@@ -278,7 +280,7 @@ uint32_t sim_orc_paint(struct sim_oracle *o, struct sim_orc_block *block,
     }
     merge(block);
     account(o, block, p, bytes);
-    if (bytes > 0 && p->to_kind == SIM_ORC_DROPPED) {
+    if (bytes > 0 && p->to_kind == WATCH_ORC_DROPPED) {
         block->dropped_ns = o->now_ns;
     }
     return bytes;
@@ -286,38 +288,38 @@ uint32_t sim_orc_paint(struct sim_oracle *o, struct sim_orc_block *block,
 
 /* ---- use by a frame ---- */
 
-static const char *misuse(const struct sim_orc_segment *s, uint32_t side)
+static const char *misuse(const struct watch_orc_segment *s, uint32_t side)
 {
     if (s == NULL) {
         return "rule 1: pad range outside its block";
     }
-    switch ((enum sim_orc_kind)s->kind) {
-    case SIM_ORC_USED:
+    switch ((enum watch_orc_kind)s->kind) {
+    case WATCH_ORC_USED:
         return "rule 2: pad reuse";
-    case SIM_ORC_FREE:
+    case WATCH_ORC_FREE:
         return "rule 1: pad of the other owner";
-    case SIM_ORC_GRANTED:
+    case WATCH_ORC_GRANTED:
         return s->side == side ? "rule 1: pad used after it was granted away"
                                : "rule 1: pad used before its GRANT arrived";
-    case SIM_ORC_DROPPED:
+    case WATCH_ORC_DROPPED:
         return "rule 2: pad of a lease that a crash made void, or of a deleted chunk";
-    case SIM_ORC_SKIP_EXPIRED:
-    case SIM_ORC_SKIP_DISCARDED:
-    case SIM_ORC_GONE:
+    case WATCH_ORC_SKIP_EXPIRED:
+    case WATCH_ORC_SKIP_DISCARDED:
+    case WATCH_ORC_GONE:
         break;
     }
     return "rule 1: pad used after it was given up";
 }
 
 /* What is wrong with the use of a range that is not one free segment of `side`. */
-static const char *diagnose(const struct sim_orc_block *block, uint32_t side,
+static const char *diagnose(const struct watch_orc_block *block, uint32_t side,
                             const struct wire_frame *frame)
 {
     uint32_t at = frame->offset;
     uint32_t end = frame->offset + frame->length;
     while (at < end) {
-        const struct sim_orc_segment *s = sim_orc_segment_at(block, at);
-        if (s == NULL || s->kind != SIM_ORC_FREE || s->side != side) {
+        const struct watch_orc_segment *s = watch_orc_segment_at(block, at);
+        if (s == NULL || s->kind != WATCH_ORC_FREE || s->side != side) {
             return misuse(s, side);
         }
         at = s->end;
@@ -326,16 +328,16 @@ static const char *diagnose(const struct sim_orc_block *block, uint32_t side,
 }
 
 /* The common case: the range begins a free segment right behind used bytes of the same owner. */
-static bool use_next(struct sim_orc_block *block, uint32_t side, uint32_t start, uint32_t end)
+static bool use_next(struct watch_orc_block *block, uint32_t side, uint32_t start, uint32_t end)
 {
     for (uint32_t i = 1; i < block->segments; i++) {
-        struct sim_orc_segment *s = &block->segment[i];
+        struct watch_orc_segment *s = &block->segment[i];
         if (s->start != start) {
             continue;
         }
-        struct sim_orc_segment *before = s - 1;
-        if (s->kind == SIM_ORC_FREE && s->side == side && s->end > end &&
-            before->kind == SIM_ORC_USED && before->side == side && before->end == start) {
+        struct watch_orc_segment *before = s - 1;
+        if (s->kind == WATCH_ORC_FREE && s->side == side && s->end > end &&
+            before->kind == WATCH_ORC_USED && before->side == side && before->end == start) {
             before->end = s->start = end;
             return true;
         }
@@ -344,50 +346,50 @@ static bool use_next(struct sim_orc_block *block, uint32_t side, uint32_t start,
     return false;
 }
 
-static void lease_check(struct sim_oracle *o, const struct sim_orc_block *block, uint32_t side,
-                        const struct sim_orc_scene *scene)
+static void lease_check(struct watch_oracle *o, const struct watch_orc_block *block, uint32_t side,
+                        const struct watch_orc_scene *scene)
 {
     bool leased = false;
     for (uint32_t i = 0; i < block->chunks && !leased; i++) {
-        const struct sim_orc_chunk *c = &block->chunk[i];
+        const struct watch_orc_chunk *c = &block->chunk[i];
         leased = c->side == side && c->mine && scene->start >= c->start && scene->end <= c->end &&
                  (c->deleted || scene->end <= c->lease);
     }
-    (void)sim_orc_check(o, leased, "rule 2: pad used outside its persisted lease", scene);
+    (void)watch_orc_check(o, leased, "rule 2: pad used outside its persisted lease", scene);
 }
 
-bool sim_orc_use(struct sim_oracle *o, uint32_t side, const struct wire_frame *frame,
-                 const struct sim_orc_scene *scene)
+bool watch_orc_use(struct watch_oracle *o, uint32_t side, const struct wire_frame *frame,
+                   const struct watch_orc_scene *scene)
 {
-    uint32_t slot = sim_orc_block_find(o, frame->link, frame->block);
+    uint32_t slot = watch_orc_block_find(o, frame->link, frame->block);
     o->verdict.checks++;
-    if (slot == QKD_SLAB_NONE || !sim_orc_block_at(o, slot)->answered) {
-        sim_orc_fail(o, "rule 1: pads of a block that is not confirmed, or is used up", scene);
+    if (slot == QKD_SLAB_NONE || !watch_orc_block_at(o, slot)->answered) {
+        watch_orc_fail(o, "rule 1: pads of a block that is not confirmed, or is used up", scene);
         return false;
     }
-    struct sim_orc_block *block = sim_orc_block_at(o, slot);
+    struct watch_orc_block *block = watch_orc_block_at(o, slot);
     uint32_t end = frame->offset + frame->length;
     if (side == 0 && !block->confirmed) {
-        sim_orc_fail(o, "rule 1: pads used before the other KMA confirmed the block", scene);
+        watch_orc_fail(o, "rule 1: pads used before the other KMA confirmed the block", scene);
     }
     lease_check(o, block, side, scene);
-    struct sim_orc_link *link = &o->links[frame->link];
+    struct watch_orc_link *link = &o->links[frame->link];
     if (use_next(block, side, frame->offset, end)) {
-        sim_orc_move(link, class_of(block, SIM_ORC_FREE), SIM_ORC_IN_FLIGHT, frame->length);
+        watch_orc_move(link, class_of(block, WATCH_ORC_FREE), WATCH_ORC_IN_FLIGHT, frame->length);
         return true;
     }
     const char *wrong = diagnose(block, side, frame);
     if (wrong != NULL) {
-        sim_orc_fail(o, wrong, scene);
+        watch_orc_fail(o, wrong, scene);
         return false;
     }
-    struct sim_orc_paint paint = {.start = frame->offset,
-                                  .end = end,
-                                  .kind = SIM_ORC_FREE,
-                                  .side = (uint8_t)side,
-                                  .to_kind = SIM_ORC_USED,
-                                  .to_side = (uint8_t)side};
-    (void)sim_orc_paint(o, block, &paint);
-    sim_orc_block_settle(o, slot);
+    struct watch_orc_paint paint = {.start = frame->offset,
+                                    .end = end,
+                                    .kind = WATCH_ORC_FREE,
+                                    .side = (uint8_t)side,
+                                    .to_kind = WATCH_ORC_USED,
+                                    .to_side = (uint8_t)side};
+    (void)watch_orc_paint(o, block, &paint);
+    watch_orc_block_settle(o, slot);
     return true;
 }

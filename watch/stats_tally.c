@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "sim/stats_state.h"
+#include "watch/stats_state.h"
 
-void sim_tally_ended(struct sim_tally *tally, const struct sim_request *request)
+void watch_tally_ended(struct watch_tally *tally, const struct watch_request *request)
 {
     uint64_t *const counts[] = {&tally->requests.pending, &tally->requests.served,
                                 &tally->requests.refused, &tally->requests.timed_out,
@@ -22,7 +22,7 @@ void sim_tally_ended(struct sim_tally *tally, const struct sim_request *request)
     }
 }
 
-int sim_tally_served(struct sim_tally *tally, const struct sim_request *request)
+int watch_tally_served(struct watch_tally *tally, const struct watch_request *request)
 {
     if (request->route.len > 0) {
         tally->hops += request->route.len - 1;
@@ -31,17 +31,17 @@ int sim_tally_served(struct sim_tally *tally, const struct sim_request *request)
     return scn_sampler_add(&tally->latency, request->end_ns - request->start_ns);
 }
 
-int sim_tally_fetched(struct sim_tally *tally, int64_t took_ns)
+int watch_tally_fetched(struct watch_tally *tally, int64_t took_ns)
 {
     return scn_sampler_add(&tally->fetch, took_ns);
 }
 
-static double hops_mean(const struct sim_tally *tally)
+static double hops_mean(const struct watch_tally *tally)
 {
     return tally->hops_known > 0 ? (double)tally->hops / (double)tally->hops_known : NAN;
 }
 
-void sim_tally_application(struct sim_tally *tally, struct scn_application_summary *to)
+void watch_tally_application(struct watch_tally *tally, struct scn_application_summary *to)
 {
     to->requests = tally->requests;
     memcpy(to->reasons, tally->reasons, sizeof(to->reasons));
@@ -53,7 +53,7 @@ void sim_tally_application(struct sim_tally *tally, struct scn_application_summa
     scn_sampler_spread(&tally->fetch, &to->fetch_latency);
 }
 
-void sim_tally_run(struct sim_tally *tally, struct scn_summary *to)
+void watch_tally_run(struct watch_tally *tally, struct scn_summary *to)
 {
     to->requests = tally->requests;
     to->reason_count = WIRE_REASON_COUNT;
@@ -68,7 +68,7 @@ void sim_tally_run(struct sim_tally *tally, struct scn_summary *to)
     scn_sampler_spread(&tally->fetch, &to->fetch_latency);
 }
 
-void sim_tally_fini(struct sim_tally *tally)
+void watch_tally_fini(struct watch_tally *tally)
 {
     scn_sampler_fini(&tally->latency);
     scn_sampler_fini(&tally->fetch);

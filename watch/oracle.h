@@ -4,13 +4,13 @@
  * leaves elements (key files, persist, send with `observed`), never core's structs, and it steers
  * nothing: a run with and without it is the same run.
  *
- * Order of the calls for one step of an element: sim_oracle_deliver() or sim_oracle_block() before
- * it; then, for what the step put out, every sim_oracle_persist() of the commit, then
- * sim_oracle_send() for each send in order, also for those marked QKD_SEND_DELIVERED. After a crash
+ * Order of the calls for one step of an element: watch_oracle_deliver() or watch_oracle_block() before
+ * it; then, for what the step put out, every watch_oracle_persist() of the commit, then
+ * watch_oracle_send() for each send in order, also for those marked QKD_SEND_DELIVERED. After a crash
  * hook fired, the outputs that did not happen are not shown. Times are simulated (the world's, not
  * a node's clock), ns since the start of the run. */
-#ifndef SIM_ORACLE_H
-#define SIM_ORACLE_H
+#ifndef WATCH_ORACLE_H
+#define WATCH_ORACLE_H
 
 #include <stdint.h>
 
@@ -19,48 +19,48 @@
 #include "scenarios/outcome.h"
 #include "scenarios/scenario.h"
 
-struct sim_oracle;
+struct watch_oracle;
 
 /* NULL without memory. The scenario must outlive it. */
-struct sim_oracle *sim_oracle_new(const struct scn_scenario *scenario);
-void sim_oracle_free(struct sim_oracle *oracle);
+struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario);
+void watch_oracle_free(struct watch_oracle *oracle);
 
 /* A link was given its initial secret (both ends get the same bytes); once per link, before any
  * other event of the link. A restarted end is configured again without a call. */
-void sim_oracle_config_link(struct sim_oracle *oracle, uint32_t link, const uint8_t *bootstrap,
-                            size_t len);
+void watch_oracle_config_link(struct watch_oracle *oracle, uint32_t link, const uint8_t *bootstrap,
+                              size_t len);
 
 /* The optics of `link` hand a block to one of their two modules (RP_Q). */
-void sim_oracle_block(struct sim_oracle *oracle, int64_t now_ns, uint32_t link,
-                      const struct wire_q_block *block, struct qkd_eid module);
+void watch_oracle_block(struct watch_oracle *oracle, int64_t now_ns, uint32_t link,
+                        const struct wire_q_block *block, struct qkd_eid module);
 
 /* Bytes as they reach an element (lost frames are not shown, duplicates are shown twice). */
-struct sim_oracle_frame {
+struct watch_oracle_frame {
     enum qkd_rp rp;
     struct qkd_eid from, to; /* as the transport says */
     const uint8_t *bytes;    /* as on the wire */
     size_t len;
 };
-void sim_oracle_deliver(struct sim_oracle *oracle, int64_t now_ns,
-                        const struct sim_oracle_frame *frame);
+void watch_oracle_deliver(struct watch_oracle *oracle, int64_t now_ns,
+                          const struct watch_oracle_frame *frame);
 
 /* An element's persist entry, made durable; value may be NULL if its length is 0. */
-void sim_oracle_persist(struct sim_oracle *oracle, int64_t now_ns, const struct qkd_persist *entry,
-                        const uint8_t *value);
+void watch_oracle_persist(struct watch_oracle *oracle, int64_t now_ns,
+                          const struct qkd_persist *entry, const uint8_t *value);
 
 /* An element's send; bytes and observed as send->bytes and send->observed say, observed NULL for
  * handshakes. */
-void sim_oracle_send(struct sim_oracle *oracle, int64_t now_ns, const struct qkd_send *send,
-                     const uint8_t *bytes, const uint8_t *observed);
+void watch_oracle_send(struct watch_oracle *oracle, int64_t now_ns, const struct qkd_send *send,
+                       const uint8_t *bytes, const uint8_t *observed);
 
 /* All elements of a node were dropped; they start again from what was persisted. */
-void sim_oracle_crash(struct sim_oracle *oracle, int64_t now_ns, uint32_t node);
-void sim_oracle_restart(struct sim_oracle *oracle, int64_t now_ns, uint32_t node);
+void watch_oracle_crash(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
+void watch_oracle_restart(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
 
 /* End of the run: the checks that need the whole of it. */
-void sim_oracle_finish(struct sim_oracle *oracle, int64_t now_ns);
+void watch_oracle_finish(struct watch_oracle *oracle, int64_t now_ns);
 
-struct sim_oracle_verdict {
+struct watch_oracle_verdict {
     uint64_t checks;                /* single comparisons made */
     uint64_t violations;            /* that failed */
     char first[SCN_VIOLATION_SIZE]; /* the first: rule, elements, link, block, range; "" if none */
@@ -68,14 +68,14 @@ struct sim_oracle_verdict {
     uint64_t supplied_unanswered; /* bits persisted as supplied whose answer a crash swallowed */
     uint64_t mismatched_pairs;    /* released key pairs that differ */
 };
-const struct sim_oracle_verdict *sim_oracle_verdict(const struct sim_oracle *oracle);
+const struct watch_oracle_verdict *watch_oracle_verdict(const struct watch_oracle *oracle);
 
 /* Time the oracle itself took, ns of the real clock: an estimate from one call in 251. It is no part
  * of the simulation. */
-uint64_t sim_oracle_cost_ns(const struct sim_oracle *oracle);
+uint64_t watch_oracle_cost_ns(const struct watch_oracle *oracle);
 
 /* Rule 6 of one link, and end to end, as of now; zero for an unknown link. */
-struct scn_bits sim_oracle_link_ledger(const struct sim_oracle *oracle, uint32_t link);
-struct scn_keys sim_oracle_key_ledger(const struct sim_oracle *oracle);
+struct scn_bits watch_oracle_link_ledger(const struct watch_oracle *oracle, uint32_t link);
+struct scn_keys watch_oracle_key_ledger(const struct watch_oracle *oracle);
 
 #endif

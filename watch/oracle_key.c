@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Oracle: keys end to end (rules 4 and 5). A KMA-key is known from the first frame it travels in, its
+ * KSA-keys by the IDs that the master's KSA gives them at Kx-2. Only hashes of keys are kept. A key
+ * is forgotten when both applications have it, or when it is older than any element may keep it. */
+#include "core/crypto/crypto.h"
+#include "watch/oracle_state.h"
+
+static struct watch_orc_kma_key *kma_at(const struct watch_oracle *o, uint32_t slot)
+{
+    return qkd_slab_at(&o->kma_keys, slot);
+}
+
+static struct watch_orc_ksa_key *ksa_at(const struct watch_oracle *o, uint32_t slot)
+{
+    return qkd_slab_at(&o->ksa_keys, slot);
+}
+
+/* ---- life of an entry ---- */
+
+/* The first end stays, but a supply outweighs any other: an end that only the far side saw need not
+ * be the last word. */
+static void settle(struct watch_oracle *o, struct watch_orc_ksa_key *key, enum watch_orc_end end)
+{
+    if (key->end == WATCH_ORC_KEY_IN_FLIGHT || end == WATCH_ORC_KEY_SUPPLIED) {
+        o->key_bits[key->end] -= key->bits;
+        o->key_bits[end] += key->bits;
+        key->end = (uint8_t)end;
+    }
+}
+
+static void settle_all(struct watch_oracle *o, const struct watch_orc_kma_key *kma,
+                       enum watch_orc_end end)
+{
+    for (uint32_t k = kma->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next) {
+        settle(o, ksa_at(o, k), end);
+    }
+}
+
+static void unlink_kma(struct watch_oracle *o, const struct watch_orc_kma_key *kma)
+{
+    *(kma->prev == QKD_SLAB_NONE ? &o->key_first : &kma_at(o, kma->prev)->next) = kma->next;
+    *(kma->next == QKD_SLAB_NONE ? &o->key_last : &kma_at(o, kma->next)->prev) = kma->prev;
+}
+
+/* Forgets the KSA-keys; the ID of the KMA-key is remembered a while for stragglers. */
+static void close_kma(struct watch_oracle *o, uint32_t slot)
+{
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    uint32_t k = kma->first;
+    while (k != QKD_SLAB_NONE) {
+        const struct watch_orc_ksa_key *key = ksa_at(o, k);
+        uint32_t next = key->next;
+        if ((key->flags & WATCH_ORC_NAMED) != 0) {
+            (void)qkd_map_del(&o->ksa_by_id, &key->id);
+        }
+        qkd_slab_give(&o->ksa_keys, k);
+        k = next;
+    }
+    unlink_kma(o, kma);
+    kma->first = QKD_SLAB_NONE;
+    kma->closed = true;
+    uint32_t *place = &o->closed[o->closed_count++ % WATCH_ORC_CLOSED];
+    if (o->closed_count > WATCH_ORC_CLOSED) {
+        (void)qkd_map_del(&o->kma_by_id, &kma_at(o, *place)->id);
+        qkd_slab_give(&o->kma_keys, *place);
+    }
+    *place = slot;
+}
+
+void watch_orc_key_age(struct watch_oracle *o)
+{
+    while (o->key_first != QKD_SLAB_NONE &&
+           kma_at(o, o->key_first)->born_ns < o->now_ns - o->horizon_ns) {
+        settle_all(o, kma_at(o, o->key_first), WATCH_ORC_KEY_EXPIRED);
+        close_kma(o, o->key_first);
+    }
+}
+
+/* ---- travelling ---- */
+
+static bool add_keys(struct watch_oracle *o, uint32_t slot, const struct watch_orc_travel *travel)
+{
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    size_t len = travel->key_size / 8;
+    uint32_t *link = &kma->first;
+    for (uint32_t i = 0; i < travel->count; i++) {
+        uint32_t k = qkd_slab_take(&o->ksa_keys);
+        if (k == QKD_SLAB_NONE) {
+            return false;
+        }
+        struct watch_orc_ksa_key *key = ksa_at(o, k);
+        key->hash = watch_orc_hash(travel->keys + i * len, len);
+        key->kma = slot;
+        key->bits = travel->key_size;
+        key->next = QKD_SLAB_NONE;
+        watch_orc_leak_add(&o->leak, travel->keys + i * len, len);
+        o->key_bits[WATCH_ORC_KEY_IN_FLIGHT] += key->bits;
+        *(travel->taken ? &o->taken_bits : &o->drawn_bits) += key->bits;
+        *link = k;
+        link = &key->next;
+    }
+    watch_orc_leak_add(&o->leak, travel->compare, WIRE_COMPARE_LEN);
+    return true;
+}
+
+static void first_sight(struct watch_oracle *o, const struct watch_orc_travel *travel)
+{
+    uint32_t slot = qkd_slab_take(&o->kma_keys);
+    if (slot == QKD_SLAB_NONE || qkd_map_put(&o->kma_by_id, travel->id, slot) != 0) {
+        watch_orc_fail(o, "oracle: out of memory for keys", NULL);
+        return;
+    }
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    *kma = (struct watch_orc_kma_key){.id = *travel->id,
+                                      .source = travel->source,
+                                      .destination = travel->destination,
+                                      .compare = watch_orc_hash(travel->compare, WIRE_COMPARE_LEN),
+                                      .born_ns = o->now_ns,
+                                      .key_size = travel->key_size,
+                                      .count = travel->count,
+                                      .open = travel->count,
+                                      .first = QKD_SLAB_NONE,
+                                      .prev = o->key_last,
+                                      .next = QKD_SLAB_NONE};
+    uint64_t *seen = &o->compare_seen[kma->compare % WATCH_ORC_RECENT_COMPARE];
+    struct watch_orc_scene scene = {.from = travel->source,
+                                    .to = travel->destination,
+                                    .id = travel->id};
+    (void)watch_orc_check(o, *seen != kma->compare, "rule 4: a compare key is used again", &scene);
+    *seen = kma->compare;
+    *(kma->prev == QKD_SLAB_NONE ? &o->key_first : &kma_at(o, kma->prev)->next) = slot;
+    o->key_last = slot;
+    if (!add_keys(o, slot, travel)) {
+        watch_orc_fail(o, "oracle: out of memory for keys", NULL);
+    }
+    watch_orc_key_age(o);
+}
+
+static bool same_keys(const struct watch_oracle *o, const struct watch_orc_kma_key *kma,
+                      const struct watch_orc_travel *travel)
+{
+    size_t len = travel->key_size / 8;
+    size_t at = 0;
+    if (kma->key_size != travel->key_size || kma->count != travel->count ||
+        kma->compare != watch_orc_hash(travel->compare, WIRE_COMPARE_LEN) ||
+        !qkd_eid_eq(kma->source, travel->source) ||
+        !qkd_eid_eq(kma->destination, travel->destination)) {
+        return false;
+    }
+    for (uint32_t k = kma->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next, at += len) {
+        if (ksa_at(o, k)->hash != watch_orc_hash(travel->keys + at, len)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel *travel,
+                           const struct watch_orc_scene *scene)
+{
+    uint32_t slot = qkd_map_get(&o->kma_by_id, travel->id);
+    if (slot == QKD_MAP_NONE) {
+        if (travel->first) { /* else: a straggler of a key that was forgotten */
+            first_sight(o, travel);
+        }
+        return;
+    }
+    const struct watch_orc_kma_key *kma = kma_at(o, slot);
+    if (!kma->closed) {
+        (void)watch_orc_check(o, same_keys(o, kma, travel),
+                              "rule 4: a key travels on with other bits than before", scene);
+    }
+}
+
+/* ---- comparison at Kx-2 ---- */
+
+static void name_keys(struct watch_oracle *o, uint32_t slot,
+                      const struct wire_supply_notify *notify, const struct watch_orc_scene *scene)
+{
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    const uint8_t *id = notify->key_ids.at;
+    bool was = kma->named;
+    bool same = true;
+    for (uint32_t k = kma->first; k != QKD_SLAB_NONE; id += sizeof(struct qkd_id)) {
+        struct watch_orc_ksa_key *key = ksa_at(o, k);
+        if (was) {
+            same = same && memcmp(key->id.b, id, sizeof key->id.b) == 0;
+        } else if (watch_orc_check(o, qkd_map_get(&o->ksa_by_id, id) == QKD_MAP_NONE,
+                                   "rule 5: KSA-key ID used twice", scene)) {
+            memcpy(key->id.b, id, sizeof key->id.b);
+            key->flags |= WATCH_ORC_NAMED;
+            if (qkd_map_put(&o->ksa_by_id, id, k) != 0) {
+                watch_orc_fail(o, "oracle: out of memory for keys", NULL);
+            }
+        }
+        k = key->next;
+    }
+    if (!was) {
+        kma->master = notify->source_app;
+        kma->slave = notify->target_app;
+        kma->named = true;
+        return;
+    }
+    (void)watch_orc_check(o,
+                          same && qkd_eid_eq(kma->master, notify->source_app) &&
+                              qkd_eid_eq(kma->slave, notify->target_app),
+                          "rule 5: a key is notified under other IDs or for other applications",
+                          scene);
+}
+
+void watch_orc_notify(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed)
+{
+    struct wire_supply_notify notify;
+    struct wire_sync_item item;
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    bool good = wire_supply_notify_decode(&notify, observed, send->observed.len) == 0 &&
+                wire_sync_item_decode(&item, notify.sync.at, notify.sync.len) > 0;
+    if (!watch_orc_check(o, good, "rule 4: SUPPLY_NOTIFY malformed", &scene)) {
+        return;
+    }
+    scene.id = &item.id;
+    uint32_t slot = qkd_map_get(&o->kma_by_id, &item.id);
+    if (!watch_orc_check(o, slot != QKD_MAP_NONE,
+                         "rule 4: comparison of a key that never travelled", &scene) ||
+        kma_at(o, slot)->closed) {
+        return;
+    }
+    const struct watch_orc_kma_key *kma = kma_at(o, slot);
+    bool parties = qkd_eid_eq(send->from, qkd_eid_sibling(notify.source_app, QKD_ROLE_KSA)) &&
+                   qkd_eid_eq(send->to, qkd_eid_sibling(notify.target_app, QKD_ROLE_KSA)) &&
+                   qkd_eid_node(kma->source) == qkd_eid_node(send->from) &&
+                   qkd_eid_node(kma->destination) == qkd_eid_node(send->to);
+    (void)watch_orc_check(o, parties, "rule 5: notification between KSAs that do not hold the key",
+                          &scene);
+    bool fits = notify.key_ids.len == (size_t)kma->count * sizeof(struct qkd_id) &&
+                notify.key_size == kma->key_size;
+    if (watch_orc_check(o, fits, "rule 4: notification of another size or number", &scene)) {
+        name_keys(o, slot, &notify, &scene);
+    }
+}
+
+void watch_orc_notify_rsp(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                          const uint8_t *observed)
+{
+    struct wire_supply_notify_rsp rsp;
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    bool good = wire_supply_notify_rsp_decode(&rsp, observed, send->observed.len) == 0;
+    if (!watch_orc_check(o, good, "rule 4: SUPPLY_NOTIFY_RSP malformed", &scene)) {
+        return;
+    }
+    uint32_t slot = qkd_map_get(&o->kma_by_id, &rsp.key_id);
+    if (slot == QKD_MAP_NONE || kma_at(o, slot)->closed) {
+        return; /* an answer given again */
+    }
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    if (rsp.match != 1) {
+        settle_all(o, kma, WATCH_ORC_KEY_DISCARDED);
+        return;
+    }
+    scene.id = &rsp.key_id;
+    bool waits = kma->named && qkd_eid_eq(send->from, qkd_eid_sibling(kma->slave, QKD_ROLE_KSA));
+    for (uint32_t k = kma->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next) {
+        waits = waits && (ksa_at(o, k)->flags & WATCH_ORC_SLAVE_WAITS) != 0;
+    }
+    (void)watch_orc_check(o, waits, "rule 4: match answered before the slave's keys were persisted",
+                          &scene);
+    if (send->bytes.len >= 8) {
+        struct watch_orc_mail mail = {.kind = WATCH_ORC_MAIL_MATCH,
+                                      .to = send->to,
+                                      .tail = watch_orc_word(bytes + send->bytes.len - 8),
+                                      .id = rsp.key_id};
+        watch_orc_mail_post(o, &mail);
+    }
+}
+
+void watch_orc_match_meant(struct watch_oracle *o, const struct watch_orc_mail *mail)
+{
+    uint32_t slot = qkd_map_get(&o->kma_by_id, &mail->id);
+    if (slot != QKD_MAP_NONE) {
+        struct watch_orc_kma_key *kma = kma_at(o, slot);
+        kma->matched = kma->matched ||
+                       qkd_eid_eq(mail->to, qkd_eid_sibling(kma->master, QKD_ROLE_KSA));
+    }
+}
+
+/* ---- supply ---- */
+
+static void sent_both(struct watch_oracle *o, const struct watch_orc_ksa_key *key)
+{
+    const uint8_t both = WATCH_ORC_MASTER_SENT | WATCH_ORC_SLAVE_SENT;
+    if ((key->flags & both) == both && --kma_at(o, key->kma)->open == 0) {
+        close_kma(o, key->kma);
+    }
+}
+
+static void supply_bits(struct watch_oracle *o, struct watch_orc_ksa_key *key,
+                        const struct wire_bytes *bits, const struct watch_orc_scene *scene)
+{
+    uint64_t hash = watch_orc_hash(bits->at, bits->len);
+    (void)watch_orc_check(o, hash == key->hash && bits->len * 8 == key->bits,
+                          "rule 4: the key supplied is not the one that travelled", scene);
+    bool second = (key->flags & (WATCH_ORC_MASTER_SENT | WATCH_ORC_SLAVE_SENT)) != 0;
+    if (second && key->given != 0 &&
+        !watch_orc_check(o, hash == key->given,
+                         "rule 4: master and slave were given different keys", scene)) {
+        o->verdict.mismatched_pairs++;
+    }
+    key->given = hash;
+}
+
+static void supply_one(struct watch_oracle *o, const struct qkd_send *send, bool master,
+                       const struct qkd_id *id, const struct wire_bytes *bits)
+{
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp, .id = id};
+    uint32_t slot = qkd_map_get(&o->ksa_by_id, id);
+    if (!watch_orc_check(o, slot != QKD_MAP_NONE,
+                         "rule 5: a key is supplied that was not compared, or was supplied before",
+                         &scene)) {
+        return;
+    }
+    struct watch_orc_ksa_key *key = ksa_at(o, slot);
+    const struct watch_orc_kma_key *kma = kma_at(o, key->kma);
+    uint8_t persisted = master ? WATCH_ORC_MASTER_PERSIST : WATCH_ORC_SLAVE_PERSIST;
+    uint8_t sent = master ? WATCH_ORC_MASTER_SENT : WATCH_ORC_SLAVE_SENT;
+    struct qkd_eid app = master ? kma->master : kma->slave;
+    (void)watch_orc_check(o, qkd_eid_eq(send->to, app),
+                          "rule 5: a key is supplied to an application it is not for", &scene);
+    (void)watch_orc_check(o, qkd_eid_eq(send->from, qkd_eid_sibling(app, QKD_ROLE_KSA)),
+                          "rule 5: a key is supplied by another KSA", &scene);
+    (void)watch_orc_check(o, !master || kma->matched,
+                          "rule 4: a key is released before both KSAs compared it", &scene);
+    (void)watch_orc_check(o, master || (key->flags & WATCH_ORC_SLAVE_WAITS) != 0,
+                          "rule 4: a key is released that the slave's KSA did not compare", &scene);
+    (void)watch_orc_check(o, (key->flags & sent) == 0, "rule 5: a key is supplied twice", &scene);
+    (void)watch_orc_check(o, (key->flags & persisted) != 0,
+                          "rule 5: a supply leaves before it is persisted", &scene);
+    supply_bits(o, key, bits, &scene);
+    if (master && (key->flags & (WATCH_ORC_MASTER_PERSIST | WATCH_ORC_MASTER_SENT)) ==
+                      WATCH_ORC_MASTER_PERSIST) {
+        o->verdict.supplied_unanswered -= key->bits;
+    }
+    if (master) {
+        settle(o, key, WATCH_ORC_KEY_SUPPLIED);
+    }
+    if ((key->flags & sent) == 0) {
+        key->flags |= sent;
+        sent_both(o, key);
+    }
+}
+
+void watch_orc_supply(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed)
+{
+    struct wire_key_supply_rsp rsp;
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    bool good = wire_key_supply_rsp_decode(&rsp, observed, send->observed.len) == 0;
+    if (!watch_orc_check(o, good, "rule 5: KEY_SUPPLY_RSP malformed", &scene) ||
+        !rsp.has_key_data || rsp.key_data.len == 0) {
+        return;
+    }
+    struct wire_bytes ids = rsp.key_ids;
+    if (!rsp.has_key_ids && rsp.has_key_id) {
+        ids = (struct wire_bytes){rsp.key_id.b, sizeof rsp.key_id.b};
+    }
+    size_t count = ids.len / sizeof(struct qkd_id);
+    bool fits = count > 0 && ids.len % sizeof(struct qkd_id) == 0 && rsp.key_data.len % count == 0;
+    if (!watch_orc_check(o, fits, "rule 5: keys are supplied without an ID each", &scene)) {
+        return;
+    }
+    size_t each = rsp.key_data.len / count;
+    for (size_t i = 0; i < count; i++) {
+        struct qkd_id id;
+        struct wire_bytes bits = {rsp.key_data.at + i * each, each};
+        memcpy(id.b, ids.at + i * sizeof id.b, sizeof id.b);
+        supply_one(o, send, rsp.application_code == WIRE_FOR_ENCRYPTION, &id, &bits);
+    }
+}
+
+/* ---- records of KSAs ---- */
+
+void watch_orc_persist_key(struct watch_oracle *o, const struct qkd_persist *entry,
+                           const uint8_t *value)
+{
+    struct wire_p_key record;
+    if (entry->del || wire_p_key_decode(&record, value, entry->value.len) <= 0) {
+        return;
+    }
+    uint32_t slot = qkd_map_get(&o->ksa_by_id, &record.key_id);
+    if (slot == QKD_MAP_NONE) {
+        return; /* its supply would fail */
+    }
+    struct watch_orc_ksa_key *key = ksa_at(o, slot);
+    struct watch_orc_scene scene = {.from = entry->owner, .id = &record.key_id};
+    struct qkd_eid app = record.slave ? record.target_app : record.source_app;
+    (void)watch_orc_check(o, qkd_eid_eq(entry->owner, qkd_eid_sibling(app, QKD_ROLE_KSA)),
+                          "rule 5: a KSA keeps a key of another node", &scene);
+    if (record.state == WIRE_KEY_WAITING) {
+        (void)watch_orc_check(o, key->hash == watch_orc_hash(record.key.at, record.key.len),
+                              "rule 4: the key that waits is not the one that travelled", &scene);
+        key->flags |= record.slave ? WATCH_ORC_SLAVE_WAITS : 0;
+    } else if (record.slave) {
+        key->flags |= WATCH_ORC_SLAVE_PERSIST;
+    } else if ((key->flags & WATCH_ORC_MASTER_PERSIST) == 0) {
+        (void)watch_orc_check(o, !kma_at(o, key->kma)->dead,
+                              "rule 5: a key is supplied that its source lost or gave up", &scene);
+        key->flags |= WATCH_ORC_MASTER_PERSIST;
+        o->verdict.supplied_unanswered += key->bits;
+        settle(o, key, WATCH_ORC_KEY_SUPPLIED);
+    }
+}
+
+/* ---- given up ---- */
+
+/* What the source or the master's KSA gives up is over; that it was supplied, before or after,
+ * contradicts the record. The destination only tells that it has the key no more. */
+void watch_orc_key_over(struct watch_oracle *o, const struct qkd_id *id, struct qkd_eid by,
+                        enum watch_orc_end end)
+{
+    uint32_t slot = qkd_map_get(&o->kma_by_id, id);
+    if (slot == QKD_MAP_NONE || kma_at(o, slot)->closed) {
+        return;
+    }
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    bool source = qkd_eid_eq(by, kma->source) ||
+                  qkd_eid_eq(by, qkd_eid_sibling(kma->source, QKD_ROLE_KSA));
+    if (!source && !qkd_eid_eq(by, kma->destination)) {
+        return; /* a slave's KSA may be asked again; what it refuses for good it answers */
+    }
+    struct watch_orc_scene scene = {.from = by, .id = id};
+    for (uint32_t k = kma->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next) {
+        (void)watch_orc_check(o, !source || (ksa_at(o, k)->flags & WATCH_ORC_MASTER_PERSIST) == 0,
+                              "rule 6: a key that was supplied is recorded as given up", &scene);
+        settle(o, ksa_at(o, k), end);
+    }
+    kma->dead = kma->dead || source;
+}
+
+/* ---- crash ---- */
+
+/* A supply that was persisted and did not leave never does; 1 if the key is over at both ends. */
+static uint32_t swallow(struct watch_orc_ksa_key *key, uint8_t persisted, uint8_t sent)
+{
+    const uint8_t both = WATCH_ORC_MASTER_SENT | WATCH_ORC_SLAVE_SENT;
+    if ((key->flags & persisted) == 0 || (key->flags & sent) != 0) {
+        return 0;
+    }
+    key->flags |= sent;
+    return (key->flags & both) == both;
+}
+
+static void kma_crash(struct watch_oracle *o, struct watch_orc_kma_key *kma, uint32_t node)
+{
+    bool source = qkd_eid_node(kma->source) == node;
+    bool target = qkd_eid_node(kma->destination) == node;
+    if (!source && !target) {
+        return;
+    }
+    kma->dead = kma->dead || source;
+    for (uint32_t k = kma->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next) {
+        struct watch_orc_ksa_key *key = ksa_at(o, k);
+        if (source) {
+            if ((key->flags & WATCH_ORC_MASTER_PERSIST) == 0) {
+                settle(o, key, WATCH_ORC_KEY_DISCARDED); /* requests do not survive a crash */
+            }
+            kma->open -= swallow(key, WATCH_ORC_MASTER_PERSIST, WATCH_ORC_MASTER_SENT);
+        }
+        if (target) {
+            kma->open -= swallow(key, WATCH_ORC_SLAVE_PERSIST, WATCH_ORC_SLAVE_SENT);
+        }
+    }
+}
+
+void watch_orc_key_crash(struct watch_oracle *o, uint32_t node)
+{
+    for (uint32_t slot = o->key_first; slot != QKD_SLAB_NONE;) {
+        struct watch_orc_kma_key *kma = kma_at(o, slot);
+        uint32_t next = kma->next;
+        kma_crash(o, kma, node);
+        if (kma->open == 0) {
+            close_kma(o, slot);
+        }
+        slot = next;
+    }
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Private to watch/oracle*.c: what the oracle remembers. docs/oracle.md says what it checks and why.
+ *
+ *   oracle.c         entry points: order of checks, verdict, cost   oracle_key.c    rules 4, 5
+ *   oracle_block.c   bytes of a block and who may use them (1, 2)   oracle_leak.c   key bits in clear
+ *   oracle_chunk.c   what KMAs persist: leases (2, 6)               oracle_place.c  who speaks where
+ *   oracle_frame.c   Kx-1 frames that take pads (1, 2, 3)           oracle_ledger.c rule 6
+ *   oracle_control.c CONFIRM, GRANT, SKIP (1)                       oracle_mail.c   under way
+ *   oracle_life.c    life-cycle records: keys given up (6)
+ *
+ * The two ends of a link are its sides: 0 the KMA with the lower ID, 1 the other. */
+#ifndef WATCH_ORACLE_STATE_H
+#define WATCH_ORACLE_STATE_H
+
+#include "core/base/err.h"
+#include "core/base/map.h"
+#include "core/base/slab.h"
+#include "core/wire/frame.h"
+#include "watch/oracle.h"
+
+#define WATCH_ORC_SAMPLE 64   /* one frame of so many is opened with the key of its block */
+#define WATCH_ORC_WINDOW 1024 /* most frames in flight per side that are told from new ones */
+#define WATCH_ORC_CLOSED 1024 /* settled KMA-keys whose ID is still known */
+#define WATCH_ORC_RECENT 8192 /* 8-byte windows of keys that are looked for on the links */
+#define WATCH_ORC_RECENT_COMPARE 256 /* compare keys remembered, to see them used again */
+#define WATCH_ORC_SCRATCH 4096       /* bytes; frames are shorter */
+#define WATCH_ORC_AUDIT 65536        /* calls between two recounts of the ledgers, at least */
+
+/* Where a bit of a link is; the order is that of struct scn_bits. */
+enum watch_orc_class {
+    WATCH_ORC_STORED,
+    WATCH_ORC_PADS,
+    WATCH_ORC_TAGS,
+    WATCH_ORC_HASH_KEYS,
+    WATCH_ORC_FALLBACK,
+    WATCH_ORC_POSTPROC,
+    WATCH_ORC_RELAYED,
+    WATCH_ORC_EXPIRED,
+    WATCH_ORC_DISCARDED,
+    WATCH_ORC_IN_FLIGHT,
+    WATCH_ORC_CLASSES
+};
+
+/* What became of bytes of a confirmed block. `side` of a segment is their owner; of GRANTED bytes
+ * the one who gives. */
+enum watch_orc_kind {
+    WATCH_ORC_FREE,
+    WATCH_ORC_GRANTED,        /* GRANT sent, not yet delivered */
+    WATCH_ORC_DROPPED,        /* the owner can or will not use them and has not said so */
+    WATCH_ORC_SKIP_EXPIRED,   /* SKIP sent, not yet delivered */
+    WATCH_ORC_SKIP_DISCARDED, /* the same with another reason than age */
+    WATCH_ORC_USED,           /* by a frame */
+    WATCH_ORC_GONE            /* out of use at both ends */
+};
+
+struct watch_orc_segment {
+    uint32_t start, end;
+    uint8_t kind, side;
+};
+
+/* A persisted chunk record of a KMA. */
+struct watch_orc_chunk {
+    uint32_t start, end, lease;
+    uint32_t empty; /* bytes below are lost to a crash of this KMA */
+    uint8_t side;   /* whose record */
+    bool mine;      /* it owns the bytes */
+    bool deleted;
+};
+
+/* A GRANT that was sent: said again, also in a new frame, it gives nothing anew. */
+struct watch_orc_given {
+    uint32_t start, end, turn;
+    uint8_t side;
+};
+
+struct watch_orc_block {
+    struct qkd_id id;
+    uint32_t link, number, bytes;
+    uint32_t asked;          /* number in the last CONFIRM 0 sent */
+    uint32_t asked_received; /* number in the last CONFIRM 0 delivered */
+    uint8_t form;
+    uint8_t modules, filed, stored; /* bit per side: handed to module, sent at Kq-1, persisted */
+    bool generated;                 /* counted */
+    bool lost;                      /* can never be confirmed */
+    bool answered;                  /* the higher KMA confirmed: it may use its half */
+    bool confirmed;                 /* and the lower KMA heard of it */
+    uint8_t seed[32];
+    uint8_t *bits; /* form 0 */
+    uint64_t digest;
+    int64_t dropped_ns; /* bytes were last given up without a word */
+    struct watch_orc_segment *segment;
+    uint32_t segments, segment_cap;
+    struct watch_orc_chunk *chunk;
+    uint32_t chunks, chunk_cap;
+    struct watch_orc_given *given;
+    uint32_t givens, given_cap;
+};
+
+/* A frame that its sender may still repeat. */
+struct watch_orc_frame {
+    uint32_t seq; /* 0: none */
+    uint32_t block, offset, length;
+    uint32_t payload_bytes; /* of the class below; the rest of the range are tags */
+    uint8_t payload;        /* enum watch_orc_class */
+    bool open;              /* not yet delivered: its bits are in flight */
+    uint64_t hash;          /* of all its bytes */
+    uint64_t tag;           /* first 8 bytes of its tag */
+};
+
+struct watch_orc_side {
+    struct qkd_eid kma;
+    uint32_t epoch;
+    uint32_t top;   /* highest seq sent */
+    uint32_t acked; /* all below were acknowledged, and the sender knows */
+    bool restarted; /* the next frame must have a higher epoch */
+    struct watch_orc_frame *ring;
+    uint32_t ring_cap;
+    uint8_t hash_key[16];
+    int64_t heard_ns; /* a frame of this side was last delivered to the other */
+};
+
+struct watch_orc_link {
+    struct watch_orc_side side[2];
+    uint32_t boot_block;                 /* slot of block 0 or QKD_SLAB_NONE */
+    uint32_t highest;                    /* block number answered so far */
+    uint64_t generated, bootstrap;       /* bytes */
+    uint64_t bytes[WATCH_ORC_CLASSES];   /* incremental ledger */
+    uint64_t settled[WATCH_ORC_CLASSES]; /* part of `bytes` that no live block or frame holds */
+    bool configured;
+};
+
+/* A sealed message between its send and its delivery: what delivery will mean. */
+enum watch_orc_mail_kind { WATCH_ORC_MAIL_FRAME, WATCH_ORC_MAIL_ACK, WATCH_ORC_MAIL_MATCH };
+struct watch_orc_mail {
+    uint64_t tail; /* last 8 bytes of the record: of its GCM tag */
+    int64_t sent_ns;
+    struct qkd_eid to;
+    struct qkd_id id; /* QKD-key ID of CONFIRM, KMA-key ID of MATCH */
+    uint32_t link, seq, epoch, block, start, end;
+    uint32_t turn;       /* of a GRANT */
+    uint32_t pad_block;  /* of a frame: the block that its pad is from */
+    uint32_t prev, next; /* in order of age */
+    uint8_t kind, type, side, detail;
+};
+
+enum watch_orc_key_flag {
+    WATCH_ORC_SLAVE_WAITS = 1,    /* persisted at the slave's KSA */
+    WATCH_ORC_MASTER_PERSIST = 2, /* persisted as supplied */
+    WATCH_ORC_SLAVE_PERSIST = 4,
+    WATCH_ORC_MASTER_SENT = 8,
+    WATCH_ORC_SLAVE_SENT = 16,
+    WATCH_ORC_NAMED = 32
+};
+
+struct watch_orc_ksa_key {
+    struct qkd_id id;
+    uint64_t hash;  /* of the bits that travelled */
+    uint64_t given; /* of the bits first supplied */
+    uint32_t kma;   /* slot of the KMA-key it is part of */
+    uint32_t next;
+    uint32_t bits;
+    uint8_t flags;
+    uint8_t end; /* enum watch_orc_end: where the end-to-end ledger has it */
+};
+
+struct watch_orc_kma_key {
+    struct qkd_id id;
+    struct qkd_eid source, destination; /* KMAs */
+    struct qkd_eid master, slave;       /* applications, once named */
+    uint64_t compare;                   /* hash of the compare key */
+    int64_t born_ns;
+    uint32_t key_size;
+    uint32_t count, open; /* KSA-keys; not yet supplied on both sides */
+    uint32_t first;       /* KSA-key */
+    uint32_t prev, next;  /* in order of age */
+    bool named, matched;
+    bool dead;   /* its source crashed or gave it up: the master may not supply it */
+    bool closed; /* its KSA-keys are forgotten */
+};
+
+/* Windows of 8 bytes of recent keys: all 8 phases of each key, so that only every 8th offset of a
+ * message must be looked at. */
+struct watch_orc_leak {
+    uint64_t bits[WATCH_ORC_RECENT]; /* which 19-bit hashes occur: 64 bits per window */
+    uint16_t head[WATCH_ORC_RECENT]; /* chains through `next`, index + 1 */
+    uint16_t next[WATCH_ORC_RECENT];
+    uint64_t window[WATCH_ORC_RECENT];
+    uint32_t count;  /* windows ever entered */
+    uint32_t stride; /* offsets between two looks: 8, or 1 once a key of less than 15 bytes came */
+};
+
+struct watch_oracle {
+    const struct scn_scenario *scenario;
+    struct watch_oracle_verdict verdict;
+    uint32_t unit_bytes;
+    int64_t horizon_ns; /* a KMA-key that old is over */
+    int64_t now_ns;
+    struct watch_orc_link *links;
+    struct qkd_slab blocks;
+    struct qkd_map block_by_id, block_by_number; /* number: link u32, number u32 */
+    struct qkd_slab mails;
+    struct qkd_map mail_by_tail;
+    int64_t lost_after_ns; /* what did not arrive this long after it was sent never does */
+    uint32_t mail_first, mail_last;
+    struct qkd_slab kma_keys, ksa_keys;
+    struct qkd_map kma_by_id, ksa_by_id;
+    uint32_t key_first, key_last;
+    uint32_t closed[WATCH_ORC_CLOSED];
+    uint32_t closed_count;                           /* ever */
+    uint64_t compare_seen[WATCH_ORC_RECENT_COMPARE]; /* hashes of compare keys, by their low bits */
+    uint64_t key_bits[4];                            /* end to end: enum watch_orc_end */
+    uint64_t drawn_bits, taken_bits;
+    struct watch_orc_leak leak;
+    struct watch_orc_deleted { /* own chunk records deleted in the step under way */
+        uint32_t block, start, end;
+        uint8_t side;
+    } * deleted;
+    uint32_t deleted_count, deleted_cap;
+    int64_t deleted_ns;
+    uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
+    uint32_t places[256];                         /* command -> bit per reference point */
+    uint64_t calls, audit_at, frames;
+    uint64_t cost_ns;
+    int64_t clock_cost_ns;
+    uint8_t scratch[WATCH_ORC_SCRATCH]; /* key bytes of the frame under check */
+};
+
+enum watch_orc_end {
+    WATCH_ORC_KEY_IN_FLIGHT,
+    WATCH_ORC_KEY_SUPPLIED,
+    WATCH_ORC_KEY_EXPIRED,
+    WATCH_ORC_KEY_DISCARDED
+};
+
+/* ---- oracle.c ---- */
+
+/* Where something went wrong; zero fields are not printed. */
+struct watch_orc_scene {
+    struct qkd_eid from, to;
+    const struct qkd_id *id;
+    bool has_range;
+    uint32_t link, block, start, end, seq;
+    unsigned rp, command;
+};
+void watch_orc_fail(struct watch_oracle *o, const char *what, const struct watch_orc_scene *scene);
+
+/* Counts a check; `what` starts with the rule. Gives cond back. */
+static inline bool watch_orc_check(struct watch_oracle *o, bool cond, const char *what,
+                                   const struct watch_orc_scene *scene)
+{
+    o->verdict.checks++;
+    if (!cond) {
+        watch_orc_fail(o, what, scene);
+    }
+    return cond;
+}
+
+/* A fast 64-bit hash of key or frame bytes; not for enemies. */
+static inline uint64_t watch_orc_hash(const uint8_t *bytes, size_t len)
+{
+    const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t a = len * k;
+    uint64_t b = ~a;
+    uint64_t w[2];
+    for (; len >= 16; len -= 16, bytes += 16) {
+        memcpy(w, bytes, 16);
+        a = (a ^ w[0]) * k;
+        b = (b ^ w[1]) * UINT64_C(0xc2b2ae3d27d4eb4f);
+        a ^= a >> 29;
+        b ^= b >> 31;
+    }
+    w[0] = w[1] = 0;
+    if (len > 0) {
+        memcpy(w, bytes, len);
+    }
+    a = (a ^ w[0]) * k;
+    b = (b ^ w[1]) * UINT64_C(0xc2b2ae3d27d4eb4f);
+    a ^= b ^ (a >> 32) ^ (b << 7);
+    return (a ^ (a >> 29)) * k;
+}
+
+static inline uint64_t watch_orc_word(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, 8);
+    return word;
+}
+
+/* ---- oracle_block.c ---- */
+
+struct watch_orc_block *watch_orc_block_at(const struct watch_oracle *o, uint32_t slot);
+/* Slot of block `number` of a link, QKD_SLAB_NONE if it is not confirmed or is used up. */
+uint32_t watch_orc_block_find(const struct watch_oracle *o, uint32_t link, uint32_t number);
+uint32_t watch_orc_block_new(struct watch_oracle *o, uint32_t link,
+                             const struct wire_q_block *from);
+void watch_orc_block_name(struct watch_oracle *o, uint32_t slot, uint32_t number);
+/* Cuts [first, mid) and [mid, bytes) into the halves of both owners and names it. */
+void watch_orc_block_halve(struct watch_oracle *o, uint32_t slot, uint32_t number, uint32_t first,
+                           uint32_t mid);
+/* The higher KMA confirmed it under this number: halves it as rule 1 says. */
+void watch_orc_block_answer(struct watch_oracle *o, uint32_t slot, uint32_t number);
+void watch_orc_block_confirmed(struct watch_oracle *o, uint32_t slot);
+/* A frame under pads of the block was delivered: who sent it has confirmed the block. */
+void watch_orc_block_shown(struct watch_oracle *o, uint32_t link, uint32_t side, uint32_t number);
+/* Forgets a block of which nothing is left to watch. */
+void watch_orc_block_settle(struct watch_oracle *o, uint32_t slot);
+void watch_orc_block_free(struct watch_oracle *o, uint32_t slot);
+/* Copies key bytes. */
+void watch_orc_block_read(const struct watch_orc_block *block, uint32_t offset, uint8_t *to,
+                          size_t len);
+
+/* Turns the bytes of [start, end) that are (kind, side) into (to_kind, to_side); how many. */
+struct watch_orc_paint {
+    uint32_t start, end;
+    uint8_t kind, side, to_kind, to_side;
+};
+uint32_t watch_orc_paint(struct watch_oracle *o, struct watch_orc_block *block,
+                         const struct watch_orc_paint *paint);
+/* The segment that holds a byte, NULL outside of all. */
+const struct watch_orc_segment *watch_orc_segment_at(const struct watch_orc_block *block,
+                                                     uint32_t offset);
+
+/* A frame of `side` consumes [offset, offset + length): checks rules 1 and 2. True if the bytes were
+ * free: they are in flight now. */
+bool watch_orc_use(struct watch_oracle *o, uint32_t side, const struct wire_frame *frame,
+                   const struct watch_orc_scene *scene);
+/* ---- oracle_chunk.c ---- */
+
+/* What the owner gave up and the other end can no longer use either is gone. */
+void watch_orc_follow(struct watch_oracle *o, uint32_t slot);
+void watch_orc_persist_block(struct watch_oracle *o, const struct qkd_persist *entry,
+                             const uint8_t *value);
+void watch_orc_persist_chunk(struct watch_oracle *o, const struct qkd_persist *entry,
+                             const uint8_t *value);
+/* Own chunk records that were deleted: what was left in them is given up. */
+void watch_orc_flush(struct watch_oracle *o);
+void watch_orc_block_crash(struct watch_oracle *o, uint32_t node);
+
+/* ---- oracle_frame.c ---- */
+
+/* A frame under check. */
+struct watch_orc_sight {
+    struct wire_frame frame;
+    const struct qkd_send *send;
+    const uint8_t *bytes; /* the frame as tagged: RELAY encrypted */
+    size_t len;
+    const uint8_t *observed; /* NULL: a RELAY sent again */
+    const uint8_t *record;   /* what leaves: for its tail */
+    size_t record_len;
+    uint32_t side;
+    struct watch_orc_scene scene;
+};
+
+/* The link's side that an element is, 0 or 1; 2 if it is neither end. */
+uint32_t watch_orc_side_of(const struct watch_oracle *o, uint32_t link, struct qkd_eid kma);
+void watch_orc_frame_sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                          const uint8_t *observed);
+void watch_orc_relay_delivered(struct watch_oracle *o, const struct watch_oracle_frame *frame);
+void watch_orc_frame_meant(struct watch_oracle *o, const struct watch_orc_mail *mail);
+void watch_orc_ack_sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                        const uint8_t *observed);
+void watch_orc_ack_meant(struct watch_oracle *o, const struct watch_orc_mail *mail);
+void watch_orc_frame_crash(struct watch_oracle *o, uint32_t node);
+/* Frames of `side` not delivered whose pads lie in the range never will be. */
+struct watch_orc_range {
+    uint32_t block, start, end;
+};
+void watch_orc_frame_close(struct watch_oracle *o, uint32_t link, uint32_t side,
+                           const struct watch_orc_range *range);
+
+/* ---- oracle_control.c ---- */
+
+/* Reads CONFIRM, GRANT, SKIP into what their delivery will mean; true for other frames. */
+bool watch_orc_control_read(const struct wire_frame *frame, struct watch_orc_mail *mail);
+void watch_orc_control_new(struct watch_oracle *o, struct watch_orc_sight *s,
+                           const struct watch_orc_mail *mail);
+void watch_orc_control_meant(struct watch_oracle *o, const struct watch_orc_mail *mail);
+void watch_orc_key_file(struct watch_oracle *o, const struct qkd_send *send,
+                        const uint8_t *observed);
+
+/* ---- oracle_mail.c ---- */
+
+void watch_orc_mail_post(struct watch_oracle *o, const struct watch_orc_mail *mail);
+/* True if `tail` was under way to `to`: it is no more. */
+bool watch_orc_mail_take(struct watch_oracle *o, uint64_t tail, struct qkd_eid to,
+                         struct watch_orc_mail *mail);
+
+/* ---- oracle_key.c ---- */
+
+/* A key leaves its source, or crosses a further hop. */
+struct watch_orc_travel {
+    struct qkd_eid source, destination;
+    const struct qkd_id *id;
+    const uint8_t *keys, *compare;
+    uint32_t key_size, count;
+    bool first; /* it is the source that sends */
+    bool taken; /* pool units */
+};
+void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel *travel,
+                           const struct watch_orc_scene *scene);
+void watch_orc_notify(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed);
+void watch_orc_notify_rsp(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
+                          const uint8_t *observed);
+void watch_orc_match_meant(struct watch_oracle *o, const struct watch_orc_mail *mail);
+void watch_orc_supply(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed);
+void watch_orc_persist_key(struct watch_oracle *o, const struct qkd_persist *entry,
+                           const uint8_t *value);
+/* An element recorded that it holds a KMA-key no more: WATCH_ORC_KEY_EXPIRED or _DISCARDED. */
+void watch_orc_key_over(struct watch_oracle *o, const struct qkd_id *id, struct qkd_eid by,
+                        enum watch_orc_end end);
+void watch_orc_key_crash(struct watch_oracle *o, uint32_t node);
+void watch_orc_key_age(struct watch_oracle *o);
+
+/* ---- oracle_life.c ---- */
+
+/* METADATA of a KMA or KSA: the KMA-keys that it recorded as expired or discarded are over. */
+void watch_orc_life(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed);
+
+/* ---- oracle_leak.c ---- */
+
+void watch_orc_leak_add(struct watch_orc_leak *leak, const uint8_t *key, size_t len);
+/* Whether 8 bytes in a row are the start of a recent key. */
+bool watch_orc_leak_found(const struct watch_orc_leak *leak, const uint8_t *bytes, size_t len);
+
+/* ---- oracle_place.c ---- */
+
+void watch_orc_place_init(struct watch_oracle *o);
+/* Checks roles, reference point and head of a message. */
+void watch_orc_place_check(struct watch_oracle *o, const struct qkd_send *send,
+                           const uint8_t *observed);
+
+/* ---- oracle_ledger.c ---- */
+
+static inline void watch_orc_move(struct watch_orc_link *link, uint8_t from, uint8_t to,
+                                  uint64_t bytes)
+{
+    link->bytes[from] -= bytes;
+    link->bytes[to] += bytes;
+}
+/* Recounts everything and compares. */
+void watch_orc_audit(struct watch_oracle *o);
+/* At the end: bits that vanished. */
+void watch_orc_ledger_finish(struct watch_oracle *o);
+
+#endif
