@@ -21,6 +21,11 @@ libgraphviz-dev module libgvc
 graphviz        command dot
 check           module check
 libsimgrid-dev  module simgrid
+libuv1-dev      module libuv
+libmicrohttpd-dev module libmicrohttpd
+libgnutls28-dev module gnutls
+libjansson-dev  module jansson
+python3         command python3
 '
 lint_needs='
 clang-format    command clang-format

@@ -48,16 +48,39 @@ qkdn_room(qkdn_sim FOLDERS sim EXCLUDE ${simgrid_exclude}
 qkdn_room(qkdn_analysis FOLDERS analysis
     LINK qkdn_scenarios qkdn_core qkdn_outer PkgConfig::SQLITE PkgConfig::GRAPHVIZ)
 
+add_custom_target(programs) # what `make build` builds and `make install` installs
+include(GNUInstallDirs)
+
+# The live world. emu/main_<name>.c is the main() of the daemon qkdn-<name>.
+set(emu_rooms "")
+file(GLOB emu_mains CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/emu/main_*.c)
+if(QKDN_HAVE_EMU)
+    set(emu_exclude ${emu_mains})
+    list(TRANSFORM emu_exclude REPLACE "^${CMAKE_SOURCE_DIR}/" "")
+    target_compile_definitions(qkdn_outer INTERFACE QKDN_HAVE_EMU)
+    qkdn_room(qkdn_emu FOLDERS emu EXCLUDE ${emu_exclude}
+        LINK qkdn_scenarios qkdn_models qkdn_core qkdn_outer PkgConfig::UV PkgConfig::SSL
+            PkgConfig::MICROHTTPD PkgConfig::GNUTLS PkgConfig::JANSSON PkgConfig::SQLITE)
+    set(emu_rooms qkdn_emu)
+    foreach(source IN LISTS emu_mains)
+        get_filename_component(name ${source} NAME_WE)
+        string(REGEX REPLACE "^main_" "qkdn-" name ${name})
+        add_executable(${name} ${source})
+        add_dependencies(programs ${name})
+        target_link_libraries(${name} PRIVATE qkdn_emu qkdn_lto)
+        install(TARGETS ${name})
+    endforeach()
+endif()
+
 # The command: build/<preset>/qkdn.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.c)
 set(QKDN_HAVE_CLI FALSE)
-add_custom_target(programs) # what `make build` builds and `make install` installs
 if(cli_sources)
     set(QKDN_HAVE_CLI TRUE)
     add_executable(qkdn ${cli_sources})
     add_dependencies(programs qkdn)
-    target_link_libraries(qkdn PRIVATE qkdn_sim qkdn_analysis qkdn_scenarios qkdn_models qkdn_core qkdn_lto)
-    include(GNUInstallDirs)
+    target_link_libraries(qkdn PRIVATE qkdn_sim ${emu_rooms} qkdn_analysis qkdn_scenarios qkdn_models
+        qkdn_core qkdn_lto)
     install(TARGETS qkdn)
     install(DIRECTORY ${CMAKE_SOURCE_DIR}/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/qkdn/scenarios
         FILES_MATCHING PATTERN "*.yaml" PATTERN "*.csv" PATTERN "*.json")

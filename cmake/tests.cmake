@@ -6,7 +6,8 @@
 #   tests/golden/<name>.cmd      a command line; <name>.out is what it must print, and its exit code
 #   tests/bench/<name>.c         a program with its own main(); only `make bench` runs it
 #   tests/tidy/<name>.sh         a check of the sources, and of itself on a planted fault
-set(all_rooms qkdn_sim qkdn_analysis qkdn_scenarios qkdn_models)
+# Tests of the live world are tests/emu/* and everything named emu_*: left out where it is not built.
+set(all_rooms qkdn_sim ${emu_rooms} qkdn_analysis qkdn_scenarios qkdn_models)
 
 # Helpers for tests, in tests/lib.
 file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
@@ -17,6 +18,14 @@ else()
     add_library(qkdn_testlib INTERFACE)
     target_link_libraries(qkdn_testlib INTERFACE qkdn_core qkdn_outer PkgConfig::CHECK PkgConfig::FYAML)
 endif()
+
+# Takes the tests of the live world out of a list of sources when it is not built.
+function(qkdn_without_emu list)
+    if(NOT QKDN_HAVE_EMU)
+        list(FILTER ${list} EXCLUDE REGEX "/tests/emu/|/emu_[^/]*$")
+        set(${list} ${${list}} PARENT_SCOPE)
+    endif()
+endfunction()
 
 # A unit test links core and, by its prefix, the room it tests; a sim test links all of them.
 function(qkdn_test_rooms level name result)
@@ -29,14 +38,17 @@ function(qkdn_test_rooms level name result)
         set(rooms qkdn_models)
     elseif(name MATCHES "^(analysis|ana|results|graph)")
         set(rooms qkdn_analysis)
+    elseif(name MATCHES "^emu")
+        set(rooms ${emu_rooms})
     elseif(name MATCHES "^(sim|engine|oracle|world)")
         set(rooms qkdn_sim)
     endif()
     set(${result} ${rooms} PARENT_SCOPE)
 endfunction()
 
-foreach(level unit sim threat)
+foreach(level unit sim threat emu)
     file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${level}/*_test.c)
+    qkdn_without_emu(tests)
     foreach(source IN LISTS tests)
         get_filename_component(name ${source} NAME_WE)
         set(target ${level}_${name})
@@ -74,6 +86,7 @@ include(cmake/tests_mutants.cmake)
 # Measurements: never part of `make test`.
 add_custom_target(benches)
 file(GLOB benches CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*.c)
+qkdn_without_emu(benches)
 foreach(source IN LISTS benches)
     get_filename_component(name ${source} NAME_WE)
     add_executable(bench_${name} ${source})

@@ -3,6 +3,7 @@
 # the CTest entry fuzz.<name> (a fixed number of deterministic inputs, seconds) and, with
 # -DQKDN_FUZZ=ON, against libFuzzer as <name>_libfuzzer for long runs.
 file(GLOB fuzz_targets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.c)
+qkdn_without_emu(fuzz_targets)
 foreach(source IN LISTS fuzz_targets)
     get_filename_component(file ${source} NAME_WE)
     string(REGEX REPLACE "_fuzz$" "" name ${file})
