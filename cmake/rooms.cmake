@@ -59,8 +59,9 @@ if(QKDN_HAVE_EMU)
     list(TRANSFORM emu_exclude REPLACE "^${CMAKE_SOURCE_DIR}/" "")
     target_compile_definitions(qkdn_outer INTERFACE QKDN_HAVE_EMU)
     qkdn_room(qkdn_emu FOLDERS emu EXCLUDE ${emu_exclude}
-        LINK qkdn_scenarios qkdn_models qkdn_core qkdn_outer PkgConfig::UV PkgConfig::SSL
-            PkgConfig::MICROHTTPD PkgConfig::GNUTLS PkgConfig::JANSSON PkgConfig::SQLITE)
+        LINK qkdn_host qkdn_watch qkdn_scenarios qkdn_models qkdn_core qkdn_outer PkgConfig::UV
+            PkgConfig::SSL PkgConfig::MICROHTTPD PkgConfig::GNUTLS PkgConfig::JANSSON
+            PkgConfig::SQLITE)
     set(emu_rooms qkdn_emu)
     foreach(source IN LISTS emu_mains)
         get_filename_component(name ${source} NAME_WE)
