@@ -403,13 +403,19 @@ static void message_sent(struct watch_oracle *o, const struct qkd_send *send, co
     }
 }
 
+/* Where messages travel as they are: no reference points of the standards. */
+static bool open_at(enum qkd_rp rp)
+{
+    return rp == QKD_RP_Q || rp == QKD_RP_LOAD || rp == QKD_RP_APP || rp == QKD_RP_SAE;
+}
+
 static void sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                  const uint8_t *observed)
 {
     struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
     watch_orc_place_check(o, send, observed);
     bool bare = send->rp == QKD_RP_KX1 && bytes[0] == WIRE_FRAME_MAGIC;
-    bool open = send->rp == QKD_RP_Q || send->rp == QKD_RP_LOAD || send->rp == QKD_RP_APP;
+    bool open = open_at(send->rp);
     if (bare || (send->rp == QKD_RP_KX1 && observed != NULL && observed[0] == WIRE_FRAME_MAGIC)) {
         watch_orc_frame_sent(o, send, bytes, observed);
     } else if (observed != NULL && send->observed.len >= WIRE_HEAD_LEN) {

@@ -30,6 +30,7 @@ static const struct {
     {QKD_RP_Q, QKD_ROLE_DEVICE, QKD_ROLE_MODULE},
     {QKD_RP_LOAD, QKD_ROLE_LOAD, QKD_ROLE_APP},
     {QKD_RP_APP, QKD_ROLE_APP, QKD_ROLE_APP},
+    {QKD_RP_SAE, QKD_ROLE_LOAD, QKD_ROLE_APP},
 };
 
 #define REPORTS (AT(KMI) | AT(MK) | AT(MC) | AT(MQ))
@@ -75,6 +76,11 @@ static const struct {
     {WIRE_CMD_Q_NOISE, AT(Q)},
     {WIRE_CMD_LOAD, AT(LOAD)},
     {WIRE_CMD_APP_NOTIFY, AT(APP)},
+    {WIRE_CMD_SAE_GET, AT(SAE)},
+    {WIRE_CMD_SAE_FETCH, AT(SAE)},
+    {WIRE_CMD_SAE_STATUS, AT(SAE)},
+    {WIRE_CMD_SAE_KEYS, AT(SAE)},
+    {WIRE_CMD_SAE_STATUS_RSP, AT(SAE)},
 };
 
 void watch_orc_place_init(struct watch_oracle *o)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Application agent: its life and its events. Requests of a master are in request.c, a slave's
- * fetches in fetch.c. The agent keeps nothing across a restart. */
+ * fetches in fetch.c, questions of an SAE in sae.c. The agent keeps nothing across a restart. */
 #include "core/app/app.h"
 
 #include <stdlib.h>
@@ -28,6 +28,7 @@ int app_new(const struct app_config *config, struct app **app)
     made->ksa = qkd_eid_sibling(config->self, QKD_ROLE_KSA);
     uint32_t limit = config->limit * APP_COMMANDS_PER_REQUEST;
     qkd_slab_init(&made->commands, sizeof(struct app_command), CHUNK_COMMANDS, limit);
+    qkd_slab_init(&made->saes, sizeof(struct app_sae), CHUNK_COMMANDS, limit);
     qkd_map_init(&made->by_id, sizeof(uint64_t), limit, NULL);
     qkd_timers_init(&made->timers, limit);
     made->first_unsent = made->last_unsent = QKD_SLAB_NONE;
@@ -49,6 +50,7 @@ void app_free(struct app *app)
         return;
     }
     chan_set_free(app->chans);
+    app_sae_fini(app);
     qkd_slab_fini(&app->commands);
     qkd_map_fini(&app->by_id);
     qkd_timers_fini(&app->timers);
@@ -102,8 +104,10 @@ static void on_answer(struct app *app, const struct qkd_event *event,
         }
         if (command->kind == APP_REQUEST) {
             app_request_answered(app, event, slot, &answer, out);
-        } else {
+        } else if (command->kind == APP_FETCH) {
             app_fetch_answered(app, event, slot, &answer, out);
+        } else {
+            app_sae_answered(app, event, slot, &answer, out);
         }
     } else if (head.command == WIRE_CMD_KEY_DELETE_RSP && command->kind == APP_DELETE) {
         app_command_end(app, slot); /* nothing depends on how it went */
@@ -121,7 +125,7 @@ static void on_plain(struct app *app, const struct qkd_event *event, struct qkd_
     } else if (event->u.recv.rp == QKD_RP_APP && qkd_eid_eq(from, app->config.partner) &&
                wire_app_notify_decode(&notify, event->u.recv.bytes, event->u.recv.len) == QKD_OK) {
         app_fetch_notified(app, event, &notify, out);
-    } else {
+    } else if (event->u.recv.rp != QKD_RP_SAE || !app_sae_asked(app, event, out)) {
         qkd_out_report(out, &(struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
                                                  .who = app->config.self,
                                                  .peer = from,
@@ -165,6 +169,10 @@ static void on_timeout(struct app *app, const struct qkd_event *event, struct qk
             break;
         case APP_DELETE:
             app_command_end(app, (uint32_t)slot);
+            break;
+        case APP_FETCH_LIST:
+        case APP_STATUS:
+            app_sae_timeout(app, event, (uint32_t)slot, out);
             break;
         }
     }

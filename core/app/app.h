@@ -2,7 +2,9 @@
 /* Application agent (SAE): authenticates at Ak, asks for keys, hands the KSA-key IDs to its partner,
  * fetches by ID, deletes. Load in every world speaks Ak through it (Tables 7-2 ... 7-7).
  * A master opens one request per LOAD message and reports REQUEST, KEY and OUTCOME; a slave fetches
- * on APP_NOTIFY and reports FETCHED or FETCH_FAILED. Received keys are wiped at once. */
+ * on APP_NOTIFY and reports FETCHED or FETCH_FAILED. Keys received for the load are wiped at once.
+ * An SAE outside asks at QKD_RP_SAE (SAE_GET, SAE_FETCH, SAE_STATUS from QKD_ROLE_LOAD of the agent's
+ * node) and gets the keys themselves; either agent of an application may ask as a master. */
 #ifndef QKD_APP_APP_H
 #define QKD_APP_APP_H
 
@@ -12,9 +14,9 @@
 struct app;
 
 struct app_config {
-    struct qkd_eid self;     /* role APP; even instance: master, odd: slave */
+    struct qkd_eid self;     /* role APP; even instance: the load's master, odd: its slave */
     struct qkd_eid partner;  /* the agent at the other end */
-    uint32_t key_bits;       /* size asked for */
+    uint32_t key_bits;       /* size asked for by the load, and by an SAE that names none */
     uint8_t level;           /* enum wire_level */
     bool wait;               /* queue when short of key, up to the timeout */
     struct qkd_span timeout; /* of a request; the agent gives up a little later by itself */

@@ -5,7 +5,7 @@
 #include "core/app/element.h"
 #include "core/base/err.h"
 
-enum { COMMAND_BYTES = 256 }; /* enough for every command of this file */
+enum { COMMAND_BYTES = 256 }; /* enough for every command but a fetch of many keys */
 
 uint32_t app_command_begin(struct app *app, const struct qkd_event *event, enum app_kind kind,
                            struct qkd_span life)
@@ -17,7 +17,7 @@ uint32_t app_command_begin(struct app *app, const struct qkd_event *event, enum 
     struct app_command *command = app_command_at(app, slot);
     command->kind = (uint8_t)kind;
     command->end = qkd_time_add(event->now, life);
-    command->next_unsent = QKD_SLAB_NONE;
+    command->next_unsent = command->sae = QKD_SLAB_NONE;
     command->message_id = app->next_message_id++;
     command->timer = qkd_timers_set(&app->timers, command->end, slot);
     if (command->timer == QKD_TIMER_NONE ||
@@ -60,6 +60,9 @@ void app_command_end(struct app *app, uint32_t slot)
         unsent_remove(app, slot);
     }
     app->requests -= command->kind == APP_REQUEST;
+    if (command->sae != QKD_SLAB_NONE) {
+        app_sae_end(app, command->sae);
+    }
     (void)qkd_map_del(&app->by_id, &command->message_id);
     qkd_timers_cancel(&app->timers, &command->timer);
     qkd_slab_give(&app->commands, slot);
@@ -77,33 +80,48 @@ static struct wire_head head_of(const struct app *app, const struct app_command 
                               .sender = app->config.self};
 }
 
-static int encode_supply(const struct app *app, const struct app_command *command, uint8_t *to,
-                         size_t cap)
+static void supply_encryption(const struct app *app, const struct app_command *command,
+                              const struct app_sae *sae, struct wire_key_supply *message)
 {
+    message->application_code = WIRE_FOR_ENCRYPTION;
+    message->has_key_amount = true;
+    message->key_amount = command->count;
+    message->has_level = true;
+    message->level = app->config.level;
+    message->has_timeout_ms = true;
+    message->timeout_ms = sae != NULL ? sae->timeout_ms
+                                      : (uint32_t)(app->config.timeout.ns / QKD_NS_PER_MS);
+    message->has_wait = true;
+    message->wait = app->config.wait;
+}
+
+/* The message of a key-supply command; what it points at is the command's. */
+static struct wire_key_supply supply_of(const struct app *app, const struct app_command *command)
+{
+    const struct app_sae *sae = command->sae == QKD_SLAB_NONE
+                                    ? NULL
+                                    : qkd_slab_at(&app->saes, command->sae);
     struct wire_key_supply message = {
         .head = head_of(app, command),
         .source_id = app->config.self,
-        .target_id = app->config.partner,
+        .target_id = app_command_other(app, command),
         .session_id = command->session_id,
-        .has_key_size = true,
+        .has_key_size = command->kind != APP_FETCH_LIST,
         .key_size = command->key_size,
     };
-    if (command->kind == APP_REQUEST) {
-        message.application_code = WIRE_FOR_ENCRYPTION;
-        message.has_key_amount = true;
-        message.key_amount = command->count;
-        message.has_level = true;
-        message.level = app->config.level;
-        message.has_timeout_ms = true;
-        message.timeout_ms = (uint32_t)(app->config.timeout.ns / QKD_NS_PER_MS);
-        message.has_wait = true;
-        message.wait = app->config.wait;
+    if (command->kind == APP_REQUEST || command->kind == APP_STATUS) {
+        supply_encryption(app, command, sae, &message);
+    } else if (command->kind == APP_FETCH_LIST) {
+        message.application_code = WIRE_FOR_DECRYPTION;
+        message.has_key_ids = true;
+        message.key_ids = (struct wire_bytes){sae->ids,
+                                              (size_t)sae->wanted * sizeof(struct qkd_id)};
     } else {
         message.application_code = WIRE_FOR_DECRYPTION;
         message.has_key_id = true;
         message.key_id = command->key_id;
     }
-    return wire_key_supply_encode(&message, to, cap);
+    return message;
 }
 
 /* A master deletes the keys of a session, a slave one key: others of it may not be fetched yet. */
@@ -126,12 +144,22 @@ static int encode_delete(const struct app *app, const struct app_command *comman
 static void transmit(struct app *app, const struct qkd_event *event, struct app_command *command,
                      struct qkd_out *out)
 {
-    uint8_t bytes[COMMAND_BYTES];
-    int len = command->kind == APP_DELETE ? encode_delete(app, command, bytes, sizeof bytes)
-                                          : encode_supply(app, command, bytes, sizeof bytes);
-    QKD_ASSERT(len > 0);
-    struct chan_send send = {QKD_RP_AK, app->ksa, bytes, (size_t)len, 0};
-    (void)chan_send(app->chans, event, &send, out); /* lost: the command's timer knows */
+    uint8_t small[COMMAND_BYTES];
+    uint8_t *bytes = small;
+    int len;
+    if (command->kind == APP_DELETE) {
+        len = encode_delete(app, command, small, sizeof small);
+    } else {
+        struct wire_key_supply message = supply_of(app, command);
+        size_t size = wire_key_supply_size(&message);
+        bytes = size <= sizeof small ? small : qkd_out_scratch(out, size);
+        len = bytes == NULL ? QKD_ERR_NOMEM : wire_key_supply_encode(&message, bytes, size);
+    }
+    QKD_ASSERT(len > 0 || bytes == NULL);
+    if (len > 0) {
+        struct chan_send send = {QKD_RP_AK, app->ksa, bytes, (size_t)len, 0};
+        (void)chan_send(app->chans, event, &send, out); /* lost: the command's timer knows */
+    }
     command->sent = true;
     command->tries++;
 }

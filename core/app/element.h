@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The application agent's state, shared by its files: app.c (events), command.c (what is
- * outstanding at Ak), request.c (master), fetch.c (slave). Internal to app/. */
+ * outstanding at Ak), request.c (master), fetch.c (slave), sae.c (asked by an SAE from outside).
+ * Internal to app/. */
 #ifndef QKD_APP_ELEMENT_H
 #define QKD_APP_ELEMENT_H
 
@@ -14,7 +15,10 @@
 #define APP_COMMANDS_PER_REQUEST 64 /* a notification's key IDs are fetched by one command each */
 #define APP_LIMIT_MOST 65536        /* of app_config.limit */
 
-enum app_kind { APP_REQUEST, APP_FETCH, APP_DELETE };
+#define APP_SAE_NUMBER_MOST 65535 /* keys of one GET or FETCH that the KSA is asked for */
+
+/* FETCH_LIST and STATUS come from an SAE only, REQUEST from it or from the load. */
+enum app_kind { APP_REQUEST, APP_FETCH, APP_DELETE, APP_FETCH_LIST, APP_STATUS };
 
 /* A command at Ak that was not answered for good. */
 struct app_command {
@@ -29,11 +33,26 @@ struct app_command {
     uint32_t parts;    /* request: last count_id seen */
     uint32_t key_size; /* bits */
     uint32_t next_unsent;
+    uint32_t sae; /* slot of the SAE's question that it serves, QKD_SLAB_NONE: of none */
     uint64_t message_id;
     uint64_t session_id;
     uint64_t supplied_bits; /* request: so far */
     struct qkd_time end;    /* when the agent gives up */
     struct qkd_id key_id;   /* fetch, and deletion by a slave */
+};
+
+/* What an SAE asked, and the keys that came for it, until all have come. */
+struct app_sae {
+    struct qkd_eid front;    /* who asked */
+    uint64_t message_id;     /* of the question */
+    struct qkd_eid other;    /* the other SAE */
+    uint32_t timeout_ms;     /* of a GET */
+    uint32_t wanted;         /* keys */
+    uint32_t count;          /* keys that came */
+    uint8_t grade;           /* enum wire_method, the weakest */
+    uint8_t *ids;            /* FETCH: `wanted` IDs; freed with the question */
+    uint8_t *room;           /* IDs, sizes and keys that came; wiped and freed with the question */
+    size_t key_len, key_cap; /* bytes of keys in `room` */
 };
 
 struct app {
@@ -42,6 +61,7 @@ struct app {
     struct chan_set *chans;
     struct qkd_rng rng;
     struct qkd_slab commands;
+    struct qkd_slab saes;
     struct qkd_map by_id;     /* message_id -> slot of commands */
     struct qkd_timers timers; /* tag: slot of commands */
     uint64_t next_message_id;
@@ -73,7 +93,28 @@ void app_command_send(struct app *app, const struct qkd_event *event, uint32_t s
 /* The channel is up, again perhaps: repeats what has no answer, then sends what waited, in order. */
 void app_connected(struct app *app, const struct qkd_event *event, struct qkd_out *out);
 
+/* What the other agent of a command is: the partner, or whom an SAE named. */
+static inline struct qkd_eid app_command_other(const struct app *app,
+                                               const struct app_command *command)
+{
+    const struct app_sae *sae = command->sae == QKD_SLAB_NONE
+                                    ? NULL
+                                    : qkd_slab_at(&app->saes, command->sae);
+    return sae == NULL ? app->config.partner : sae->other;
+}
+
 /* request.c */
+
+/* A new request of `count` keys, not yet sent; QKD_SLAB_NONE: refused and reported so. */
+uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint32_t count,
+                           uint32_t key_size, struct qkd_out *out);
+
+/* Ends a request that was not sent. */
+void app_request_refuse(struct app *app, const struct qkd_event *event, uint32_t slot,
+                        enum wire_reason reason, struct qkd_out *out);
+
+/* The weaker of two relay methods end to end: AES under OTP under pool units of neighbours. */
+uint8_t app_grade_weaker(uint8_t a, uint8_t b);
 void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
                       struct qkd_out *out);
 void app_request_answered(struct app *app, const struct qkd_event *event, uint32_t slot,
@@ -88,5 +129,28 @@ void app_fetch_answered(struct app *app, const struct qkd_event *event, uint32_t
                         const struct wire_key_supply_rsp *answer, struct qkd_out *out);
 void app_fetch_timeout(struct app *app, const struct qkd_event *event, uint32_t slot,
                        struct qkd_out *out);
+
+/* sae.c */
+
+/* What came at QKD_RP_SAE; false: no question, or not from somebody who may ask. */
+bool app_sae_asked(struct app *app, const struct qkd_event *event, struct qkd_out *out);
+
+/* Takes the keys of a sub-session in; false: memory ended. */
+bool app_sae_keys(struct app *app, const struct app_command *command,
+                  const struct wire_key_supply_rsp *answer);
+
+/* Answers the question of a command for good, with all keys that came or with a reason. */
+void app_sae_answer(struct app *app, const struct app_command *command, enum wire_reason reason,
+                    struct qkd_out *out);
+void app_sae_answered(struct app *app, const struct qkd_event *event, uint32_t slot,
+                      const struct wire_key_supply_rsp *answer, struct qkd_out *out);
+void app_sae_timeout(struct app *app, const struct qkd_event *event, uint32_t slot,
+                     struct qkd_out *out);
+
+/* Frees the questions that are left. */
+void app_sae_fini(struct app *app);
+
+/* The question is over: wipes what came for it. */
+void app_sae_end(struct app *app, uint32_t slot);
 
 #endif

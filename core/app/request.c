@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Requests of a master: one per LOAD message, answered by sub-sessions (FG QIT4N D2.3 Table 7-5),
- * and the IDs of the keys handed to the partner. Each request is reported REQUEST once, KEY once
+/* Requests of a master: one per LOAD message or SAE_GET, answered by sub-sessions (FG QIT4N D2.3 Table 7-5),
+ * and, for the load, the IDs of the keys handed to the partner. Each request is reported REQUEST once, KEY once
  * per key and OUTCOME once; keys themselves are looked at only for their length. */
 #include "core/app/element.h"
 #include "core/base/err.h"
@@ -30,36 +30,46 @@ static void report_outcome(struct app *app, const struct app_command *command,
                                              .d = command->grade});
 }
 
-static void report_request(struct app *app, uint64_t message_id, uint32_t count,
+static void report_request(struct app *app, uint64_t message_id, uint32_t count, uint64_t bits,
                            struct qkd_out *out)
 {
     qkd_out_report(out, &(struct qkd_report){.code = QKD_REPORT_REQUEST,
                                              .who = app->config.self,
                                              .peer = app->config.partner,
                                              .id = request_id(app, message_id),
-                                             .a = (uint64_t)count * app->config.key_bits,
+                                             .a = bits,
                                              .b = count});
 }
 
-void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
-                      struct qkd_out *out)
+uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint32_t count,
+                           uint32_t key_size, struct qkd_out *out)
 {
+    uint64_t bits = (uint64_t)count * key_size;
     uint32_t slot = QKD_SLAB_NONE;
     if (app->requests < app->config.limit) {
         slot = app_command_begin(app, event, APP_REQUEST, app->config.timeout);
     }
     if (slot == QKD_SLAB_NONE) {
         struct app_command refused = {.message_id = app->next_message_id++};
-        report_request(app, refused.message_id, count, out);
+        report_request(app, refused.message_id, count, bits, out);
         report_outcome(app, &refused, WIRE_OUTCOME_REFUSED, WIRE_REASON_OVERLOAD, out);
-        return;
+        return slot;
     }
     struct app_command *command = app_command_at(app, slot);
     command->count = count;
-    command->key_size = app->config.key_bits;
+    command->key_size = key_size;
     command->session_id = command->message_id; /* one key-supply session per request */
-    report_request(app, command->message_id, count, out);
-    app_command_send(app, event, slot, out);
+    report_request(app, command->message_id, count, bits, out);
+    return slot;
+}
+
+void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
+                      struct qkd_out *out)
+{
+    uint32_t slot = app_request_begin(app, event, count, app->config.key_bits, out);
+    if (slot != QKD_SLAB_NONE) {
+        app_command_send(app, event, slot, out);
+    }
 }
 
 /* What the application calls the end of a request for a reason that the KM gave. */
@@ -84,8 +94,7 @@ static enum wire_outcome outcome_of(enum wire_reason reason)
     }
 }
 
-/* The weaker of two relay methods end to end: AES under OTP under pool units of neighbours. */
-static uint8_t weaker(uint8_t a, uint8_t b)
+uint8_t app_grade_weaker(uint8_t a, uint8_t b)
 {
     static const uint8_t strength[] = {[WIRE_METHOD_NONE] = 4,
                                        [WIRE_METHOD_OTP] = 2,
@@ -135,8 +144,10 @@ static void keys_take(struct app *app, struct app_command *command,
     }
     command->parts = answer->count_id;
     command->supplied_bits += (uint64_t)count * command->key_size;
-    command->grade = weaker(command->grade, answer->grade);
-    partner_notify(app, command, answer->key_ids, out);
+    command->grade = app_grade_weaker(command->grade, answer->grade);
+    if (command->sae == QKD_SLAB_NONE) {
+        partner_notify(app, command, answer->key_ids, out);
+    } /* else: how the IDs get to the other SAE is the SAEs' business */
 }
 
 /* Whether a sub-session is new and consistent. */
@@ -168,10 +179,19 @@ static void request_end(struct app *app, const struct qkd_event *event, uint32_t
     report_outcome(app, command,
                    reason == WIRE_REASON_NONE ? WIRE_OUTCOME_SERVED : outcome_of(reason), reason,
                    out);
+    if (command->sae != QKD_SLAB_NONE) {
+        app_sae_answer(app, command, reason, out);
+    }
     app_command_end(app, slot);
     if (clean) {
         delete_session(app, event, session_id, out);
     }
+}
+
+void app_request_refuse(struct app *app, const struct qkd_event *event, uint32_t slot,
+                        enum wire_reason reason, struct qkd_out *out)
+{
+    request_end(app, event, slot, reason, out);
 }
 
 void app_request_answered(struct app *app, const struct qkd_event *event, uint32_t slot,
@@ -182,6 +202,10 @@ void app_request_answered(struct app *app, const struct qkd_event *event, uint32
     case WIRE_SUCCESS:
     case WIRE_SUFFICIENT:
         if (!part_good(command, answer)) {
+            return;
+        }
+        if (command->sae != QKD_SLAB_NONE && !app_sae_keys(app, command, answer)) {
+            request_end(app, event, slot, WIRE_REASON_OVERLOAD, out);
             return;
         }
         keys_take(app, command, answer, out);
@@ -210,8 +234,7 @@ void app_request_timeout(struct app *app, const struct qkd_event *event, uint32_
 {
     struct app_command *command = app_command_at(app, slot);
     if (!command->sent) { /* the KSA was never there to refuse it */
-        report_outcome(app, command, WIRE_OUTCOME_REFUSED, WIRE_REASON_UNREACHABLE, out);
-        app_command_end(app, slot);
+        request_end(app, event, slot, WIRE_REASON_UNREACHABLE, out);
         return;
     }
     if (command->patient) {

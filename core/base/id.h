@@ -18,7 +18,7 @@ enum qkd_role {
     QKD_ROLE_MANAGER = 6,    /* QKDN manager */
     QKD_ROLE_APP = 7,        /* cryptographic application (SAE) */
     QKD_ROLE_DEVICE = 8,     /* optics behind a module agent: the world or real hardware */
-    QKD_ROLE_LOAD = 9,       /* whoever asks an application agent to ask for keys */
+    QKD_ROLE_LOAD = 9,       /* whoever asks an application agent to ask for keys, or acts for an SAE */
     QKD_ROLE_COUNT = 10
 };
 
@@ -46,7 +46,8 @@ enum qkd_rp {
     QKD_RP_Q = 18,    /* optics - QKD module agent (not a reference point of the standards) */
     QKD_RP_LOAD = 19, /* load generator - application agent */
     QKD_RP_APP = 20,  /* application - application: the key ID handed over (out of scope of Ak) */
-    QKD_RP_COUNT = 21
+    QKD_RP_SAE = 21,  /* an SAE's own code, or a server that acts for it - application agent */
+    QKD_RP_COUNT = 22
 };
 
 /* Name of a reference point or role as the standards print it ("Kx-1", "KMA"); never NULL. */

@@ -28,7 +28,8 @@ struct qkd_slice {
 
 enum qkd_send_flags {
     QKD_SEND_REPLY = 1,    /* answer to an application (Ak) */
-    QKD_SEND_DELIVERED = 2 /* the host already handed it to a sibling element: only observe it */
+    QKD_SEND_DELIVERED = 2, /* the host already handed it to a sibling element: only observe it */
+    QKD_SEND_KEYS = 4 /* key in clear, for inside this node: never onto a network or into a log */
 };
 
 struct qkd_send {

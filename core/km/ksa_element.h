@@ -4,7 +4,8 @@
  *   ksa.c           life and events            ksa_directory.c  who may ask what for whom
  *   ksa_sessions.c  intake and answers at Ak   ksa_supply.c     master: from need to supply
  *   ksa_slave.c     slave: compare, by ID      ksa_delete.c     key deletion
- *   ksa_store.c     KSA-keys held, expiry      ksa_persist.c    what survives a restart
+ *   ksa_list.c      slave: several by ID       ksa_persist.c    what survives a restart
+ *   ksa_store.c     KSA-keys held, expiry
  *   ksa_records.c   life cycle, accounts       ksa_tag.c        what the KSAs compare
  *
  * A request of a master:
@@ -217,6 +218,19 @@ struct ksa_answer_keys {
 void ksa_answer_supply(struct ksa *ksa, const struct qkd_event *event,
                        const struct ksa_answer_keys *keys, struct qkd_out *out);
 
+/* One answer with keys of one size: a sub-session. */
+struct ksa_part {
+    struct qkd_eid app;
+    const struct ksa_echo *echo;
+    struct wire_bytes ids, keys;
+    uint32_t key_size; /* bits */
+    uint32_t count_id;
+    uint8_t code; /* WIRE_SUCCESS or WIRE_SUFFICIENT */
+    uint8_t grade;
+};
+void ksa_answer_part(struct ksa *ksa, const struct qkd_event *event, const struct ksa_part *part,
+                     struct qkd_out *out);
+
 /* ---- ksa_supply.c: master ---- */
 struct ksa_need {
     struct qkd_eid app, target;
@@ -245,6 +259,11 @@ void ksa_fetch_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t 
                        struct qkd_out *out);
 void ksa_supply_by_id(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
                       const struct ksa_echo *echo, struct qkd_out *out);
+
+/* ---- ksa_list.c ---- */
+void ksa_supply_list(struct ksa *ksa, const struct qkd_event *event,
+                     const struct wire_key_supply *command, const struct ksa_echo *echo,
+                     struct qkd_out *out);
 
 /* ---- ksa_delete.c ---- */
 void ksa_on_delete(struct ksa *ksa, const struct qkd_event *event,

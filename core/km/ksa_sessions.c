@@ -71,6 +71,23 @@ void ksa_answer_refused(struct ksa *ksa, const struct qkd_event *event, struct q
     refusal_send(ksa, event, app, echo, (uint8_t)reason, out);
 }
 
+void ksa_answer_part(struct ksa *ksa, const struct qkd_event *event, const struct ksa_part *part,
+                     struct qkd_out *out)
+{
+    struct wire_key_supply_rsp answer = answer_of(ksa, part->echo, part->code);
+    answer.has_key_size = true;
+    answer.key_size = part->key_size;
+    answer.has_count_id = true;
+    answer.count_id = part->count_id;
+    answer.has_key_ids = true;
+    answer.key_ids = part->ids;
+    answer.has_key_data = true;
+    answer.key_data = part->keys;
+    answer.has_grade = true;
+    answer.grade = part->grade;
+    answer_send(ksa, event, part->app, &answer, out);
+}
+
 void ksa_answer_supply(struct ksa *ksa, const struct qkd_event *event,
                        const struct ksa_answer_keys *keys, struct qkd_out *out)
 {
@@ -78,18 +95,16 @@ void ksa_answer_supply(struct ksa *ksa, const struct qkd_event *event,
     size_t first = keys->place < 0 ? 0 : (size_t)keys->place;
     size_t count = keys->place < 0 ? batch->count : 1;
     size_t len = batch->key_size / 8;
-    struct wire_key_supply_rsp answer = answer_of(ksa, keys->echo, keys->code);
-    answer.has_key_size = true;
-    answer.key_size = batch->key_size;
-    answer.has_count_id = true;
-    answer.count_id = keys->count_id;
-    answer.has_key_ids = true;
-    answer.key_ids = (struct wire_bytes){ksa_batch_ids(ksa, batch) + first * KSA_ID_LEN,
-                                         count * KSA_ID_LEN};
-    answer.has_key_data = true;
-    answer.key_data = (struct wire_bytes){ksa_batch_keys(ksa, batch) + first * len, count * len};
-    answer.has_grade = true;
-    answer.grade = batch->grade;
+    struct ksa_part part = {
+        .app = keys->app,
+        .echo = keys->echo,
+        .key_size = batch->key_size,
+        .grade = batch->grade,
+        .code = keys->code,
+        .count_id = keys->count_id,
+        .ids = {ksa_batch_ids(ksa, batch) + first * KSA_ID_LEN, count * KSA_ID_LEN},
+        .keys = {ksa_batch_keys(ksa, batch) + first * len, count * len},
+    };
     struct ksa_answer memory = {.peer = keys->app,
                                 .message_id = keys->echo->message_id,
                                 .code = keys->code,
@@ -98,7 +113,7 @@ void ksa_answer_supply(struct ksa *ksa, const struct qkd_event *event,
         ksa_recent_answer(&ksa->recent, &memory); /* asked again: these keys are gone */
     }
     ksa_account_supplied(ksa, event, keys->app, batch, (uint32_t)count);
-    answer_send(ksa, event, keys->app, &answer, out);
+    ksa_answer_part(ksa, event, &part, out);
 }
 
 /* Code 0x04: what the KM can supply (fields of ETSI GS QKD 014 Table 9). The KSA holds no keys in
@@ -183,7 +198,8 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
                       command->has_key_amount && need->amount <= KSA_KEYS_PER_REQUEST &&
                       level <= WIRE_LEVEL_OTP_ONLY &&
                       qkd_eid_node(need->target) != ksa->config->node;
-    bool decryption = command->application_code == WIRE_FOR_DECRYPTION && command->has_key_id;
+    bool decryption = command->application_code == WIRE_FOR_DECRYPTION &&
+                      (command->has_key_id || command->has_key_ids);
     if (reason == WIRE_REASON_NONE && !encryption && !decryption) {
         reason = WIRE_REASON_BAD_REQUEST;
     }
@@ -228,6 +244,10 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
         chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_AK, out);
     }
     if (reason == WIRE_REASON_NONE) {
+        if (command.application_code == WIRE_FOR_DECRYPTION && command.has_key_ids) {
+            ksa_supply_list(ksa, event, &command, &echo, out);
+            return;
+        }
         if (command.application_code == WIRE_FOR_DECRYPTION) {
             ksa_supply_by_id(ksa, event, app, &echo, out);
             return;

@@ -130,11 +130,13 @@ const char *wire_fault_text(unsigned fault);
 #define WIRE_AUTH_RSP(M, O) M(u8, code)
 
 /* Table 7-4 / 7-5 at Ak. key_amount in keys, key_size in bits (AN-2, AN-8). Amount 0 with code
- * 0x01 asks for the status table (D23-PR-06). level, timeout_ms and wait are ours. */
+ * 0x01 asks for the status table (D23-PR-06). level, timeout_ms and wait are ours. So is key_ids, with
+ * code 0x02 in place of key_id: all of these keys or none; target_id, where it is an application, must
+ * be the master of each. */
 #define WIRE_KEY_SUPPLY(M, O)                                                                      \
     M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
     O(u32, key_amount) O(id, key_id) O(u32, key_size) O(u8, level) O(u32, timeout_ms)              \
-    O(u8, wait)
+    O(u8, wait) O(blob, key_ids) /* 16 bytes each */
 #define WIRE_KEY_SUPPLY_RSP(M, O)                                                                  \
     M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
     O(u32, key_amount) O(id, key_id) O(u32, key_size)                                              \
@@ -272,6 +274,19 @@ enum wire_file_code {
 #define WIRE_LOAD(M, O) M(u32, count)
 #define WIRE_APP_NOTIFY(M, O) M(u64, session_id) M(u32, key_size) M(blob, key_ids)
 
+/* Whoever acts for an SAE (QKD_ROLE_LOAD) <-> application agent at QKD_RP_SAE: plain messages inside
+ * one process, each answered once under its Message ID. target, source: the other SAE; 0: the agent's
+ * partner. Keys absent unless reason is NONE: key_ids 16 bytes each, key_sizes u32 (bits) each,
+ * key_data one after the other, in the order asked for by ID. FETCH is all or nothing; what of a
+ * GET's keys came before it failed is wiped. status: one wire_key_status. */
+#define WIRE_SAE_GET(M, O)                                                                         \
+    M(eid, target) M(u32, number) O(u32, key_size) O(u32, timeout_ms)
+#define WIRE_SAE_FETCH(M, O) M(eid, source) M(blob, key_ids)
+#define WIRE_SAE_STATUS(M, O) M(eid, target)
+#define WIRE_SAE_KEYS(M, O)                                                                        \
+    M(u8, reason) O(blob, key_ids) O(blob, key_sizes) O(blob, key_data) O(u8, grade)
+#define WIRE_SAE_STATUS_RSP(M, O) M(u8, reason) O(blob, status)
+
 /* CONFIG events. CFG_PEER: pairwise secret. CFG_APP: directory entry (which KM serves it), to KSAs
  * and KMAs; operator (a number; 0: not stated) and role of its node are what access rules speak of.
  * CFG_LINK: a QKD link and its neighbour, to KMA and KMC. CFG_ACCESS: to KSAs: who may ask for keys
@@ -327,6 +342,11 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(Q_NOISE, q_noise, 0x74)                                                                      \
     X(LOAD, load, 0x72)                                                                            \
     X(APP_NOTIFY, app_notify, 0x73)                                                                \
+    X(SAE_GET, sae_get, 0x75)                                                                      \
+    X(SAE_FETCH, sae_fetch, 0x76)                                                                  \
+    X(SAE_STATUS, sae_status, 0x77)                                                                \
+    X(SAE_KEYS, sae_keys, 0xF5)                                                                    \
+    X(SAE_STATUS_RSP, sae_status_rsp, 0xF7)                                                        \
     X(CFG_PEER, cfg_peer, 0x78)                                                                    \
     X(CFG_APP, cfg_app, 0x79)                                                                      \
     X(CFG_LINK, cfg_link, 0x7A)                                                                    \

@@ -400,6 +400,173 @@ START_TEST(strangers_are_not_heard)
 }
 END_TEST
 
+/* ---- an SAE outside ---- */
+
+static struct {
+    uint8_t bytes[512];
+    size_t len, count;
+} sae;
+
+static bool sae_see(void *ctx, const struct pump_message *m)
+{
+    (void)ctx;
+    if (!qkd_eid_eq(m->to, LOAD)) {
+        return true;
+    }
+    ck_assert_uint_le(m->len, sizeof sae.bytes);
+    memcpy(sae.bytes, m->bytes, m->len);
+    sae.len = m->len;
+    sae.count++;
+    ck_assert_uint_eq(m->rp, QKD_RP_SAE);
+    return false;
+}
+
+static struct wire_sae_keys sae_keys(size_t count, uint64_t question)
+{
+    struct wire_sae_keys keys;
+    ck_assert_uint_eq(sae.count, count);
+    ck_assert_int_eq(wire_sae_keys_decode(&keys, sae.bytes, sae.len), 0);
+    ck_assert_uint_eq(keys.head.orig_message_id, question);
+    return keys;
+}
+
+#define SAE_ASK(name, message)                                                                     \
+    do {                                                                                           \
+        uint8_t sae_bytes[256];                                                                    \
+        int sae_len = wire_##name##_encode((message), sae_bytes, sizeof sae_bytes);                \
+        ck_assert_int_gt(sae_len, 0);                                                              \
+        pump_inject(w.p, &(struct pump_message){.rp = QKD_RP_SAE,                                  \
+                                                .from = LOAD,                                      \
+                                                .to = MASTER,                                      \
+                                                .bytes = sae_bytes,                                \
+                                                .len = (size_t)sae_len});                          \
+        run(5);                                                                                    \
+    } while (0)
+
+static void sae_get(uint64_t id, uint32_t number)
+{
+    SAE_ASK(sae_get, (&(struct wire_sae_get){.head = {.message_id = id},
+                                             .number = number,
+                                             .has_timeout_ms = true,
+                                             .timeout_ms = 300}));
+}
+
+static void sae_begin(void)
+{
+    memset(&sae, 0, sizeof sae);
+    pump_tap(w.p, sae_see, NULL);
+}
+
+/* All keys or none: those that came before the refusal are not handed over. */
+START_TEST(sae_gets_all_or_nothing)
+{
+    sae_begin();
+    sae_get(70, 3);
+    struct wire_key_supply asked = command(w.a, 0);
+    ck_assert_uint_eq(asked.key_amount, 3);
+    ck_assert_uint_eq(asked.key_size, 128);
+    ck_assert_uint_eq(asked.timeout_ms, 300);
+    ck_assert(qkd_eid_eq(asked.target_id, SLAVE));
+    answer(w.a, &asked, WIRE_SUCCESS, 1, 10, 2);
+    ck_assert_uint_eq(sae.count, 0);
+    refuse(w.a, &asked, WIRE_REASON_INSUFFICIENT_KEY);
+    struct wire_sae_keys none = sae_keys(1, 70);
+    ck_assert_uint_eq(none.reason, WIRE_REASON_INSUFFICIENT_KEY);
+    ck_assert(!none.has_key_data && !none.has_key_ids);
+
+    sae_get(71, 3);
+    asked = command(w.a, 1);
+    answer(w.a, &asked, WIRE_SUCCESS, 1, 10, 2);
+    answer(w.a, &asked, WIRE_SUCCESS, 1, 10, 2); /* again: not counted twice */
+    answer(w.a, &asked, WIRE_SUFFICIENT, 2, 12, 1);
+    struct wire_sae_keys all = sae_keys(2, 71);
+    ck_assert_uint_eq(all.reason, WIRE_REASON_NONE);
+    ck_assert_uint_eq(all.key_ids.len, 48);
+    ck_assert_uint_eq(all.key_ids.at[0], 10);
+    ck_assert_uint_eq(all.key_ids.at[32], 12);
+    ck_assert_uint_eq(all.key_data.len, 48);
+    ck_assert_uint_eq(all.grade, WIRE_METHOD_AES);
+
+    sae_get(72, 2); /* more keys than asked for */
+    asked = command(w.a, 2);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 3);
+    ck_assert_uint_eq(sae_keys(3, 72).reason, WIRE_REASON_OVERLOAD);
+    sae_get(73, 2); /* fewer, and the KSA says that these are all */
+    asked = command(w.a, 3);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 1);
+    ck_assert_uint_eq(sae_keys(4, 73).reason, WIRE_REASON_INSUFFICIENT_KEY);
+    run(10000);
+    ck_assert_uint_eq(sae.count, 4);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 0); /* the slave was not told */
+}
+END_TEST
+
+/* A KSA that says nothing: the agent answers by itself, once. Too many questions: at once. */
+START_TEST(sae_is_always_answered)
+{
+    sae_begin();
+    for (uint64_t id = 80; id < 83; id++) {
+        sae_get(id, 1);
+    }
+    ck_assert_uint_eq(sae.count, 0);
+    sae_get(83, 1);
+    ck_assert_uint_eq(sae_keys(1, 83).reason, WIRE_REASON_OVERLOAD);
+    run(5000);
+    ck_assert_uint_eq(sae.count, 4);
+    struct wire_sae_keys last;
+    ck_assert_int_eq(wire_sae_keys_decode(&last, sae.bytes, sae.len), 0);
+    ck_assert_uint_eq(last.reason, WIRE_REASON_TIMEOUT);
+    uint8_t ids[32] = {1};
+    SAE_ASK(sae_fetch,
+            (&(struct wire_sae_fetch){.head = {.message_id = 90}, .key_ids = {ids, 32}}));
+    SAE_ASK(sae_status, (&(struct wire_sae_status){.head = {.message_id = 91}}));
+    ck_assert_uint_eq(sae.count, 4);
+    run(5000);
+    ck_assert_uint_eq(sae.count, 6);
+    struct wire_sae_status_rsp status;
+    ck_assert_int_eq(wire_sae_status_rsp_decode(&status, sae.bytes, sae.len), 0);
+    ck_assert_uint_eq(status.reason, WIRE_REASON_TIMEOUT);
+}
+END_TEST
+
+/* Keys by ID: only those asked for, in that order; else the answer is not for this question. */
+START_TEST(sae_fetch_checks_the_answer)
+{
+    sae_begin();
+    uint8_t ids[48] = {0};
+    ids[0] = 10;
+    ids[16] = 11;
+    ids[32] = 12;
+    SAE_ASK(sae_fetch,
+            (&(struct wire_sae_fetch){.head = {.message_id = 60}, .key_ids = {ids, 48}}));
+    struct wire_key_supply asked = command(w.a, 0);
+    ck_assert(asked.has_key_ids && !asked.has_key_id);
+    ck_assert_uint_eq(asked.application_code, WIRE_FOR_DECRYPTION);
+    ck_assert_uint_eq(asked.key_ids.len, 48);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 20, 3);
+    ck_assert_uint_eq(sae.count, 0);
+    uint8_t keys[48] = {1, 2, 3};
+    struct wire_key_supply_rsp rsp = {.head = {.orig_message_id = asked.head.message_id},
+                                      .session_id = asked.session_id,
+                                      .application_code = WIRE_FOR_DECRYPTION,
+                                      .has_count_id = true,
+                                      .count_id = 1,
+                                      .has_key_size = true,
+                                      .key_size = 128,
+                                      .has_key_ids = true,
+                                      .key_ids = {ids, 48},
+                                      .has_key_data = true,
+                                      .key_data = {keys, 48},
+                                      .code = WIRE_SUFFICIENT};
+    PUPPET_SEND(w.a, key_supply_rsp, QKD_RP_AK, MASTER, &rsp);
+    run(5);
+    struct wire_sae_keys all = sae_keys(1, 60);
+    ck_assert_uint_eq(all.reason, WIRE_REASON_NONE);
+    ck_assert_mem_eq(all.key_data.at, keys, 48);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCHED, MASTER), 3);
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -421,6 +588,9 @@ int main(void)
     tcase_add_test(c, ksa_comes_back);
     tcase_add_test(c, deletes_after_use);
     tcase_add_test(c, strangers_are_not_heard);
+    tcase_add_test(c, sae_gets_all_or_nothing);
+    tcase_add_test(c, sae_is_always_answered);
+    tcase_add_test(c, sae_fetch_checks_the_answer);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
