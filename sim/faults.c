@@ -91,10 +91,10 @@ void sim_node_restart(struct sim_world *world, uint32_t number)
 /* No light and no frame in or out. */
 static void node_cut(struct sim_world *world, uint32_t number, bool begin)
 {
-    const struct sim_node *node = &world->nodes[number];
+    const struct host_node *node = &world->plan->nodes[number];
     sim_net_node_set(world->net, number, !begin);
     for (uint32_t i = 0; i < node->module_count; i++) {
-        uint32_t link = world->ports[node->first_port + i].link;
+        uint32_t link = world->plan->ports[node->first_port + i].link;
         if (begin) {
             sim_device_break(world, link);
         } else {

@@ -54,14 +54,14 @@ static void swap(struct qkd_out *a, struct qkd_out *b)
 bool sim_late_hold(struct sim_world *world, uint32_t unit)
 {
     const struct qkd_out *out = &world->out;
-    if (world->units[unit].kind != SIM_UNIT_KM ||
+    if (world->plan->units[unit].kind != HOST_UNIT_KM ||
         world->scenario->key_management.processing_ns == 0) {
         return false;
     }
     if (out->persist_count + out->send_count + out->report_count == 0) {
         return true;
     }
-    uint32_t number = world->units[unit].node;
+    uint32_t number = world->plan->units[unit].node;
     struct sim_node *node = &world->nodes[number];
     struct sim_late *batch = batch_take(world);
     if (batch == NULL) {

@@ -330,12 +330,6 @@ static int world_fill(struct sim_world *world)
     if (rc == 0) {
         rc = engine_new(world);
     }
-    if (rc == 0) {
-        rc = sim_devices_new(world);
-    }
-    if (rc == 0) {
-        rc = sim_access_new(world);
-    }
     return rc == 0 ? sim_world_build(world) : rc;
 }
 
@@ -380,8 +374,7 @@ void sim_world_free(struct sim_world *world)
     if (world == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < world->unit_count; i++) {
-        sim_unit_free(&world->units[i]);
+    for (uint32_t i = 0; world->units != NULL && i < world->plan->unit_count; i++) {
         free(world->units[i].secrets);
     }
     for (size_t i = 0; i < world->scenario->node_count && world->nodes != NULL; i++) {
@@ -397,11 +390,9 @@ void sim_world_free(struct sim_world *world)
     watch_recorder_free(world->recorder);
     watch_oracle_free(world->oracle);
     qkd_out_fini(&world->out);
+    host_plan_free(world->plan);
     free(world->nodes);
     free(world->units);
-    free(world->ports);
-    free(world->agents);
-    sim_access_free(world);
     free(world->dirty);
     crypto_wipe(world->secret, sizeof(world->secret));
     free(world);
@@ -410,6 +401,7 @@ void sim_world_free(struct sim_world *world)
 void sim_world_hook(struct sim_world *world, const struct sim_hooks *hooks)
 {
     world->hooks = *hooks;
+    world->plan->options.delete_after = hooks->delete_after;
 }
 
 static void bits_add(struct scn_bits *sum, const struct scn_bits *bits)

@@ -7,20 +7,15 @@
  * node's own first-in-first-out queue (same node) or to the engine (other node), then reports go to
  * the statistics. The queue is drained before the engine's callback returns.
  *
- *   world_access.c who may ask for keys with whom
  *   world_build.c  nodes, units, their configuration and start    world_exec.c  steps and outputs
  *   devices.c      optics and load                               faults.c      links and nodes fail
  *   stats.c        requests, pools, records for the sink         world.c       life, time, end */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
-#include "core/app/app.h"
-#include "core/controller/controller.h"
-#include "core/km/km.h"
-#include "core/manager/manager.h"
-#include "core/module/module.h"
-#include "models/arrivals.h"
-#include "models/link.h"
+#include "host/load.h"
+#include "host/optics.h"
+#include "host/plan.h"
 #include "sim/clock.h"
 #include "sim/engine.h"
 #include "sim/run.h"
@@ -29,39 +24,18 @@
 #include "watch/recorder.h"
 #include "watch/trace.h"
 
-#define SIM_NO_UNIT UINT32_MAX
-
-enum sim_unit_kind {
-    SIM_UNIT_KM,
-    SIM_UNIT_MODULE,
-    SIM_UNIT_CONTROLLER,
-    SIM_UNIT_MANAGER,
-    SIM_UNIT_APP
-};
-
 /* A pair of elements that share a secret at a reference point. */
 struct sim_secret {
     struct qkd_eid self, peer;
     uint32_t rp;
 };
 
+/* What the world keeps of a unit of the plan, under the same number. */
 struct sim_unit {
-    uint8_t kind;  /* enum sim_unit_kind */
-    uint8_t parts; /* KM: enum km_parts that it hosts */
-    bool dirty;    /* its deadline may have moved */
-    uint8_t idle;  /* time-outs in a row that moved nothing */
-    uint32_t node;
-    uint32_t instance; /* module: of the node; app: of the element ID */
-    union {
-        void *any; /* NULL: crashed or not yet started */
-        struct km *km;
-        struct mod *mod;
-        struct ctl *ctl;
-        struct mgr *mgr;
-        struct app *app;
-    } element;
-    struct sim_secret *secrets; /* what it was given; given again after a restart */
+    bool dirty;   /* its deadline may have moved */
+    uint8_t idle; /* time-outs in a row that moved nothing */
     uint32_t secret_count, secret_cap;
+    struct sim_secret *secrets; /* what it was given; given again after a restart */
 };
 
 struct sim_late;
@@ -69,11 +43,6 @@ struct sim_late;
 struct sim_node {
     struct sim_clock clock;
     struct sim_store store;
-    uint32_t first_unit, unit_count;        /* its units lie together */
-    uint32_t kma_unit, ksa_unit;            /* the same when one process hosts both */
-    uint32_t controller_unit, manager_unit; /* SIM_NO_UNIT if it has none */
-    uint32_t first_module, module_count;    /* units, in the order of its ports */
-    uint32_t first_port;                    /* in world->ports */
     uint32_t incarnation;
     uint32_t crashed;                        /* faults that hold it down */
     uint32_t cut;                            /* faults that cut it off */
@@ -84,33 +53,10 @@ struct sim_node {
     uint64_t armed_left; /* outputs, or commits, until then */
 };
 
-/* One end of a QKD link, in the order of the node's links: a module. */
-struct sim_port {
-    uint32_t link;
-    uint8_t end; /* 0: links[link].a, 1: .b */
-};
-
 /* The optics of one link. */
 struct sim_device {
-    struct mdl_link model;
-    struct mdl_point *points; /* of the model */
-    struct qkd_rng rng;
-    struct qkd_rng instants; /* of Poisson blocks: a stream of its own */
-    bool run[2];             /* what each end's module wants */
-    uint32_t broken;         /* faults on the light, ends that are down */
-    uint32_t stamp;          /* of the timer that counts */
-    bool lost;               /* the block in work was lost: start anew */
-    bool stocked;            /* the initial key was handed over */
-    bool noisy;              /* too noisy for key */
-    bool was_noisy;          /* it has been so at least once */
-    double qber;             /* since that changed last */
-    size_t noise_at;         /* the point at which it changes next */
-    uint32_t unit[2];        /* the modules */
-};
-
-struct sim_load {
-    struct mdl_arrivals arrivals;
-    struct qkd_rng rng;
+    struct host_optics optics;
+    uint32_t stamp; /* of the timer that counts */
 };
 
 /* What tests ask for beyond a scenario. */
@@ -145,15 +91,10 @@ struct sim_world {
     struct watch_trace trace;
 
     struct sim_node *nodes;
-    struct sim_unit *units;
-    uint32_t unit_count;
-    struct sim_port *ports;
-    uint32_t *agents; /* unit of application agent n */
-    uint8_t *access;  /* CFG_ACCESS, encoded; NULL without access rules, as is */
-    size_t access_len;
-    uint32_t *operators; /* numbers of the nodes' operators */
+    struct host_plan *plan; /* what stands at the nodes */
+    struct sim_unit *units; /* as plan->units */
     struct sim_device *devices;
-    struct sim_load *loads;
+    struct host_load *loads;
 
     struct qkd_out out;
     struct sim_packet *first, *last; /* what the current callback still has to deliver */
@@ -239,24 +180,6 @@ void sim_world_bootstrap(const struct sim_world *world, uint32_t link, uint8_t *
 
 /* Drops all elements of a node. */
 void sim_node_drop(struct sim_world *world, uint32_t node);
-
-void sim_unit_free(struct sim_unit *unit);
-const char *sim_unit_name(const struct sim_unit *unit);
-
-/* The unit that hosts an element, SIM_NO_UNIT if there is none. */
-uint32_t sim_unit_find(const struct sim_world *world, struct qkd_eid eid);
-
-/* ---- world_access.c ---- */
-
-int sim_access_new(struct sim_world *world);
-void sim_access_free(struct sim_world *world);
-
-/* Gives the KSA of a node the scenario's access list. */
-void sim_access_config(struct sim_world *world, uint32_t node);
-
-/* Fills in what the rules may ask of an application: the operator and role of its node. */
-struct wire_cfg_app;
-void sim_access_describe(const struct sim_world *world, struct wire_cfg_app *app);
 
 /* ---- world_exec.c ---- */
 

@@ -7,6 +7,8 @@
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
 #include "core/wire/frame.h"
+#include "host/configure.h"
+#include "host/unit.h"
 #include "sim/late.h"
 #include "sim/world.h"
 #include "watch/stats.h"
@@ -16,45 +18,7 @@ enum {
     IDLE_LIMIT = 21        /* fruitless time-outs are at most 2^20 ns apart */
 };
 
-/* ---- steps ---- */
-
-static int unit_event(const struct sim_unit *unit, const struct qkd_event *event, uint32_t part,
-                      struct qkd_out *out)
-{
-    switch ((enum sim_unit_kind)unit->kind) {
-    case SIM_UNIT_KM:
-        if (event->type == QKD_EV_START) {
-            return km_start(unit->element.km, (enum km_parts)part, event, out);
-        }
-        return km_step(unit->element.km, event, out);
-    case SIM_UNIT_MODULE:
-        return mod_step(unit->element.mod, event, out);
-    case SIM_UNIT_CONTROLLER:
-        return ctl_step(unit->element.ctl, event, out);
-    case SIM_UNIT_MANAGER:
-        return mgr_step(unit->element.mgr, event, out);
-    case SIM_UNIT_APP:
-        return app_step(unit->element.app, event, out);
-    }
-    return QKD_ERR_INVALID;
-}
-
-static struct qkd_time unit_deadline(const struct sim_unit *unit)
-{
-    switch ((enum sim_unit_kind)unit->kind) {
-    case SIM_UNIT_KM:
-        return km_deadline(unit->element.km);
-    case SIM_UNIT_MODULE:
-        return mod_deadline(unit->element.mod);
-    case SIM_UNIT_CONTROLLER:
-        return ctl_deadline(unit->element.ctl);
-    case SIM_UNIT_MANAGER:
-        return mgr_deadline(unit->element.mgr);
-    case SIM_UNIT_APP:
-        return app_deadline(unit->element.app);
-    }
-    return QKD_NEVER;
-}
+/* ---- outputs ---- */
 
 /* Whether a fault that waits for outputs of this node strikes at this one. */
 static bool struck(struct sim_world *world, uint32_t number, enum scn_fault_what what)
@@ -352,17 +316,17 @@ static void mark_dirty(struct sim_world *world, uint32_t number)
 
 void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *event, uint32_t part)
 {
-    struct sim_unit *unit = &world->units[number];
+    const struct host_unit *unit = &world->plan->units[number];
     const struct sim_clock *clock = &world->nodes[unit->node].clock;
     int64_t now_ns = sim_world_now(world);
     event->now = sim_clock_mono(clock, now_ns);
     event->wall = sim_clock_wall(clock, now_ns);
     world->events++;
     mark_dirty(world, number);
-    int rc = unit_event(unit, event, part, &world->out);
+    int rc = host_unit_step(&world->plan->units[number], event, part, &world->out);
     if (rc != 0) {
         qkd_out_reset(&world->out);
-        sim_world_fail(world, rc, sim_unit_name(unit));
+        sim_world_fail(world, rc, host_unit_name(unit));
         return;
     }
     if (!sim_late_hold(world, number)) {
@@ -374,8 +338,8 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
 
 static void deliver(struct sim_world *world, const struct sim_packet *packet)
 {
-    uint32_t number = sim_unit_find(world, packet->to);
-    bool present = number != SIM_NO_UNIT && world->units[number].element.any != NULL;
+    uint32_t number = host_unit_find(world->plan, packet->to);
+    bool present = number != HOST_NO_UNIT && world->plan->units[number].element.any != NULL;
     int64_t now_ns = sim_world_now(world);
     if (packet->note != 0) {
         world->cause = watch_recorder_arrive(world->recorder, packet->note, now_ns, present);
@@ -424,10 +388,11 @@ static void arm(struct sim_world *world, uint32_t number)
 {
     struct sim_unit *unit = &world->units[number];
     unit->dirty = false;
-    if (unit->element.any == NULL) {
+    const struct host_unit *hosted = &world->plan->units[number];
+    if (hosted->element.any == NULL) {
         return;
     }
-    int64_t at_ns = sim_clock_when(&world->nodes[unit->node].clock, unit_deadline(unit));
+    int64_t at_ns = sim_clock_when(&world->nodes[hosted->node].clock, host_unit_deadline(hosted));
     int64_t now_ns = sim_world_now(world);
     if (at_ns > now_ns) {
         unit->idle = 0;
@@ -468,7 +433,7 @@ void sim_world_on_wake(void *ctx, uint32_t number)
 {
     struct sim_world *world = ctx;
     struct sim_unit *unit = &world->units[number];
-    if (unit->element.any == NULL) {
+    if (world->plan->units[number].element.any == NULL) {
         return;
     }
     if (unit->idle < IDLE_LIMIT) {
@@ -508,27 +473,38 @@ static int secret_add(struct sim_unit *unit, const struct sim_secret *secret)
     return 0;
 }
 
-static void secret_give(struct sim_world *world, const struct sim_secret *secret)
+/* Where a secret that is being given goes. */
+struct giving {
+    struct sim_world *world;
+    uint32_t note; /* the recorder's handle */
+};
+
+static void on_secret(void *ctx, const struct host_message *message)
 {
-    bool first = secret->self.v < secret->peer.v;
-    uint64_t numbers[3] = {secret->rp, first ? secret->self.v : secret->peer.v,
-                           first ? secret->peer.v : secret->self.v};
-    struct wire_cfg_peer config = {.head = {.message_id = ++world->message_id},
-                                   .rp = (uint8_t)secret->rp,
-                                   .peer = secret->peer};
-    sim_world_derive(world, "pairwise secret", numbers, config.secret.b);
-    uint8_t bytes[128];
-    uint32_t note = world->recorder == NULL ? 0
-                                            : watch_recorder_carry(world->recorder, world->cause);
-    int len = wire_cfg_peer_encode(&config, bytes, sizeof(bytes));
-    QKD_ASSERT(len > 0);
-    sim_world_local(world, &(struct sim_local){.kind = SIM_PACKET_CONFIG,
-                                               .to = secret->self,
-                                               .bytes = bytes,
-                                               .len = (size_t)len,
-                                               .note = note});
-    crypto_wipe(bytes, sizeof(bytes));
-    crypto_wipe(&config, sizeof(config));
+    const struct giving *giving = ctx;
+    sim_world_local(giving->world, &(struct sim_local){.kind = SIM_PACKET_CONFIG,
+                                                       .to = message->to,
+                                                       .bytes = message->bytes,
+                                                       .len = message->len,
+                                                       .note = giving->note});
+}
+
+static void secret_give(struct sim_world *world, const struct sim_secret *given)
+{
+    bool first = given->self.v < given->peer.v;
+    uint64_t numbers[3] = {given->rp, first ? given->self.v : given->peer.v,
+                           first ? given->peer.v : given->self.v};
+    struct giving giving = {world, 0};
+    if (world->recorder != NULL) {
+        giving.note = watch_recorder_carry(world->recorder, world->cause);
+    }
+    uint8_t secret[32];
+    sim_world_derive(world, "pairwise secret", numbers, secret);
+    struct host_sender sender = {&giving, &world->message_id, on_secret};
+    struct qkd_eid sides[2] = {given->self, given->peer};
+    int rc = host_configure_peer(&sender, (enum qkd_rp)given->rp, sides, secret);
+    sim_world_fail(world, rc, "pairwise secret");
+    crypto_wipe(secret, sizeof(secret));
 }
 
 void sim_world_introduce(struct sim_world *world, enum qkd_rp rp, struct qkd_eid a,
@@ -536,8 +512,8 @@ void sim_world_introduce(struct sim_world *world, enum qkd_rp rp, struct qkd_eid
 {
     struct sim_secret sides[2] = {{.self = a, .peer = b, .rp = rp},
                                   {.self = b, .peer = a, .rp = rp}};
-    uint32_t units[2] = {sim_unit_find(world, a), sim_unit_find(world, b)};
-    if (units[0] == SIM_NO_UNIT || units[1] == SIM_NO_UNIT) {
+    uint32_t units[2] = {host_unit_find(world->plan, a), host_unit_find(world->plan, b)};
+    if (units[0] == HOST_NO_UNIT || units[1] == HOST_NO_UNIT) {
         return; /* nobody is there: no secret */
     }
     bool known = secret_known(&world->units[units[0]], &sides[0]);
@@ -546,7 +522,7 @@ void sim_world_introduce(struct sim_world *world, enum qkd_rp rp, struct qkd_eid
         if (!known) {
             sim_world_fail(world, secret_add(unit, &sides[i]), "pairwise secret");
         }
-        if (unit->element.any != NULL) {
+        if (world->plan->units[units[i]].element.any != NULL) {
             secret_give(world, &sides[i]);
         }
     }

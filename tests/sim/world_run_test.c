@@ -242,7 +242,7 @@ START_TEST(manager_knows)
     one.rc = sim_world_run(world);
     lib_good(&one);
     struct qkd_eid manager = qkd_eid_make(QKD_ROLE_MANAGER, 0, one.scenario->management.at);
-    const struct mgr *mgr = world->units[sim_unit_find(world, manager)].element.mgr;
+    const struct mgr *mgr = world->plan->units[host_unit_find(world->plan, manager)].element.mgr;
     for (uint32_t i = 0; i < 3; i++) {
         struct wire_account_record record = {0};
         const struct scn_application_summary *app = &one.summary.applications[i];

@@ -6,7 +6,7 @@
 
 #include "core/base/err.h"
 #include "core/wire/codec.h"
-#include "sim/world.h"
+#include "host/plan.h"
 
 enum {
     RULE_BYTES = 64, /* of one encoded rule, at most */
@@ -27,12 +27,12 @@ static int named_compare(const void *a, const void *b)
 }
 
 /* Numbers the operators from 1 in the order of their names. */
-static int operators_fill(struct sim_world *world)
+static int operators_fill(struct host_plan *plan)
 {
-    const struct scn_scenario *scenario = world->scenario;
-    world->operators = calloc(scenario->node_count, sizeof(*world->operators));
+    const struct scn_scenario *scenario = plan->scenario;
+    plan->operators = calloc(scenario->node_count, sizeof(*plan->operators));
     struct named *names = calloc(scenario->node_count, sizeof(*names));
-    if (world->operators == NULL || names == NULL) {
+    if (plan->operators == NULL || names == NULL) {
         free(names);
         return QKD_ERR_NOMEM;
     }
@@ -45,17 +45,17 @@ static int operators_fill(struct sim_world *world)
         if (i == 0 || named_compare(&names[i - 1], &names[i]) != 0) {
             number++;
         }
-        world->operators[names[i].node] = number;
+        plan->operators[names[i].node] = number;
     }
     free(names);
     return 0;
 }
 
-static uint32_t operator_number(const struct sim_world *world, const char *name)
+static uint32_t operator_number(const struct host_plan *plan, const char *name)
 {
-    for (size_t i = 0; i < world->scenario->node_count; i++) {
-        if (strcmp(world->scenario->nodes[i].operator_id, name) == 0) {
-            return world->operators[i];
+    for (size_t i = 0; i < plan->scenario->node_count; i++) {
+        if (strcmp(plan->scenario->nodes[i].operator_id, name) == 0) {
+            return plan->operators[i];
         }
     }
     return 0; /* the loader refuses unknown operators */
@@ -74,7 +74,7 @@ static uint8_t role_number(enum scn_node_role role)
     return 0; /* any */
 }
 
-static struct wire_access_rule rule_make(const struct sim_world *world,
+static struct wire_access_rule rule_make(const struct host_plan *plan,
                                          const struct scn_access *given)
 {
     const struct scn_access_side *from = &given->from;
@@ -94,71 +94,54 @@ static struct wire_access_rule rule_make(const struct sim_world *world,
         .has_source_id = given->application != UINT32_MAX,
     };
     if (rule.has_source_operator) {
-        rule.source_operator = operator_number(world, from->operator_id);
+        rule.source_operator = operator_number(plan, from->operator_id);
     }
     if (rule.has_target_operator) {
-        rule.target_operator = operator_number(world, to->operator_id);
+        rule.target_operator = operator_number(plan, to->operator_id);
     }
     if (rule.has_source_id) {
-        uint32_t node = world->scenario->applications[given->application].from;
+        uint32_t node = plan->scenario->applications[given->application].from;
         rule.source_id = qkd_eid_make(QKD_ROLE_APP, 2 * given->application, node);
     }
     return rule;
 }
 
-int sim_access_new(struct sim_world *world)
+int host_access_new(struct host_plan *plan)
 {
-    const struct scn_scenario *scenario = world->scenario;
+    const struct scn_scenario *scenario = plan->scenario;
     if (scenario->access_count == 0) {
         return 0;
     }
     size_t cap = scenario->access_count * RULE_BYTES;
     uint8_t *rules = malloc(cap);
-    world->access = malloc(cap + HEAD_BYTES);
-    int rc = operators_fill(world);
-    if (rules == NULL || world->access == NULL || rc != 0) {
+    plan->access = malloc(cap + HEAD_BYTES);
+    int rc = operators_fill(plan);
+    if (rules == NULL || plan->access == NULL || rc != 0) {
         free(rules);
         return QKD_ERR_NOMEM;
     }
     size_t used = 0;
     for (size_t i = 0; i < scenario->access_count; i++) {
-        struct wire_access_rule rule = rule_make(world, &scenario->access[i]);
+        struct wire_access_rule rule = rule_make(plan, &scenario->access[i]);
         int len = wire_access_rule_encode(&rule, rules + used, cap - used);
         QKD_ASSERT(len > 0);
         used += (size_t)len;
     }
-    struct wire_cfg_access config = {.head = {.message_id = ++world->message_id},
-                                     .rules = {rules, used}};
-    int len = wire_cfg_access_encode(&config, world->access, cap + HEAD_BYTES);
+    struct wire_cfg_access config = {.head = {.message_id = 1}, .rules = {rules, used}};
+    int len = wire_cfg_access_encode(&config, plan->access, cap + HEAD_BYTES);
     QKD_ASSERT(len > 0);
-    world->access_len = (size_t)len;
+    plan->access_len = (size_t)len;
     free(rules);
     return 0;
 }
 
-void sim_access_free(struct sim_world *world)
+void host_access_describe(const struct host_plan *plan, struct wire_cfg_app *app)
 {
-    free(world->access);
-    free(world->operators);
-}
-
-void sim_access_config(struct sim_world *world, uint32_t node)
-{
-    if (world->access_len > 0) {
-        sim_world_local(world, &(struct sim_local){.kind = SIM_PACKET_CONFIG,
-                                                   .to = qkd_eid_make(QKD_ROLE_KSA, 0, node),
-                                                   .bytes = world->access,
-                                                   .len = world->access_len});
-    }
-}
-
-void sim_access_describe(const struct sim_world *world, struct wire_cfg_app *app)
-{
-    if (world->access_len > 0) {
+    if (plan->access_len > 0) {
         uint32_t node = qkd_eid_node(app->app);
         app->has_operator_id = true;
-        app->operator_id = world->operators[node];
+        app->operator_id = plan->operators[node];
         app->has_role = true;
-        app->role = role_number(world->scenario->nodes[node].role);
+        app->role = role_number(plan->scenario->nodes[node].role);
     }
 }

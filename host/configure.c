@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* CONFIG messages of the elements of a node. */
+#include "host/configure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/crypto/crypto.h"
+#include "core/wire/codec.h"
+#include "host/unit.h"
+
+enum {
+    CONFIG_BYTES = 512, /* of a configuration message without its bootstrap secret */
+    PEER_BYTES = 128    /* of CFG_PEER */
+};
+
+static bool wanted(const struct host_configure *how, struct qkd_eid to)
+{
+    return how->wants == NULL || how->wants(how->sender.ctx, to);
+}
+
+/* len: what an encoder said. */
+static int config_send(const struct host_configure *how, struct qkd_eid to, const uint8_t *bytes,
+                       int len)
+{
+    if (len < 0) {
+        return len;
+    }
+    if (wanted(how, to)) {
+        how->sender.give(how->sender.ctx,
+                         &(struct host_message){.to = to, .bytes = bytes, .len = (size_t)len});
+    }
+    return 0;
+}
+
+static int config_kma(const struct host_plan *plan, const struct host_configure *how,
+                      struct wire_cfg_link *config, struct qkd_eid kma)
+{
+    size_t len = (size_t)(plan->scenario->key_management.bootstrap_bits / 8);
+    size_t cap = len + CONFIG_BYTES;
+    uint8_t *bytes = malloc(cap + len);
+    if (bytes == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    uint8_t *secret = bytes + cap;
+    how->bootstrap(how->sender.ctx, config->link, secret, len);
+    config->bootstrap = (struct wire_bytes){secret, len};
+    int rc = config_send(how, kma, bytes, wire_cfg_link_encode(config, bytes, cap));
+    crypto_wipe(bytes, cap + len);
+    free(bytes);
+    return rc;
+}
+
+static int config_link(const struct host_plan *plan, const struct host_configure *how,
+                       uint32_t number, uint32_t instance)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    const struct host_port *port = &plan->ports[plan->nodes[number].first_port + instance];
+    const struct host_unit *far = &plan->units[plan->modules[port->link][port->end ^ 1]];
+    const char *far_name = scenario->nodes[far->node].id;
+    struct wire_cfg_link config = {
+        .head = {.message_id = ++*how->sender.message_id},
+        .link = port->link,
+        .peer = qkd_eid_make(QKD_ROLE_KMA, 0, far->node),
+        .peer_name = {(const uint8_t *)far_name, strlen(far_name)},
+        .module = host_module_eid(number, instance),
+        .peer_module = host_module_eid(far->node, far->instance),
+        .store_bits = scenario->links[port->link].store_bits,
+    };
+    host_node_ip(far->node, config.peer_ip.b);
+    struct qkd_eid kma = qkd_eid_make(QKD_ROLE_KMA, 0, number);
+    uint8_t bytes[CONFIG_BYTES];
+    int rc = config_send(how, qkd_eid_sibling(kma, QKD_ROLE_KMC), bytes,
+                         wire_cfg_link_encode(&config, bytes, sizeof(bytes)));
+    if (rc == 0) {
+        rc = config_send(how, config.module, bytes,
+                         wire_cfg_link_encode(&config, bytes, sizeof(bytes)));
+    }
+    return rc == 0 && wanted(how, kma) ? config_kma(plan, how, &config, kma) : rc;
+}
+
+/* Directory: both agents of an application, to the KSA at one of its ends. */
+static int config_application(const struct host_plan *plan, const struct host_configure *how,
+                              uint32_t agent)
+{
+    const struct scn_application *app = &plan->scenario->applications[agent / 2];
+    static const uint8_t levels[] = {[SCN_LEVEL_ANY] = WIRE_LEVEL_ANY,
+                                     [SCN_LEVEL_OTP_PREFERRED] = WIRE_LEVEL_OTP_PREFERRED,
+                                     [SCN_LEVEL_OTP_ONLY] = WIRE_LEVEL_OTP_ONLY};
+    struct qkd_eid ksa = qkd_eid_sibling(host_agent_eid(plan, agent), QKD_ROLE_KSA);
+    uint8_t bytes[CONFIG_BYTES];
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t about = (agent & ~1U) + i;
+        struct wire_cfg_app config = {
+            .head = {.message_id = ++*how->sender.message_id},
+            .app = host_agent_eid(plan, about),
+            .name = {(const uint8_t *)app->id, strlen(app->id)},
+            .peer_app = host_agent_eid(plan, about ^ 1U),
+            .level = levels[app->level],
+        };
+        host_access_describe(plan, &config);
+        int rc = config_send(how, ksa, bytes, wire_cfg_app_encode(&config, bytes, sizeof(bytes)));
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int host_configure_node(const struct host_plan *plan, uint32_t number,
+                        const struct host_configure *how)
+{
+    const struct host_node *node = &plan->nodes[number];
+    int rc = 0;
+    for (uint32_t i = 0; i < node->module_count && rc == 0; i++) {
+        rc = config_link(plan, how, number, i);
+    }
+    if (rc == 0 && plan->access_len > 0) {
+        rc = config_send(how, qkd_eid_make(QKD_ROLE_KSA, 0, number), plan->access,
+                         (int)plan->access_len);
+    }
+    for (uint32_t i = 0; i < node->unit_count && rc == 0; i++) {
+        const struct host_unit *unit = &plan->units[node->first_unit + i];
+        if (unit->kind == HOST_UNIT_APP) {
+            rc = config_application(plan, how, unit->instance);
+        }
+    }
+    return rc;
+}
+
+int host_configure_peer(const struct host_sender *sender, enum qkd_rp rp,
+                        const struct qkd_eid sides[2], const uint8_t secret[32])
+{
+    struct wire_cfg_peer config = {.head = {.message_id = ++*sender->message_id},
+                                   .rp = (uint8_t)rp,
+                                   .peer = sides[1]};
+    memcpy(config.secret.b, secret, sizeof(config.secret.b));
+    uint8_t bytes[PEER_BYTES];
+    int len = wire_cfg_peer_encode(&config, bytes, sizeof(bytes));
+    if (len > 0) {
+        sender->give(sender->ctx,
+                     &(struct host_message){.to = sides[0], .bytes = bytes, .len = (size_t)len});
+    }
+    crypto_wipe(bytes, sizeof(bytes));
+    crypto_wipe(&config, sizeof(config));
+    return len < 0 ? len : 0;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Units: how each kind of element is made from a scenario, and which function steps it. */
+#include "host/unit.h"
+
+#include <string.h>
+
+#include "core/app/app.h"
+#include "core/base/err.h"
+#include "core/controller/controller.h"
+#include "core/km/km.h"
+#include "core/manager/manager.h"
+#include "core/module/module.h"
+#include "core/wire/codec.h"
+
+enum {
+    REQUEST_LIMIT = 65536, /* requests under way, per element */
+    KEY_LIMIT = 1 << 20,   /* KSA-keys held per KSA */
+    FILE_LIMIT = 64,       /* key files waiting in a module */
+    LIFE_LIMIT = 1 << 16,  /* life-cycle records that the manager keeps */
+    ALARM_LIMIT = 1 << 16  /* alarms standing */
+};
+
+/* Community ID of HELLO: the key managers of a scenario are one network under one controller, whoever
+ * runs their nodes. */
+#define COMMUNITY "default"
+
+/* ---- making elements ---- */
+
+static int km_make(const struct host_plan *plan, struct host_unit *unit)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    const struct scn_key_management *given = &scenario->key_management;
+    const struct scn_node *node = &scenario->nodes[unit->node];
+    uint32_t links = plan->nodes[unit->node].module_count;
+    struct km_config config = {
+        .node = unit->node,
+        .parts = unit->parts,
+        .name = node->id,
+        .community = COMMUNITY,
+        .controller = host_controller_eid(plan),
+        .manager = host_manager_eid(plan),
+        .unit_bits = given->unit_bits,
+        .batch = given->batch,
+        .lease_bits = (uint32_t)given->lease_bits,
+        .retransmit = {given->retransmit_ns},
+        .retries = given->retries,
+        .expiry = {given->expiry_ns},
+        .fetch_within = {given->fetch_within_ns},
+        .timer = {given->timer_ns},
+        .status_period = {scenario->control.status_period_ns},
+        .preserve = given->retention == SCN_RETENTION_PRESERVE,
+        .metadata_clear = given->relay_metadata == SCN_METADATA_CLEAR,
+        .request_limit = REQUEST_LIMIT,
+        .key_limit = KEY_LIMIT,
+        .link_limit = links > 0 ? links : 1,
+    };
+    host_node_ip(unit->node, config.ip);
+    static const uint8_t local[2] = {0x02, 0x00}; /* locally administered */
+    memcpy(config.mac, local, 2);
+    wire_put_u32(config.mac + 2, unit->node + 1);
+    if (node->has_mac) {
+        memcpy(config.mac, node->mac, 6);
+    }
+    return km_new(&config, &unit->element.km);
+}
+
+static int module_make(const struct host_plan *plan, struct host_unit *unit)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    struct mod_config config = {
+        .self = host_module_eid(unit->node, unit->instance),
+        .controller = host_controller_eid(plan),
+        .manager = host_manager_eid(plan),
+        .retransmit = {scenario->key_management.retransmit_ns},
+        .status_period = {scenario->control.status_period_ns},
+        .queue_limit = FILE_LIMIT,
+    };
+    return mod_new(&config, &unit->element.mod);
+}
+
+static int controller_make(const struct host_plan *plan, struct host_unit *unit)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    struct ctl_config config = {
+        .self = host_controller_eid(plan),
+        .manager = host_manager_eid(plan),
+        .routing = scenario->control.routing == SCN_ROUTING_WIDEST ? CTL_WIDEST : CTL_FEWEST_HOPS,
+        .keep_route = scenario->control.keep_route,
+        .low_mark_bits = scenario->control.low_mark_bits,
+        .route_validity = {scenario->control.route_validity_ns},
+        .status_period = {scenario->control.status_period_ns},
+        .retransmit = {scenario->key_management.retransmit_ns},
+        .node_limit = (uint32_t)scenario->node_count,
+        .link_limit = scenario->link_count > 0 ? (uint32_t)scenario->link_count : 1,
+    };
+    return ctl_new(&config, &unit->element.ctl);
+}
+
+static int manager_make(const struct host_plan *plan, struct host_unit *unit)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    struct mgr_config config = {
+        .self = host_manager_eid(plan),
+        .peer_limit = (uint32_t)(scenario->node_count + 2 * scenario->link_count + 1),
+        .life_limit = LIFE_LIMIT,
+        .alarm_limit = ALARM_LIMIT,
+        .report_life = plan->options.report_life,
+    };
+    return mgr_new(&config, &unit->element.mgr);
+}
+
+static int app_make(const struct host_plan *plan, struct host_unit *unit)
+{
+    const struct scn_application *given = &plan->scenario->applications[unit->instance / 2];
+    static const uint8_t levels[] = {[SCN_LEVEL_ANY] = WIRE_LEVEL_ANY,
+                                     [SCN_LEVEL_OTP_PREFERRED] = WIRE_LEVEL_OTP_PREFERRED,
+                                     [SCN_LEVEL_OTP_ONLY] = WIRE_LEVEL_OTP_ONLY};
+    struct app_config config = {
+        .self = host_agent_eid(plan, unit->instance),
+        .partner = host_agent_eid(plan, unit->instance ^ 1U),
+        .key_bits = given->key_bits,
+        .level = levels[given->level],
+        .wait = given->wait,
+        .timeout = {given->timeout_ns},
+        .retransmit = {plan->scenario->key_management.retransmit_ns},
+        .limit = REQUEST_LIMIT,
+        .delete_after = plan->options.delete_after,
+    };
+    return app_new(&config, &unit->element.app);
+}
+
+int host_unit_make(const struct host_plan *plan, struct host_unit *unit)
+{
+    switch ((enum host_unit_kind)unit->kind) {
+    case HOST_UNIT_KM:
+        return km_make(plan, unit);
+    case HOST_UNIT_MODULE:
+        return module_make(plan, unit);
+    case HOST_UNIT_CONTROLLER:
+        return controller_make(plan, unit);
+    case HOST_UNIT_MANAGER:
+        return manager_make(plan, unit);
+    case HOST_UNIT_APP:
+        return app_make(plan, unit);
+    }
+    return QKD_ERR_INVALID;
+}
+
+void host_unit_free(struct host_unit *unit)
+{
+    switch ((enum host_unit_kind)unit->kind) {
+    case HOST_UNIT_KM:
+        km_free(unit->element.km);
+        break;
+    case HOST_UNIT_MODULE:
+        mod_free(unit->element.mod);
+        break;
+    case HOST_UNIT_CONTROLLER:
+        ctl_free(unit->element.ctl);
+        break;
+    case HOST_UNIT_MANAGER:
+        mgr_free(unit->element.mgr);
+        break;
+    case HOST_UNIT_APP:
+        app_free(unit->element.app);
+        break;
+    }
+    unit->element.any = NULL;
+}
+
+const char *host_unit_name(const struct host_unit *unit)
+{
+    static const char *const names[] = {[HOST_UNIT_KM] = "key manager",
+                                        [HOST_UNIT_MODULE] = "QKD module",
+                                        [HOST_UNIT_CONTROLLER] = "controller",
+                                        [HOST_UNIT_MANAGER] = "manager",
+                                        [HOST_UNIT_APP] = "application agent"};
+    return names[unit->kind];
+}
+
+uint32_t host_unit_elements(const struct host_plan *plan, const struct host_unit *unit,
+                            struct qkd_eid eids[3], uint32_t parts[3])
+{
+    static const struct {
+        enum km_parts part;
+        enum qkd_role role;
+    } km_elements[] = {{KM_KMA, QKD_ROLE_KMA}, {KM_KSA, QKD_ROLE_KSA}, {KM_KMC, QKD_ROLE_KMC}};
+    uint32_t count = 0;
+    parts[0] = 0;
+    switch ((enum host_unit_kind)unit->kind) {
+    case HOST_UNIT_KM:
+        for (uint32_t i = 0; i < 3; i++) {
+            if ((unit->parts & km_elements[i].part) != 0) {
+                parts[count] = km_elements[i].part;
+                eids[count++] = qkd_eid_make(km_elements[i].role, 0, unit->node);
+            }
+        }
+        return count;
+    case HOST_UNIT_MODULE:
+        eids[0] = host_module_eid(unit->node, unit->instance);
+        return 1;
+    case HOST_UNIT_CONTROLLER:
+        eids[0] = host_controller_eid(plan);
+        return 1;
+    case HOST_UNIT_MANAGER:
+        eids[0] = host_manager_eid(plan);
+        return 1;
+    case HOST_UNIT_APP:
+        eids[0] = host_agent_eid(plan, unit->instance);
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- steps ---- */
+
+int host_unit_step(const struct host_unit *unit, const struct qkd_event *event, uint32_t part,
+                   struct qkd_out *out)
+{
+    switch ((enum host_unit_kind)unit->kind) {
+    case HOST_UNIT_KM:
+        if (event->type == QKD_EV_START) {
+            return km_start(unit->element.km, (enum km_parts)part, event, out);
+        }
+        return km_step(unit->element.km, event, out);
+    case HOST_UNIT_MODULE:
+        return mod_step(unit->element.mod, event, out);
+    case HOST_UNIT_CONTROLLER:
+        return ctl_step(unit->element.ctl, event, out);
+    case HOST_UNIT_MANAGER:
+        return mgr_step(unit->element.mgr, event, out);
+    case HOST_UNIT_APP:
+        return app_step(unit->element.app, event, out);
+    }
+    return QKD_ERR_INVALID;
+}
+
+struct qkd_time host_unit_deadline(const struct host_unit *unit)
+{
+    switch ((enum host_unit_kind)unit->kind) {
+    case HOST_UNIT_KM:
+        return km_deadline(unit->element.km);
+    case HOST_UNIT_MODULE:
+        return mod_deadline(unit->element.mod);
+    case HOST_UNIT_CONTROLLER:
+        return ctl_deadline(unit->element.ctl);
+    case HOST_UNIT_MANAGER:
+        return mgr_deadline(unit->element.mgr);
+    case HOST_UNIT_APP:
+        return app_deadline(unit->element.app);
+    }
+    return QKD_NEVER;
+}
