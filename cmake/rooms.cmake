@@ -75,6 +75,11 @@ endif()
 
 # The command: build/<preset>/qkdn.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.c)
+set(cli_emu "/cmd_pki\\.c$")
+if(QKDN_HAVE_EMU)
+    set(cli_emu "/without_emu\\.c$")
+endif()
+list(FILTER cli_sources EXCLUDE REGEX "${cli_emu}")
 set(QKDN_HAVE_CLI FALSE)
 if(cli_sources)
     set(QKDN_HAVE_CLI TRUE)
