@@ -9,16 +9,6 @@
 # Tests of the live world are tests/emu/* and everything named emu_*: left out where it is not built.
 set(all_rooms qkdn_sim ${emu_rooms} qkdn_analysis qkdn_scenarios qkdn_models)
 
-# Helpers for tests, in tests/lib.
-file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
-if(testlib_sources)
-    add_library(qkdn_testlib STATIC ${testlib_sources})
-    target_link_libraries(qkdn_testlib PUBLIC qkdn_core qkdn_outer PkgConfig::CHECK PkgConfig::FYAML)
-else()
-    add_library(qkdn_testlib INTERFACE)
-    target_link_libraries(qkdn_testlib INTERFACE qkdn_core qkdn_outer PkgConfig::CHECK PkgConfig::FYAML)
-endif()
-
 # Takes the tests of the live world out of a list of sources when it is not built.
 function(qkdn_without_emu list)
     if(NOT QKDN_HAVE_EMU)
@@ -26,6 +16,17 @@ function(qkdn_without_emu list)
         set(${list} ${${list}} PARENT_SCOPE)
     endif()
 endfunction()
+
+# Helpers for tests, in tests/lib.
+file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
+qkdn_without_emu(testlib_sources)
+if(testlib_sources)
+    add_library(qkdn_testlib STATIC ${testlib_sources})
+    target_link_libraries(qkdn_testlib PUBLIC qkdn_core qkdn_outer PkgConfig::CHECK PkgConfig::FYAML)
+else()
+    add_library(qkdn_testlib INTERFACE)
+    target_link_libraries(qkdn_testlib INTERFACE qkdn_core qkdn_outer PkgConfig::CHECK PkgConfig::FYAML)
+endif()
 
 # A unit test links core and, by its prefix, the room it tests; a sim test links all of them.
 function(qkdn_test_rooms level name result)
