@@ -12,6 +12,9 @@ if(QKDN_HAVE_CLI AND golden_cases)
         if(name MATCHES "simgrid" AND NOT QKDN_HAVE_SIMGRID)
             set_tests_properties(golden.${name} PROPERTIES DISABLED ON)
         endif()
+        if(name MATCHES "pki" AND NOT QKDN_HAVE_EMU)
+            set_tests_properties(golden.${name} PROPERTIES DISABLED ON)
+        endif()
     endforeach()
     add_custom_target(golden-update
         COMMAND sh ${golden_run} update $<TARGET_FILE:qkdn> ${golden_cases}
