@@ -64,12 +64,9 @@ static int write_all(int fd, const uint8_t *bytes, size_t len)
 
 static int write_head(struct emu_flight *flight, const char *name, struct emu_why *why)
 {
-    uint8_t head[EMU_FLIGHT_HEAD_LEN + 1 + EMU_FLIGHT_NAME_MAX];
-    size_t len = strlen(name);
-    memcpy(head, EMU_FLIGHT_HEAD, EMU_FLIGHT_HEAD_LEN);
-    head[EMU_FLIGHT_HEAD_LEN] = (uint8_t)len;
-    memcpy(head + EMU_FLIGHT_HEAD_LEN + 1, name, len);
-    int err = write_all(flight->fd, head, EMU_FLIGHT_HEAD_LEN + 1 + len);
+    char head[EMU_FLIGHT_HEAD_LEN + 1 + EMU_FLIGHT_NAME_MAX + 1];
+    int len = snprintf(head, sizeof head, "%s%c%s", EMU_FLIGHT_HEAD, (int)strlen(name), name);
+    int err = write_all(flight->fd, (const uint8_t *)head, (size_t)len);
     return err == 0
                ? 0
                : emu_fail(why, err, "%s: cannot be written: %s", flight->path, strerror(errno));

@@ -80,7 +80,7 @@ int emu_flight_reader_open(const char *path, struct emu_flight_reader **reader, 
                         "%s: cannot be read: %s", path, strerror(errno));
     }
     int err = emu_flight_reader_new(file, path, reader, why);
-    if (err != 0) {
+    if (*reader == NULL) {
         (void)fclose(file);
         return err;
     }
@@ -248,7 +248,7 @@ static int fill(struct emu_flight_merge *merge, const char *const *paths, struct
     for (size_t i = 0; i < merge->count; i++) {
         struct source *source = &merge->sources[i];
         int err = emu_flight_reader_open(paths[i], &source->reader, why);
-        if (err != 0) {
+        if (source->reader == NULL) {
             return err;
         }
         int step = emu_flight_next(source->reader, &source->entry, why);
