@@ -104,12 +104,13 @@ int emu_pki_files(const char *folder, const struct emu_pki_subject *subject,
         file_name(subject->name, name);
     }
     const char *before = subject->kind == EMU_PKI_SAE ? "sae." : "";
-    if (strlen(folder) + sizeof "/sae." + strlen(name) + sizeof ".crt" > EMU_PKI_PATH_SIZE) {
+    int len = snprintf(files->certificate, sizeof files->certificate, "%s/%s%s.crt", folder, before,
+                       name);
+    int key_len = snprintf(files->key, sizeof files->key, "%s/%s%s.key", folder, before, name);
+    if (len < 0 || len >= EMU_PKI_PATH_SIZE || key_len < 0 || key_len >= EMU_PKI_PATH_SIZE) {
         return emu_fail(why, QKD_ERR_INVALID, "%.80s...: the name of the folder is too long",
                         folder);
     }
-    snprintf(files->certificate, sizeof files->certificate, "%s/%s%s.crt", folder, before, name);
-    snprintf(files->key, sizeof files->key, "%s/%s%s.key", folder, before, name);
     return QKD_OK;
 }
 

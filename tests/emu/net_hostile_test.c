@@ -289,7 +289,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     (void)rig_folder();
     SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
+    srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     rig_folder_remove();
