@@ -26,6 +26,7 @@ libmicrohttpd-dev module libmicrohttpd
 libgnutls28-dev module gnutls
 libjansson-dev  module jansson
 python3         command python3
+curl            command curl
 '
 lint_needs='
 clang-format    command clang-format

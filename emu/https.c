@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* HTTP server: see emu/https.h. libmicrohttpd shows one epoll descriptor to the loop; it and a timer for what
+ * it wants to do by itself drive MHD_run(). A call that is not answered inside handle() suspends its connection.
+ *
+ *   uri_came ─▶ call ─ body... ─▶ handle() ─ answered ─▶ queued ─▶ completed: freed
+ *                                     │ not yet: suspended ─ emu_https_answer(): resumed ─▶ queued
+ */
+#include "emu/https.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <microhttpd.h>
+#include <sodium.h>
+
+#include "core/base/err.h"
+#include "emu/address.h"
+
+enum { HANDLES = 3, SWEEP_MS = 1000, BODY_FIRST = 1024, HEADERS_MOST = 32768 };
+
+/* A connection, from accept to close. */
+struct conn {
+    struct emu_https *https;
+    struct conn *next, *prev;
+    int fd;
+    uint64_t since_ms; /* when it began to wait for a request, or to be answered */
+    bool waiting;      /* a call of it is with handle()'s owner */
+    bool known;        /* peer was looked up */
+    char peer[EMU_IDENTITY_SIZE];
+};
+
+struct emu_https_call {
+    struct emu_https *https;
+    struct conn *conn;
+    struct MHD_Connection *connection;
+    struct MHD_Response *response;      /* when answered */
+    struct emu_https_call *next, *prev; /* of those suspended */
+    char *uri;
+    char *body;
+    size_t len, cap;
+    unsigned code;
+    bool begun, handed, suspended;
+};
+
+struct emu_https {
+    struct emu_https_config config;
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;
+    uv_timer_t timer, sweep;
+    unsigned open_handles;
+    bool closing; /* takes no more requests */
+    int fd;       /* listening */
+    uint16_t port;
+    struct conn *conns;
+    unsigned conn_count;
+    struct emu_https_call *suspended;
+};
+
+/* ---- the loop ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+/* Lets the library work, and asks it when it wants to again. */
+static void run(struct emu_https *https)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+    (void)MHD_run(https->daemon);
+    if (MHD_get_timeout(https->daemon, &wait_ms) == MHD_YES) {
+        (void)uv_timer_start(&https->timer, on_timer, wait_ms, 0);
+    } else {
+        (void)uv_timer_stop(&https->timer);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+/* Cuts off who has been sending a request, or reading an answer, for too long. */
+static void on_sweep(uv_timer_t *timer)
+{
+    struct emu_https *https = timer->data;
+    uint64_t now_ms = uv_now(https->config.loop);
+    for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
+        if (!conn->waiting && now_ms - conn->since_ms > UINT64_C(1000) * https->config.idle_s) {
+            (void)shutdown(conn->fd, SHUT_RDWR);
+        }
+    }
+}
+
+/* ---- connections ---- */
+
+static void tls_demand(gnutls_session_t session)
+{
+    static const char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+    static gnutls_typed_vdata_st want = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                         .data = (unsigned char *)(uintptr_t)purpose};
+    gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+    gnutls_session_set_verify_cert2(session, &want, 1, 0);
+}
+
+static void conn_open(struct emu_https *https, struct MHD_Connection *connection, void **context)
+{
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection,
+                                                                 MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct conn *conn = calloc(1, sizeof *conn);
+    *context = conn;
+    if (https->config.certificate != NULL) {
+        const union MHD_ConnectionInfo *tls =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        if (tls != NULL && tls->tls_session != NULL) {
+            tls_demand(tls->tls_session);
+        }
+    }
+    if (conn == NULL || fd == NULL) {
+        return; /* its requests are refused */
+    }
+    conn->https = https;
+    conn->fd = fd->connect_fd;
+    conn->since_ms = uv_now(https->config.loop);
+    conn->next = https->conns;
+    if (conn->next != NULL) {
+        conn->next->prev = conn;
+    }
+    https->conns = conn;
+    https->conn_count++;
+}
+
+static void conn_close(struct emu_https *https, struct conn *conn)
+{
+    if (conn == NULL || conn->https == NULL) {
+        free(conn);
+        return;
+    }
+    if (conn->next != NULL) {
+        conn->next->prev = conn->prev;
+    }
+    *(conn->prev != NULL ? &conn->prev->next : &https->conns) = conn->next;
+    https->conn_count--;
+    free(conn);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        conn_open(cls, connection, context);
+    } else {
+        conn_close(cls, *context);
+        *context = NULL;
+    }
+}
+
+/* Whom the certificate names. The handshake has verified it; a session without one names nobody. */
+static void peer_look(const struct emu_https *https, struct MHD_Connection *connection,
+                      struct conn *conn)
+{
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    unsigned status = 1;
+    unsigned count = 0;
+    conn->known = true;
+    if (tls == NULL || tls->tls_session == NULL ||
+        gnutls_certificate_verify_peers2(tls->tls_session, &status) != GNUTLS_E_SUCCESS ||
+        status != 0) {
+        return;
+    }
+    const gnutls_datum_t *der = gnutls_certificate_get_peers(tls->tls_session, &count);
+    if (count == 0 || emu_identity_get_der(der[0].data, der[0].size, https->config.identity,
+                                           conn->peer) != QKD_OK) {
+        conn->peer[0] = '\0';
+    }
+}
+
+/* ---- calls ---- */
+
+static void *uri_came(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct emu_https_call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    call->https = cls;
+    call->connection = connection;
+    call->uri = strdup(uri);
+    return call;
+}
+
+static void body_drop(struct emu_https_call *call)
+{
+    if (call->body != NULL) {
+        sodium_memzero(call->body, call->cap);
+        free(call->body);
+        call->body = NULL;
+    }
+    call->len = call->cap = 0;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct emu_https_call *call = *context;
+    (void)cls;
+    (void)connection;
+    (void)why;
+    *context = NULL;
+    if (call == NULL) {
+        return;
+    }
+    if (call->conn != NULL) {
+        call->conn->waiting = false;
+        call->conn->since_ms = uv_now(call->https->config.loop);
+    }
+    if (call->response != NULL) {
+        MHD_destroy_response(call->response);
+    }
+    body_drop(call);
+    free(call->uri);
+    free(call);
+}
+
+static bool body_add(struct emu_https_call *call, const char *bytes, size_t len)
+{
+    if (len > call->https->config.body_most - call->len) {
+        return false;
+    }
+    if (len > call->cap - call->len) {
+        size_t cap = 2 * (call->len + len) > BODY_FIRST ? 2 * (call->len + len) : BODY_FIRST;
+        char *body = malloc(cap);
+        if (body == NULL) {
+            return false;
+        }
+        size_t had = call->len;
+        if (had > 0) {
+            memcpy(body, call->body, had);
+        }
+        body_drop(call);
+        call->body = body;
+        call->cap = cap;
+        call->len = had;
+    }
+    memcpy(call->body + call->len, bytes, len);
+    call->len += len;
+    return true;
+}
+
+struct sent_body {
+    size_t len;
+    char *bytes;
+};
+
+static void sent_free(void *cls)
+{
+    struct sent_body *sent = cls;
+    sodium_memzero(sent->bytes, sent->len);
+    free(sent->bytes);
+    free(sent);
+}
+
+static struct MHD_Response *response_of(const struct emu_https_answer *answer)
+{
+    struct MHD_Response *response = NULL;
+    if (answer->body == NULL || answer->len == 0) {
+        free(answer->body);
+        static char none[1];
+        response = MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
+    } else {
+        struct sent_body *sent = malloc(sizeof *sent);
+        if (sent != NULL) {
+            *sent = (struct sent_body){answer->len, answer->body};
+            response = MHD_create_response_from_buffer_with_free_callback_cls(answer->len,
+                                                                              answer->body,
+                                                                              sent_free, sent);
+        }
+        if (response == NULL) {
+            sodium_memzero(answer->body, answer->len);
+            free(answer->body);
+            free(sent);
+        }
+    }
+    if (response != NULL && answer->type != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+    }
+    if (response != NULL && answer->allow != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+    }
+    return response;
+}
+
+void emu_https_answer(struct emu_https_call *call, const struct emu_https_answer *answer)
+{
+    QKD_ASSERT(call->handed && call->code == 0);
+    call->response = response_of(answer);
+    call->code = (unsigned)answer->code;
+    if (call->suspended) {
+        if (call->next != NULL) {
+            call->next->prev = call->prev;
+        }
+        *(call->prev != NULL ? &call->prev->next : &call->https->suspended) = call->next;
+        call->suspended = false;
+        MHD_resume_connection(call->connection);
+        (void)uv_timer_start(&call->https->timer, on_timer, 0, 0);
+    }
+}
+
+/* Gives the answer to the library; MHD_NO closes the connection. */
+static enum MHD_Result queue(struct emu_https_call *call)
+{
+    return call->response == NULL
+               ? MHD_NO
+               : MHD_queue_response(call->connection, call->code, call->response);
+}
+
+/* The request is whole. */
+static enum MHD_Result hand_over(struct emu_https_call *call, const char *method)
+{
+    struct emu_https *https = call->https;
+    struct emu_https_request request = {.method = method,
+                                        .uri = call->uri,
+                                        .body = call->body,
+                                        .body_len = call->len,
+                                        .peer = call->conn->peer};
+    call->handed = call->conn->waiting = true;
+    https->config.handle(https->config.ctx, call, &request);
+    body_drop(call);
+    if (call->code != 0) {
+        call->conn->waiting = false;
+        call->conn->since_ms = uv_now(https->config.loop);
+        return queue(call);
+    }
+    call->suspended = true;
+    call->next = https->suspended;
+    call->prev = NULL;
+    if (call->next != NULL) {
+        call->next->prev = call;
+    }
+    https->suspended = call;
+    MHD_suspend_connection(call->connection);
+    return MHD_YES;
+}
+
+/* The headers are there. A body that is announced as too long is refused without being read. */
+static enum MHD_Result begin(struct emu_https_call *call)
+{
+    const char *length = MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND,
+                                                     MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    call->begun = true;
+    call->conn = info == NULL ? NULL : info->socket_context;
+    if (call->conn == NULL || call->conn->https == NULL || call->uri == NULL) {
+        return MHD_NO;
+    }
+    if (call->https->config.certificate != NULL && !call->conn->known) {
+        peer_look(call->https, call->connection, call->conn);
+    }
+    if (length != NULL && strtoull(length, NULL, 10) > call->https->config.body_most) {
+        static const char text[] = "{\"message\":\"the request body is too long\"}";
+        struct emu_https_answer answer = {.code = MHD_HTTP_BAD_REQUEST,
+                                          .type = "application/json",
+                                          .body = strdup(text),
+                                          .len = sizeof text - 1};
+        call->response = response_of(&answer);
+        call->code = MHD_HTTP_BAD_REQUEST;
+        return queue(call);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **context)
+{
+    struct emu_https_call *call = *context;
+    (void)cls;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (call == NULL || (call->https->closing && !call->handed)) {
+        return MHD_NO;
+    }
+    if (!call->begun) {
+        return begin(call);
+    }
+    if (*upload_len > 0) {
+        bool good = body_add(call, upload, *upload_len);
+        *upload_len = 0;
+        return good ? MHD_YES : MHD_NO;
+    }
+    if (call->code != 0) { /* resumed */
+        call->conn->waiting = false;
+        call->conn->since_ms = uv_now(call->https->config.loop);
+        return queue(call);
+    }
+    return call->handed ? MHD_YES : hand_over(call, method);
+}
+
+/* ---- life ---- */
+
+static void log_nothing(void *cls, const char *format, va_list arguments)
+{
+    (void)cls;
+    (void)format;
+    (void)arguments; /* what clients do wrong is theirs to know; ours is counted above */
+}
+
+static int daemon_start(struct emu_https *https, struct emu_why *why)
+{
+    const struct emu_https_config *config = &https->config;
+    bool tls = config->certificate != NULL;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (tls ? (unsigned)MHD_USE_TLS : 0U);
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},
+        {MHD_OPTION_HTTPS_MEM_TRUST, 0, (void *)(uintptr_t)config->trust},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0,
+         (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"},
+        {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem nothing[] = {{MHD_OPTION_END, 0, NULL}};
+    https->daemon = MHD_start_daemon(
+        flags, https->port, NULL, NULL, on_request, https, MHD_OPTION_EXTERNAL_LOGGER, log_nothing,
+        NULL, MHD_OPTION_LISTEN_SOCKET, https->fd, MHD_OPTION_CONNECTION_LIMIT,
+        config->connections_most, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MOST, MHD_OPTION_URI_LOG_CALLBACK,
+        uri_came, https, MHD_OPTION_NOTIFY_COMPLETED, on_completed, https,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, https, MHD_OPTION_ARRAY,
+        tls ? secure : nothing, MHD_OPTION_END);
+    if (https->daemon == NULL) {
+        return emu_fail(why, QKD_ERR_INVALID, "cannot start the HTTP server at %s%s",
+                        config->listen,
+                        tls ? ": certificate, key or trusted certificates are no good" : "");
+    }
+    return QKD_OK;
+}
+
+static int loop_join(struct emu_https *https, struct emu_why *why)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(https->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    uv_loop_t *loop = https->config.loop;
+    int err = info == NULL ? UV_EINVAL : uv_poll_init(loop, &https->poll, info->epoll_fd);
+    if (err != 0) {
+        return emu_fail(why, QKD_ERR_IO, "cannot poll the HTTP server: %s", uv_strerror(err));
+    }
+    (void)uv_timer_init(loop, &https->timer);
+    (void)uv_timer_init(loop, &https->sweep);
+    https->poll.data = https->timer.data = https->sweep.data = https;
+    https->open_handles = HANDLES;
+    (void)uv_poll_start(&https->poll, UV_READABLE, on_poll);
+    (void)uv_timer_start(&https->timer, on_timer, 0, 0);
+    (void)uv_timer_start(&https->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    return QKD_OK;
+}
+
+int emu_https_new(const struct emu_https_config *config, struct emu_https **https,
+                  struct emu_why *why)
+{
+    struct emu_https *made = calloc(1, sizeof *made);
+    *https = NULL;
+    if (made == NULL) {
+        return emu_fail(why, QKD_ERR_NOMEM, "out of memory");
+    }
+    made->config = *config;
+    made->fd = -1;
+    int err = emu_listen(config->listen, &made->fd, why);
+    made->port = (uint16_t)(err == QKD_OK ? emu_port_of(made->fd) : 0);
+    err = err == QKD_OK ? daemon_start(made, why) : err;
+    err = err == QKD_OK ? loop_join(made, why) : err;
+    if (err != QKD_OK) {
+        if (made->daemon != NULL) {
+            MHD_stop_daemon(made->daemon);
+        } else if (made->fd >= 0) {
+            (void)close(made->fd);
+        }
+        free(made);
+        return err;
+    }
+    *https = made;
+    return QKD_OK;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct emu_https *https = handle->data;
+    if (--https->open_handles == 0) {
+        free(https);
+    }
+}
+
+void emu_https_free(struct emu_https *https)
+{
+    if (https == NULL) {
+        return;
+    }
+    https->closing = true;
+    while (https->suspended != NULL) {
+        emu_https_answer(https->suspended, &(struct emu_https_answer){.code = 503});
+    }
+    (void)MHD_run(https->daemon); /* takes the resumed connections in: it may not stop with any */
+    (void)uv_poll_stop(&https->poll);
+    MHD_stop_daemon(https->daemon);
+    uv_close((uv_handle_t *)&https->poll, on_closed);
+    uv_close((uv_handle_t *)&https->timer, on_closed);
+    uv_close((uv_handle_t *)&https->sweep, on_closed);
+}
+
+uint16_t emu_https_port(const struct emu_https *https)
+{
+    return https->port;
+}
+
+unsigned emu_https_connections(const struct emu_https *https)
+{
+    return https->conn_count;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The ETSI GS QKD 014 server over real TLS, before a KME that invents its keys (tests/lib/emu_kme.h): tried
+ * with curl, with the independent client etsi014_client.py (E14-01 ... E14-18), and with what no client
+ * would do. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "emu/pki.h"
+#include "tests/lib/emu_kme.h"
+
+enum { OUTPUT = 8192 };
+
+static struct kme kme;
+
+static void setup(void)
+{
+    kme_start(&kme);
+}
+
+static void teardown(void)
+{
+    ck_assert_int_eq(kme_stop(&kme), 0);
+}
+
+/* Runs a shell command; what it printed, and its exit code. */
+static int shell(const char *command, char output[OUTPUT])
+{
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    size_t len = fread(output, 1, OUTPUT - 1, pipe);
+    output[len] = '\0';
+    while (fgetc(pipe) != EOF) { /* to its end */
+    }
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+static struct emu_pki_files files_of(const char *folder, enum emu_pki_kind kind, const char *name)
+{
+    struct emu_pki_files files;
+    struct emu_pki_subject subject = {.kind = kind, .name = name};
+    ck_assert_int_eq(emu_pki_files(folder, &subject, &files, NULL), 0);
+    return files;
+}
+
+/* The standard's tests, by the independent client. */
+START_TEST(independent_client)
+{
+    char other[96];
+    (void)snprintf(other, sizeof other, "%s/other", kme.folder);
+    struct emu_pki_files a = files_of(kme.folder, EMU_PKI_SAE, "alice");
+    struct emu_pki_files b = files_of(kme.folder, EMU_PKI_SAE, "bob");
+    struct emu_pki_files m = files_of(kme.folder, EMU_PKI_SAE, "mallory");
+    struct emu_pki_files o = files_of(kme.folder, EMU_PKI_SAE, KME_ODD);
+    struct emu_pki_files daemon = files_of(kme.folder, EMU_PKI_DAEMON, "kmd.B");
+    struct emu_pki_files foreign = files_of(other, EMU_PKI_SAE, "alice");
+    static char command[20000], output[OUTPUT];
+    (void)snprintf(command, sizeof command,
+                   "python3 tests/emu/etsi014_client.py --exact --master-kme 127.0.0.1:%u "
+                   "--ca '%s/ca.crt' --master 'alice:%s:%s' --slave 'bob:%s:%s' "
+                   "--third 'mallory:%s:%s' --odd '%s:%s:%s' --bad '%s:%s' --bad '%s:%s' 2>&1 | "
+                   "{ grep -v '^ok' ; true ; }",
+                   kme.port, kme.folder, a.certificate, a.key, b.certificate, b.key, m.certificate,
+                   m.key, KME_ODD, o.certificate, o.key, daemon.certificate, daemon.key,
+                   foreign.certificate, foreign.key);
+    ck_assert_int_eq(shell(command, output), 0);
+    ck_assert_msg(strstr(output, "checks passed, 0 failed") != NULL &&
+                      strstr(output, "FAIL") == NULL,
+                  "%s", output);
+}
+END_TEST
+
+/* curl: what it gets for a path; `more` are further options. */
+static const char *curl(const char *sae, const char *more, const char *path)
+{
+    static char command[4000], output[OUTPUT];
+    (void)snprintf(command, sizeof command,
+                   "curl -sS --max-time 20 -w '|%%{http_code}|%%{content_type}' --cacert "
+                   "'%s/ca.crt' --cert '%s/sae.%s.crt' --key '%s/sae.%s.key' %s "
+                   "'https://localhost:%u%s' 2>&1",
+                   kme.folder, kme.folder, sae, kme.folder, sae, more, kme.port, path);
+    (void)shell(command, output);
+    return output;
+}
+
+/* The text between two others. */
+static void between(const char *text, const char *from, char *to, size_t cap)
+{
+    const char *at = strstr(text, from);
+    ck_assert_msg(at != NULL, "%s", text);
+    at += strlen(from);
+    size_t len = strcspn(at, "\"");
+    ck_assert_uint_lt(len, cap);
+    memcpy(to, at, len);
+    to[len] = '\0';
+}
+
+START_TEST(with_curl)
+{
+    char id[64], key[64], got[64], path[128], body[160];
+    const char *made = curl("alice", "", "/api/v1/keys/bob/enc_keys");
+    ck_assert_msg(strstr(made, "|200|application/json") != NULL, "%s", made);
+    between(made, "\"key_ID\":\"", id, sizeof id);
+    between(made, "\"key\":\"", key, sizeof key);
+    (void)snprintf(path, sizeof path, "/api/v1/keys/alice/dec_keys?key_ID=%s", id);
+    const char *foreign = curl("mallory", "", path);
+    ck_assert_str_eq(foreign, "|401|");
+    const char *fetched = curl("bob", "", path);
+    ck_assert_msg(strstr(fetched, "|200|") != NULL, "%s", fetched);
+    between(fetched, "\"key\":\"", got, sizeof got);
+    ck_assert_str_eq(got, key);
+    (void)snprintf(body, sizeof body,
+                   "-H 'Content-Type: application/json' -d '{\"key_IDs\":[{\"key_ID\":\"%s\"}]}'",
+                   id);
+    ck_assert_str_eq(curl("bob", body, "/api/v1/keys/alice/dec_keys"),
+                     "{\"message\":\"one or more keys specified are not found on KME\"}"
+                     "|400|application/json");
+    const char *chunked = curl("alice", "-H 'Transfer-Encoding: chunked' -d '{\"number\":2}'",
+                               "/api/v1/keys/bob/enc_keys");
+    ck_assert_msg(strstr(chunked, "|200|") != NULL, "%s", chunked);
+    const char *two = curl("alice", "--http1.0", "/api/v1/keys/bob/status");
+    ck_assert_msg(strstr(two, "|200|") != NULL, "%s", two);
+}
+END_TEST
+
+/* A backend that does not answer: 503 in time, and the connection lives on. */
+START_TEST(backend_is_silent)
+{
+    ck_assert_str_eq(curl("alice", "", "/api/v1/keys/slow/enc_keys"),
+                     "{\"message\":\"error on KME: timeout\"}|503|application/json");
+    const char *after = curl("alice", "", "/api/v1/keys/bob/status");
+    ck_assert_msg(strstr(after, "|200|") != NULL, "%s", after);
+}
+END_TEST
+
+/* Bodies that are too long are refused, whether they say so or not; much garbage; then all is well. */
+START_TEST(oversize_and_garbage)
+{
+    static char command[4000], output[OUTPUT];
+    (void)snprintf(
+        command, sizeof command,
+        "head -c 100000 /dev/zero | tr '\\0' ' ' > '%s/long'; head -c 3000 /dev/urandom > "
+        "'%s/noise'",
+        kme.folder, kme.folder);
+    ck_assert_int_eq(shell(command, output), 0);
+    (void)snprintf(command, sizeof command, "-H 'Expect:' --data-binary '@%s/long'", kme.folder);
+    const char *announced = curl("alice", command, "/api/v1/keys/bob/enc_keys");
+    ck_assert_msg(strstr(announced, "|400|application/json") != NULL ||
+                      strstr(announced, "|000|") != NULL,
+                  "%s", announced);
+    (void)snprintf(command, sizeof command,
+                   "-H 'Expect:' -H 'Transfer-Encoding: chunked' --data-binary '@%s/long'",
+                   kme.folder);
+    const char *chunked = curl("alice", command, "/api/v1/keys/bob/enc_keys");
+    ck_assert_msg(strstr(chunked, "|200|") == NULL, "%s", chunked);
+    (void)snprintf(command, sizeof command, "--data-binary '@%s/noise'", kme.folder);
+    const char *noise = curl("alice", command, "/api/v1/keys/bob/enc_keys");
+    ck_assert_msg(strstr(noise, "|400|application/json") != NULL, "%s", noise);
+    (void)snprintf(command, sizeof command, "python3 tests/emu/etsi014_rude.py garbage %u",
+                   kme.port);
+    ck_assert_int_eq(shell(command, output), 0);
+    const char *after = curl("alice", "", "/api/v1/keys/bob/status");
+    ck_assert_msg(strstr(after, "|200|") != NULL, "%s", after);
+}
+END_TEST
+
+/* Clients that open connections and send a byte now and then are cut off, and others are served. */
+START_TEST(slow_clients_are_cut_off)
+{
+    static char command[4000], output[OUTPUT];
+    (void)snprintf(command, sizeof command,
+                   "python3 tests/emu/etsi014_rude.py slow %u %d '%s/ca.crt' '%s/sae.alice.crt' "
+                   "'%s/sae.alice.key' 2>&1",
+                   kme.port, KME_IDLE_S, kme.folder, kme.folder, kme.folder);
+    int code = shell(command, output);
+    ck_assert_msg(code == 0, "%s", output);
+    const char *after = curl("alice", "", "/api/v1/keys/bob/status");
+    ck_assert_msg(strstr(after, "|200|") != NULL, "%s", after);
+}
+END_TEST
+
+START_TEST(health_and_metrics)
+{
+    static char command[400], output[OUTPUT];
+    static const struct {
+        const char *path, *more, *want;
+    } cases[] = {{"/healthz", "", "ok\n|200|text/plain; charset=utf-8"},
+                 {"/metrics", "",
+                  "kme_keys 0\nkme_open 0\nkme_connections 0\n"
+                  "|200|text/plain; version=0.0.4; charset=utf-8"},
+                 {"/metrics", "-d x", "only GET\n|405|text/plain; charset=utf-8"},
+                 {"/", "", "only /healthz and /metrics are here\n|404|text/plain; charset=utf-8"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)snprintf(command, sizeof command,
+                       "curl -sS --max-time 20 -w '|%%{http_code}|%%{content_type}' %s "
+                       "'http://127.0.0.1:%u%s' 2>&1",
+                       cases[i].more, kme.health_port, cases[i].path);
+        ck_assert_int_eq(shell(command, output), 0);
+        ck_assert_str_eq(output, cases[i].want);
+    }
+}
+END_TEST
+
+/* Ended with questions open and clients connected: everything is given back (teardown looks). */
+START_TEST(ends_with_open_questions)
+{
+    static char command[4000], output[OUTPUT];
+    (void)snprintf(command, sizeof command,
+                   "curl -sS --max-time 20 --cacert '%s/ca.crt' --cert '%s/sae.alice.crt' --key "
+                   "'%s/sae.alice.key' 'https://localhost:%u/api/v1/keys/slow/enc_keys' >/dev/null "
+                   "2>&1 & sleep 0.3",
+                   kme.folder, kme.folder, kme.folder, kme.port);
+    ck_assert_int_eq(shell(command, output), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("etsi014");
+    TCase *c = tcase_create("server");
+    tcase_set_timeout(c, 120);
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, independent_client);
+    tcase_add_test(c, with_curl);
+    tcase_add_test(c, backend_is_silent);
+    tcase_add_test(c, oversize_and_garbage);
+    tcase_add_test(c, slow_clients_are_cut_off);
+    tcase_add_test(c, health_and_metrics);
+    tcase_add_test(c, ends_with_open_questions);
+    suite_add_tcase(s, c);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
