@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/err.h"
+
 #define MISTAKE_BYTES 512
 
 void *scn_ctx_new(struct scn_ctx *ctx, size_t bytes)
@@ -182,6 +184,15 @@ char *scn_data_read(struct scn_ctx *ctx, const char *name, struct scn_place *at,
     return text;
 }
 
+char *scn_ctx_open(struct scn_ctx *ctx, const char *path, size_t *len)
+{
+    ctx->folder = scn_folder_of(ctx, path);
+    (void)scn_source_add(ctx, path);
+    char *text = ctx->no_memory ? NULL : scn_file_read(ctx, path, (struct scn_place){0}, len);
+    ctx->io_failed = ctx->io_failed || text == NULL;
+    return text;
+}
+
 static int mistake_compare(const void *a, const void *b)
 {
     const struct scn_mistake *x = a;
@@ -215,7 +226,8 @@ static char *line_make(const struct scn_ctx *ctx, const struct scn_mistake *mist
     return line;
 }
 
-void scn_mistakes_take(struct scn_ctx *ctx, struct scn_errors *errors)
+/* Sorts the mistakes and moves them out as lines. */
+static void mistakes_take(struct scn_ctx *ctx, struct scn_errors *errors)
 {
     if (ctx->mistake_count > 0) {
         qsort(ctx->mistakes, ctx->mistake_count, sizeof *ctx->mistakes, mistake_compare);
@@ -230,6 +242,39 @@ void scn_mistakes_take(struct scn_ctx *ctx, struct scn_errors *errors)
         }
     }
     errors->omitted += ctx->omitted;
+}
+
+/* Copies the names of what was read; false without memory. */
+static bool sources_take(const struct scn_ctx *ctx, struct scn_errors *errors)
+{
+    errors->sources = scn_mem_new((size_t)ctx->source_count + 1, sizeof *errors->sources);
+    for (size_t i = 0; i < ctx->source_count && errors->sources != NULL; i++) {
+        size_t size = strlen(ctx->sources[i]) + 1;
+        char *copy = scn_mem_new(size, 1);
+        if (copy == NULL) {
+            return false;
+        }
+        errors->sources[errors->source_count++] = memcpy(copy, ctx->sources[i], size);
+    }
+    return errors->sources != NULL;
+}
+
+int scn_ctx_finish(struct scn_ctx *ctx, struct scn_errors *errors)
+{
+    int err = 0;
+    if (!sources_take(ctx, errors) || ctx->no_memory) {
+        err = QKD_ERR_NOMEM;
+        scn_mistake(ctx, (struct scn_place){0}, "out of memory");
+    } else if (ctx->mistake_count > 0) {
+        err = ctx->io_failed ? QKD_ERR_IO : QKD_ERR_INVALID;
+    }
+    mistakes_take(ctx, errors);
+    scn_mem_free(ctx->mistakes);
+    scn_mem_free(ctx->sources);
+    scn_mem_free(ctx->folders);
+    scn_arena_fini(&ctx->arena);
+    *ctx = (struct scn_ctx){0};
+    return err;
 }
 
 /* Edit distance (insert, delete, replace, swap neighbours) of two words shorter than SCN_ID_SIZE;

@@ -36,6 +36,7 @@ enum scn_kind {
     SCN_KIND_CLASSICAL, /* links of the classical network */
     SCN_KIND_ACCESS,
     SCN_KIND_DEMAND,
+    SCN_KIND_PEER, /* daemons of the live world, in their configuration */
     SCN_KIND_COUNT
 };
 
@@ -93,8 +94,13 @@ char *scn_file_read(struct scn_ctx *ctx, const char *path, struct scn_place at, 
  * the same folder), whose first place is *at from then on. */
 char *scn_data_read(struct scn_ctx *ctx, const char *name, struct scn_place *at, size_t *len);
 
-/* Sorts the mistakes and moves them out as lines. */
-void scn_mistakes_take(struct scn_ctx *ctx, struct scn_errors *errors);
+/* Reads the file that a load is about and registers it as the first source, in its own folder. NULL:
+ * a mistake was recorded. */
+char *scn_ctx_open(struct scn_ctx *ctx, const char *path, size_t *len);
+
+/* Ends a load: moves what was wrong and what was read into *errors (empty before), frees all of ctx but
+ * what was made from it. 0, QKD_ERR_INVALID, QKD_ERR_IO or QKD_ERR_NOMEM. */
+int scn_ctx_finish(struct scn_ctx *ctx, struct scn_errors *errors);
 
 /* The word of `words` nearest to `text` by edit distance, NULL if none is near. */
 const char *scn_nearest(const char *text, const char *const *words, size_t count);

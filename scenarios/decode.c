@@ -202,7 +202,7 @@ static void id_decode(struct scn_ctx *ctx, const struct scn_field *field,
 static void text_decode(struct scn_ctx *ctx, const struct scn_field *field,
                         const struct scn_tree *value, char *at)
 {
-    size_t room = field->narrow ? SCN_ID_SIZE : SCN_NAME_SIZE;
+    size_t room = field->room != 0 ? field->room : SCN_NAME_SIZE;
     size_t len = strlen(value->text);
     if (len >= room) {
         scn_mistake(ctx, value->place, "%s is too long: expected at most %zu bytes", field->key,

@@ -10,7 +10,7 @@
 
 enum scn_type {
     SCN_T_ID,      /* char[SCN_ID_SIZE]: letters, digits, "_", "-", ".", ":" */
-    SCN_T_TEXT,    /* char[SCN_NAME_SIZE]; `narrow`: char[SCN_ID_SIZE] */
+    SCN_T_TEXT,    /* char[room] */
     SCN_T_BOOL,    /* bool */
     SCN_T_WORD,    /* an enum: `words` */
     SCN_T_I64,     /* int64_t (or uint64_t below 2^63), in `dimension` */
@@ -52,8 +52,8 @@ struct scn_field {
     enum scn_type type;
     enum scn_dimension dimension;
     bool required;
-    bool narrow;          /* SCN_T_TEXT in char[SCN_ID_SIZE] */
     bool early;           /* used up before decoding (scn_expand); not a part of the scenario */
+    size_t room;          /* SCN_T_TEXT: bytes of the array; 0: SCN_NAME_SIZE */
     size_t offset;        /* in the struct */
     size_t count_offset;  /* SCN_T_LIST: of the count */
     const char *fallback; /* default, as in a file; NULL: `unset` */

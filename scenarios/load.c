@@ -81,41 +81,16 @@ static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct s
     }
 }
 
-/* Copies the names of what was read; false without memory. */
-static bool sources_take(const struct scn_ctx *ctx, struct scn_errors *errors)
-{
-    errors->sources = scn_mem_new((size_t)ctx->source_count + 1, sizeof *errors->sources);
-    for (size_t i = 0; i < ctx->source_count && errors->sources != NULL; i++) {
-        size_t size = strlen(ctx->sources[i]) + 1;
-        char *copy = scn_mem_new(size, 1);
-        if (copy == NULL) {
-            return false;
-        }
-        errors->sources[errors->source_count++] = memcpy(copy, ctx->sources[i], size);
-    }
-    return errors->sources != NULL;
-}
-
 /* Gives the result out, or frees it, and everything of the load. */
 static int finish(struct scn_ctx *ctx, struct scn_scenario **out, struct scn_errors *errors)
 {
-    int err = 0;
-    if (!sources_take(ctx, errors) || ctx->no_memory) {
-        err = QKD_ERR_NOMEM;
-        scn_mistake(ctx, (struct scn_place){0}, "out of memory");
-    } else if (ctx->mistake_count > 0) {
-        err = ctx->io_failed ? QKD_ERR_IO : QKD_ERR_INVALID;
-    }
-    scn_mistakes_take(ctx, errors);
+    struct scn_scenario *scenario = ctx->scenario;
+    int err = scn_ctx_finish(ctx, errors);
     if (err == 0) {
-        *out = ctx->scenario;
+        *out = scenario;
     } else {
-        scn_free(ctx->scenario);
+        scn_free(scenario);
     }
-    scn_mem_free(ctx->mistakes);
-    scn_mem_free(ctx->sources);
-    scn_mem_free(ctx->folders);
-    scn_arena_fini(&ctx->arena);
     return err;
 }
 
@@ -162,13 +137,9 @@ int scn_load_on(const char *path, const char *network, const struct scn_sets *se
     struct scn_ctx ctx = {.network = network};
     *out = NULL;
     *errors = (struct scn_errors){0};
-    ctx.folder = scn_folder_of(&ctx, path);
-    (void)scn_source_add(&ctx, path);
     size_t len = 0;
-    char *text = ctx.no_memory ? NULL : scn_file_read(&ctx, path, (struct scn_place){0}, &len);
-    if (text == NULL) {
-        ctx.io_failed = true;
-    } else {
+    char *text = scn_ctx_open(&ctx, path, &len);
+    if (text != NULL) {
         text_load(&ctx, text, len, sets);
     }
     return finish(&ctx, out, errors);

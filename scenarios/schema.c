@@ -96,7 +96,7 @@ static void text_print(struct scn_buffer *out, const struct scn_field *field)
                    "\"type\": [\"string\", \"number\", \"boolean\"], %s\"maxLength\": %d, "
                    "\"pattern\": \"^[^\\n\\r\\t\\b\\f\\u000b\\u001b]*$\"",
                    field->required ? "\"minLength\": 1, " : "",
-                   (field->narrow ? SCN_ID_SIZE : SCN_NAME_SIZE) - 1);
+                   (field->room != 0 ? field->room : SCN_NAME_SIZE) - 1);
 }
 
 static void type_print(struct scn_buffer *out, const struct scn_field *field, int depth)

@@ -101,7 +101,7 @@ static const struct scn_field side_fields[] = {
      .doc = "the application's node belongs to this operator",
      .type = SCN_T_TEXT,
      AT(operator_id),
-     .narrow = true},
+     .room = SCN_ID_SIZE},
     {.key = "role",
      .doc = "the application's node has this role",
      .type = SCN_T_WORD,

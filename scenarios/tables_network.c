@@ -51,7 +51,7 @@ static const struct scn_field node_fields[] = {
      .doc = "who runs the node",
      .type = SCN_T_TEXT,
      AT(operator_id),
-     .narrow = true,
+     .room = SCN_ID_SIZE,
      .fallback = "default"},
     {.key = "address", .doc = "location or network address", .type = SCN_T_TEXT, AT(address)},
     {.key = "mac",
