@@ -101,15 +101,20 @@ static bool option_read(struct settings *settings, int got, const char *value)
     }
 }
 
+static bool is_same(const struct emu_pki_subject *a, const struct emu_pki_subject *b)
+{
+    return a->kind == b->kind &&
+           (a->name == NULL || b->name == NULL || strcmp(a->name, b->name) == 0);
+}
+
 /* Two subjects of the same kind and name would be written into the same files. */
 static bool subjects_differ(const struct settings *settings)
 {
     for (size_t i = 0; i < settings->count; i++) {
-        const struct emu_pki_subject *a = &settings->subjects[i];
+        const struct emu_pki_subject *subject = &settings->subjects[i];
         for (size_t j = 0; j < i; j++) {
-            const struct emu_pki_subject *b = &settings->subjects[j];
-            if (a->kind == b->kind && (a->kind == EMU_PKI_CA || strcmp(a->name, b->name) == 0)) {
-                cli_usage(self, "'%s' twice", a->kind == EMU_PKI_CA ? "--ca" : a->name);
+            if (is_same(subject, &settings->subjects[j])) {
+                cli_usage(self, "'%s' twice", subject->name == NULL ? "--ca" : subject->name);
                 return false;
             }
         }

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 static const char help[] =
-    "This qkdn was built without the live world (QKDN_WITH_EMU, or one of its\n"
+    "this qkdn was built without the live world (QKDN_WITH_EMU, or one of its\n"
     "libraries was not there).\n";
 
 static int absent(int argc, char **argv)

@@ -78,7 +78,7 @@ static int listen_at(const struct addrinfo *info)
 
 int emu_listen(const char *text, int *fd, struct emu_why *why)
 {
-    struct emu_address address;
+    struct emu_address address = {"", ""};
     struct addrinfo *found = NULL;
     const struct addrinfo wanted = {.ai_family = AF_UNSPEC,
                                     .ai_socktype = SOCK_STREAM,

@@ -199,6 +199,9 @@ static void on_tick(uv_timer_t *timer)
     struct emu_net *net = timer->data;
     uint64_t now_ms = uv_now(net->loop);
     struct emu_conn *next;
+    if (net->owes_accept && !net->stopping) {
+        emu_net_accept((uv_stream_t *)&net->listener, 0);
+    }
     for (struct emu_conn *conn = net->conns; conn != NULL; conn = next) {
         next = conn->next; /* a connection that is closed stays in the list until its callback */
         emu_conn_tick(conn, now_ms);

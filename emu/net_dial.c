@@ -33,11 +33,14 @@ static void oldest_stranger_close(struct emu_net *net)
 void emu_net_accept(uv_stream_t *listener, int status)
 {
     struct emu_net *net = listener->data;
-    struct emu_conn *conn = status < 0 || net->stopping ? NULL : emu_conn_new(net, false);
+    if (status < 0 || net->stopping) {
+        emu_net_fault_note(net, EMU_NET_NOBODY, EMU_NET_FAULT_CONNECT, uv_strerror(status));
+        return;
+    }
+    struct emu_conn *conn = emu_conn_new(net, false);
+    net->owes_accept = conn == NULL;
     if (conn == NULL) {
-        emu_net_fault_note(net, EMU_NET_NOBODY,
-                           status < 0 ? EMU_NET_FAULT_CONNECT : EMU_NET_FAULT_MEMORY,
-                           status < 0 ? uv_strerror(status) : "no memory to accept");
+        emu_net_fault_note(net, EMU_NET_NOBODY, EMU_NET_FAULT_MEMORY, "no memory to accept");
         return;
     }
     if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0) {

@@ -78,6 +78,7 @@ struct emu_net {
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     bool listens;
+    bool owes_accept; /* libuv listens on only when what it told of was accepted: try again */
     uint64_t held_ms; /* when hold_ms began */
     size_t handles;   /* and requests that libuv still knows */
     bool stopping;
@@ -132,7 +133,7 @@ void emu_peer_dial(struct emu_peer *peer);
 /* What was dialled is gone or did not come about: dials again after a pause. */
 void emu_peer_lost(struct emu_peer *peer, bool was_up_long);
 
-/* The listener's callback. */
+/* The listener's callback; also to try again, with status 0. */
 void emu_net_accept(uv_stream_t *listener, int status);
 
 #endif

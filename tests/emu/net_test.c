@@ -303,6 +303,30 @@ START_TEST(idle_connections_stay)
 }
 END_TEST
 
+static bool has_stopped(void *ctx)
+{
+    return ((struct rig_net *)ctx)->stopped;
+}
+
+/* A daemon may stop from within a call; what comes after in the same piece is not given to it. */
+START_TEST(stops_within_a_call)
+{
+    rig_start(&rig, 2);
+    ck_assert(rig_until(&rig, all_up, NULL, 5000));
+    rig.nets[1].stop_after = 3;
+    for (unsigned i = 0; i < 10; i++) {
+        ck_assert_int_eq(rig_send(&rig, 0, 1, (struct rig_frame){1, 100, i}), QKD_OK);
+    }
+    ck_assert(rig_until(&rig, has_stopped, &rig.nets[1], 5000));
+    ck_assert_uint_eq(rig.nets[1].frames, 3);
+    ck_assert_int_eq(rig_send(&rig, 1, 0, (struct rig_frame){0, 100, 1}), QKD_ERR_STATE);
+    rig_for(&rig, 20);
+    ck_assert_uint_eq(emu_net_counters(rig.nets[0].net, 1)->faults[EMU_NET_FAULT_CLOSED] +
+                          emu_net_counters(rig.nets[0].net, 1)->faults[EMU_NET_FAULT_LOST],
+                      2); /* both directions ended */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net");
@@ -318,6 +342,7 @@ int main(void)
     tcase_add_test(tcase, port_clash_is_named);
     tcase_add_test(tcase, silence_is_found);
     tcase_add_test(tcase, idle_connections_stay);
+    tcase_add_test(tcase, stops_within_a_call);
     suite_add_tcase(suite, tcase);
     (void)rig_folder();
     SRunner *runner = srunner_create(suite);

@@ -127,11 +127,19 @@ int rig_send(struct rig *rig, size_t from, size_t to, struct rig_frame what)
 
 /* ---- nets ---- */
 
+static void on_stopped(void *ctx)
+{
+    ((struct rig_net *)ctx)->stopped = true;
+}
+
 static void on_recv(void *ctx, size_t peer, const uint8_t *bytes, size_t len)
 {
     struct rig_net *net = ctx;
     QKD_ASSERT(net->frames < RIG_LOG);
     net->log[net->frames++] = (struct rig_frame){peer, len, hash_of(bytes, len)};
+    if (net->frames == net->stop_after) {
+        emu_net_stop(net->net, on_stopped, net);
+    }
 }
 
 static void on_up(void *ctx, size_t peer, bool up)
@@ -148,11 +156,6 @@ static void on_fault(void *ctx, size_t peer, enum emu_net_fault fault, const cha
     net->faults++;
     snprintf(net->fault, sizeof net->fault, "%zd %s: %s", (ssize_t)peer, emu_net_fault_text(fault),
              text);
-}
-
-static void on_stopped(void *ctx)
-{
-    ((struct rig_net *)ctx)->stopped = true;
 }
 
 void rig_init(struct rig *rig)

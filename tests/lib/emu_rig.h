@@ -35,7 +35,8 @@ struct rig_net {
     struct rig_frame log[RIG_LOG];
     size_t frames;
     size_t ups, downs, faults;
-    char fault[160]; /* the last one's text */
+    size_t stop_after; /* so many frames it stops, from within the call; 0: no */
+    char fault[160];   /* the last one's text */
 };
 
 struct rig {
