@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* By the clock: the optics of a link make blocks at the modelled rate in real time, and the load asks
+ * its agents for keys at the scenario's instants. Run time 0 is the configuration's epoch, or the start. */
+#include <stdlib.h>
+
+#include <sodium.h>
+
+#include "core/base/err.h"
+#include "emu/daemon_state.h"
+
+static struct qkd_time run_time(const struct emu_daemon *daemon)
+{
+    return (struct qkd_time){emu_now().ns - daemon->zero_ns};
+}
+
+static void on_message(void *ctx, const struct host_message *message)
+{
+    struct emu_daemon *daemon = ctx;
+    int rc = emu_hosted_recv(daemon->hosted, message);
+    emu_daemon_fail(daemon, rc == QKD_ERR_AGAIN ? 0 : rc, "optics or load");
+}
+
+static struct host_sender sender_of(struct emu_daemon *daemon)
+{
+    return (struct host_sender){daemon, emu_hosted_message_id(daemon->hosted), on_message};
+}
+
+/* ---- optics ---- */
+
+void emu_drive_control(struct emu_daemon *daemon, const struct qkd_send *send, const uint8_t *bytes)
+{
+    struct host_optics_calls calls = {sender_of(daemon), NULL};
+    struct host_message message = {
+        .rp = send->rp, .from = send->from, .to = send->to, .bytes = bytes, .len = send->bytes.len};
+    int rc = host_optics_control(&daemon->optics, run_time(daemon), &message, &calls);
+    emu_daemon_fail(daemon, rc, "optics");
+}
+
+/* A restarted link never makes the bits of an earlier start again. */
+static int optics_start(struct emu_daemon *daemon)
+{
+    struct scn_scenario *scenario = daemon->config->scenario;
+    uint32_t link = daemon->config->index;
+    uint32_t incarnation = emu_store_incarnation(daemon->store);
+    uint64_t seed = scn_link_seed(scenario, link);
+    if (daemon->config->keys == EMU_KEYS_RANDOM) {
+        randombytes_buf(&seed, sizeof(seed));
+    }
+    seed += UINT64_C(0x9e3779b97f4a7c15) * (incarnation - 1);
+    if (daemon->config->keys == EMU_KEYS_RANDOM || incarnation > 1) {
+        scenario->links[link].seed = (int64_t)(seed & INT64_MAX);
+    }
+    return host_optics_init(&daemon->optics, daemon->plan, link);
+}
+
+/* ---- load ---- */
+
+static int load_start(struct emu_daemon *daemon)
+{
+    const struct scn_scenario *scenario = daemon->config->scenario;
+    size_t all = scenario->application_count;
+    daemon->loads = calloc(all + 1, sizeof(*daemon->loads));
+    daemon->load_at = calloc(all + 1, sizeof(*daemon->load_at));
+    if (daemon->loads == NULL || daemon->load_at == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    struct qkd_time now = run_time(daemon);
+    for (uint32_t i = 0; i < all; i++) {
+        if (scenario->applications[i].from != daemon->config->index) {
+            continue;
+        }
+        struct host_load *load = &daemon->loads[daemon->load_count];
+        host_load_init(load, daemon->plan, i);
+        struct qkd_time at = host_load_next(load);
+        while (at.ns < now.ns) { /* passed while the daemon was not there */
+            at = host_load_next(load);
+        }
+        daemon->load_at[daemon->load_count++] = at;
+    }
+    return 0;
+}
+
+int emu_drive_start(struct emu_daemon *daemon)
+{
+    if (daemon->config->kind == EMU_LINKD) {
+        return optics_start(daemon);
+    }
+    if (daemon->config->kind == EMU_KMD && daemon->config->load == EMU_LOAD_SCENARIO) {
+        return load_start(daemon);
+    }
+    return 0;
+}
+
+void emu_drive_fini(struct emu_daemon *daemon)
+{
+    if (daemon->config->kind == EMU_LINKD) {
+        host_optics_fini(&daemon->optics);
+    }
+    for (uint32_t i = 0; i < daemon->load_count; i++) {
+        host_load_fini(&daemon->loads[i]);
+    }
+    free(daemon->loads);
+    free(daemon->load_at);
+}
+
+/* ---- ticks ---- */
+
+static bool has_optics(const struct emu_daemon *daemon)
+{
+    return daemon->config->kind == EMU_LINKD && daemon->optics.plan != NULL;
+}
+
+void emu_drive_tick(struct emu_daemon *daemon)
+{
+    struct qkd_time now = run_time(daemon);
+    if (has_optics(daemon)) {
+        struct host_optics_calls calls = {sender_of(daemon), NULL};
+        while (host_optics_noise_due(&daemon->optics).ns <= now.ns) {
+            host_optics_noise(&daemon->optics, &calls);
+        }
+        while (daemon->error == 0 && host_optics_block_due(&daemon->optics).ns <= now.ns) {
+            emu_daemon_fail(daemon, host_optics_block(&daemon->optics, &calls), "optics");
+        }
+    }
+    struct host_sender sender = sender_of(daemon);
+    for (uint32_t i = 0; i < daemon->load_count; i++) {
+        while (daemon->load_at[i].ns <= now.ns && daemon->error == 0) {
+            host_load_ask(&daemon->loads[i], &sender);
+            daemon->load_at[i] = host_load_next(&daemon->loads[i]);
+        }
+    }
+}
+
+struct qkd_time emu_drive_deadline(const struct emu_daemon *daemon)
+{
+    struct qkd_time at = QKD_NEVER;
+    if (has_optics(daemon)) {
+        at = qkd_time_min(host_optics_noise_due(&daemon->optics),
+                          host_optics_block_due(&daemon->optics));
+    }
+    for (uint32_t i = 0; i < daemon->load_count; i++) {
+        at = qkd_time_min(at, daemon->load_at[i]);
+    }
+    return qkd_time_add(at, qkd_span_ns(daemon->zero_ns));
+}
