@@ -160,7 +160,7 @@ START_TEST(long_texts)
 {
     static char text[5000];
     struct emu_log_field all[EMU_LOG_FIELDS_MAX];
-    char names[EMU_LOG_FIELDS_MAX][4];
+    char names[EMU_LOG_FIELDS_MAX][16];
     memset(text, '\x01', sizeof text - 1); /* six bytes each */
     for (int i = 0; i < EMU_LOG_FIELDS_MAX; i++) {
         snprintf(names[i], sizeof names[i], "f%d", i);

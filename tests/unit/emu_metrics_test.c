@@ -223,7 +223,7 @@ static void observe(struct emu_metric *metric, uint64_t *state, const char *name
 {
     static const char *const le[] = {"2d31", "302e303031", "35", "31303030303030303030",
                                      "2b496e66"}; /* -1 0.001 5 1000000000 +Inf */
-    char part[32], all[320];
+    char part[64], all[400];
     unsigned below[5] = {0};
     double sum = 0;
     for (int i = 0; i < 40; i++) {
@@ -248,7 +248,7 @@ static void observe(struct emu_metric *metric, uint64_t *state, const char *name
 /* A family with five series of random label values and values. */
 static void any_family(int number, uint64_t *state, struct wanted *wanted)
 {
-    char name[16], help[64], a[64], b[2] = "0";
+    char name[24], help[64], a[64], b[2] = "0";
     enum emu_metric_type type = (enum emu_metric_type)(number % 3);
     snprintf(name, sizeof name, "family_%d", number);
     any_text(state, help);
