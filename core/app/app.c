@@ -17,7 +17,8 @@ int app_new(const struct app_config *config, struct app **app)
     if (qkd_eid_role(config->self) != QKD_ROLE_APP ||
         qkd_eid_role(config->partner) != QKD_ROLE_APP || config->key_bits == 0 ||
         config->timeout.ns <= 0 || config->retransmit.ns <= 0 || config->limit == 0 ||
-        config->limit > APP_LIMIT_MOST) {
+        config->limit > APP_LIMIT_MOST ||
+        (config->session_rate_bps > 0 && config->session_timeout.ns < QKD_NS_PER_S)) {
         return QKD_ERR_INVALID;
     }
     struct app *made = calloc(1, sizeof *made);
@@ -30,7 +31,9 @@ int app_new(const struct app_config *config, struct app **app)
     qkd_slab_init(&made->commands, sizeof(struct app_command), CHUNK_COMMANDS, limit);
     qkd_slab_init(&made->saes, sizeof(struct app_sae), CHUNK_COMMANDS, limit);
     qkd_map_init(&made->by_id, sizeof(uint64_t), limit, NULL);
-    qkd_timers_init(&made->timers, limit);
+    qkd_slab_init(&made->sessions, sizeof(struct app_session), CHUNK_COMMANDS, config->limit);
+    qkd_map_init(&made->by_session, sizeof(uint64_t), config->limit, NULL);
+    qkd_timers_init(&made->timers, limit + config->limit);
     made->first_unsent = made->last_unsent = QKD_SLAB_NONE;
     struct chan_config chans = {.self = config->self,
                                 .limit = CHANNELS,
@@ -52,6 +55,8 @@ void app_free(struct app *app)
     chan_set_free(app->chans);
     app_sae_fini(app);
     qkd_slab_fini(&app->commands);
+    qkd_slab_fini(&app->sessions);
+    qkd_map_fini(&app->by_session);
     qkd_map_fini(&app->by_id);
     qkd_timers_fini(&app->timers);
     qkd_rng_fini(&app->rng);
@@ -91,6 +96,10 @@ static void on_answer(struct app *app, const struct qkd_event *event,
     if (wire_head_decode(&head, message->bytes, message->len) != QKD_OK) {
         return;
     }
+    if (head.command == WIRE_CMD_SESSION_OPEN_RSP || head.command == WIRE_CMD_SESSION_CLOSE_RSP) {
+        app_session_answered(app, event, message, out);
+        return;
+    }
     uint32_t slot = app_command_find(app, head.orig_message_id);
     if (slot == QKD_SLAB_NONE) {
         return; /* D23-GM-01: answers nothing that is outstanding */
@@ -121,7 +130,11 @@ static void on_plain(struct app *app, const struct qkd_event *event, struct qkd_
     struct wire_app_notify notify;
     if (event->u.recv.rp == QKD_RP_LOAD && qkd_eid_role(from) == QKD_ROLE_LOAD &&
         wire_load_decode(&load, event->u.recv.bytes, event->u.recv.len) == QKD_OK) {
-        app_request_open(app, event, load.count, out);
+        if (load.has_hold && app->config.session_rate_bps > 0) {
+            app_session_open(app, event, &load, out);
+        } else {
+            app_request_open(app, event, load.count, 0, out);
+        }
     } else if (event->u.recv.rp == QKD_RP_APP && qkd_eid_eq(from, app->config.partner) &&
                wire_app_notify_decode(&notify, event->u.recv.bytes, event->u.recv.len) == QKD_OK) {
         app_fetch_notified(app, event, &notify, out);
@@ -158,6 +171,10 @@ static void on_timeout(struct app *app, const struct qkd_event *event, struct qk
     chan_timeout(app->chans, event, out);
     uint64_t slot;
     while (qkd_timers_pop(&app->timers, event->now, &slot)) {
+        if ((slot & APP_TIMER_SESSION) != 0) {
+            app_session_timeout(app, event, (uint32_t)slot, out);
+            continue;
+        }
         struct app_command *command = app_command_at(app, (uint32_t)slot);
         command->timer = QKD_TIMER_NONE;
         switch ((enum app_kind)command->kind) {

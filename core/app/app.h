@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Application agent (SAE): authenticates at Ak, asks for keys, hands the KSA-key IDs to its partner,
  * fetches by ID, deletes. Load in every world speaks Ak through it (Tables 7-2 ... 7-7).
- * A master opens one request per LOAD message and reports REQUEST, KEY and OUTCOME; a slave fetches
- * on APP_NOTIFY and reports FETCHED or FETCH_FAILED. Keys received for the load are wiped at once.
+ * A master opens one request per LOAD message and reports REQUEST, KEY and OUTCOME; or, if the LOAD
+ * says how long, a session with a guaranteed rate, of which it reports SESSION. A slave fetches on
+ * APP_NOTIFY and reports FETCHED or FETCH_FAILED. Keys received for the load are wiped at once.
  * An SAE outside asks at QKD_RP_SAE (SAE_GET, SAE_FETCH, SAE_STATUS from QKD_ROLE_LOAD of the agent's
  * node) and gets the keys themselves; either agent of an application may ask as a master. */
 #ifndef QKD_APP_APP_H
@@ -21,8 +22,11 @@ struct app_config {
     bool wait;               /* queue when short of key, up to the timeout */
     struct qkd_span timeout; /* of a request; the agent gives up a little later by itself */
     struct qkd_span retransmit;
-    uint32_t limit;    /* most requests under way */
-    bool delete_after; /* send key deletion (Table 7-6) after each served request */
+    uint32_t limit;            /* most requests under way */
+    bool delete_after;         /* send key deletion (Table 7-6) after each served request */
+    uint64_t session_rate_bps; /* of application key, guaranteed to each session; 0: no sessions */
+    bool session_keys;         /* ask for keys at that rate while a session is open */
+    struct qkd_span session_timeout; /* the KM ends a session that is silent for so long */
 };
 
 int app_new(const struct app_config *config, struct app **app);

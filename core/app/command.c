@@ -93,6 +93,8 @@ static void supply_encryption(const struct app *app, const struct app_command *c
                                       : (uint32_t)(app->config.timeout.ns / QKD_NS_PER_MS);
     message->has_wait = true;
     message->wait = app->config.wait;
+    message->has_reserved = command->reserved;
+    message->reserved = command->reserved;
 }
 
 /* The message of a key-supply command; what it points at is the command's. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The application agent's state, shared by its files: app.c (events), command.c (what is
- * outstanding at Ak), request.c (master), fetch.c (slave), sae.c (asked by an SAE from outside).
+ * outstanding at Ak), request.c (master), session.c (master, guaranteed rate), fetch.c (slave), sae.c
+ * (asked by an SAE from outside).
  * Internal to app/. */
 #ifndef QKD_APP_ELEMENT_H
 #define QKD_APP_ELEMENT_H
@@ -15,6 +16,7 @@
 #define APP_COMMANDS_PER_REQUEST 64 /* a notification's key IDs are fetched by one command each */
 #define APP_LIMIT_MOST 65536        /* of app_config.limit */
 
+#define APP_TIMER_SESSION (UINT64_C(1) << 32)
 #define APP_SAE_NUMBER_MOST 65535 /* keys of one GET or FETCH that the KSA is asked for */
 
 /* FETCH_LIST and STATUS come from an SAE only, REQUEST from it or from the load. */
@@ -36,6 +38,7 @@ struct app_command {
     uint32_t sae; /* slot of the SAE's question that it serves, QKD_SLAB_NONE: of none */
     uint64_t message_id;
     uint64_t session_id;
+    bool reserved;          /* request: within the session that session_id opened */
     uint64_t supplied_bits; /* request: so far */
     struct qkd_time end;    /* when the agent gives up */
     struct qkd_id key_id;   /* fetch, and deletion by a slave */
@@ -55,6 +58,21 @@ struct app_sae {
     size_t key_len, key_cap; /* bytes of keys in `room` */
 };
 
+enum app_session_state { APP_SESSION_OPENING, APP_SESSION_OPEN, APP_SESSION_CLOSING };
+
+/* A session with a guaranteed rate. */
+struct app_session {
+    uint64_t session_id;
+    uint32_t count; /* keys per request */
+    struct qkd_span hold;
+    struct qkd_time end;    /* opening, closing: given up; open: closed */
+    struct qkd_time say_at; /* SESSION_OPEN or SESSION_CLOSE is said again */
+    struct qkd_time ask_at; /* for the next keys */
+    uint32_t timer;
+    uint8_t state; /* enum app_session_state */
+    uint8_t tries;
+};
+
 struct app {
     struct app_config config;
     struct qkd_eid ksa;
@@ -62,8 +80,10 @@ struct app {
     struct qkd_rng rng;
     struct qkd_slab commands;
     struct qkd_slab saes;
-    struct qkd_map by_id;     /* message_id -> slot of commands */
-    struct qkd_timers timers; /* tag: slot of commands */
+    struct qkd_map by_id; /* message_id -> slot of commands */
+    struct qkd_slab sessions;
+    struct qkd_map by_session; /* session_id -> slot of sessions */
+    struct qkd_timers timers;  /* tag: slot of commands, or APP_TIMER_SESSION | slot of sessions */
     uint64_t next_message_id;
     uint32_t requests; /* commands of kind APP_REQUEST */
     uint32_t first_unsent, last_unsent;
@@ -115,11 +135,22 @@ void app_request_refuse(struct app *app, const struct qkd_event *event, uint32_t
 
 /* The weaker of two relay methods end to end: AES under OTP under pool units of neighbours. */
 uint8_t app_grade_weaker(uint8_t a, uint8_t b);
+
+/* session_id: of the open session within which it asks; 0: none. */
 void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
-                      struct qkd_out *out);
+                      uint64_t session_id, struct qkd_out *out);
 void app_request_answered(struct app *app, const struct qkd_event *event, uint32_t slot,
                           const struct wire_key_supply_rsp *answer, struct qkd_out *out);
 void app_request_timeout(struct app *app, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out);
+
+/* session.c */
+void app_session_open(struct app *app, const struct qkd_event *event, const struct wire_load *load,
+                      struct qkd_out *out);
+/* SESSION_OPEN_RSP and SESSION_CLOSE_RSP. */
+void app_session_answered(struct app *app, const struct qkd_event *event,
+                          const struct chan_message *message, struct qkd_out *out);
+void app_session_timeout(struct app *app, const struct qkd_event *event, uint32_t slot,
                          struct qkd_out *out);
 
 /* fetch.c */

@@ -64,12 +64,17 @@ uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint3
 }
 
 void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
-                      struct qkd_out *out)
+                      uint64_t session_id, struct qkd_out *out)
 {
     uint32_t slot = app_request_begin(app, event, count, app->config.key_bits, out);
-    if (slot != QKD_SLAB_NONE) {
-        app_command_send(app, event, slot, out);
+    if (slot == QKD_SLAB_NONE) {
+        return;
     }
+    if (session_id != 0) {
+        app_command_at(app, slot)->session_id = session_id;
+        app_command_at(app, slot)->reserved = true;
+    }
+    app_command_send(app, event, slot, out);
 }
 
 /* What the application calls the end of a request for a reason that the KM gave. */
@@ -86,6 +91,7 @@ static enum wire_outcome outcome_of(enum wire_reason reason)
     case WIRE_REASON_UNREACHABLE:
     case WIRE_REASON_POLICY:
     case WIRE_REASON_ACCESS_DENIED:
+    case WIRE_REASON_NO_SESSION:
         return WIRE_OUTCOME_REFUSED;
     case WIRE_REASON_TIMEOUT:
         return WIRE_OUTCOME_TIMED_OUT;

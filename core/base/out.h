@@ -27,7 +27,7 @@ struct qkd_slice {
 };
 
 enum qkd_send_flags {
-    QKD_SEND_REPLY = 1,    /* answer to an application (Ak) */
+    QKD_SEND_REPLY = 1,     /* answer to an application (Ak) */
     QKD_SEND_DELIVERED = 2, /* the host already handed it to a sibling element: only observe it */
     QKD_SEND_KEYS = 4 /* key in clear, for inside this node: never onto a network or into a log */
 };
@@ -74,7 +74,20 @@ enum qkd_report_code {
     QKD_REPORT_ALARM,        /* manager: a = enum wire_fault_code, b = 1 raised, 0 cleared,
                                 peer = element concerned, c = object */
     QKD_REPORT_LIFE,         /* manager: one life-cycle record in `bytes` (wire_life) */
+    QKD_REPORT_SESSION,      /* app: id = session, a = enum qkd_session_event, b = enum
+                                wire_reason, c = bits of key per second */
+    QKD_REPORT_RESERVED,     /* controller: a = link, b = bits per second reserved on it from now
+                                on, c = bits per second that may be */
     QKD_REPORT_COUNT
+};
+
+/* What becomes of a session with a guaranteed rate, as its application sees it. */
+enum qkd_session_event {
+    QKD_SESSION_OFFERED,
+    QKD_SESSION_ADMITTED,
+    QKD_SESSION_REFUSED, /* never admitted */
+    QKD_SESSION_CLOSED,  /* at its end */
+    QKD_SESSION_BROKEN   /* before */
 };
 
 struct qkd_report {

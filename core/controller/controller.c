@@ -4,6 +4,7 @@
  *   KMC, module            channel UP            STATUS {period}  ──▶
  *   STATUS_RSP {links}     ──▶  topology, ages   (3 periods of silence: asked again, LINK_DOWN)
  *   ROUTE                  ──▶  pays? promised   ROUTE_RSP {route, validity | reason}  ──▶
+ *   RESERVE, RELEASE       ──▶  see sessions.c
  *
  * Timers: one sweep per status period for silent KMs; the channels' and reports' own. */
 #include "core/controller/controller.h"
@@ -11,44 +12,14 @@
 #include <stdlib.h>
 
 #include "core/base/err.h"
-#include "core/base/slab.h"
-#include "core/channel/reports.h"
-#include "core/controller/answers.h"
-#include "core/controller/kept.h"
+#include "core/controller/element.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/frame.h"
 
-#define STALE_PERIODS 3
-#define YOUNG_ANSWER_S 10    /* a KMC repeats a request for less than this */
 #define INCARNATION_SHIFT 40 /* of message IDs */
 #define PEER_CHUNK 64
 #define SMALL_MESSAGE 128    /* bytes of a STATUS */
 #define ROUTE_RSP_BYTES 1024 /* bytes of the longest ROUTE_RSP */
-
-/* A KMC or module that has authenticated itself. */
-struct ctl_peer {
-    struct qkd_eid eid;
-    struct qkd_time heard;   /* last status */
-    uint64_t last_status_id; /* message ID: statuses overtaken on the way are not used */
-    uint32_t node;           /* slot in the topology; CTL_NONE: a module */
-    bool silent;             /* for STALE_PERIODS */
-    bool obeys;              /* it answered a STATUS of this session: it knows its period */
-};
-
-struct ctl {
-    struct ctl_config config;
-    struct chan_set *set;
-    struct qkd_rng rng;
-    struct chan_reports reports;
-    struct ctl_topology topology;
-    struct ctl_search search;
-    struct ctl_answers answers;
-    struct ctl_kept kept; /* used with config.keep_route */
-    struct qkd_slab peers;
-    struct qkd_map peer_map; /* eid -> slot */
-    struct qkd_time sweep_at;
-    uint64_t next_message_id;
-};
 
 static void eid_key(uint8_t key[8], struct qkd_eid eid)
 {
@@ -57,17 +28,17 @@ static void eid_key(uint8_t key[8], struct qkd_eid eid)
 
 static struct qkd_span stale_after(const struct ctl *ctl)
 {
-    return qkd_span_ns(STALE_PERIODS * ctl->config.status_period.ns);
+    return qkd_span_ns(CTL_STALE_PERIODS * ctl->config.status_period.ns);
 }
 
 int ctl_new(const struct ctl_config *config, struct ctl **result)
 {
     *result = NULL;
     bool is_valid = qkd_eid_role(config->self) == QKD_ROLE_CONTROLLER &&
-                    config->status_period.ns > 0 &&
-                    config->status_period.ns <= INT64_MAX / (STALE_PERIODS + 1) &&
+                    config->status_period.ns > 0 && config->status_period.ns <= INT64_MAX / 16 &&
                     config->route_validity.ns >= 0 && config->node_limit > 0 &&
-                    config->link_limit > 0 && config->link_limit < CTL_NONE / 4;
+                    config->link_limit > 0 && config->link_limit < CTL_NONE / 4 &&
+                    config->reservable_ppm <= CTL_PPM;
     if (!is_valid) {
         return QKD_ERR_INVALID;
     }
@@ -99,9 +70,11 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
     }
     ctl_topology_init(&ctl->topology, config->node_limit, config->link_limit, stale_after(ctl));
     ctl->topology.low_bits = config->low_mark_bits;
+    ctl->topology.reservable_ppm = config->reservable_ppm;
     ctl_search_init(&ctl->search);
     ctl_kept_init(&ctl->kept);
-    ctl_answers_init(&ctl->answers, qkd_span_s(YOUNG_ANSWER_S));
+    ctl_reserve_init(&ctl->reserve);
+    ctl_answers_init(&ctl->answers, qkd_span_s(CTL_YOUNG_ANSWER_S));
     qkd_slab_init(&ctl->peers, sizeof(struct ctl_peer), PEER_CHUNK, peers);
     qkd_map_init(&ctl->peer_map, 8, peers, NULL);
     *result = ctl;
@@ -119,14 +92,15 @@ void ctl_free(struct ctl *ctl)
     ctl_search_fini(&ctl->search);
     ctl_answers_fini(&ctl->answers);
     ctl_kept_fini(&ctl->kept);
+    ctl_reserve_fini(&ctl->reserve);
     qkd_slab_fini(&ctl->peers);
     qkd_map_fini(&ctl->peer_map);
     qkd_rng_fini(&ctl->rng);
     free(ctl);
 }
 
-static void bad_bytes(const struct ctl *ctl, const struct chan_message *m, int err,
-                      struct qkd_out *out)
+void ctl_bad_bytes(const struct ctl *ctl, const struct chan_message *m, int err,
+                   struct qkd_out *out)
 {
     struct qkd_report report = {.code = QKD_REPORT_BAD_BYTES,
                                 .who = ctl->config.self,
@@ -208,6 +182,10 @@ static void on_up(struct ctl *ctl, const struct qkd_event *event, const struct c
         (void)chan_report_raise(&ctl->reports, event, WIRE_FAULT_STORE_LIMIT, 0, out);
         return;
     }
+    if (peer->node != CTL_NONE && peer->incarnation != m->peer_incarnation) {
+        ctl_sessions_drop(ctl, event, peer->eid, WIRE_REASON_RESTARTED, out);
+    }
+    peer->incarnation = m->peer_incarnation;
     peer->obeys = false;
     status_command(ctl, event, peer, out);
 }
@@ -253,6 +231,7 @@ static void sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out
         if (qkd_time_before(peer->heard, oldest)) {
             if (is_km && !peer->silent) {
                 links_silent(ctl, event, peer, out);
+                ctl_sessions_drop(ctl, event, peer->eid, WIRE_REASON_UNREACHABLE, out);
             }
             peer->silent = true;
         } else if (peer->obeys) {
@@ -262,6 +241,7 @@ static void sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out
             status_command(ctl, event, peer, out);
         }
     }
+    ctl_sessions_sweep(ctl, event, out);
     ctl->sweep_at = qkd_time_add(event->now, ctl->config.status_period);
 }
 
@@ -314,6 +294,8 @@ static void modules_take(struct ctl *ctl, const struct ctl_peer *peer, struct wi
         if (qkd_eid_eq(status.module, peer->eid)) {
             ctl_topology_noise(&ctl->topology, qkd_eid_node(peer->eid), status.link,
                                status.qber_ppm > WIRE_QBER_LIMIT_PPM);
+            ctl_topology_rate(&ctl->topology, qkd_eid_node(peer->eid), status.link,
+                              status.rate_bps);
         }
     }
 }
@@ -326,7 +308,7 @@ static void on_status(struct ctl *ctl, const struct qkd_event *event, const stru
     err = err == 0 ? link_status_check(rsp.links) : err;
     err = err == 0 ? module_status_check(rsp.modules) : err;
     if (err != 0) {
-        bad_bytes(ctl, m, err, out);
+        ctl_bad_bytes(ctl, m, err, out);
         return;
     }
     struct ctl_peer *peer = peer_find(ctl, m->peer);
@@ -399,15 +381,20 @@ static uint8_t request_check(struct ctl *ctl, const struct qkd_event *event,
     return is_valid ? WIRE_REASON_NONE : WIRE_REASON_BAD_REQUEST;
 }
 
+ctl_routing_fn *ctl_routing_of(const struct ctl *ctl)
+{
+    static ctl_routing_fn *const routings[] = {
+        [CTL_FEWEST_HOPS] = ctl_route_fewest_hops, [CTL_WIDEST] = ctl_route_widest};
+    return routings[ctl->config.routing];
+}
+
 /* The best route under the rules that bind, which give way one after the other where nothing is left:
  * no noisy light, and after a route that could not pay, no hope of a GRANT (one may have come). */
 static bool route_search(struct ctl *ctl, struct ctl_query *query, bool after_failure,
                          struct ctl_path *path)
 {
-    static ctl_routing_fn *const routings[] = {
-        [CTL_FEWEST_HOPS] = ctl_route_fewest_hops, [CTL_WIDEST] = ctl_route_widest};
     const struct ctl_topology *t = &ctl->topology;
-    ctl_routing_fn *routing = routings[ctl->config.routing];
+    ctl_routing_fn *routing = ctl_routing_of(ctl);
     unsigned first = (t->noisy_count > 0 ? 0U : 2U) + (after_failure ? 0U : 1U);
     for (unsigned rules = first; rules < 4; rules += after_failure ? 1U : 2U) {
         query->quiet_only = rules < 2;
@@ -457,7 +444,7 @@ static void on_route(struct ctl *ctl, const struct qkd_event *event, const struc
     struct wire_route route;
     int err = wire_route_decode(&route, m->bytes, m->len);
     if (err != 0) {
-        bad_bytes(ctl, m, err, out);
+        ctl_bad_bytes(ctl, m, err, out);
         return;
     }
     const struct ctl_answer *given = ctl_answers_find(&ctl->answers, m->peer,
@@ -491,7 +478,7 @@ static void on_report_ack(struct ctl *ctl, const struct chan_message *m, struct 
     struct wire_report_ack ack;
     int err = wire_report_ack_decode(&ack, m->bytes, m->len);
     if (err != 0) {
-        bad_bytes(ctl, m, err, out);
+        ctl_bad_bytes(ctl, m, err, out);
         return;
     }
     chan_reports_ack(&ctl->reports, ack.seq);
@@ -503,7 +490,7 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
     struct wire_head head;
     int err = wire_head_decode(&head, m->bytes, m->len);
     if (err != 0) {
-        bad_bytes(ctl, m, err, out);
+        ctl_bad_bytes(ctl, m, err, out);
         return;
     }
     bool is_status_point = m->rp == QKD_RP_CK || m->rp == QKD_RP_CQ;
@@ -511,10 +498,14 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
         on_status(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_ROUTE && m->rp == QKD_RP_CK) {
         on_route(ctl, event, m, out);
+    } else if (head.command == WIRE_CMD_RESERVE && m->rp == QKD_RP_CK) {
+        ctl_on_reserve(ctl, event, m, out);
+    } else if (head.command == WIRE_CMD_RELEASE && m->rp == QKD_RP_CK) {
+        ctl_on_release(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_REPORT_ACK && m->rp == QKD_RP_MC) {
         on_report_ack(ctl, m, out);
     } else {
-        bad_bytes(ctl, m, QKD_ERR_UNKNOWN, out);
+        ctl_bad_bytes(ctl, m, QKD_ERR_UNKNOWN, out);
     }
 }
 
@@ -543,12 +534,14 @@ static void on_start(struct ctl *ctl, const struct qkd_event *event, struct qkd_
     ctl_topology_salt(&ctl->topology, salt);
     ctl_answers_salt(&ctl->answers, salt);
     ctl_kept_salt(&ctl->kept, salt);
+    ctl_reserve_salt(&ctl->reserve, salt);
     qkd_map_init(&ctl->peer_map, 8, ctl->peers.limit, salt);
     crypto_wipe(salt, sizeof salt);
     ctl->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;
     chan_set_start(ctl->set, event->u.start.incarnation, &ctl->rng);
     chan_reports_start(&ctl->reports, ctl->set, &ctl->next_message_id);
     ctl->sweep_at = qkd_time_add(event->now, ctl->config.status_period);
+    ctl_sessions_start(ctl, event);
     if (ctl->config.manager.v != 0) {
         (void)chan_open(ctl->set, event, QKD_RP_MC, ctl->config.manager, out);
     }

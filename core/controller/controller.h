@@ -17,8 +17,9 @@ struct ctl_config {
     struct qkd_eid self;    /* role CONTROLLER */
     struct qkd_eid manager; /* QKD_NOBODY: none */
     enum ctl_routing routing;
-    bool keep_route;        /* two KMs keep their route while every hop can pay */
-    uint64_t low_mark_bits; /* no route leads over a link that has less; 0: any that can pay */
+    bool keep_route;         /* two KMs keep their route while every hop can pay */
+    uint64_t low_mark_bits;  /* no route leads over a link that has less; 0: any that can pay */
+    uint32_t reservable_ppm; /* share of a link's key rate that sessions may reserve */
     struct qkd_span route_validity;
     struct qkd_span status_period; /* asked of KMs and modules; 3 periods of silence: stale */
     struct qkd_span retransmit;

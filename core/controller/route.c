@@ -77,6 +77,11 @@ uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *
     uint64_t available = ctl_half_available(t, half, q->now);
     uint64_t own = t->halves[half].own;
     available = q->own_only && own < available ? own : available;
+    if (q->of_rate) {
+        available = ctl_half_is_usable(t, half, q->now)
+                        ? ctl_link_residual_bps(t, &t->links[half >> 1])
+                        : 0;
+    }
     available = q->quiet_only && ctl_half_is_noisy(t, half) ? 0 : available;
     bool is_direct = from == q->source && t->halves[half].to == q->destination;
     return available >= (is_direct ? q->direct_bits : q->relay_bits) ? available : 0;

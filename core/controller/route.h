@@ -20,6 +20,7 @@ struct ctl_query {
     uint64_t direct_bits;         /* what a link straight from source to destination pays */
     bool quiet_only;              /* avoid links whose light is noisy */
     bool own_only;                /* count on no GRANT: the last route could not pay */
+    bool of_rate; /* bits per second of what may be reserved, not of what is there */
     struct qkd_time now;
 };
 
@@ -50,7 +51,7 @@ int ctl_search_fit(struct ctl_search *s, uint32_t nodes);
 /* Begins a search: no node is marked. */
 void ctl_search_begin(struct ctl_search *s);
 
-/* Bits available on a half edge from `from`, or 0 if it cannot pay its cost. */
+/* Bits (per second) available on a half edge from `from`, or 0 if it cannot pay its cost. */
 uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *q, uint32_t from,
                           uint32_t half);
 

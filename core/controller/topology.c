@@ -187,13 +187,20 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     return 0;
 }
 
-void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bool noisy)
+/* The half edge of link `id` from a node; CTL_NONE if there is none (yet). */
+static uint32_t half_of(const struct ctl_topology *t, uint32_t number, uint32_t id)
 {
     uint32_t node = ctl_topology_find(t, number);
     uint32_t h = node == CTL_NONE ? CTL_NONE : t->nodes[node].first;
     while (h != CTL_NONE && t->links[h >> 1].id != id) {
         h = t->halves[h].next;
     }
+    return h;
+}
+
+void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bool noisy)
+{
+    uint32_t h = half_of(t, number, id);
     if (h == CTL_NONE) {
         return;
     }
@@ -201,6 +208,28 @@ void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bo
     t->noisy_count -= ends[0] || ends[1] ? 1 : 0;
     ends[h & 1U] = noisy;
     t->noisy_count += ends[0] || ends[1] ? 1 : 0;
+}
+
+void ctl_topology_rate(struct ctl_topology *t, uint32_t number, uint32_t id, uint64_t rate_bps)
+{
+    uint32_t h = half_of(t, number, id);
+    if (h != CTL_NONE && rate_bps > 0) {
+        t->links[h >> 1].rate_bps[h & 1U] = rate_bps;
+    }
+}
+
+uint64_t ctl_link_capacity_bps(const struct ctl_topology *t, const struct ctl_link *link)
+{
+    uint64_t a = link->rate_bps[0];
+    uint64_t b = link->rate_bps[1];
+    uint64_t rate = a == 0 || (b > 0 && b < a) ? b : a;
+    return rate / CTL_PPM * t->reservable_ppm + rate % CTL_PPM * t->reservable_ppm / CTL_PPM;
+}
+
+uint64_t ctl_link_residual_bps(const struct ctl_topology *t, const struct ctl_link *link)
+{
+    uint64_t capacity = ctl_link_capacity_bps(t, link);
+    return capacity > link->reserved_bps ? capacity - link->reserved_bps : 0;
 }
 
 void ctl_half_promise(struct ctl_topology *t, uint32_t half, uint64_t bits)

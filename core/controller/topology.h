@@ -15,6 +15,7 @@
 #include "core/wire/codec.h"
 
 #define CTL_NONE UINT32_MAX
+#define CTL_PPM 1000000
 
 struct ctl_half {
     uint64_t available; /* bits: own, half of the peer's (a GRANT may bring it), less promises; 0 if
@@ -31,6 +32,8 @@ struct ctl_link {
     bool up[2];            /* as each end says */
     bool noisy[2];         /* as each end's module says: no key can be had from its light */
     struct qkd_time at[2]; /* of each end's last status; INT64_MIN: never */
+    uint64_t rate_bps[2];  /* as each end's module said when it last had one; 0: never */
+    uint64_t reserved_bps; /* for sessions */
 };
 
 struct ctl_node {
@@ -49,6 +52,7 @@ struct ctl_topology {
     struct qkd_span fresh;    /* a status older than this is not used */
     uint32_t noisy_count;     /* links with a noisy end */
     uint64_t low_bits;        /* the low mark: set it after init, before the first status */
+    uint32_t reservable_ppm;  /* share of a link's rate for sessions; set like low_bits */
 };
 
 void ctl_topology_init(struct ctl_topology *t, uint32_t node_limit, uint32_t link_limit,
@@ -72,6 +76,17 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
 /* Takes in what the module of link `id` at the KM of a node number says of its light; nothing if KM or
  * link are not known (yet): modules repeat it. */
 void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bool noisy);
+
+/* Takes in the key rate that a module reports. 0 is no news: a module that is paused because the
+ * store is full, or has no block yet, reports none. */
+void ctl_topology_rate(struct ctl_topology *t, uint32_t number, uint32_t id, uint64_t rate_bps);
+
+/* Bits per second that sessions may reserve on a link, both directions together: the reservable share
+ * of the lower of its modules' rates; 0 while no rate is known. */
+uint64_t ctl_link_capacity_bps(const struct ctl_topology *t, const struct ctl_link *link);
+
+/* What is left of it. */
+uint64_t ctl_link_residual_bps(const struct ctl_topology *t, const struct ctl_link *link);
 
 /* Whether the light of a half edge's link is noisy. */
 static inline bool ctl_half_is_noisy(const struct ctl_topology *t, uint32_t half)

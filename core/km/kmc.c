@@ -2,8 +2,9 @@
 /* The KM's control and management function: the element. It meets its siblings KMA and KSA at KMI,
  * the modules of its node at Kq-2, the controller at Ck and the manager at Mk (D2.3 clause 11):
  *
- *   KMI  STATUS_RSP, ROUTE, GENERATION, reports ──▶  KMC  ◀── Kq-2  STATUS_RSP, GENERATION_RSP
- *   Ck   STATUS_RSP, ROUTE ◀──                            ──▶ Mk    reports, renumbered
+ *   KMI  STATUS_RSP, ROUTE, RESERVE, RELEASE, GENERATION, reports
+ *                              ──▶  KMC  ◀── Kq-2  STATUS_RSP, GENERATION_RSP
+ *   Ck   STATUS_RSP, ROUTE, RESERVE, RELEASE ◀──                            ──▶ Mk    reports, renumbered
  *
  * It keeps nothing across a restart: all it knows is said again within a period. */
 #include "core/km/kmc.h"
@@ -50,6 +51,7 @@ int kmc_new(const struct km_config *config, struct kmc **result)
     }
     qkd_map_init(&kmc->link_map, 4, config->link_limit, NULL);
     kmc_pending_init(kmc, NULL);
+    kmc_reserve_init(kmc, NULL);
     *result = kmc;
     return 0;
 }
@@ -60,6 +62,7 @@ void kmc_free(struct kmc *kmc)
         return;
     }
     kmc_pending_fini(kmc);
+    kmc_reserve_fini(kmc);
     chan_reports_fini(&kmc->reports);
     chan_set_free(kmc->set);
     qkd_map_fini(&kmc->link_map);
@@ -125,6 +128,10 @@ static void on_kmi(struct kmc *kmc, const struct qkd_event *event, const struct 
         kmc_route_from_kma(kmc, event, m, out);
     } else if (command == WIRE_CMD_GENERATION && is_kma) {
         kmc_generation_from_kma(kmc, event, m, out);
+    } else if (command == WIRE_CMD_RESERVE && !is_kma) {
+        kmc_reserve_from_ksa(kmc, event, m, out);
+    } else if (command == WIRE_CMD_RELEASE && !is_kma) {
+        kmc_release_from_ksa(kmc, event, m, out);
     } else {
         kmc_bad_bytes(kmc, m, QKD_ERR_UNKNOWN, out);
     }
@@ -156,6 +163,10 @@ static void on_ck(struct kmc *kmc, const struct qkd_event *event, const struct c
         kmc_status_command(kmc, event, m, out);
     } else if (command == WIRE_CMD_ROUTE_RSP) {
         kmc_route_answer(kmc, event, m, out);
+    } else if (command == WIRE_CMD_RESERVE_RSP) {
+        kmc_reserve_answer(kmc, event, m, out);
+    } else if (command == WIRE_CMD_RELEASE_RSP) {
+        kmc_release_answer(kmc, event, m, out);
     } else {
         kmc_bad_bytes(kmc, m, QKD_ERR_UNKNOWN, out);
     }
@@ -216,6 +227,9 @@ static void on_receive(struct kmc *kmc, const struct qkd_event *event, struct qk
     case CHAN_UP:
         if (message.rp == QKD_RP_CK) {
             (void)chan_report_clear(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
+            kmc_reserve_controller_up(kmc, event, out);
+        } else if (message.rp == QKD_RP_KMI && qkd_eid_eq(message.peer, kmc->ksa)) {
+            kmc_reserve_ksa_up(kmc, event, message.peer_incarnation, out);
         }
         break;
     case CHAN_DATA:
@@ -233,6 +247,7 @@ static void on_start(struct kmc *kmc, const struct qkd_event *event, struct qkd_
     qkd_rng_bytes(&kmc->rng, salt, sizeof salt);
     qkd_map_init(&kmc->link_map, 4, kmc->config->link_limit, salt);
     kmc_pending_init(kmc, salt);
+    kmc_reserve_init(kmc, salt);
     crypto_wipe(salt, sizeof salt);
     kmc->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;
     chan_set_start(kmc->set, event->u.start.incarnation, &kmc->rng);

@@ -21,7 +21,7 @@ void kmc_pending_init(struct kmc *kmc, const uint8_t *salt)
     qkd_slab_init(&kmc->pending, sizeof(struct kmc_pending), PENDING_CHUNK, limit);
     qkd_map_init(&kmc->by_kma_id, 8, limit, salt);
     qkd_map_init(&kmc->by_own_id, 8, limit, salt);
-    qkd_timers_init(&kmc->timers, limit);
+    qkd_timers_init(&kmc->timers, limit + kmc->config->request_limit); /* pending and reserves */
 }
 
 void kmc_pending_fini(struct kmc *kmc)
@@ -322,6 +322,10 @@ void kmc_pending_timeout(struct kmc *kmc, const struct qkd_event *event, struct 
     uint64_t tag;
     while (qkd_timers_pop(&kmc->timers, event->now, &tag)) {
         uint32_t slot = (uint32_t)tag;
+        if ((tag & KMC_TIMER_RESERVE) != 0) {
+            kmc_reserve_timeout(kmc, event, slot, out);
+            continue;
+        }
         struct kmc_pending *pending = pending_at(kmc, slot);
         pending->timer = QKD_TIMER_NONE;
         unsigned most = pending->rp == QKD_RP_CK ? ROUTE_RETRANSMITS : GENERATION_RETRANSMITS;

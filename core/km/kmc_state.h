@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The KMC's state, shared by its files: kmc.c (events), kmc_status.c (links, modules, what the
- * controller is told), kmc_pending.c (requests passed on and not yet answered). Private to kmc. */
+ * controller is told), kmc_pending.c (requests passed on and not yet answered), kmc_reserve.c
+ * (reservations of sessions). Private to kmc. */
 #ifndef QKD_KM_KMC_STATE_H
 #define QKD_KM_KMC_STATE_H
 
@@ -12,6 +13,8 @@
 
 #define KMC_SILENT_PERIODS 3
 #define KMC_PENDING_BYTES 96 /* the longest request passed on */
+#define KMC_RENEW_PERIODS 3
+#define KMC_TIMER_RESERVE (UINT64_C(1) << 32)
 
 /* A QKD link of this node: what its KMA and its module said last. */
 struct kmc_link {
@@ -40,6 +43,26 @@ struct kmc_pending {
     uint8_t bytes[KMC_PENDING_BYTES]; /* as sent, for repetition */
 };
 
+enum kmc_reserve_state {
+    KMC_RESERVE_ASKED,    /* the controller has not answered yet */
+    KMC_RESERVE_HELD,     /* renewed every KMC_RENEW_PERIODS */
+    KMC_RESERVE_RELEASING /* RELEASE is repeated until answered */
+};
+
+/* A reservation that the KSA asked for. */
+struct kmc_reserve {
+    uint64_t session_id; /* the KSA's number of it */
+    uint64_t ksa_id;     /* message ID of its last RESERVE */
+    uint64_t sent_id;    /* of our last message about it */
+    struct qkd_eid destination;
+    uint32_t key_size, key_amount, batch;
+    uint64_t rate_bps;
+    uint32_t timer;
+    uint8_t state; /* enum kmc_reserve_state */
+    uint8_t tries;
+    bool was_held;
+};
+
 struct kmc {
     const struct km_config *config;
     struct qkd_eid self, kma, ksa;
@@ -52,13 +75,16 @@ struct kmc {
     struct qkd_map link_map; /* u32 link -> index */
     struct qkd_slab pending;
     struct qkd_map by_kma_id, by_own_id; /* u64 -> slot */
-    struct qkd_timers timers;            /* tag: slot of pending */
-    struct qkd_time tick_at;             /* ageing, every status period */
-    struct qkd_time push_at;             /* next periodic status to the controller */
-    struct qkd_span push_period;         /* 0: none */
-    bool commanded;                      /* the controller has sent a STATUS */
-    uint32_t push_table;                 /* enum wire_status_item */
-    uint64_t last_command_id;            /* newest STATUS of the controller obeyed */
+    struct qkd_slab reserves;
+    struct qkd_map by_session; /* u64 session ID -> slot of reserves */
+    uint32_t ksa_incarnation;
+    struct qkd_timers timers;    /* tag: slot of pending, or KMC_TIMER_RESERVE | slot of reserves */
+    struct qkd_time tick_at;     /* ageing, every status period */
+    struct qkd_time push_at;     /* next periodic status to the controller */
+    struct qkd_span push_period; /* 0: none */
+    bool commanded;              /* the controller has sent a STATUS */
+    uint32_t push_table;         /* enum wire_status_item */
+    uint64_t last_command_id;    /* newest STATUS of the controller obeyed */
     uint64_t last_kma_status_id;
     struct qkd_time controller_due; /* CONTROLLER_LOST from here on while Ck is not up */
     struct qkd_time manager_heard;  /* last REPORT_ACK, or last time that none was due */
@@ -85,6 +111,28 @@ void kmc_status_command(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out);
 /* The periodic push when it is due, and the ageing of modules, controller and manager. */
 void kmc_status_timeout(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
+
+/* kmc_reserve.c */
+
+void kmc_reserve_init(struct kmc *kmc, const uint8_t *salt);
+void kmc_reserve_fini(struct kmc *kmc);
+/* RESERVE and RELEASE of the KSA (KMI). */
+void kmc_reserve_from_ksa(struct kmc *kmc, const struct qkd_event *event,
+                          const struct chan_message *m, struct qkd_out *out);
+void kmc_release_from_ksa(struct kmc *kmc, const struct qkd_event *event,
+                          const struct chan_message *m, struct qkd_out *out);
+/* Their answers (Ck). */
+void kmc_reserve_answer(struct kmc *kmc, const struct qkd_event *event,
+                        const struct chan_message *m, struct qkd_out *out);
+void kmc_release_answer(struct kmc *kmc, const struct qkd_event *event,
+                        const struct chan_message *m, struct qkd_out *out);
+/* The KSA is there, perhaps anew: what it reserved before its restart is released. */
+void kmc_reserve_ksa_up(struct kmc *kmc, const struct qkd_event *event, uint32_t incarnation,
+                        struct qkd_out *out);
+/* The controller is there, perhaps anew: it is told at once what is held. */
+void kmc_reserve_controller_up(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
+void kmc_reserve_timeout(struct kmc *kmc, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out);
 
 /* kmc_pending.c */
 

@@ -171,7 +171,8 @@ static void on_kmi(struct ksa *ksa, const struct qkd_event *event,
 {
     struct wire_kmi_supply supply;
     if (!qkd_eid_eq(message->peer, ksa->kma)) {
-        return; /* the KMC has nothing to say to a KSA */
+        ksa_on_kmc(ksa, event, message, out);
+        return;
     }
     int err = wire_kmi_supply_decode(&supply, message->bytes, message->len);
     if (err != QKD_OK) {
@@ -265,6 +266,10 @@ static void on_timer(struct ksa *ksa, const struct qkd_event *event, uint64_t ta
         ksa_request_timeout(ksa, event, slot, out);
         return;
     }
+    if (tag >> 32 == KSA_TIMER_SESSION) {
+        ksa_session_timeout(ksa, event, slot, out);
+        return;
+    }
     struct ksa_batch *batch = ksa_batch_at(ksa, slot);
     batch->timer = QKD_TIMER_NONE;
     switch ((enum ksa_phase)batch->phase) {
@@ -294,8 +299,15 @@ static void on_timeout(struct ksa *ksa, const struct qkd_event *event, struct qk
 static void on_recv(struct ksa *ksa, const struct qkd_event *event, struct qkd_out *out)
 {
     struct chan_message message = {0};
-    if (chan_receive(ksa->chans, event, out, &message) == CHAN_DATA) {
+    switch (chan_receive(ksa->chans, event, out, &message)) {
+    case CHAN_DATA:
         on_message(ksa, event, &message, out);
+        break;
+    case CHAN_UP:
+        ksa_sessions_up(ksa, event, &message, out);
+        break;
+    case CHAN_NONE:
+        break;
     }
     chan_report_channels(&ksa->reports, event, out);
 }

@@ -7,6 +7,7 @@
  *   ksa_list.c      slave: several by ID       ksa_persist.c    what survives a restart
  *   ksa_store.c     KSA-keys held, expiry
  *   ksa_records.c   life cycle, accounts       ksa_tag.c        what the KSAs compare
+ *   ksa_reserve.c   sessions with a guaranteed rate
  *
  * A request of a master:
  *
@@ -87,6 +88,29 @@ struct ksa_request {
     uint8_t reason; /* enum wire_reason of the first failure */
 };
 
+enum ksa_session_state {
+    KSA_SESSION_OPENING, /* the KMC has not answered */
+    KSA_SESSION_OPEN,    /* admitted; the application says within `life` that it is there */
+    KSA_SESSION_CLOSING  /* over: RELEASE is repeated until the KMC has it */
+};
+
+/* A session with a guaranteed rate, from its SESSION_OPEN on. */
+struct ksa_session {
+    struct qkd_eid app, target;          /* applications */
+    uint64_t session_id;                 /* the application's */
+    uint64_t number;                     /* ours at KMI: never used twice */
+    uint64_t open_id;                    /* Message ID of its last SESSION_OPEN */
+    struct qkd_eid source_id, target_id; /* as it named them */
+    uint32_t key_size, key_amount;
+    uint64_t rate_bps;
+    struct qkd_span life;
+    uint32_t incarnation; /* of the application's channel */
+    uint32_t timer;
+    uint8_t state; /* enum ksa_session_state */
+    uint8_t tries; /* RESERVE or RELEASE sent */
+    bool was_open;
+};
+
 enum ksa_phase { KSA_COMPARING, KSA_FETCHING, KSA_HELD };
 enum ksa_key_state { KSA_KEY_GONE, KSA_KEY_WAITING, KSA_KEY_SUPPLIED };
 
@@ -122,13 +146,15 @@ struct ksa {
     struct chan_reports reports;
     struct qkd_rng rng;
     struct qkd_timers timers; /* tag: enum ksa_timer << 32 | slot */
-    struct qkd_slab apps, requests, batches;
+    struct qkd_slab apps, requests, batches, sessions;
     struct wire_access_rule *rules; /* the access list, in order; NULL if there is none */
     uint32_t rule_count;
     struct qkd_map by_app;      /* application eid -> apps */
     struct qkd_map outstanding; /* Message ID of own command -> KSA_COMMAND_... | slot */
     struct qkd_map by_key;      /* KSA-key ID -> batch slot * 64 + place */
     struct qkd_map by_session;  /* (application, session, slave) -> newest batch */
+    struct qkd_map by_opened;   /* (application, session) -> sessions */
+    struct qkd_map by_number;   /* own number of a session -> sessions */
     struct ksa_pool pool;
     struct ksa_recent recent;
     uint32_t keys_held;           /* keys in batches, not gone */
@@ -139,7 +165,7 @@ struct ksa {
     bool started;
 };
 
-enum ksa_timer { KSA_TIMER_REQUEST = 1, KSA_TIMER_BATCH = 2 };
+enum ksa_timer { KSA_TIMER_REQUEST = 1, KSA_TIMER_BATCH = 2, KSA_TIMER_SESSION = 3 };
 
 /* `outstanding` tells needs (requests) from notifications and fetches (batches) by this bit. */
 #define KSA_COMMAND_NEED UINT32_C(0x80000000)
@@ -202,6 +228,12 @@ enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
 void ksa_on_application(struct ksa *ksa, const struct qkd_event *event,
                         const struct chan_message *message, struct qkd_out *out);
 
+/* The target may be named by its KM instead (Table 7-4): then the application's only partner. */
+struct qkd_eid ksa_target_of(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid target);
+
+/* The source is the application that asks, or the KM that receives the command (Table 7-4). */
+bool ksa_source_good(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid source);
+
 /* Answers 0x03 and remembers it. */
 void ksa_answer_refused(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
                         const struct ksa_echo *echo, enum wire_reason reason, struct qkd_out *out);
@@ -249,6 +281,26 @@ void ksa_notify_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t
                         struct qkd_out *out);
 void ksa_request_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
                          struct qkd_out *out);
+
+/* ---- ksa_reserve.c ---- */
+void ksa_on_session_open(struct ksa *ksa, const struct qkd_event *event,
+                         const struct chan_message *message, struct qkd_out *out);
+void ksa_on_session_close(struct ksa *ksa, const struct qkd_event *event,
+                          const struct chan_message *message, struct qkd_out *out);
+
+/* Whether an application's session with a target is open. */
+bool ksa_session_is_open(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid target,
+                         uint64_t session_id);
+
+/* RESERVE_RSP and RELEASE_RSP of the KMC. */
+void ksa_on_kmc(struct ksa *ksa, const struct qkd_event *event, const struct chan_message *message,
+                struct qkd_out *out);
+void ksa_session_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out);
+
+/* A channel is up: an application that restarted has left its sessions; a KMC that did is told. */
+void ksa_sessions_up(struct ksa *ksa, const struct qkd_event *event,
+                     const struct chan_message *message, struct qkd_out *out);
 
 /* ---- ksa_slave.c ---- */
 void ksa_on_notify(struct ksa *ksa, const struct qkd_event *event,

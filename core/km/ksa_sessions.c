@@ -145,8 +145,7 @@ static void answer_status(struct ksa *ksa, const struct qkd_event *event,
     answer_send(ksa, event, need->app, &answer, out);
 }
 
-/* The target may be named by its KM instead (Table 7-4): then the application's only partner. */
-static struct qkd_eid target_of(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid target)
+struct qkd_eid ksa_target_of(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid target)
 {
     enum qkd_role role = qkd_eid_role(target);
     const struct ksa_app *entry = ksa_directory_find(ksa, app);
@@ -157,8 +156,7 @@ static struct qkd_eid target_of(const struct ksa *ksa, struct qkd_eid app, struc
     return target;
 }
 
-/* The source is the application that asks, or the KM that receives the command (Table 7-4). */
-static bool source_good(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid source)
+bool ksa_source_good(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid source)
 {
     return qkd_eid_eq(source, app) || qkd_eid_eq(source, ksa->self) ||
            qkd_eid_eq(source, ksa->kma) || qkd_eid_eq(source, ksa->kmc);
@@ -169,7 +167,7 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
                                       const struct wire_key_supply *command, struct ksa_need *need)
 {
     const struct ksa_app *entry = ksa_directory_find(ksa, app);
-    if (entry == NULL || !source_good(ksa, app, command->source_id) ||
+    if (entry == NULL || !ksa_source_good(ksa, app, command->source_id) ||
         !qkd_eid_eq(command->head.sender, app) || qkd_eid_node(app) != ksa->config->node) {
         return WIRE_REASON_UNAUTHORIZED;
     }
@@ -177,7 +175,7 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
                                                                         : entry->level;
     *need = (struct ksa_need){
         .app = app,
-        .target = target_of(ksa, app, command->target_id),
+        .target = ksa_target_of(ksa, app, command->target_id),
         .key_size = command->has_key_size ? command->key_size : ksa->config->unit_bits,
         .amount = command->key_amount,
         .timeout_ms = command->has_timeout_ms && command->timeout_ms > 0 ? command->timeout_ms
@@ -191,6 +189,10 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
     }
     if (command->application_code == WIRE_FOR_ENCRYPTION && reason == WIRE_REASON_NONE) {
         reason = ksa_access_check(ksa, app, need->target);
+    }
+    if (reason == WIRE_REASON_NONE && command->has_reserved && command->reserved != 0 &&
+        !ksa_session_is_open(ksa, app, need->target, command->session_id)) {
+        reason = WIRE_REASON_NO_SESSION;
     }
     bool size_good = need->key_size >= KSA_KEY_BITS_LEAST && need->key_size <= KSA_KEY_BITS_MOST &&
                      need->key_size % 8 == 0;
@@ -278,6 +280,12 @@ void ksa_on_application(struct ksa *ksa, const struct qkd_event *event,
         break;
     case WIRE_CMD_KEY_DELETE:
         ksa_on_delete(ksa, event, message, out);
+        break;
+    case WIRE_CMD_SESSION_OPEN:
+        ksa_on_session_open(ksa, event, message, out);
+        break;
+    case WIRE_CMD_SESSION_CLOSE:
+        ksa_on_session_close(ksa, event, message, out);
         break;
     default:
         if (head.orig_message_id == 0) { /* D23-GM-03: a command that nobody here knows */

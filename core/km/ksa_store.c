@@ -10,6 +10,7 @@
 #include "core/km/ksa_element.h"
 
 enum { CHUNK_BATCHES = 16, CHUNK_REQUESTS = 16, CHUNK_APPS = 4, SESSION_KEY = 17 };
+enum { CHUNK_SESSIONS = 8, OPENED_KEY = 16 };
 enum { RECENT_SHARE = 8 }; /* commands remembered: this part of the requests that may be open */
 
 void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
@@ -23,7 +24,10 @@ void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
     qkd_map_init(&ksa->outstanding, sizeof(uint64_t), requests + keys, salt);
     qkd_map_init(&ksa->by_key, KSA_ID_LEN, keys, salt);
     qkd_map_init(&ksa->by_session, SESSION_KEY, keys, salt);
-    qkd_timers_init(&ksa->timers, requests + keys);
+    qkd_slab_init(&ksa->sessions, sizeof(struct ksa_session), CHUNK_SESSIONS, requests);
+    qkd_map_init(&ksa->by_opened, OPENED_KEY, requests, salt);
+    qkd_map_init(&ksa->by_number, sizeof(uint64_t), requests, salt);
+    qkd_timers_init(&ksa->timers, 2 * requests + keys);
     ksa_pool_init(&ksa->pool, keys);
     ksa_recent_init(&ksa->recent, requests / RECENT_SHARE + KSA_KEYS_PER_REQUEST, salt);
 }
@@ -37,6 +41,9 @@ void ksa_store_fini(struct ksa *ksa)
     qkd_map_fini(&ksa->by_key);
     qkd_map_fini(&ksa->outstanding);
     qkd_map_fini(&ksa->by_app);
+    qkd_map_fini(&ksa->by_opened);
+    qkd_map_fini(&ksa->by_number);
+    qkd_slab_fini(&ksa->sessions);
     qkd_slab_fini(&ksa->batches);
     qkd_slab_fini(&ksa->requests);
     qkd_slab_fini(&ksa->apps);

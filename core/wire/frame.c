@@ -137,3 +137,14 @@ uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
     return cost_bits(wire_take_bytes(key_size, 0) + WIRE_FRAME_TAG_LEN,
                      keys_bytes(key_size, amount), amount, wire_keys_per_frame(key_size, batch));
 }
+
+uint64_t wire_rate_cost_bps(uint64_t rate_bps, uint64_t key_bits, uint64_t cost_bits)
+{
+    uint64_t whole = rate_bps / key_bits;
+    uint64_t rest = rate_bps % key_bits;
+    if (cost_bits > 0 &&
+        (whole > UINT64_MAX / 2 / cost_bits || rest > UINT64_MAX / 4 / cost_bits)) {
+        return UINT64_MAX;
+    }
+    return whole * cost_bits + (rest * cost_bits + key_bits - 1) / key_bits;
+}

@@ -74,4 +74,8 @@ uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch
 /* The same for neighbours that supply pool units: keys, 256 bits for comparison, tag, per frame. */
 uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch);
 
+/* Bits per second that a hop pays for `rate_bps` of key if it pays cost_bits for key_bits of it,
+ * rounded up; key_bits > 0. Saturates at UINT64_MAX. */
+uint64_t wire_rate_cost_bps(uint64_t rate_bps, uint64_t key_bits, uint64_t cost_bits);
+
 #endif

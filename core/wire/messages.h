@@ -72,7 +72,8 @@ enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_O
     X(16, GONE, "gone")                              /* pads void at a restarted hop (internal) */ \
     X(17, NO_SESSION, "no_session")                  /* hop does not know it (internal) */         \
     X(18, DUPLICATE, "duplicate")                    /* conflicting duplicate of a key ID */       \
-    X(19, ACCESS_DENIED, "access_denied")            /* by a rule of the KSA's access list */
+    X(19, ACCESS_DENIED, "access_denied")            /* by a rule of the KSA's access list */        \
+    X(20, NO_CAPACITY, "no_capacity")                /* no way whose links can guarantee the rate */
 /* clang-format on */
 #define WIRE_ENUM_OUTCOME(n, name, text) WIRE_OUTCOME_##name = (n),
 #define WIRE_ENUM_REASON(n, name, text) WIRE_REASON_##name = (n),
@@ -136,7 +137,8 @@ const char *wire_fault_text(unsigned fault);
 #define WIRE_KEY_SUPPLY(M, O)                                                                      \
     M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
     O(u32, key_amount) O(id, key_id) O(u32, key_size) O(u8, level) O(u32, timeout_ms)              \
-    O(u8, wait) O(blob, key_ids) /* 16 bytes each */
+    O(u8, wait) O(blob, key_ids) /* 16 bytes each */                                               \
+    O(u8, reserved)              /* 1: within the session that session_id opened */
 #define WIRE_KEY_SUPPLY_RSP(M, O)                                                                  \
     M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
     O(u32, key_amount) O(id, key_id) O(u32, key_size)                                              \
@@ -179,6 +181,30 @@ enum wire_status_item {
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
     M(u8, code)
+
+/* Sessions with a guaranteed rate. rate_bps: bits of application key per second, asked for as
+ * key_amount keys of key_size bits at a time. At Ak an application opens a session and says so again
+ * within timeout_ms, or it is closed; its answer may also come later, code 0x03: the session is over.
+ * At KMI and Ck the KM reserves for it: what that takes of a link is wire_rate_cost_bps(), of which
+ * link_bps and links (u32 each) of the answer tell. renew 1: reserved before. RELEASE_RSP is also
+ * sent unasked (OrigMessage ID 0) when the controller ends a reservation by itself; code 1: it was
+ * reserved until now. */
+#define WIRE_SESSION_OPEN(M, O)                                                                    \
+    M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u32, key_size) M(u32, key_amount)     \
+    M(u64, rate_bps) M(u32, timeout_ms)
+#define WIRE_SESSION_OPEN_RSP(M, O)                                                                \
+    M(eid, source_id) M(eid, target_id) M(u64, session_id) O(u8, reason) M(u8, code)
+#define WIRE_SESSION_CLOSE(M, O) M(eid, source_id) M(eid, target_id) M(u64, session_id)
+#define WIRE_SESSION_CLOSE_RSP(M, O)                                                               \
+    M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, code)
+#define WIRE_RESERVE(M, O)                                                                         \
+    M(eid, source_id) M(eid, destination_id) M(u64, session_id) M(u32, key_size)                   \
+    M(u32, key_amount) M(u32, batch) M(u64, rate_bps) M(u8, renew)
+#define WIRE_RESERVE_RSP(M, O)                                                                     \
+    M(eid, source_id) M(eid, destination_id) M(u64, session_id) O(blob, links) O(u64, link_bps)    \
+    O(u8, reason) M(u8, code)
+#define WIRE_RELEASE(M, O) M(u64, session_id)
+#define WIRE_RELEASE_RSP(M, O) M(u64, session_id) M(u8, reason) M(u8, code)
 
 /* Key generation control at Cq (controller -> module), Kq-2 (KMC -> module), KMI (KMA -> KMC). */
 #define WIRE_GENERATION(M, O) M(eid, module_id) M(u8, run) /* 1 start or resume, 0 stop or pause */
@@ -270,8 +296,9 @@ enum wire_file_code {
 #define WIRE_Q_CONTROL(M, O) M(u8, run)
 #define WIRE_Q_NOISE(M, O) M(u32, qber_ppm)
 
-/* Load -> application agent: ask for `count` keys now. Application -> application: key IDs. */
-#define WIRE_LOAD(M, O) M(u32, count)
+/* Load -> application agent: ask for `count` keys now; with `hold`: open a session that lasts so long
+ * once it is admitted. Application -> application: key IDs. */
+#define WIRE_LOAD(M, O) M(u32, count) O(span, hold)
 #define WIRE_APP_NOTIFY(M, O) M(u64, session_id) M(u32, key_size) M(blob, key_ids)
 
 /* Whoever acts for an SAE (QKD_ROLE_LOAD) <-> application agent at QKD_RP_SAE: plain messages inside
@@ -309,12 +336,20 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(KEY_SUPPLY_RSP, key_supply_rsp, 0x82)                                                        \
     X(KEY_DELETE, key_delete, 0x03)                                                                \
     X(KEY_DELETE_RSP, key_delete_rsp, 0x83)                                                        \
+    X(SESSION_OPEN, session_open, 0x04)                                                            \
+    X(SESSION_OPEN_RSP, session_open_rsp, 0x84)                                                    \
+    X(SESSION_CLOSE, session_close, 0x05)                                                          \
+    X(SESSION_CLOSE_RSP, session_close_rsp, 0x85)                                                  \
     X(STATUS, status, 0x10)                                                                        \
     X(STATUS_RSP, status_rsp, 0x90)                                                                \
     X(ROUTE, route, 0x11)                                                                          \
     X(ROUTE_RSP, route_rsp, 0x91)                                                                  \
     X(GENERATION, generation, 0x12)                                                                \
     X(GENERATION_RSP, generation_rsp, 0x92)                                                        \
+    X(RESERVE, reserve, 0x13)                                                                      \
+    X(RESERVE_RSP, reserve_rsp, 0x93)                                                              \
+    X(RELEASE, release, 0x14)                                                                      \
+    X(RELEASE_RSP, release_rsp, 0x94)                                                              \
     X(HELLO, hello, 0x20)                                                                          \
     X(SESSION, session, 0x21)                                                                      \
     X(SESSION_RSP, session_rsp, 0xA1)                                                              \

@@ -247,11 +247,24 @@ START_TEST(costs_saturate)
 }
 END_TEST
 
+/* By hand: 640 bit for a key of 256 are 2.5 per bit; 1,488 are 5.8125. */
+START_TEST(cost_of_a_rate)
+{
+    ck_assert_uint_eq(wire_rate_cost_bps(256, 256, 640), 640);
+    ck_assert_uint_eq(wire_rate_cost_bps(1, 256, 640), 3);
+    ck_assert_uint_eq(wire_rate_cost_bps(1000, 256, 1488), 5813);
+    ck_assert_uint_eq(wire_rate_cost_bps(0, 256, 1488), 0);
+    ck_assert_uint_eq(wire_rate_cost_bps(UINT64_MAX, 1, 2), UINT64_MAX);
+    ck_assert_uint_eq(wire_rate_cost_bps(5, 8, UINT64_MAX), UINT64_MAX);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire_frame");
     TCase *tc = tcase_create("frames");
     tcase_add_loop_test(tc, lengths_that_fit, 0, LENGTH_CASES);
+    tcase_add_test(tc, cost_of_a_rate);
     tcase_add_test(tc, malformed_frames_are_refused);
     tcase_add_test(tc, cut_frames_are_refused);
     suite_add_tcase(suite, tc);

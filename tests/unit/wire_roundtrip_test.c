@@ -80,6 +80,13 @@ static void fill_time(struct gen *g, struct qkd_time *v)
     v->ns = g->round < 4 ? ends[g->round] : (r & 1U) != 0 ? -half : half;
 }
 
+static void fill_span(struct gen *g, struct qkd_span *v)
+{
+    struct qkd_time t;
+    fill_time(g, &t);
+    v->ns = t.ns;
+}
+
 static void fill_eid(struct gen *g, struct qkd_eid *v)
 {
     v->v = next(g);
@@ -148,6 +155,11 @@ static bool same_u64(uint64_t a, uint64_t b)
 }
 
 static bool same_time(struct qkd_time a, struct qkd_time b)
+{
+    return a.ns == b.ns;
+}
+
+static bool same_span(struct qkd_span a, struct qkd_span b)
 {
     return a.ns == b.ns;
 }

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The controller's state, shared by its files: controller.c (events, status, routes), sessions.c
+ * (reservations at Ck). Private to the room. */
+#ifndef QKD_CONTROLLER_ELEMENT_H
+#define QKD_CONTROLLER_ELEMENT_H
+
+#include "core/base/slab.h"
+#include "core/channel/reports.h"
+#include "core/controller/answers.h"
+#include "core/controller/controller.h"
+#include "core/controller/kept.h"
+#include "core/controller/reserve.h"
+
+#define CTL_STALE_PERIODS 3
+#define CTL_YOUNG_ANSWER_S 10 /* a KMC repeats a request for less than this */
+
+/* A KMC or module that has authenticated itself. */
+struct ctl_peer {
+    struct qkd_eid eid;
+    struct qkd_time heard;   /* last status */
+    uint64_t last_status_id; /* message ID: statuses overtaken on the way are not used */
+    uint32_t node;           /* slot in the topology; CTL_NONE: a module */
+    uint32_t incarnation;    /* of its channel */
+    bool silent;             /* for CTL_STALE_PERIODS */
+    bool obeys;              /* it answered a STATUS of this session: it knows its period */
+};
+
+struct ctl {
+    struct ctl_config config;
+    struct chan_set *set;
+    struct qkd_rng rng;
+    struct chan_reports reports;
+    struct ctl_topology topology;
+    struct ctl_search search;
+    struct ctl_answers answers;
+    struct ctl_kept kept; /* used with config.keep_route */
+    struct ctl_reserve reserve;
+    struct qkd_time admit_from; /* no new session before: what was reserved is still being told */
+    struct qkd_slab peers;
+    struct qkd_map peer_map; /* eid -> slot */
+    struct qkd_time sweep_at;
+    uint64_t next_message_id;
+};
+
+/* controller.c */
+void ctl_bad_bytes(const struct ctl *ctl, const struct chan_message *m, int err,
+                   struct qkd_out *out);
+
+/* The configured routing. */
+ctl_routing_fn *ctl_routing_of(const struct ctl *ctl);
+
+/* sessions.c */
+void ctl_sessions_start(struct ctl *ctl, const struct qkd_event *event);
+void ctl_on_reserve(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
+                    struct qkd_out *out);
+void ctl_on_release(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
+                    struct qkd_out *out);
+
+/* Ends all reservations of a KM that restarted, or that is not heard of. */
+void ctl_sessions_drop(struct ctl *ctl, const struct qkd_event *event, struct qkd_eid kmc,
+                       enum wire_reason reason, struct qkd_out *out);
+
+/* Once per status period: ends what was not renewed, forgets what ended long ago. */
+void ctl_sessions_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+
+#endif
