@@ -37,6 +37,12 @@
     ROW("requests.timed_out", COUNT, requests.timed_out),                                          \
     ROW("requests.failed", COUNT, requests.failed),                                                \
     ROW("requests.pending", COUNT, requests.pending)
+#define SESSIONS(ROW)                                                                              \
+    ROW("sessions.offered", COUNT, sessions.offered),                                              \
+    ROW("sessions.admitted", COUNT, sessions.admitted),                                            \
+    ROW("sessions.refused", COUNT, sessions.refused),                                              \
+    ROW("sessions.closed", COUNT, sessions.closed),                                                \
+    ROW("sessions.broken", COUNT, sessions.broken), ROW("sessions.open", COUNT, sessions.open)
 #define BITS(ROW)                                                                                  \
     ROW("bits.generated", COUNT, bits.generated), ROW("bits.bootstrap", COUNT, bits.bootstrap),    \
     ROW("bits.stored", COUNT, bits.stored), ROW("bits.pads", COUNT, bits.pads),                    \
@@ -61,6 +67,7 @@ const struct ana_field ana_head_fields[] = {
 const struct ana_field ana_run_fields[] = {
     REQUESTS(RUN),
     RUN("served_fraction", FRACTION, requests),
+    SESSIONS(RUN),
     RUN("supplied_bits", COUNT, supplied_bits),
     RUN("supplied_unanswered", COUNT, supplied_unanswered),
     RUN("supplied_by_grade.otp", COUNT, supplied_otp_bits),
@@ -111,6 +118,9 @@ const struct ana_field ana_link_fields[] = {
     LINK("retransmissions", COUNT, retransmissions),
     LINK("tag_failures", COUNT, tag_failures),
     LINK("relayed_keys", COUNT, relayed_keys),
+    LINK("reserved_mean_bps", REAL, reserved_mean_bps),
+    LINK("reserved_max_bps", COUNT, reserved_max_bps),
+    LINK("reserved_end_bps", COUNT, reserved_end_bps),
     BITS(LINK),
     END,
 };
@@ -118,6 +128,7 @@ const struct ana_field ana_link_fields[] = {
 const struct ana_field ana_application_fields[] = {
     REQUESTS(APP),
     APP("served_fraction", FRACTION, requests),
+    SESSIONS(APP),
     APP("supplied_keys", COUNT, supplied_keys),
     APP("supplied_bits", COUNT, supplied_bits),
     APP("hops_mean", REAL, hops_mean),

@@ -12,6 +12,7 @@
 static const char *const inserts[ANA_ROW_COUNT] = {
     [ANA_ROW_REQUEST] = "INSERT INTO requests VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ANA_ROW_KEY] = "INSERT INTO request_keys VALUES(?,?,?)",
+    [ANA_ROW_SESSION] = "INSERT INTO sessions VALUES(?,?,?,?,?,?,?,?,?)",
     [ANA_ROW_HOP] = "INSERT INTO hops VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
     [ANA_ROW_POOL] = "INSERT INTO pool_samples VALUES(?,?,?,?,?,?,?)",
     [ANA_ROW_EVENT] = "INSERT INTO events VALUES(?,?,?,?)",
@@ -187,6 +188,25 @@ static void on_request(void *ctx, const struct scn_request *request)
     }
 }
 
+static void on_session(void *ctx, const struct scn_session_record *session)
+{
+    struct ana_store *store = ctx;
+    if (store->failed) {
+        return;
+    }
+    struct row row = row_begin(store, ANA_ROW_SESSION);
+    put_count(&row, session->number);
+    put_index(&row, session->application);
+    put_time(&row, session->start_ns);
+    put_time(&row, session->admitted_ns);
+    put_time(&row, session->end_ns);
+    put_count(&row, session->rate_bps);
+    put_text(&row, session->outcome);
+    put_text(&row, session->reason);
+    put_int(&row, session->counted);
+    row_end(store, &row);
+}
+
 static void on_hop(void *ctx, const struct scn_hop *hop)
 {
     struct ana_store *store = ctx;
@@ -339,6 +359,7 @@ void ana_rows_sink(struct ana_store *store, struct scn_sink *sink)
     sink->alarm = on_alarm;
     if (store->record >= ANA_RECORD_REQUESTS) {
         sink->request = on_request;
+        sink->session = on_session;
         sink->pool = on_pool;
     }
     if (store->record >= ANA_RECORD_FULL) {

@@ -12,6 +12,7 @@
 enum ana_row {
     ANA_ROW_REQUEST,
     ANA_ROW_KEY,
+    ANA_ROW_SESSION,
     ANA_ROW_HOP,
     ANA_ROW_POOL,
     ANA_ROW_EVENT,

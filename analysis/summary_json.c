@@ -100,6 +100,19 @@ static void write_reasons(struct ana_json *json, const struct scn_summary *summa
     ana_json_close(json);
 }
 
+/* Why sessions were refused or broken; only reasons that there were. */
+static void write_session_reasons(struct ana_json *json, const struct scn_summary *summary,
+                                  const uint64_t *counts)
+{
+    ana_json_object(json, "session_reasons", ANA_JSON_INLINE);
+    for (size_t i = 0; i < summary->reason_count; i++) {
+        if (counts[i] > 0) {
+            ana_json_uint(json, summary->reasons[i].text, counts[i]);
+        }
+    }
+    ana_json_close(json);
+}
+
 /* The groups that hold more than numbers: security (a list) and oracle (a text). */
 static void write_watch(struct ana_json *json, const struct scn_summary *summary)
 {
@@ -183,6 +196,7 @@ static void write_applications(struct ana_json *json, const struct scn_scenario 
         ana_json_string(json, "to", scenario->nodes[app->to].id);
         write_fields(json, ana_application_fields, &summary->applications[i], NULL);
         write_reasons(json, summary, summary->applications[i].reasons);
+        write_session_reasons(json, summary, summary->applications[i].session_reasons);
         write_routes(json, scenario, &summary->applications[i]);
         ana_json_close(json);
     }
@@ -196,6 +210,7 @@ char *ana_summary_json(const struct scn_scenario *scenario, const struct scn_sum
     write_head(&json, scenario, summary);
     const struct ana_field *rest = write_fields(&json, ana_run_fields, summary, "served_fraction");
     write_reasons(&json, summary, NULL);
+    write_session_reasons(&json, summary, summary->session_reasons);
     write_fields(&json, rest, summary, "security.auth_failures");
     write_watch(&json, summary);
     write_expectations(&json, scenario, summary);

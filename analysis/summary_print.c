@@ -43,6 +43,27 @@ static void print_requests(const struct scn_summary *summary, FILE *out)
     }
 }
 
+/* Nothing where no session was asked for. */
+static void print_sessions(const struct scn_summary *summary, FILE *out)
+{
+    const struct scn_sessions *s = &summary->sessions;
+    if (s->offered == 0) {
+        return;
+    }
+    fprintf(out, "\nSessions %" PRIu64 ", admitted %.2f %%\n", s->offered,
+            100.0 * (double)s->admitted / (double)s->offered);
+    print_count_line(out, "closed", s->closed, s->offered);
+    print_count_line(out, "open", s->open, s->offered);
+    print_count_line(out, "refused", s->refused, s->offered);
+    print_count_line(out, "broken", s->broken, s->offered);
+    for (size_t i = 0; i < summary->reason_count; i++) {
+        if (summary->session_reasons[i] > 0) {
+            fprintf(out, "        %-20s %10" PRIu64 "\n", summary->reasons[i].text,
+                    summary->session_reasons[i]);
+        }
+    }
+}
+
 static void print_spread(FILE *out, const char *name, const struct scn_spread *spread)
 {
     char mean[ANA_TEXT_SIZE], p50[ANA_TEXT_SIZE], p95[ANA_TEXT_SIZE], max[ANA_TEXT_SIZE];
@@ -249,6 +270,7 @@ void ana_summary_print(const struct scn_scenario *scenario, const struct scn_sum
         fputs("INTERRUPTED: the figures are those up to here\n", out);
     }
     print_requests(summary, out);
+    print_sessions(summary, out);
     print_service(summary, out);
     print_lists(scenario, summary, out);
     print_watch(summary, out);

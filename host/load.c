@@ -36,11 +36,14 @@ void host_load_init(struct host_load *load, const struct host_plan *plan, uint32
     mdl_arrivals_init(&load->arrivals, &params);
     qkd_rng_init_named(&load->rng, scn_application_seed(plan->scenario, application), "application",
                        application);
+    qkd_rng_init_named(&load->holds, scn_application_seed(plan->scenario, application), "session",
+                       application);
 }
 
 void host_load_fini(struct host_load *load)
 {
     qkd_rng_fini(&load->rng);
+    qkd_rng_fini(&load->holds);
 }
 
 struct qkd_time host_load_next(struct host_load *load)
@@ -48,13 +51,19 @@ struct qkd_time host_load_next(struct host_load *load)
     return mdl_arrivals_next(&load->arrivals, &load->rng);
 }
 
-void host_load_ask(const struct host_load *load, const struct host_sender *sender)
+void host_load_ask(struct host_load *load, const struct host_sender *sender)
 {
     const struct scn_application *app = &load->plan->scenario->applications[load->application];
     struct wire_load ask = {.head = {.rp = QKD_RP_LOAD,
                                      .message_id = ++*sender->message_id,
                                      .sender = qkd_eid_make(QKD_ROLE_LOAD, 0, app->from)},
                             .count = app->count};
+    if (app->session.rate_bps > 0) {
+        struct mdl_hold hold = {.fixed = app->session.hold_law == SCN_PERIODS_FIXED,
+                                .mean_ns = app->session.hold_ns};
+        ask.has_hold = true;
+        ask.hold = mdl_hold_next(&hold, &load->holds);
+    }
     uint8_t bytes[MESSAGE_BYTES];
     int len = wire_load_encode(&ask, bytes, sizeof(bytes));
     QKD_ASSERT(len > 0);

@@ -13,6 +13,7 @@ struct host_load {
     uint32_t application;
     struct mdl_arrivals arrivals;
     struct qkd_rng rng;
+    struct qkd_rng holds; /* how long sessions last */
 };
 
 void host_load_init(struct host_load *load, const struct host_plan *plan, uint32_t application);
@@ -22,7 +23,7 @@ void host_load_fini(struct host_load *load);
  * the last. Each call moves on. */
 struct qkd_time host_load_next(struct host_load *load);
 
-/* Asks its agent (RP_LOAD). */
-void host_load_ask(const struct host_load *load, const struct host_sender *sender);
+/* Asks its agent (RP_LOAD), for keys or for a session. */
+void host_load_ask(struct host_load *load, const struct host_sender *sender);
 
 #endif

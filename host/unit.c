@@ -2,6 +2,7 @@
 /* Units: how each kind of element is made from a scenario, and which function steps it. */
 #include "host/unit.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/app/app.h"
@@ -11,6 +12,8 @@
 #include "core/manager/manager.h"
 #include "core/module/module.h"
 #include "core/wire/codec.h"
+
+#define PPM 1e6
 
 enum {
     REQUEST_LIMIT = 65536, /* requests under way, per element */
@@ -87,6 +90,7 @@ static int controller_make(const struct host_plan *plan, struct host_unit *unit)
         .routing = scenario->control.routing == SCN_ROUTING_WIDEST ? CTL_WIDEST : CTL_FEWEST_HOPS,
         .keep_route = scenario->control.keep_route,
         .low_mark_bits = scenario->control.low_mark_bits,
+        .reservable_ppm = (uint32_t)lround(scenario->control.reservable * PPM),
         .route_validity = {scenario->control.route_validity_ns},
         .status_period = {scenario->control.status_period_ns},
         .retransmit = {scenario->key_management.retransmit_ns},
@@ -125,6 +129,9 @@ static int app_make(const struct host_plan *plan, struct host_unit *unit)
         .retransmit = {plan->scenario->key_management.retransmit_ns},
         .limit = REQUEST_LIMIT,
         .delete_after = plan->options.delete_after,
+        .session_rate_bps = given->session.rate_bps,
+        .session_keys = given->session.keys == SCN_SESSION_AT_RATE,
+        .session_timeout = {given->session.timeout_ns},
     };
     return app_new(&config, &unit->element.app);
 }

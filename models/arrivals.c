@@ -224,3 +224,13 @@ struct qkd_time mdl_arrivals_next(struct mdl_arrivals *arrivals, struct qkd_rng 
     arrivals->last_ns = next_ns;
     return (struct qkd_time){next_ns};
 }
+
+struct qkd_span mdl_hold_next(const struct mdl_hold *hold, struct qkd_rng *rng)
+{
+    QKD_ASSERT(hold->mean_ns > 0);
+    if (hold->fixed) {
+        return (struct qkd_span){hold->mean_ns};
+    }
+    int64_t hold_ns = later(0, exponential(rng) * (double)hold->mean_ns);
+    return (struct qkd_span){hold_ns > 0 ? hold_ns : 1};
+}

@@ -70,4 +70,13 @@ void mdl_arrivals_init(struct mdl_arrivals *arrivals, const struct mdl_arrivals_
  * periodic and trace draw nothing. */
 struct qkd_time mdl_arrivals_next(struct mdl_arrivals *arrivals, struct qkd_rng *rng);
 
+/* How long a session lasts: exponential, or always the mean. */
+struct mdl_hold {
+    bool fixed;
+    int64_t mean_ns; /* > 0 */
+};
+
+/* The time of one session, at least 1 ns; fixed draws nothing. */
+struct qkd_span mdl_hold_next(const struct mdl_hold *hold, struct qkd_rng *rng);
+
 #endif

@@ -32,6 +32,17 @@ struct scn_requests {
     uint64_t total, served, refused, timed_out, failed, pending;
 };
 
+/* What became of counted sessions with a guaranteed rate: offered = refused + closed + broken + open.
+ */
+struct scn_sessions {
+    uint64_t offered;
+    uint64_t admitted; /* closed, broken, or open and answered */
+    uint64_t refused;  /* never admitted */
+    uint64_t closed;   /* admitted and lasted as long as they should */
+    uint64_t broken;   /* admitted and ended before */
+    uint64_t open;     /* admitted or not yet answered at the end of the run */
+};
+
 struct scn_reason_count {
     const char *text; /* of the reason enum, "insufficient_key" ... */
     uint64_t count;   /* requests that ended so */
@@ -64,7 +75,10 @@ struct scn_link_summary {
     uint64_t frames;        /* relay frames (first sending) */
     uint64_t retransmissions;
     uint64_t tag_failures;
-    uint64_t relayed_keys; /* KMA-keys that crossed it or were taken from it */
+    uint64_t relayed_keys;     /* KMA-keys that crossed it or were taken from it */
+    double reserved_mean_bps;  /* for sessions, over time, after the warm-up */
+    uint64_t reserved_max_bps; /* the most, after the warm-up */
+    uint64_t reserved_end_bps; /* at the end of the run */
     struct scn_bits bits;
 };
 
@@ -81,7 +95,9 @@ struct scn_route_use {
 
 struct scn_application_summary {
     struct scn_requests requests;
-    uint64_t reasons[SCN_MAX_REASONS]; /* in the order of scn_summary.reasons */
+    struct scn_sessions sessions;
+    uint64_t session_reasons[SCN_MAX_REASONS]; /* of those refused or broken */
+    uint64_t reasons[SCN_MAX_REASONS];         /* in the order of scn_summary.reasons */
     uint64_t supplied_keys, supplied_bits;
     double hops_mean; /* of served requests */
     uint64_t reroutes;
@@ -124,6 +140,8 @@ struct scn_summary {
 
     /* requests that arrived after the warm-up */
     struct scn_requests requests;
+    struct scn_sessions sessions;
+    uint64_t session_reasons[SCN_MAX_REASONS]; /* of those refused or broken; texts: reasons */
     struct scn_reason_count reasons[SCN_MAX_REASONS]; /* all reasons, also those with count 0 */
     size_t reason_count;
     uint64_t supplied_bits;       /* KSA-key bits supplied to masters */
@@ -208,6 +226,19 @@ struct scn_request {
     size_t key_count;
 };
 
+/* One session with a guaranteed rate, when it has ended or at the end of the run. */
+struct scn_session_record {
+    uint64_t number;      /* from 1, in the order of arrival */
+    uint32_t application; /* index in the scenario */
+    int64_t start_ns;     /* asked for */
+    int64_t admitted_ns;  /* SCN_NO_TIME: never */
+    int64_t end_ns;       /* SCN_NO_TIME: still open at the end of the run */
+    uint64_t rate_bps;    /* of application key */
+    const char *outcome;  /* refused closed broken open */
+    const char *reason;   /* none ... */
+    bool counted;         /* arrived after the warm-up */
+};
+
 /* One crossing of one link by a relayed or taken key. */
 struct scn_hop {
     struct qkd_id kma_key;
@@ -290,6 +321,7 @@ struct scn_progress {
 struct scn_sink {
     void *ctx;
     void (*request)(void *ctx, const struct scn_request *request);
+    void (*session)(void *ctx, const struct scn_session_record *session);
     void (*hop)(void *ctx, const struct scn_hop *hop);
     void (*pool)(void *ctx, const struct scn_pool_sample *sample);
     void (*event)(void *ctx, const struct scn_event *event);

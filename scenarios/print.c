@@ -115,6 +115,15 @@ static bool rate_hidden(const struct scn_field *field, const char *base)
     return qber && ((const struct scn_qkd *)(const void *)base)->model == SCN_QKD_TRACE;
 }
 
+/* Whether the section of sessions is to be left out: the application opens none. */
+static bool session_hidden(const struct scn_table *table, const struct scn_field *field,
+                           const char *base)
+{
+    return field->type == SCN_T_SECTION && strcmp(field->key, "session") == 0 &&
+           table->kind == SCN_KIND_APPLICATION &&
+           ((const struct scn_application *)(const void *)base)->session.rate_bps == 0;
+}
+
 static bool flow_list_print(struct print *p, const struct scn_field *field, const char *base);
 
 /* Whether the channel beside a link is to be left out: the classical network is another one. */
@@ -134,7 +143,8 @@ static void flow_print(struct print *p, const struct scn_table *table, const cha
     for (size_t i = 0; i < table->field_count; i++) {
         const struct scn_field *field = &table->fields[i];
         if (field->type == SCN_T_LATER || field->early || geo_hidden(table, field, base) ||
-            rate_hidden(field, base) || channel_hidden(p, table, field)) {
+            rate_hidden(field, base) || channel_hidden(p, table, field) ||
+            session_hidden(table, field, base)) {
             continue;
         }
         size_t before = p->out.len;

@@ -199,6 +199,7 @@ struct scn_control {
     int64_t route_validity_ns;
     int64_t status_period_ns;
     uint64_t low_mark_bits; /* no route leads over a link that stores less; 0: any link may serve */
+    double reservable;      /* share of a link's key rate that sessions may reserve */
     bool keep_route;        /* two KMs keep their route while all its hops can pay */
     uint32_t at;            /* node of the QKDN controller; default: the first node */
 };
@@ -231,6 +232,17 @@ struct scn_seeds {
     int64_t elements; /* what elements of core draw, and their pairwise secrets */
 };
 
+enum scn_session_keys { SCN_SESSION_AT_RATE, SCN_SESSION_NO_KEYS };
+
+/* Sessions with a guaranteed rate, one per arrival. */
+struct scn_session {
+    uint64_t rate_bps; /* of application key; 0: no sessions, an arrival is a request */
+    int64_t hold_ns;   /* (mean) time that one lasts */
+    enum scn_periods hold_law;
+    enum scn_session_keys keys;
+    int64_t timeout_ns; /* without a word of the application */
+};
+
 struct scn_application {
     char id[SCN_ID_SIZE]; /* unique */
     uint32_t from, to;    /* node indices (master, slave), from != to */
@@ -254,7 +266,8 @@ struct scn_application {
     size_t profile_count;
     enum scn_level level;
     int64_t timeout_ns;
-    bool wait;        /* queue up to the time-out when refused for want of key */
+    bool wait; /* queue up to the time-out when refused for want of key */
+    struct scn_session session;
     int64_t start_ns; /* no request before */
     int64_t stop_ns;  /* none at or after; at most the duration */
     int64_t seed;     /* of its arrivals; SCN_AUTO: seeds.arrivals */

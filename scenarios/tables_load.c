@@ -11,6 +11,25 @@ static const struct scn_word words_periods[] = {{"exponential", SCN_PERIODS_EXPO
                                                 {"fixed", SCN_PERIODS_FIXED},
                                                 {NULL, 0}};
 
+static const struct scn_word words_session_keys[] = {{"at-rate", SCN_SESSION_AT_RATE},
+                                                     {"none", SCN_SESSION_NO_KEYS},
+                                                     {NULL, 0}};
+
+#define STRUCT scn_session
+static const struct scn_field session_fields[] = {
+    NUM("rate", rate_bps, SCN_T_I64, SCN_DIM_RATE, 1, MOST_BPS, .unset = 0, .required = true,
+        .doc = "bits of key per second that each session is guaranteed"),
+    TIME("hold", hold_ns, 1e6, .unset = 0, .required = true,
+         .doc = "(mean) time that an admitted session lasts"),
+    WORD("hold_law", hold_law, words_periods, "exponential", "law of that time"),
+    WORD("keys", keys, words_session_keys, "at-rate",
+         "whether an open session asks for keys at its rate, or none"),
+    TIME("timeout", timeout_ns, 1e9, .fallback = "60 s",
+         .doc = "a session whose application is silent for so long is ended"),
+};
+static TABLE(session_table, "session", session_fields, scn_session, SCN_KIND_NONE);
+#undef STRUCT
+
 #define STRUCT scn_application
 static const struct scn_field application_fields[] = {
     ID("id", id, "a unique name for the application pair"),
@@ -71,6 +90,11 @@ static const struct scn_field application_fields[] = {
      .type = SCN_T_BOOL,
      AT(wait),
      .fallback = "false"},
+    {.key = "session",
+     .doc = "each arrival opens a session with a guaranteed rate instead of one request",
+     .type = SCN_T_SECTION,
+     AT(session),
+     .table = &session_table},
     TIME("start", start_ns, 0, .fallback = "0", .doc = "no request before"),
     TIME("stop", stop_ns, 1, .unset = SCN_AUTO,
          .doc = "no request at or after; default: the end of the run"),

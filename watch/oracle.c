@@ -134,6 +134,7 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     qkd_map_init(&o->mail_by_tail, 8, MOST, NULL);
     qkd_map_init(&o->kma_by_id, sizeof(struct qkd_id), MOST, NULL);
     qkd_map_init(&o->ksa_by_id, sizeof(struct qkd_id), MOST, NULL);
+    watch_orc_session_init(o);
     watch_orc_place_init(o);
     if (!links_new(o)) {
         watch_oracle_free(o);
@@ -156,6 +157,7 @@ void watch_oracle_free(struct watch_oracle *oracle)
         free(oracle->links[i].side[0].ring);
         free(oracle->links[i].side[1].ring);
     }
+    watch_orc_session_fini(oracle);
     free(oracle->links);
     free(oracle->deleted);
     qkd_slab_fini(&oracle->blocks);
@@ -314,6 +316,8 @@ void watch_oracle_block(struct watch_oracle *oracle, int64_t now_ns, uint32_t li
     int64_t start = enter(oracle, now_ns);
     if (link < oracle->scenario->link_count) {
         block_given(oracle, link, block, module);
+        struct watch_orc_link *l = &oracle->links[link];
+        l->rate_bps = block->rate_bps > l->rate_bps ? block->rate_bps : l->rate_bps;
     }
     leave(oracle, start);
 }
@@ -395,6 +399,15 @@ static void message_sent(struct watch_oracle *o, const struct qkd_send *send, co
     case WIRE_CMD_KEY_FILE:
         watch_orc_key_file(o, send, observed);
         break;
+    case WIRE_CMD_RESERVE:
+        watch_orc_reserve(o, send, observed);
+        break;
+    case WIRE_CMD_RESERVE_RSP:
+        watch_orc_reserve_rsp(o, send, observed);
+        break;
+    case WIRE_CMD_RELEASE_RSP:
+        watch_orc_release_rsp(o, send, observed);
+        break;
     case WIRE_CMD_METADATA:
         watch_orc_life(o, send, observed);
         break;
@@ -451,6 +464,7 @@ void watch_oracle_crash(struct watch_oracle *oracle, int64_t now_ns, uint32_t no
     watch_orc_block_crash(oracle, node);
     watch_orc_frame_crash(oracle, node);
     watch_orc_key_crash(oracle, node);
+    watch_orc_session_crash(oracle, node);
     leave(oracle, start);
 }
 

@@ -6,7 +6,7 @@
  *   oracle_chunk.c   what KMAs persist: leases (2, 6)               oracle_place.c  who speaks where
  *   oracle_frame.c   Kx-1 frames that take pads (1, 2, 3)           oracle_ledger.c rule 6
  *   oracle_control.c CONFIRM, GRANT, SKIP (1)                       oracle_mail.c   under way
- *   oracle_life.c    life-cycle records: keys given up (6)
+ *   oracle_life.c    life-cycle records: keys given up (6)   oracle_session.c  reservations
  *
  * The two ends of a link are its sides: 0 the KMA with the lower ID, 1 the other. */
 #ifndef WATCH_ORACLE_STATE_H
@@ -127,6 +127,21 @@ struct watch_orc_link {
     uint64_t bytes[WATCH_ORC_CLASSES];   /* incremental ledger */
     uint64_t settled[WATCH_ORC_CLASSES]; /* part of `bytes` that no live block or frame holds */
     bool configured;
+    uint64_t rate_bps; /* the most that its optics ever said */
+    uint64_t reserved_bps;
+};
+
+/* What a KMC asked to be reserved for a session, and what the controller said. */
+#define WATCH_ORC_HOPS 64
+struct watch_orc_session {
+    uint8_t key[16];                /* KMC, session ID */
+    uint32_t source, destination;   /* nodes */
+    uint64_t direct_bps, relay_bps; /* what it takes of a link */
+    int64_t said_ns;                /* last message about it */
+    uint64_t held_bps;
+    uint8_t hops;  /* > 0: held */
+    bool released; /* by its KM: for good */
+    uint32_t links[WATCH_ORC_HOPS];
 };
 
 /* A sealed message between its send and its delivery: what delivery will mean. */
@@ -217,6 +232,9 @@ struct watch_oracle {
     } * deleted;
     uint32_t deleted_count, deleted_cap;
     int64_t deleted_ns;
+    struct qkd_slab sessions;
+    struct qkd_map session_by_key;
+    uint32_t session_ends; /* since those that are over were last forgotten */
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
     uint32_t places[256];                         /* command -> bit per reference point */
     uint64_t calls, audit_at, frames;
@@ -285,6 +303,19 @@ static inline uint64_t watch_orc_word(const uint8_t *bytes)
     memcpy(&word, bytes, 8);
     return word;
 }
+
+/* ---- oracle_session.c ---- */
+void watch_orc_session_init(struct watch_oracle *o);
+void watch_orc_session_fini(struct watch_oracle *o);
+/* RESERVE of a KMC; RESERVE_RSP and RELEASE_RSP of the controller, at Ck. */
+void watch_orc_reserve(struct watch_oracle *o, const struct qkd_send *send,
+                       const uint8_t *observed);
+void watch_orc_reserve_rsp(struct watch_oracle *o, const struct qkd_send *send,
+                           const uint8_t *observed);
+void watch_orc_release_rsp(struct watch_oracle *o, const struct qkd_send *send,
+                           const uint8_t *observed);
+/* The controller's table went with its node. */
+void watch_orc_session_crash(struct watch_oracle *o, uint32_t node);
 
 /* ---- oracle_block.c ---- */
 

@@ -48,7 +48,8 @@ struct watch_stats *watch_stats_new(const struct watch_stats_config *config)
     stats->faults = calloc(scenario->fault_count + 1, sizeof(*stats->faults));
     stats->open_faults = calloc(scenario->fault_count + 1, sizeof(*stats->open_faults));
     if (stats->apps == NULL || stats->faults == NULL || stats->open_faults == NULL ||
-        watch_links_new(stats) != 0 || watch_windows_new(stats) != 0) {
+        watch_links_new(stats) != 0 || watch_windows_new(stats) != 0 ||
+        watch_sessions_new(stats) != 0) {
         watch_stats_free(stats);
         return NULL;
     }
@@ -88,6 +89,7 @@ void watch_stats_free(struct watch_stats *stats)
     }
     watch_tally_fini(&stats->total);
     watch_windows_free(stats);
+    watch_sessions_free(stats);
     qkd_slab_fini(&stats->requests);
     qkd_slab_fini(&stats->keys);
     qkd_map_fini(&stats->request_map);
@@ -447,6 +449,11 @@ int watch_stats_report(struct watch_stats *stats, int64_t now_ns, const struct q
     case QKD_REPORT_LIFE:
         life_report(stats, report, bytes);
         return 0;
+    case QKD_REPORT_SESSION:
+        return watch_sessions_report(stats, now_ns, report);
+    case QKD_REPORT_RESERVED:
+        watch_sessions_reserved(stats, now_ns, report);
+        return 0;
     case QKD_REPORT_AUTH_FAILURE:
         stats->auth_failures++;
         watch_windows_note(stats, now_ns, offsetof(struct watch_window, auth_failures));
@@ -460,11 +467,13 @@ int watch_stats_report(struct watch_stats *stats, int64_t now_ns, const struct q
 void watch_stats_warm(struct watch_stats *stats, int64_t now_ns)
 {
     watch_links_warm(stats, now_ns);
+    watch_sessions_warm(stats, now_ns);
 }
 
 int watch_stats_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node)
 {
     int rc = 0;
+    watch_sessions_crash(stats, now_ns, node);
     for (uint32_t slot = 0; slot < stats->requests.top && rc == 0; slot++) {
         if (!qkd_slab_live(&stats->requests, slot)) {
             continue;
@@ -506,5 +515,6 @@ int watch_stats_finish(struct watch_stats *stats, int64_t now_ns, struct scn_sum
     summary->relay.reroutes = stats->reroutes;
     watch_links_finish(stats, now_ns, summary);
     watch_windows_finish(stats, now_ns, summary);
+    watch_sessions_finish(stats, now_ns, summary);
     return 0;
 }

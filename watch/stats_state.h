@@ -118,6 +118,29 @@ struct watch_window {
     uint64_t reroutes, alarms_raised, alarms_cleared, auth_failures; /* of the run */
 };
 
+/* A session that has not ended. */
+struct watch_session {
+    struct qkd_id id;
+    uint64_t number;
+    uint64_t rate_bps;
+    uint32_t application;
+    int64_t start_ns, admitted_ns;
+    bool counted;
+};
+
+/* What sessions of an application, or of all, add up to. */
+struct watch_session_tally {
+    struct scn_sessions counts;
+    uint64_t reasons[SCN_MAX_REASONS];
+};
+
+/* What is reserved on a link. */
+struct watch_reserved {
+    uint64_t now_bps, max_bps;
+    int64_t since_ns;
+    double bits; /* time integral after the warm-up */
+};
+
 struct watch_fault_stats {
     int64_t at_ns, detect_ns, key_ns; /* SCN_NO_TIME: not yet */
     bool in_use;
@@ -144,6 +167,12 @@ struct watch_stats {
     struct watch_fault_stats *faults;
     uint32_t *open_faults; /* begun and not yet detected */
     uint32_t open_count;
+    struct qkd_slab sessions; /* struct watch_session */
+    struct qkd_map session_map;
+    uint64_t session_number;
+    struct watch_session_tally session_total;
+    struct watch_session_tally *session_apps;
+    struct watch_reserved *reserved; /* by link */
     uint64_t alarms_raised, alarms_cleared, auth_failures, tag_failures;
     struct watch_window *watches;   /* of scenario.watches */
     struct watch_window **by_scope; /* the same: of the run, then of links, then of applications */
@@ -163,6 +192,17 @@ int watch_relay_report(struct watch_stats *stats, int64_t now_ns, const struct q
 int watch_routes_served(struct watch_app_routes *routes, const struct watch_request *request);
 void watch_routes_finish(struct watch_app_routes *routes, struct scn_application_summary *to);
 void watch_routes_fini(struct watch_app_routes *routes);
+
+/* ---- stats_sessions.c ---- */
+int watch_sessions_new(struct watch_stats *stats);
+void watch_sessions_free(struct watch_stats *stats);
+int watch_sessions_report(struct watch_stats *stats, int64_t now_ns,
+                          const struct qkd_report *report);
+void watch_sessions_reserved(struct watch_stats *stats, int64_t now_ns,
+                             const struct qkd_report *report);
+void watch_sessions_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node);
+void watch_sessions_warm(struct watch_stats *stats, int64_t now_ns);
+void watch_sessions_finish(struct watch_stats *stats, int64_t now_ns, struct scn_summary *summary);
 
 /* ---- stats_links.c ---- */
 int watch_links_new(struct watch_stats *stats);

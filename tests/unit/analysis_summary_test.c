@@ -53,8 +53,9 @@ START_TEST(fields)
 {
     ck_assert_str_eq(ask("SELECT group_concat(key, ' ') FROM json_each(?1)"),
                      "schema version scenario engine seed interrupted sim_s wall_s cpu_s events "
-                     "messages nodes links_count trace_digest requests reasons served_fraction "
-                     "supplied_bits supplied_unanswered supplied_by_grade mismatched_pairs "
+                     "messages nodes links_count trace_digest requests reasons session_reasons "
+                     "served_fraction sessions supplied_bits supplied_unanswered supplied_by_grade "
+                     "mismatched_pairs "
                      "latency_s fetch_latency_s relay pools healing bits keys alarms security "
                      "oracle expectations links applications");
 }
