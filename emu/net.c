@@ -199,6 +199,14 @@ static void on_tick(uv_timer_t *timer)
     struct emu_net *net = timer->data;
     uint64_t now_ms = uv_now(net->loop);
     struct emu_conn *next;
+    /* After a long step, or a halt of the machine, timers come before what waits in the sockets. */
+    uint64_t passed_ms = now_ms - net->ticked_ms;
+    uint64_t late_ms = passed_ms > net->tick_ms ? passed_ms - net->tick_ms : 0;
+    net->ticked_ms = now_ms;
+    for (struct emu_conn *conn = net->conns; conn != NULL && late_ms > net->tick_ms;
+         conn = conn->next) {
+        emu_conn_spare(conn, late_ms);
+    }
     if (net->owes_accept && !net->stopping) {
         emu_net_accept((uv_stream_t *)&net->listener, 0);
     }
@@ -297,7 +305,7 @@ static void handles_start(struct emu_net *net, int fd)
     uint32_t shortest = net->times.ping_ms;
     shortest = net->times.handshake_ms < shortest ? net->times.handshake_ms : shortest;
     shortest = net->times.hold_ms < shortest ? net->times.hold_ms : shortest;
-    uint64_t tick_ms = shortest / 4 > TICK_MAX_MS ? TICK_MAX_MS : shortest / 4 + 1;
+    net->tick_ms = shortest / 4 > TICK_MAX_MS ? TICK_MAX_MS : shortest / 4 + 1;
     QKD_ASSERT(uv_timer_init(net->loop, &net->tick) == 0);
     QKD_ASSERT(uv_prepare_init(net->loop, &net->before_poll) == 0);
     QKD_ASSERT(uv_check_init(net->loop, &net->after_poll) == 0);
@@ -306,7 +314,8 @@ static void handles_start(struct emu_net *net, int fd)
     net->after_poll.data = net;
     net->handles = 3;
     net->held_ms = uv_now(net->loop);
-    QKD_ASSERT(uv_timer_start(&net->tick, on_tick, tick_ms, tick_ms) == 0);
+    net->ticked_ms = net->held_ms;
+    QKD_ASSERT(uv_timer_start(&net->tick, on_tick, net->tick_ms, net->tick_ms) == 0);
     QKD_ASSERT(uv_prepare_start(&net->before_poll, on_prepare) == 0);
     QKD_ASSERT(uv_check_start(&net->after_poll, on_check) == 0);
     for (size_t i = 0; i < net->peer_count; i++) {
@@ -413,6 +422,10 @@ int emu_net_dial(struct emu_net *net, size_t number, const char *address)
         return err != QKD_OK ? err : net->stopping ? QKD_ERR_STATE : QKD_ERR_UNKNOWN;
     }
     peer->wanted = true;
+    if (address != NULL) { /* what failed at the old place says nothing about the new one */
+        peer->pause_ms = net->times.pause_ms;
+        (void)uv_timer_stop(&peer->again);
+    }
     emu_peer_dial(peer);
     return QKD_OK;
 }

@@ -124,7 +124,8 @@ void emu_net_stop(struct emu_net *net, void (*stopped)(void *ctx), void *ctx);
 /* After `stopped` only. NULL: nothing. */
 void emu_net_free(struct emu_net *net);
 
-/* Dials a peer and keeps at it. address: a new place ("host:port"), or NULL: the known one.
+/* Dials a peer and keeps at it. address: a new place ("host:port"), dialled without a pause; a connection
+ * to the old place stays until it breaks. NULL: the known one.
  * QKD_ERR_INVALID; QKD_ERR_UNKNOWN: no address is known; QKD_ERR_NOMEM. */
 int emu_net_dial(struct emu_net *net, size_t peer, const char *address);
 

@@ -397,6 +397,19 @@ void emu_conn_start(struct emu_conn *conn)
 
 /* ---- time ---- */
 
+static uint64_t later(uint64_t at_ms, uint64_t ms, uint64_t now_ms)
+{
+    return at_ms + ms < now_ms ? at_ms + ms : now_ms;
+}
+
+void emu_conn_spare(struct emu_conn *conn, uint64_t ms)
+{
+    uint64_t now_ms = uv_now(conn->net->loop);
+    conn->since_ms = later(conn->since_ms, ms, now_ms);
+    conn->heard_ms = later(conn->heard_ms, ms, now_ms);
+    conn->pinged_ms = later(conn->pinged_ms, ms, now_ms);
+}
+
 void emu_conn_tick(struct emu_conn *conn, uint64_t now_ms)
 {
     const struct emu_net_times *times = &conn->net->times;

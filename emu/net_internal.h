@@ -79,8 +79,9 @@ struct emu_net {
     uv_check_t after_poll;
     bool listens;
     bool owes_accept; /* libuv listens on only when what it told of was accepted: try again */
-    uint64_t held_ms; /* when hold_ms began */
-    size_t handles;   /* and requests that libuv still knows */
+    uint64_t tick_ms, ticked_ms; /* between looks at the times; the last one */
+    uint64_t held_ms;            /* when hold_ms began */
+    size_t handles;              /* and requests that libuv still knows */
     bool stopping;
     void (*stopped)(void *ctx);
     void *stopped_ctx;
@@ -121,6 +122,9 @@ void emu_conn_fail(struct emu_conn *conn, enum emu_net_fault fault, const char *
 
 /* Ends it with a good-bye, and without telling. */
 void emu_conn_close(struct emu_conn *conn);
+
+/* Its times stand still while we do: nothing could be heard then. */
+void emu_conn_spare(struct emu_conn *conn, uint64_t ms);
 
 /* Looks at its times. */
 void emu_conn_tick(struct emu_conn *conn, uint64_t now_ms);

@@ -185,6 +185,7 @@ static void sealed(size_t len, unsigned together, struct figure *figure)
         }
         emu_net_flush(bench.nets[0]);
         (void)uv_run(&bench.loop, UV_RUN_NOWAIT);
+        QKD_ASSERT(counters->ups_out == 1); /* else frames were lost */
     }
     figure->cpu_us = (bench_cpu_s() - cpu) / FRAMES * 1e6;
     figure->per_s = FRAMES / (now_s() - start);

@@ -327,6 +327,41 @@ START_TEST(stops_within_a_call)
 }
 END_TEST
 
+/* A daemon that was busy longer than dead_ms finds its peers alive: what they said waits in the sockets. */
+START_TEST(a_long_step_costs_no_connection)
+{
+    rig_start(&rig, 2);
+    ck_assert(rig_until(&rig, all_up, NULL, 5000));
+    for (int i = 0; i < 3; i++) {
+        rig_for(&rig, 150);
+        uv_sleep(900);
+    }
+    rig_for(&rig, 300);
+    ck_assert(all_up(NULL));
+    ck_assert_uint_eq(rig.nets[0].faults + rig.nets[1].faults, 0);
+}
+END_TEST
+
+/* A peer that moves is found as soon as we are told, whatever pause was running. */
+START_TEST(moves)
+{
+    rig.times.pause_ms = 60000;
+    rig.times.pause_max_ms = 60000;
+    rig_start(&rig, 2);
+    ck_assert(rig_until(&rig, all_up, NULL, 5000));
+    rig_net_stop(&rig, 1);
+    rig_for(&rig, 20);
+    rig.nets[1].address[0] = '\0'; /* another port */
+    rig_net_start(&rig, 1, rig_folder(), "n1");
+    rig_for(&rig, 100);
+    ck_assert(!emu_net_is_up(rig.nets[0].net, 1));
+    ck_assert_int_eq(emu_net_dial(rig.nets[0].net, 1, NULL), QKD_OK); /* the pause goes on */
+    ck_assert_int_eq(emu_net_dial(rig.nets[0].net, 1, rig.nets[1].address), QKD_OK);
+    ck_assert_int_eq(rig_send(&rig, 0, 1, (struct rig_frame){1, 10, 3}), QKD_OK);
+    ck_assert(arrived(1, 1, 5000));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net");
@@ -343,6 +378,8 @@ int main(void)
     tcase_add_test(tcase, silence_is_found);
     tcase_add_test(tcase, idle_connections_stay);
     tcase_add_test(tcase, stops_within_a_call);
+    tcase_add_test(tcase, moves);
+    tcase_add_test(tcase, a_long_step_costs_no_connection);
     suite_add_tcase(suite, tcase);
     (void)rig_folder();
     SRunner *runner = srunner_create(suite);
