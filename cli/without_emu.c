@@ -17,3 +17,5 @@ static int absent(int argc, char **argv)
 
 const struct cli_command cli_pki_command = {"pki", absent,
                                             "certificates for tests of the live world", help};
+const struct cli_command cli_render_command = {
+    "render", absent, "write configurations, secrets and start scripts of the live world", help};
