@@ -55,6 +55,8 @@ static const struct {
     {WIRE_CMD_STATUS_RSP, AT(CK) | AT(CQ) | AT(KQ2) | AT(KMI)},
     {WIRE_CMD_ROUTE, AT(CK) | AT(KMI)},
     {WIRE_CMD_ROUTE_RSP, AT(CK) | AT(KMI)},
+    {WIRE_CMD_STOCK, AT(CK) | AT(KMI)},
+    {WIRE_CMD_STOCK_RSP, AT(CK) | AT(KMI)},
     {WIRE_CMD_GENERATION, AT(CQ) | AT(KQ2) | AT(KMI)},
     {WIRE_CMD_GENERATION_RSP, AT(CQ) | AT(KQ2) | AT(KMI)},
     {WIRE_CMD_HELLO, AT(KX1)},

@@ -126,6 +126,8 @@ static void on_kmi(struct kmc *kmc, const struct qkd_event *event, const struct 
         kmc_status_from_kma(kmc, event, m, out);
     } else if (command == WIRE_CMD_ROUTE && is_kma) {
         kmc_route_from_kma(kmc, event, m, out);
+    } else if (command == WIRE_CMD_STOCK && !is_kma) {
+        kmc_stock_from_ksa(kmc, event, m, out);
     } else if (command == WIRE_CMD_GENERATION && is_kma) {
         kmc_generation_from_kma(kmc, event, m, out);
     } else if (command == WIRE_CMD_RESERVE && !is_kma) {
@@ -167,6 +169,8 @@ static void on_ck(struct kmc *kmc, const struct qkd_event *event, const struct c
         kmc_reserve_answer(kmc, event, m, out);
     } else if (command == WIRE_CMD_RELEASE_RSP) {
         kmc_release_answer(kmc, event, m, out);
+    } else if (command == WIRE_CMD_STOCK_RSP) {
+        kmc_stock_answer(kmc, event, m, out);
     } else {
         kmc_bad_bytes(kmc, m, QKD_ERR_UNKNOWN, out);
     }

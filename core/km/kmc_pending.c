@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Requests that the KMC passes on for its KMA: ROUTE to the controller (Ck), GENERATION to a module
- * (Kq-2). Each is repeated with the same message ID until answered, so the other side does it once;
+ * (Kq-2); and for its KSA: STOCK to the controller. Each is repeated with the same message ID until answered, so the other side does it once;
  * a request that the KMA repeats meanwhile is not passed on again.
  *
  *   KMA ── ROUTE id k ──▶ pending {k, own} ── ROUTE id own ──▶ controller
@@ -14,6 +14,7 @@
 #define BACKOFF_SHIFT_MAX 3
 #define PENDING_CHUNK 16
 #define ANSWER_BYTES 1024
+#define KSA_MARK (UINT64_C(1) << 62) /* tells Message IDs of the KSA from the KMA's */
 
 void kmc_pending_init(struct kmc *kmc, const uint8_t *salt)
 {
@@ -196,13 +197,90 @@ void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const stru
         return; /* answered before, or given up */
     }
     const struct kmc_pending *pending = pending_at(kmc, slot);
-    if (pending->rp != QKD_RP_CK || !qkd_eid_eq(pending->a, rsp.source_id) ||
+    if (pending->rp != QKD_RP_CK || pending->stock || !qkd_eid_eq(pending->a, rsp.source_id) ||
         !qkd_eid_eq(pending->b, rsp.destination_id)) {
         kmc_bad_bytes(kmc, m, QKD_ERR_INVALID, out);
         return;
     }
     rsp.head = kmc_head(kmc, QKD_RP_KMI, pending->kma_id);
     route_rsp_send(kmc, event, &rsp, out);
+    pending_drop(kmc, slot);
+}
+
+/* ---- stock ---- */
+
+/* Answers the KSA: id is its Message ID, marked. */
+static void stock_rsp_send(struct kmc *kmc, const struct qkd_event *event,
+                           struct wire_stock_rsp *rsp, uint64_t id, struct qkd_out *out)
+{
+    uint8_t bytes[KMC_PENDING_BYTES];
+    rsp->head = kmc_head(kmc, QKD_RP_KMI, id & ~KSA_MARK);
+    int len = wire_stock_rsp_encode(rsp, bytes, sizeof bytes);
+    QKD_ASSERT(len > 0);
+    struct chan_send send = {
+        .rp = QKD_RP_KMI, .peer = kmc->ksa, .message = bytes, .len = (size_t)len};
+    (void)chan_send(kmc->set, event, &send, out);
+}
+
+void kmc_stock_from_ksa(struct kmc *kmc, const struct qkd_event *event,
+                        const struct chan_message *m, struct qkd_out *out)
+{
+    struct wire_stock stock;
+    int err = wire_stock_decode(&stock, m->bytes, m->len);
+    if (err != 0) {
+        kmc_bad_bytes(kmc, m, err, out);
+        return;
+    }
+    uint64_t id = stock.head.message_id | KSA_MARK;
+    if (find(&kmc->by_kma_id, id) != QKD_MAP_NONE) {
+        return;
+    }
+    struct wire_stock_rsp refusal = {.source_id = stock.source_id,
+                                     .destination_id = stock.destination_id,
+                                     .reason = WIRE_REASON_UNREACHABLE};
+    if (kmc->config->controller.v == 0) {
+        stock_rsp_send(kmc, event, &refusal, id, out);
+        return;
+    }
+    stock.head = kmc_head(kmc, QKD_RP_CK, 0);
+    uint32_t slot = pending_add(kmc, id, stock.head.message_id);
+    if (slot == QKD_SLAB_NONE) {
+        refusal.reason = WIRE_REASON_OVERLOAD;
+        stock_rsp_send(kmc, event, &refusal, id, out);
+        return;
+    }
+    struct kmc_pending *pending = pending_at(kmc, slot);
+    pending->rp = QKD_RP_CK;
+    pending->to = kmc->config->controller;
+    pending->a = stock.source_id;
+    pending->b = stock.destination_id;
+    pending->stock = true;
+    int len = wire_stock_encode(&stock, pending->bytes, sizeof pending->bytes);
+    QKD_ASSERT(len > 0);
+    pending->len = (uint8_t)len;
+    pending_send(kmc, event, slot, out);
+}
+
+void kmc_stock_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
+                      struct qkd_out *out)
+{
+    struct wire_stock_rsp rsp;
+    int err = wire_stock_rsp_decode(&rsp, m->bytes, m->len);
+    if (err != 0) {
+        kmc_bad_bytes(kmc, m, err, out);
+        return;
+    }
+    uint32_t slot = find(&kmc->by_own_id, rsp.head.orig_message_id);
+    if (slot == QKD_MAP_NONE) {
+        return; /* answered before, or given up */
+    }
+    const struct kmc_pending *pending = pending_at(kmc, slot);
+    if (!pending->stock || !qkd_eid_eq(pending->a, rsp.source_id) ||
+        !qkd_eid_eq(pending->b, rsp.destination_id)) {
+        kmc_bad_bytes(kmc, m, QKD_ERR_INVALID, out);
+        return;
+    }
+    stock_rsp_send(kmc, event, &rsp, pending->kma_id, out);
     pending_drop(kmc, slot);
 }
 
@@ -302,7 +380,12 @@ static void pending_fail(struct kmc *kmc, const struct qkd_event *event, uint32_
                          struct qkd_out *out)
 {
     const struct kmc_pending *pending = pending_at(kmc, slot);
-    if (pending->rp == QKD_RP_CK) {
+    if (pending->stock) {
+        struct wire_stock_rsp refusal = {.source_id = pending->a,
+                                         .destination_id = pending->b,
+                                         .reason = WIRE_REASON_UNREACHABLE};
+        stock_rsp_send(kmc, event, &refusal, pending->kma_id, out);
+    } else if (pending->rp == QKD_RP_CK) {
         struct wire_route_rsp about = {.head.orig_message_id = pending->kma_id,
                                        .source_id = pending->a,
                                        .destination_id = pending->b};

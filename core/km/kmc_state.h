@@ -30,13 +30,15 @@ struct kmc_link {
     struct qkd_time module_heard;
 };
 
-/* A request of the KMA that was passed on: ROUTE to the controller, GENERATION to a module. */
+/* A request that was passed on: ROUTE of the KMA or STOCK of the KSA to the controller, GENERATION of the
+ * KMA to a module. */
 struct kmc_pending {
-    uint64_t kma_id; /* message IDs: the KMA's and ours */
+    uint64_t kma_id; /* message IDs: the KMA's (STOCK: the KSA's, marked) and ours */
     uint64_t own_id;
     enum qkd_rp rp;
     struct qkd_eid to;
-    struct qkd_eid a, b; /* ROUTE: source and destination; GENERATION: module and nobody */
+    struct qkd_eid a, b; /* ROUTE, STOCK: source and destination; GENERATION: module and nobody */
+    bool stock;          /* STOCK */
     uint8_t tries;
     uint8_t len;
     uint32_t timer;
@@ -141,6 +143,11 @@ void kmc_pending_fini(struct kmc *kmc);
 void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out);
 void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
+                      struct qkd_out *out);
+/* STOCK of the KSA, and the controller's answer to it. */
+void kmc_stock_from_ksa(struct kmc *kmc, const struct qkd_event *event,
+                        const struct chan_message *m, struct qkd_out *out);
+void kmc_stock_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
                       struct qkd_out *out);
 /* Asks the controller for what it can only refuse: any answer shows that it is there. */
 void kmc_route_probe(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);

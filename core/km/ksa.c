@@ -171,7 +171,9 @@ static void on_kmi(struct ksa *ksa, const struct qkd_event *event,
 {
     struct wire_kmi_supply supply;
     if (!qkd_eid_eq(message->peer, ksa->kma)) {
-        ksa_on_kmc(ksa, event, message, out);
+        if (!ksa_on_stock(ksa, event, message, out)) {
+            ksa_on_kmc(ksa, event, message, out);
+        }
         return;
     }
     int err = wire_kmi_supply_decode(&supply, message->bytes, message->len);
@@ -187,7 +189,8 @@ static void on_kmi(struct ksa *ksa, const struct qkd_event *event,
     uint32_t slot = outstanding(ksa, supply.head.orig_message_id);
     if (slot != QKD_MAP_NONE && (slot & KSA_COMMAND_NEED) != 0) {
         ksa_piece_arrived(ksa, event, slot & ~KSA_COMMAND_NEED, &supply, out);
-    } else if (slot != QKD_MAP_NONE && ksa_batch_at(ksa, slot)->phase == KSA_FETCHING) {
+    } else if (slot != QKD_MAP_NONE && (slot & KSA_COMMAND_STOCK) == 0 &&
+               ksa_batch_at(ksa, slot)->phase == KSA_FETCHING) {
         ksa_key_fetched(ksa, event, slot, &supply, out);
     }
     crypto_wipe(&supply, sizeof supply); /* the compare key is used once */
@@ -203,7 +206,7 @@ static void on_notify_rsp(struct ksa *ksa, const struct qkd_event *event,
         return;
     }
     uint32_t slot = outstanding(ksa, answer.head.orig_message_id);
-    if (slot == QKD_MAP_NONE || (slot & KSA_COMMAND_NEED) != 0) {
+    if (slot == QKD_MAP_NONE || (slot & KSA_COMMAND_OF_REQUEST) != 0) {
         return;
     }
     const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
@@ -262,6 +265,10 @@ static void on_timer(struct ksa *ksa, const struct qkd_event *event, uint64_t ta
                      struct qkd_out *out)
 {
     uint32_t slot = (uint32_t)tag;
+    if (tag >> 32 == KSA_TIMER_STATUS) {
+        ksa_status_timeout(ksa, event, slot, out);
+        return;
+    }
     if (tag >> 32 == KSA_TIMER_REQUEST) {
         ksa_request_timeout(ksa, event, slot, out);
         return;

@@ -5,7 +5,7 @@
  *   ksa_sessions.c  intake and answers at Ak   ksa_supply.c     master: from need to supply
  *   ksa_slave.c     slave: compare, by ID      ksa_delete.c     key deletion
  *   ksa_list.c      slave: several by ID       ksa_persist.c    what survives a restart
- *   ksa_store.c     KSA-keys held, expiry
+ *   ksa_store.c     KSA-keys held, expiry      ksa_status.c     the status table
  *   ksa_records.c   life cycle, accounts       ksa_tag.c        what the KSAs compare
  *   ksa_reserve.c   sessions with a guaranteed rate
  *
@@ -165,10 +165,18 @@ struct ksa {
     bool started;
 };
 
-enum ksa_timer { KSA_TIMER_REQUEST = 1, KSA_TIMER_BATCH = 2, KSA_TIMER_SESSION = 3 };
+enum ksa_timer {
+    KSA_TIMER_REQUEST = 1,
+    KSA_TIMER_BATCH = 2,
+    KSA_TIMER_SESSION = 3,
+    KSA_TIMER_STATUS = 4
+};
 
-/* `outstanding` tells needs (requests) from notifications and fetches (batches) by this bit. */
+/* `outstanding` tells needs (requests) and questions for the stock (requests that ask for no key) from
+ * notifications and fetches (batches) by these bits. */
 #define KSA_COMMAND_NEED UINT32_C(0x80000000)
+#define KSA_COMMAND_STOCK UINT32_C(0x40000000)
+#define KSA_COMMAND_OF_REQUEST (KSA_COMMAND_NEED | KSA_COMMAND_STOCK)
 
 static inline struct ksa_request *ksa_request_at(const struct ksa *ksa, uint32_t slot)
 {
@@ -263,12 +271,17 @@ struct ksa_part {
 void ksa_answer_part(struct ksa *ksa, const struct qkd_event *event, const struct ksa_part *part,
                      struct qkd_out *out);
 
+/* Answers code 0x04 with a wire_key_status record. */
+void ksa_answer_status(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                       const struct ksa_echo *echo, struct wire_bytes status, struct qkd_out *out);
+
 /* ---- ksa_supply.c: master ---- */
 struct ksa_need {
     struct qkd_eid app, target;
     uint32_t key_size, amount, timeout_ms;
     uint8_t level;
     uint8_t wait;
+    bool barred; /* status only: the two may not share keys */
 };
 enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event,
                                   const struct ksa_echo *echo, const struct ksa_need *need,
@@ -301,6 +314,17 @@ void ksa_session_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_
 /* A channel is up: an application that restarted has left its sessions; a KMC that did is told. */
 void ksa_sessions_up(struct ksa *ksa, const struct qkd_event *event,
                      const struct chan_message *message, struct qkd_out *out);
+
+/* ---- ksa_status.c ---- */
+enum wire_reason ksa_status_open(struct ksa *ksa, const struct qkd_event *event,
+                                 const struct ksa_echo *echo, const struct ksa_need *need,
+                                 struct qkd_out *out);
+
+/* STOCK_RSP of the KMC; false: it is another message. */
+bool ksa_on_stock(struct ksa *ksa, const struct qkd_event *event,
+                  const struct chan_message *message, struct qkd_out *out);
+void ksa_status_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                        struct qkd_out *out);
 
 /* ---- ksa_slave.c ---- */
 void ksa_on_notify(struct ksa *ksa, const struct qkd_event *event,

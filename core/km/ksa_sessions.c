@@ -116,33 +116,14 @@ void ksa_answer_supply(struct ksa *ksa, const struct qkd_event *event,
     ksa_answer_part(ksa, event, &part, out);
 }
 
-/* Code 0x04: what the KM can supply (fields of ETSI GS QKD 014 Table 9). The KSA holds no keys in
- * stock, every key is relayed on demand: none is stored for this pair. */
-static void answer_status(struct ksa *ksa, const struct qkd_event *event,
-                          const struct ksa_need *need, const struct ksa_echo *echo,
-                          struct qkd_out *out)
+void ksa_answer_status(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                       const struct ksa_echo *echo, struct wire_bytes status, struct qkd_out *out)
 {
-    struct wire_key_status status = {
-        .source_km = ksa->kma,
-        .target_km = qkd_eid_sibling(need->target, QKD_ROLE_KMA),
-        .master_app = need->app,
-        .slave_app = need->target,
-        .key_size = need->key_size,
-        .stored_key_count = 0,
-        .max_key_count = ksa->config->key_limit,
-        .max_key_per_request = KSA_KEYS_PER_REQUEST,
-        .max_key_size = KSA_KEY_BITS_MOST,
-        .min_key_size = KSA_KEY_BITS_LEAST,
-        .max_sae_id_count = 0, /* no further slaves than the target */
-    };
-    uint8_t record[128];
-    int len = wire_key_status_encode(&status, record, sizeof record);
-    QKD_ASSERT(len > 0);
     struct wire_key_supply_rsp answer = answer_of(ksa, echo, WIRE_STATUS_TABLE);
     answer.has_status = true;
-    answer.status = (struct wire_bytes){record, (size_t)len};
-    ksa_recent_forget(&ksa->recent, need->app, echo->message_id); /* asking again is harmless */
-    answer_send(ksa, event, need->app, &answer, out);
+    answer.status = status;
+    ksa_recent_forget(&ksa->recent, app, echo->message_id); /* asking again is harmless */
+    answer_send(ksa, event, app, &answer, out);
 }
 
 struct qkd_eid ksa_target_of(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid target)
@@ -193,6 +174,11 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
     if (reason == WIRE_REASON_NONE && command->has_reserved && command->reserved != 0 &&
         !ksa_session_is_open(ksa, app, need->target, command->session_id)) {
         reason = WIRE_REASON_NO_SESSION;
+    }
+    bool status = command->has_key_amount && need->amount == 0; /* anybody may ask for it */
+    if (status && (reason == WIRE_REASON_UNAUTHORIZED || reason == WIRE_REASON_ACCESS_DENIED)) {
+        need->barred = true;
+        reason = WIRE_REASON_NONE;
     }
     bool size_good = need->key_size >= KSA_KEY_BITS_LEAST && need->key_size <= KSA_KEY_BITS_MOST &&
                      need->key_size % 8 == 0;
@@ -254,11 +240,8 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
             ksa_supply_by_id(ksa, event, app, &echo, out);
             return;
         }
-        if (need.amount == 0) {
-            answer_status(ksa, event, &need, &echo, out);
-            return;
-        }
-        reason = ksa_request_open(ksa, event, &echo, &need, out);
+        reason = need.amount == 0 ? ksa_status_open(ksa, event, &echo, &need, out)
+                                  : ksa_request_open(ksa, event, &echo, &need, out);
     }
     if (reason != WIRE_REASON_NONE) {
         ksa_answer_refused(ksa, event, app, &echo, reason, out);

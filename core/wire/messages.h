@@ -206,6 +206,11 @@ enum wire_status_item {
 #define WIRE_RELEASE(M, O) M(u64, session_id)
 #define WIRE_RELEASE_RSP(M, O) M(u64, session_id) M(u8, reason) M(u8, code)
 
+/* How many keys of key_size in frames of `batch` one request could have now: KSA -> KMC (KMI) -> controller
+ * (Ck). Nothing is promised. reason: why keys is 0, enum wire_reason. */
+#define WIRE_STOCK(M, O) M(eid, source_id) M(eid, destination_id) M(u32, key_size) M(u32, batch)
+#define WIRE_STOCK_RSP(M, O) M(eid, source_id) M(eid, destination_id) M(u32, keys) M(u8, reason)
+
 /* Key generation control at Cq (controller -> module), Kq-2 (KMC -> module), KMI (KMA -> KMC). */
 #define WIRE_GENERATION(M, O) M(eid, module_id) M(u8, run) /* 1 start or resume, 0 stop or pause */
 #define WIRE_GENERATION_RSP(M, O) M(eid, module_id) M(u8, code)
@@ -344,6 +349,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(STATUS_RSP, status_rsp, 0x90)                                                                \
     X(ROUTE, route, 0x11)                                                                          \
     X(ROUTE_RSP, route_rsp, 0x91)                                                                  \
+    X(STOCK, stock, 0x15)                                                                          \
+    X(STOCK_RSP, stock_rsp, 0x95)                                                                  \
     X(GENERATION, generation, 0x12)                                                                \
     X(GENERATION_RSP, generation_rsp, 0x92)                                                        \
     X(RESERVE, reserve, 0x13)                                                                      \

@@ -343,6 +343,54 @@ START_TEST(promises_are_subtracted_until_the_next_status)
 }
 END_TEST
 
+/* What the controller answers a STOCK of the KMC at `asker`. */
+static struct wire_stock_rsp stock(uint32_t asker, uint32_t from, uint32_t to, uint32_t key_size,
+                                   uint32_t batch)
+{
+    struct wire_stock ask_for = {.source_id = kma_of(from),
+                                 .destination_id = kma_of(to),
+                                 .key_size = key_size,
+                                 .batch = batch};
+    PUPPET_SEND(kmc[asker], stock, QKD_RP_CK, controller, &ask_for);
+    pump_run(pump, qkd_span_ms(10));
+    size_t count = puppet_count(kmc[asker], WIRE_CMD_STOCK_RSP);
+    ck_assert_uint_gt(count, 0);
+    const struct puppet_message *m = puppet_get(kmc[asker], WIRE_CMD_STOCK_RSP, count - 1);
+    struct wire_stock_rsp rsp;
+    ck_assert_int_eq(wire_stock_rsp_decode(&rsp, m->bytes.at, m->bytes.len), 0);
+    ck_assert_uint_eq(rsp.head.orig_message_id, ask_for.head.message_id);
+    return rsp;
+}
+
+/* A relayed key of 256 bits costs a hop 1,488 bits, a pool unit of neighbours 640 (docs/protocol.md); two
+ * keys in a frame save one body. The widest way counts: 1-4-3 with 100 kbit, not 1-2-3 with 50. */
+START_TEST(stock_is_what_one_request_could_have)
+{
+    struct edge net[] = {{.a = 1, .b = 2, .a_bits = 50000, .b_bits = 50000},
+                         {.a = 2, .b = 3, .a_bits = MBIT, .b_bits = MBIT},
+                         {.a = 1, .b = 4, .a_bits = 100000, .b_bits = 1488},
+                         {.a = 4, .b = 3, .a_bits = 200000, .b_bits = 1487}};
+    controller_make(CTL_FEWEST_HOPS);
+    kmcs_make(5);
+    status_push_all(net, 4);
+    ck_assert_uint_eq(stock(1, 1, 3, 256, 1).keys, 100000 / 1488);
+    ck_assert_uint_eq(stock(3, 3, 1, 256, 1).keys, 50000 / 1488);
+    ck_assert_uint_eq(stock(1, 1, 2, 256, 1).keys, 50000 / 640);
+    /* Neighbours with 1,488 and 1,487 bits: two units each, or 33 keys relayed the long way round. */
+    ck_assert_uint_eq(stock(4, 4, 1, 256, 1).keys, 50000 / 1488);
+    ck_assert_uint_eq(stock(3, 3, 4, 256, 1).keys, 50000 / 1488);
+    ck_assert_uint_eq(stock(1, 1, 3, 256, 2).keys, 2 * (100000 / (1488 + 256)));
+    EXPECT_ROUTE(ask(1, 3, 67), 1, 4, 3); /* that many can be had, nothing was promised by asking */
+    ck_assert_uint_eq(stock(1, 1, 3, 256, 1).keys, 50000 / 1488); /* now the other way is wider */
+    expect_failure(ask(1, 3, 34), WIRE_REASON_INSUFFICIENT_KEY);
+    ck_assert_uint_eq(stock(1, 1, 5, 256, 1).keys, 0); /* 5 has no link */
+    ck_assert_uint_eq(stock(1, 1, 90, 256, 1).keys, 0);
+    ck_assert_uint_eq(stock(1, 1, 3, 0, 1).reason, WIRE_REASON_BAD_REQUEST);
+    ck_assert_uint_eq(stock(1, 1, 1, 256, 1).reason, WIRE_REASON_BAD_REQUEST);
+    ck_assert_uint_eq(stock(1, 2, 3, 256, 1).reason, WIRE_REASON_UNAUTHORIZED);
+}
+END_TEST
+
 START_TEST(a_refusal_promises_nothing)
 {
     struct edge line[] = {{.a = 1, .b = 2, .a_bits = relay_bits(1)}, {.a = 2, .b = 3}};
@@ -920,6 +968,7 @@ int main(void)
     tcase_add_test(tests, both_ends_must_report_up);
     tcase_add_test(tests, overtaken_status_is_not_used);
     tcase_add_test(tests, promises_are_subtracted_until_the_next_status);
+    tcase_add_test(tests, stock_is_what_one_request_could_have);
     tcase_add_test(tests, a_refusal_promises_nothing);
     tcase_add_test(tests, neighbours_pay_pool_units_only);
     tcase_add_test(tests, half_of_the_peers_bits_count);

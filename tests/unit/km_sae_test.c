@@ -214,6 +214,59 @@ START_TEST(who_may_ask)
 }
 END_TEST
 
+static struct wire_key_status status_of(uint32_t end, struct qkd_eid target, uint8_t reason)
+{
+    uint8_t bytes[128];
+    struct wire_sae_status ask = {.head = {.message_id = ++next_id}, .target = target};
+    (void)inject(end, bytes, wire_sae_status_encode(&ask, bytes, sizeof bytes));
+    struct wire_sae_status_rsp rsp;
+    struct wire_key_status status = {0};
+    ck_assert_uint_gt(got.count, 0);
+    ck_assert_int_eq(
+        wire_sae_status_rsp_decode(&rsp, got.bytes[got.count - 1], got.len[got.count - 1]), 0);
+    ck_assert_uint_eq(rsp.head.orig_message_id, next_id);
+    ck_assert_uint_eq(rsp.reason, reason);
+    ck_assert(rsp.has_status == (reason == WIRE_REASON_NONE));
+    if (rsp.has_status) {
+        ck_assert_int_gt(wire_key_status_decode(&status, rsp.status.at, rsp.status.len), 0);
+    }
+    return status;
+}
+
+/* E14-08: stored_key_count falls by what was delivered. A relayed key of 256 bits costs a hop 1,488 bits
+ * of pad (docs/protocol.md), and each of the two directions has what is left of four blocks. As many as the
+ * table says can be had in one request, and then only what GRANTs and new key bring. */
+START_TEST(status_counts_deliverable_keys)
+{
+    struct wire_key_status before = status_of(0, QKD_NOBODY, WIRE_REASON_NONE);
+    ck_assert_uint_eq(before.key_size, 256);
+    ck_assert(qkd_eid_eq(before.master_app, kmn_app(net, 0, 0)));
+    ck_assert(qkd_eid_eq(before.slave_app, kmn_app(net, 0, 1)));
+    ck_assert_uint_eq(before.max_key_per_request, 128);
+    ck_assert_uint_gt(before.stored_key_count, 100);
+    ck_assert_uint_lt(before.stored_key_count, 4 * 20000 * 8 / 1488);
+    struct wire_sae_keys keys = answer(get(0, 40, 0));
+    expect_sizes(&keys, 40, 256);
+    struct wire_key_status after = status_of(0, QKD_NOBODY, WIRE_REASON_NONE);
+    /* The reserve of tags and the rest of a lease that no key fits into make it a little less exact. */
+    ck_assert_uint_le(after.stored_key_count, before.stored_key_count - 35);
+    ck_assert_uint_ge(after.stored_key_count, before.stored_key_count - 45);
+    ck_assert_uint_eq(answer(get(0, 128, 4096)).reason, WIRE_REASON_INSUFFICIENT_KEY);
+    (void)status_of(0, qkd_eid_make(QKD_ROLE_APP, 999, 1), WIRE_REASON_UNKNOWN_APPLICATION);
+}
+END_TEST
+
+/* Without a controller nobody knows what is deliverable over several hops: none is said to be. */
+START_TEST(status_without_a_controller)
+{
+    kmn_free(net);
+    struct kmn_config config = kmn_line(2);
+    config.no_controller = true;
+    begin(&config);
+    ck_assert_uint_eq(status_of(0, QKD_NOBODY, WIRE_REASON_NONE).stored_key_count, 0);
+}
+END_TEST
+
 /* Names that the directory does not know, or does not pair: decided by the KSA. */
 START_TEST(directory_decides)
 {
@@ -243,6 +296,8 @@ int main(void)
     tcase_add_test(c, limits);
     tcase_add_test(c, who_may_ask);
     tcase_add_test(c, directory_decides);
+    tcase_add_test(c, status_counts_deliverable_keys);
+    tcase_add_test(c, status_without_a_controller);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -397,6 +397,82 @@ START_TEST(route_is_passed_on_and_answered)
 }
 END_TEST
 
+/* ---- stock ---- */
+
+static struct wire_stock stock_ask(uint64_t id)
+{
+    struct wire_stock stock = {.head.message_id = id,
+                               .source_id = kma_eid,
+                               .destination_id = neighbour,
+                               .key_size = 256,
+                               .batch = 3};
+    PUPPET_SEND(ksa, stock, QKD_RP_KMI, kmc_eid, &stock);
+    pump_run(pump, qkd_span_ms(10));
+    return stock;
+}
+
+static struct wire_stock_rsp stock_at_ksa(size_t n)
+{
+    const struct puppet_message *m = puppet_get(ksa, WIRE_CMD_STOCK_RSP, n);
+    struct wire_stock_rsp rsp;
+    ck_assert_int_eq(wire_stock_rsp_decode(&rsp, m->bytes.at, m->bytes.len), 0);
+    return rsp;
+}
+
+static void stock_answer(uint64_t orig, struct qkd_eid source, uint32_t keys)
+{
+    struct wire_stock_rsp rsp = {.head.orig_message_id = orig,
+                                 .source_id = source,
+                                 .destination_id = neighbour,
+                                 .keys = keys};
+    PUPPET_SEND(controller, stock_rsp, QKD_RP_CK, kmc_eid, &rsp);
+    pump_run(pump, qkd_span_ms(10));
+}
+
+/* A ROUTE of the KMA and a STOCK of the KSA under the same Message ID are two requests. */
+START_TEST(stock_is_passed_on_and_answered)
+{
+    struct wire_route route = route_ask(0);
+    struct wire_stock asked = stock_ask(route.head.message_id);
+    (void)stock_ask(asked.head.message_id); /* impatient: not doubled */
+    ck_assert_uint_eq(puppet_count(controller, WIRE_CMD_STOCK), 1);
+    struct wire_stock got;
+    const struct puppet_message *m = puppet_get(controller, WIRE_CMD_STOCK, 0);
+    ck_assert_int_eq(wire_stock_decode(&got, m->bytes.at, m->bytes.len), 0);
+    ck_assert(qkd_eid_eq(got.source_id, kma_eid) && qkd_eid_eq(got.destination_id, neighbour));
+    ck_assert_uint_eq(got.key_size, 256);
+    ck_assert_uint_eq(got.batch, 3);
+    stock_answer(got.head.message_id, neighbour, 8);                  /* of another KMA */
+    stock_answer(route_at_controller(0).head.message_id, kma_eid, 8); /* of the route */
+    ck_assert_uint_eq(puppet_count(ksa, WIRE_CMD_STOCK_RSP), 0);
+    route_answer(got.head.message_id, kma_eid); /* a route is no answer to it either */
+    stock_answer(got.head.message_id, kma_eid, 7);
+    stock_answer(got.head.message_id, kma_eid, 9);
+    ck_assert_uint_eq(puppet_count(ksa, WIRE_CMD_STOCK_RSP), 1);
+    ck_assert_uint_eq(puppet_count(kma, WIRE_CMD_ROUTE_RSP), 0);
+    ck_assert_uint_eq(stock_at_ksa(0).keys, 7);
+    ck_assert_uint_eq(stock_at_ksa(0).head.orig_message_id, asked.head.message_id);
+    route_answer(route_at_controller(0).head.message_id, kma_eid);
+    ck_assert_uint_eq(puppet_count(kma, WIRE_CMD_ROUTE_RSP), 1);
+    struct wire_stock stolen = {.source_id = kma_eid, .destination_id = neighbour, .key_size = 1};
+    PUPPET_SEND(kma, stock, QKD_RP_KMI, kmc_eid, &stolen); /* a KMA asks for routes */
+    pump_run(pump, qkd_span_ms(10));
+    ck_assert_uint_eq(puppet_count(controller, WIRE_CMD_STOCK), 1);
+}
+END_TEST
+
+START_TEST(stock_without_an_answer)
+{
+    struct wire_stock asked = stock_ask(0);
+    pump_run(pump, qkd_span_s(4));
+    ck_assert_uint_eq(puppet_count(controller, WIRE_CMD_STOCK), 4);
+    ck_assert_uint_eq(puppet_count(ksa, WIRE_CMD_STOCK_RSP), 1);
+    ck_assert_uint_eq(stock_at_ksa(0).keys, 0);
+    ck_assert_uint_eq(stock_at_ksa(0).reason, WIRE_REASON_UNREACHABLE);
+    ck_assert_uint_eq(stock_at_ksa(0).head.orig_message_id, asked.head.message_id);
+}
+END_TEST
+
 START_TEST(route_is_repeated_then_refused)
 {
     struct wire_route asked = route_ask(0);
@@ -653,6 +729,8 @@ int main(void)
     Suite *suite = suite_create("kmc");
     TCase *tests = tcase_create("kmc");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, stock_is_passed_on_and_answered);
+    tcase_add_test(tests, stock_without_an_answer);
     tcase_add_test(tests, status_once_on_command);
     tcase_add_test(tests, status_every_period_until_stopped);
     tcase_add_test(tests, changes_are_pushed_at_once);

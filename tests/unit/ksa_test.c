@@ -271,15 +271,77 @@ START_TEST(short_of_key_after_a_part)
 }
 END_TEST
 
-/* D23-PR-06: amount 0 asks for the table of ETSI GS QKD 014 Table 9. */
-START_TEST(status_table)
+/* The n-th question for the stock that the KMC of A got. */
+static struct wire_stock stock_asked(size_t n)
 {
-    (void)ksn_ask(&net, 0, 256, 5);
+    const struct puppet_message *m = puppet_get(net.kmc[0], WIRE_CMD_STOCK, n);
+    struct wire_stock stock;
+    ck_assert_int_eq(wire_stock_decode(&stock, m->bytes.at, m->bytes.len), 0);
+    return stock;
+}
+
+static void stock_answer(const struct wire_stock *to, uint32_t keys)
+{
+    struct wire_stock_rsp rsp = {.head = {.orig_message_id = to->head.message_id},
+                                 .source_id = to->source_id,
+                                 .destination_id = to->destination_id,
+                                 .keys = keys};
+    PUPPET_SEND(net.kmc[0], stock_rsp, QKD_RP_KMI, NET_KSA(NET_A), &rsp);
+    ksn_run(&net, 10);
+}
+
+static struct wire_key_status status_got(void)
+{
     struct wire_key_supply_rsp answer = ksn_answer(net.master);
     ck_assert_uint_eq(answer.code, WIRE_STATUS_TABLE);
     struct wire_key_status status;
     ck_assert_int_eq(wire_key_status_decode(&status, answer.status.at, answer.status.len),
                      (int)answer.status.len);
+    return status;
+}
+
+/* What cannot be known is not invented: no answer, an answer to something else, a pair that may not. */
+START_TEST(status_counts_no_key_that_is_not_known)
+{
+    (void)ksn_ask(&net, 0, 256, 5);
+    struct wire_stock stock = stock_asked(0);
+    struct wire_stock other = stock;
+    other.head.message_id += 1000;
+    stock_answer(&other, 41);
+    /* The KMA answers what only the KMC may: it names no key under comparison, and no batch. */
+    ksn_refuse(&net, 0, stock.head.message_id, WIRE_REASON_OVERLOAD);
+    struct wire_supply_notify_rsp stray = {.head = {.orig_message_id = stock.head.message_id}};
+    PUPPET_SEND(net.ksa_c, supply_notify_rsp, QKD_RP_KX2, NET_KSA(NET_A), &stray);
+    ksn_run(&net, 500);
+    ck_assert_uint_eq(puppet_count(net.master, WIRE_CMD_KEY_SUPPLY_RSP), 0);
+    ksn_run(&net, 6000);
+    ck_assert_uint_eq(status_got().stored_key_count, 0);
+    struct wire_key_supply command = ksn_command(&net, 0, 256, 6);
+    command.target_id = NET_OTHER_SLAVE;
+    PUPPET_SEND(net.master, key_supply, QKD_RP_AK, NET_KSA(NET_A), &command);
+    ksn_run(&net, 10);
+    ck_assert_uint_eq(status_got().stored_key_count, 0);
+    ck_assert(qkd_eid_eq(status_got().slave_app, NET_OTHER_SLAVE));
+    ck_assert_uint_eq(puppet_count(net.kmc[0], WIRE_CMD_STOCK), 1);
+}
+END_TEST
+
+/* D23-PR-06: amount 0 asks for the table of ETSI GS QKD 014 Table 9. */
+START_TEST(status_table)
+{
+    (void)ksn_ask(&net, 0, 256, 5);
+    ck_assert_uint_eq(puppet_count(net.master, WIRE_CMD_KEY_SUPPLY_RSP), 0);
+    struct wire_stock stock = stock_asked(0);
+    ck_assert(qkd_eid_eq(stock.source_id, NET_KMA(NET_A)));
+    ck_assert(qkd_eid_eq(stock.destination_id, NET_KMA(NET_B)));
+    ck_assert_uint_eq(stock.key_size, 256);
+    ck_assert_uint_eq(stock.batch, net.config[0].batch);
+    stock_answer(&stock, 41);
+    struct wire_key_status status = status_got();
+    ck_assert_uint_eq(status.stored_key_count, 41);
+    ck_assert_uint_eq(status.max_key_count, net.config[0].key_limit);
+    stock_answer(&stock, 42); /* again: nothing is outstanding */
+    ck_assert_uint_eq(puppet_count(net.master, WIRE_CMD_KEY_SUPPLY_RSP), 1);
     ck_assert(qkd_eid_eq(status.master_app, NET_MASTER));
     ck_assert(qkd_eid_eq(status.slave_app, NET_SLAVE));
     ck_assert(qkd_eid_eq(status.target_km, NET_KMA(NET_B)));
@@ -656,6 +718,7 @@ int main(void)
     tcase_add_test(c, sub_sessions_are_numbered);
     tcase_add_test(c, short_of_key_after_a_part);
     tcase_add_test(c, status_table);
+    tcase_add_test(c, status_counts_no_key_that_is_not_known);
     tcase_add_test(c, refuses_what_it_must);
     tcase_add_test(c, target_by_its_km_and_level);
     tcase_add_test(c, identical_answer_for_keys_not_mine);
