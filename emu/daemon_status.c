@@ -244,7 +244,7 @@ static void text_free(char *text)
 static int etsi014_serve(struct emu_daemon *daemon, char *const texts[3], struct emu_why *why)
 {
     const struct emu_config *config = daemon->config;
-    static const struct emu_e14_limits limits = {.key_size = 256,
+    static const struct emu_e14_limits limits = {.key_size = 0, /* the application's */
                                                  .min_key_size = 64,
                                                  .max_key_size = 4096,
                                                  .max_key_per_request = EMU_E14_IDS_MOST,

@@ -319,8 +319,8 @@ int emu_etsi014_new(const struct emu_etsi014_config *config, struct emu_etsi014 
     const struct emu_e14_limits *limits = &config->limits;
     *server = NULL;
     if (limits->max_key_per_request == 0 || limits->max_key_per_request > EMU_E14_IDS_MOST ||
-        limits->min_key_size == 0 || limits->key_size < limits->min_key_size ||
-        limits->key_size > limits->max_key_size || config->https.certificate == NULL) {
+        limits->min_key_size == 0 || limits->min_key_size > limits->max_key_size ||
+        config->https.certificate == NULL) {
         return emu_fail(why, QKD_ERR_INVALID, "the limits of the key delivery API are no good");
     }
     struct emu_etsi014 *made = calloc(1, sizeof *made);

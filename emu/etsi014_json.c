@@ -65,6 +65,8 @@ static bool not_a(struct emu_e14_error *error, const char *name, const char *typ
 
 /* ---- Get key ---- */
 
+#define NO_SIZE INT64_MIN /* of a request that gives none */
+
 /* The limits of Table 9. */
 static bool enc_check(const struct emu_e14_limits *limits, int64_t number, int64_t size,
                       struct emu_e14_enc *enc, struct emu_e14_error *error)
@@ -73,6 +75,10 @@ static bool enc_check(const struct emu_e14_limits *limits, int64_t number, int64
     if (number < 1 || number > limits->max_key_per_request) {
         (void)snprintf(error->message, sizeof error->message, "number shall be 1 to %u",
                        (unsigned)limits->max_key_per_request);
+    } else if (size == NO_SIZE) {
+        *enc = (struct emu_e14_enc){(uint32_t)number, limits->key_size};
+        *error = (struct emu_e14_error){0};
+        return true;
     } else if (size > 0 && size % 8 != 0) {
         (void)snprintf(error->message, sizeof error->message, "%s", EMU_E14_TEXT_MULTIPLE);
     } else if (size < limits->min_key_size || size > limits->max_key_size) {
@@ -173,7 +179,7 @@ bool emu_e14_enc_body(const char *body, size_t len, const struct emu_e14_limits 
                       struct emu_e14_enc *enc, struct emu_e14_error *error)
 {
     int64_t number = 1;
-    int64_t size = limits->key_size;
+    int64_t size = NO_SIZE;
     json_t *root;
     if (!body_load(body, len, &root, error)) {
         return false;

@@ -33,15 +33,16 @@ struct emu_e14_target {
 
 /* What a KME allows (Table 9). */
 struct emu_e14_limits {
-    uint32_t key_size, min_key_size, max_key_size; /* bits; key_size: by default */
-    uint32_t max_key_per_request;                  /* at most EMU_E14_IDS_MOST */
+    uint32_t key_size; /* bits, of a request that names no size; 0: the backend chooses */
+    uint32_t min_key_size, max_key_size; /* bits */
+    uint32_t max_key_per_request;        /* at most EMU_E14_IDS_MOST */
     uint32_t max_key_count;
 };
 
 /* Get key (Table 10), with its defaults filled in. */
 struct emu_e14_enc {
     uint32_t number;
-    uint32_t size; /* bits */
+    uint32_t size; /* bits; 0: the backend's default */
 };
 
 /* Get key with key IDs (Table 12). */

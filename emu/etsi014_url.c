@@ -142,7 +142,7 @@ bool emu_e14_enc_query(const char *query, const struct emu_e14_limits *limits,
                        struct emu_e14_enc *enc, struct emu_e14_error *error)
 {
     char body[64];
-    uint32_t value[2] = {1, limits->key_size};
+    uint32_t value[2] = {1, 0};
     bool given[2] = {false, false};
     struct pair pair;
     while (pair_next(&query, &pair)) {
@@ -157,8 +157,9 @@ bool emu_e14_enc_query(const char *query, const struct emu_e14_limits *limits,
         given[which] = true;
     }
     /* E14-03: it equals its POST form. */
-    int len = snprintf(body, sizeof body, "{\"number\":%u,\"size\":%u}", (unsigned)value[0],
-                       (unsigned)value[1]);
+    int len = given[1] ? snprintf(body, sizeof body, "{\"number\":%u,\"size\":%u}",
+                                  (unsigned)value[0], (unsigned)value[1])
+                       : snprintf(body, sizeof body, "{\"number\":%u}", (unsigned)value[0]);
     return emu_e14_enc_body(body, (size_t)len, limits, enc, error);
 }
 

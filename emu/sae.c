@@ -9,6 +9,7 @@
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
+#include "emu/place.h"
 
 enum {
     FRONT = 1,           /* instance of the ETSI server among those that act for SAEs */
@@ -140,7 +141,7 @@ static void on_get(void *ctx, const struct emu_e14_question *question,
         struct wire_sae_get get = {.head = head_of(sae, question->ticket),
                                    .target = other,
                                    .number = enc->number,
-                                   .has_key_size = true,
+                                   .has_key_size = enc->size > 0, /* else the agent's own */
                                    .key_size = enc->size};
         uint8_t bytes[MESSAGE_BYTES];
         if (ask(sae, own, bytes, wire_sae_get_encode(&get, bytes, sizeof(bytes)))) {
@@ -238,9 +239,14 @@ static void status_answer(struct emu_sae *sae, const uint8_t *bytes, size_t len)
         (void)emu_etsi014_status(sae->server, ticket, reason, NULL);
         return;
     }
+    /* E14-T4: the KME ID is what the KME's certificate says. */
+    char source[EMU_PLACE_NAME_SIZE];
+    char target[EMU_PLACE_NAME_SIZE];
+    emu_place_name(scenario, qkd_eid_node(table.source_km), source);
+    emu_place_name(scenario, qkd_eid_node(table.target_km), target);
     struct emu_e14_status status = {
-        .source_kme = scenario->nodes[qkd_eid_node(table.source_km)].id,
-        .target_kme = scenario->nodes[qkd_eid_node(table.target_km)].id,
+        .source_kme = source,
+        .target_kme = target,
         .key_size = table.key_size,
         .stored_key_count = table.stored_key_count,
         .max_key_count = table.max_key_count,
