@@ -527,6 +527,38 @@ START_TEST(new_kinds_keep_their_bounds)
 }
 END_TEST
 
+/* Holding times: fixed are the mean; exponential have mean and deviation of the law (4 standard errors), a
+ * share of exp(-1) beyond the mean, and are never 0. */
+START_TEST(holding_times)
+{
+    struct qkd_rng rng;
+    struct mdl_hold hold = {.fixed = true, .mean_ns = 7 * S};
+    qkd_rng_init_named(&rng, 11, "holds", 0);
+    ck_assert_int_eq(mdl_hold_next(&hold, &rng).ns, 7 * S);
+    hold.fixed = false;
+    double sum = 0;
+    double squares = 0;
+    double longer = 0;
+    for (size_t i = 0; i < GAPS; i++) {
+        double x = (double)mdl_hold_next(&hold, &rng).ns / (double)hold.mean_ns;
+        sum += x;
+        squares += x * x;
+        longer += x > 1 ? 1 : 0;
+    }
+    double n = GAPS;
+    double mean = sum / n;
+    double share = exp(-1);
+    ck_assert_double_eq_tol(mean, 1, 4 / sqrt(n));
+    ck_assert_double_eq_tol(squares / n - mean * mean, 1, 4 * sqrt(8 / n));
+    ck_assert_double_eq_tol(longer / n, share, 4 * sqrt(share * (1 - share) / n));
+    hold.mean_ns = 1;
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_ge(mdl_hold_next(&hold, &rng).ns, 1);
+    }
+    qkd_rng_fini(&rng);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("model arrivals");
@@ -547,6 +579,7 @@ int main(void)
     tcase_add_loop_test(tc, diurnal_levels_by_hours, 0, 2);
     tcase_add_test(tc, diurnal_rare);
     tcase_add_test(tc, new_kinds_keep_their_bounds);
+    tcase_add_test(tc, holding_times);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
