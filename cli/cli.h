@@ -32,6 +32,7 @@ extern const struct cli_command cli_fuzz_command;
 extern const struct cli_command cli_export_command;
 extern const struct cli_command cli_pki_command;
 extern const struct cli_command cli_render_command;
+extern const struct cli_command cli_judge_command;
 
 /* "qkdn run: text" on standard error, as printf; and with "try qkdn run --help" below, for usage. */
 void cli_complain(const struct cli_command *command, const char *format, ...);

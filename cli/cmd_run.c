@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* `qkdn run`: simulates a scenario, keeps its results, judges its expectations. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "analysis/expect.h"
 #include "analysis/json.h"
 #include "analysis/outfile.h"
 #include "analysis/store.h"
-#include "analysis/summary.h"
 #include "cli/choices.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/outcome.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
 #include "sim/run.h"
@@ -171,97 +169,8 @@ static int platform_check(const struct settings *settings)
     return cli_exit_of(err);
 }
 
-/* Opens the results, if any are wanted. */
-static int output_open(const struct settings *settings, const struct scn_scenario *scenario,
-                       struct ana_store **store)
-{
-    *store = NULL;
-    if (settings->output == NULL) {
-        return CLI_DONE;
-    }
-    struct ana_error error;
-    char *json = options_json(settings);
-    struct ana_store_options store_options = {settings->output, settings->force, settings->record,
-                                              json};
-    int err = ana_store_open(&store_options, scenario, store, &error);
-    free(json);
-    if (err != QKD_OK) {
-        cli_complain(self, "%s", error.text);
-    }
-    return cli_exit_of(err);
-}
-
-/* Failed expectations and violations go to standard error in every mode. */
-static void failures_print(const struct scn_scenario *scenario, const struct scn_summary *summary)
-{
-    if (summary->oracle.violations > 0) {
-        cli_complain(self, "a rule was violated at event %" PRIu64 " with seed %" PRIu64 ": %s",
-                     summary->oracle.first_event, summary->seed, summary->oracle.first);
-    }
-    for (size_t i = 0; i < summary->verdict_count; i++) {
-        if (!summary->verdicts[i].pass) {
-            char value[32] = "no value";
-            if (summary->verdicts[i].value == summary->verdicts[i].value) {
-                snprintf(value, sizeof value, "%.9g", summary->verdicts[i].value);
-            }
-            cli_complain(self, "expectation failed: %s (is %s)", scenario->expects[i].text, value);
-        }
-    }
-}
-
-/* `results` is where they were kept, NULL if nowhere. */
-static int result_print(const struct settings *settings, const struct scn_scenario *scenario,
-                        const struct scn_summary *summary, const char *results)
-{
-    if (settings->json) {
-        char *json = ana_summary_json(scenario, summary);
-        if (json == NULL) {
-            cli_complain(self, "no memory for the summary");
-            return CLI_BROKEN;
-        }
-        puts(json);
-        free(json);
-    } else if (!settings->quiet) {
-        ana_summary_print(scenario, summary, stdout);
-        if (results != NULL) {
-            printf("Results in %s\n", results);
-        }
-    }
-    return CLI_DONE;
-}
-
-/* After the run: verdicts, results, output. Returns the exit code; frees the store. */
-static int conclude(const struct settings *settings, const struct scn_scenario *scenario,
-                    struct scn_summary *summary, struct ana_store *store)
-{
-    int exit_code = CLI_DONE;
-    if (ana_expect_judge(scenario, summary) > 0 || summary->oracle.violations > 0) {
-        exit_code = CLI_FAILED;
-    }
-    if (summary->interrupted && summary->oracle.violations == 0) {
-        exit_code = CLI_BROKEN;
-    }
-    summary->wall_s = cli_wall_s();
-    summary->cpu_s = cli_cpu_s();
-    struct ana_error error;
-    const char *results = settings->output;
-    if (store != NULL) {
-        bool kept = ana_store_kept(store);
-        if (ana_store_finish(store, summary, &error) != QKD_OK) {
-            cli_complain(self, "%s", error.text);
-            exit_code = CLI_BROKEN;
-            results = kept ? results : NULL;
-        }
-    }
-    summary->wall_s = cli_wall_s();
-    summary->cpu_s = cli_cpu_s();
-    failures_print(scenario, summary);
-    int printed = result_print(settings, scenario, summary, results);
-    return printed == CLI_DONE ? exit_code : printed;
-}
-
-static int scenario_run(const struct settings *settings, const struct scn_scenario *scenario,
-                        struct ana_store *store)
+static int scenario_run(const struct settings *settings, const struct cli_outcome *outcome,
+                        const struct scn_scenario *scenario, struct ana_store *store)
 {
     char why[WHY_SIZE] = "";
     struct scn_summary summary;
@@ -295,10 +204,25 @@ static int scenario_run(const struct settings *settings, const struct scn_scenar
             summary.interrupted = true;
             cli_complain(self, "the run ended early: %s", why[0] != '\0' ? why : qkd_err_text(err));
         }
-        exit_code = conclude(settings, scenario, &summary, store);
+        exit_code = cli_outcome_conclude(outcome, scenario, &summary, store);
         exit_code = err != QKD_OK ? CLI_BROKEN : exit_code;
     }
     scn_summary_fini(&summary);
+    return exit_code;
+}
+
+static int keep_and_run(const struct settings *settings, const struct scn_scenario *scenario)
+{
+    char *json = options_json(settings);
+    struct cli_outcome outcome = {
+        self,           settings->output, json, settings->record, settings->force,
+        settings->json, settings->quiet};
+    struct ana_store *store = NULL;
+    int exit_code = cli_outcome_open(&outcome, scenario, &store);
+    if (exit_code == CLI_DONE) {
+        exit_code = scenario_run(settings, &outcome, scenario, store);
+    }
+    free(json);
     return exit_code;
 }
 
@@ -307,7 +231,6 @@ static int load_and_run(const struct settings *settings)
     struct scn_sets sets = {settings->choices.sets, settings->choices.set_count};
     struct scn_scenario *scenario = NULL;
     struct scn_errors errors;
-    struct ana_store *store = NULL;
     int exit_code;
     int err = cli_scenario_load(settings->input, &sets, &scenario, &errors);
     if (err != QKD_OK) {
@@ -319,10 +242,7 @@ static int load_and_run(const struct settings *settings)
             exit_code = platform_check(settings);
         }
         if (exit_code == CLI_DONE) {
-            exit_code = output_open(settings, scenario, &store);
-        }
-        if (exit_code == CLI_DONE) {
-            exit_code = scenario_run(settings, scenario, store);
+            exit_code = keep_and_run(settings, scenario);
         }
     }
     scn_free(scenario);

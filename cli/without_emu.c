@@ -19,3 +19,6 @@ const struct cli_command cli_pki_command = {"pki", absent,
                                             "certificates for tests of the live world", help};
 const struct cli_command cli_render_command = {
     "render", absent, "write configurations, secrets and start scripts of the live world", help};
+const struct cli_command cli_judge_command = {"judge", absent,
+                                              "results of a live network from its flight records",
+                                              help};

@@ -52,7 +52,7 @@ static int plan_make(struct emu_daemon *daemon)
     if (rc != 0) {
         return rc;
     }
-    daemon->plan->options.report_life = true;
+    daemon->plan->options.report_life = daemon->config->flight[0] != '\0';
     daemon->units = calloc(daemon->plan->unit_count + 1, sizeof(*daemon->units));
     if (daemon->units == NULL) {
         return QKD_ERR_NOMEM;

@@ -109,6 +109,48 @@ const struct emu_hosted_figures *emu_hosted_figures(const struct emu_hosted *hos
 
 /* ---- steps ---- */
 
+static struct emu_flight_bytes flight_bytes(const struct qkd_out *out, struct qkd_slice slice)
+{
+    return (struct emu_flight_bytes){qkd_out_at(out, slice), slice.len};
+}
+
+/* Outputs of the step that just ended, in the order of the port: so the record shows step after step,
+ * though their commit is one. */
+static void flight_outputs(struct emu_hosted *hosted, const struct qkd_out *before)
+{
+    struct emu_flight *flight = hosted->config.flight;
+    const struct qkd_out *out = &hosted->out;
+    struct qkd_time at = emu_now();
+    for (size_t i = before->persist_count; i < out->persist_count; i++) {
+        const struct qkd_persist *put = &out->persist[i];
+        struct emu_flight_entry entry = {.type = EMU_FLIGHT_PERSIST, .at = at};
+        entry.u.persist.owner = put->owner;
+        entry.u.persist.del = put->del ? 1 : 0;
+        entry.u.persist.kind = put->kind;
+        entry.u.persist.key_len = put->key_len;
+        memcpy(entry.u.persist.key, put->key, put->key_len);
+        entry.u.persist.value = flight_bytes(out, put->value);
+        emu_flight_put(flight, &entry);
+    }
+    for (size_t i = before->send_count; i < out->send_count; i++) {
+        const struct qkd_send *send = &out->send[i];
+        struct emu_flight_entry entry = {.type = EMU_FLIGHT_SEND, .at = at};
+        entry.u.message.rp = (uint8_t)send->rp;
+        entry.u.message.flags = send->flags;
+        entry.u.message.from = send->from;
+        entry.u.message.to = send->to;
+        entry.u.message.bytes = flight_bytes(out, send->bytes);
+        entry.u.message.observed = flight_bytes(out, send->observed);
+        emu_flight_put(flight, &entry);
+    }
+    for (size_t i = before->report_count; i < out->report_count; i++) {
+        struct emu_flight_entry entry = {.type = EMU_FLIGHT_REPORT, .at = at};
+        entry.u.report.report = out->report[i];
+        entry.u.report.bytes = flight_bytes(out, out->report[i].bytes);
+        emu_flight_put(flight, &entry);
+    }
+}
+
 static int unit_step(struct emu_hosted *hosted, uint32_t number, struct qkd_event *event,
                      uint32_t part)
 {
@@ -119,7 +161,11 @@ static int unit_step(struct emu_hosted *hosted, uint32_t number, struct qkd_even
     event->now = emu_now();
     event->wall = emu_wall();
     hosted->figures.steps++;
+    struct qkd_out before = hosted->out;
     int rc = host_unit_step(unit, event, part, &hosted->out);
+    if (hosted->config.flight != NULL) {
+        flight_outputs(hosted, &before);
+    }
     hosted->deadline[hosted->index[number]] = host_unit_deadline(unit);
     return rc != 0 ? rc : hosted->out.failed ? QKD_ERR_LIMIT : 0;
 }
@@ -368,26 +414,19 @@ static void execute(struct emu_hosted *hosted)
     qkd_out_reset(&hosted->done);
 }
 
-/* The flight record, then the store, then the record that the store has it. */
+/* The flight record has every step; then the store; then the record that the store has it. */
 static int commit(struct emu_hosted *hosted, struct emu_why *why)
 {
     struct emu_flight *flight = hosted->config.flight;
     const struct qkd_out *out = &hosted->out;
-    int rc = 0;
-    if (flight != NULL) {
-        emu_flight_persists(flight, emu_now(), out);
-        rc = emu_flight_flush(flight, why);
-    }
+    int rc = flight == NULL ? 0 : emu_flight_flush(flight, why);
     if (rc == 0) {
         rc = emu_store_commit(hosted->config.store, out, why);
     }
     if (rc == 0 && flight != NULL) {
-        if (out->persist_count > 0) {
-            struct emu_flight_entry entry = {.type = EMU_FLIGHT_COMMIT, .at = emu_now()};
-            entry.u.commit.entries = (uint32_t)out->persist_count;
-            emu_flight_put(flight, &entry);
-        }
-        emu_flight_outputs(flight, emu_now(), out);
+        struct emu_flight_entry entry = {.type = EMU_FLIGHT_COMMIT, .at = emu_now()};
+        entry.u.commit.entries = (uint32_t)out->persist_count;
+        emu_flight_put(flight, &entry);
         rc = emu_flight_flush(flight, why);
     }
     return rc;

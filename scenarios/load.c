@@ -184,7 +184,7 @@ uint64_t scn_link_seed(const struct scn_scenario *scenario, size_t link)
 
 const char *scn_engine_name(enum scn_engine engine)
 {
-    return scn_word_of(scn_words_engine, (int)engine);
+    return engine == SCN_ENGINE_LIVE ? "live" : scn_word_of(scn_words_engine, (int)engine);
 }
 
 const char *scn_role_name(enum scn_node_role role)

@@ -33,7 +33,8 @@
 #define SCN_FOREVER INT64_MAX     /* a fault that lasts to the end of the run */
 #define SCN_AUTO (-1)             /* a time that the links decide, or that has no meaning */
 
-enum scn_engine { SCN_ENGINE_FAST, SCN_ENGINE_SIMGRID };
+/* Who runs a scenario. LIVE is no engine of a scenario, but where results may come from. */
+enum scn_engine { SCN_ENGINE_FAST, SCN_ENGINE_SIMGRID, SCN_ENGINE_LIVE };
 
 enum scn_node_role {
     SCN_ROLE_USER,  /* serves applications (default when an application ends there) */

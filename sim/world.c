@@ -404,40 +404,13 @@ void sim_world_hook(struct sim_world *world, const struct sim_hooks *hooks)
     world->plan->options.delete_after = hooks->delete_after;
 }
 
-static void bits_add(struct scn_bits *sum, const struct scn_bits *bits)
-{
-    sum->generated += bits->generated;
-    sum->bootstrap += bits->bootstrap;
-    sum->stored += bits->stored;
-    sum->pads += bits->pads;
-    sum->tags += bits->tags;
-    sum->hash_keys += bits->hash_keys;
-    sum->fallback_keys += bits->fallback_keys;
-    sum->postproc_auth += bits->postproc_auth;
-    sum->relayed_as_key += bits->relayed_as_key;
-    sum->expired += bits->expired;
-    sum->discarded += bits->discarded;
-    sum->in_flight += bits->in_flight;
-}
-
 static void oracle_summary(struct sim_world *world)
 {
     struct scn_summary *summary = world->summary;
-    const struct watch_oracle_verdict *verdict = world->verdict;
-    for (uint32_t i = 0; i < world->scenario->link_count; i++) {
-        summary->links[i].bits = watch_oracle_link_ledger(world->oracle, i);
-        bits_add(&summary->bits, &summary->links[i].bits);
-    }
-    summary->keys = watch_oracle_key_ledger(world->oracle);
-    summary->supplied_unanswered = verdict->supplied_unanswered;
-    summary->mismatched_pairs = verdict->mismatched_pairs;
-    summary->oracle.checks = verdict->checks;
-    summary->oracle.violations = verdict->violations;
-    summary->oracle.cost_s = (double)watch_oracle_cost_ns(world->oracle) / 1e9;
-    if (verdict->violations > 0) {
-        (void)snprintf(summary->oracle.first, sizeof(summary->oracle.first), "%s", verdict->first);
+    watch_oracle_summarise(world->oracle, summary);
+    if (summary->oracle.violations > 0) {
         summary->oracle.first_event = world->events;
-        sim_world_note(world, "violation", "", verdict->first);
+        sim_world_note(world, "violation", "", summary->oracle.first);
     }
 }
 

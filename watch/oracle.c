@@ -482,3 +482,37 @@ void watch_oracle_finish(struct watch_oracle *oracle, int64_t now_ns)
     watch_orc_ledger_finish(oracle);
     leave(oracle, start);
 }
+
+/* ---- summary ---- */
+
+static void bits_add(struct scn_bits *sum, const struct scn_bits *bits)
+{
+    sum->generated += bits->generated;
+    sum->bootstrap += bits->bootstrap;
+    sum->stored += bits->stored;
+    sum->pads += bits->pads;
+    sum->tags += bits->tags;
+    sum->hash_keys += bits->hash_keys;
+    sum->fallback_keys += bits->fallback_keys;
+    sum->postproc_auth += bits->postproc_auth;
+    sum->relayed_as_key += bits->relayed_as_key;
+    sum->expired += bits->expired;
+    sum->discarded += bits->discarded;
+    sum->in_flight += bits->in_flight;
+}
+
+void watch_oracle_summarise(const struct watch_oracle *oracle, struct scn_summary *summary)
+{
+    const struct watch_oracle_verdict *verdict = watch_oracle_verdict(oracle);
+    for (uint32_t i = 0; i < oracle->scenario->link_count; i++) {
+        summary->links[i].bits = watch_oracle_link_ledger(oracle, i);
+        bits_add(&summary->bits, &summary->links[i].bits);
+    }
+    summary->keys = watch_oracle_key_ledger(oracle);
+    summary->supplied_unanswered = verdict->supplied_unanswered;
+    summary->mismatched_pairs = verdict->mismatched_pairs;
+    summary->oracle.checks = verdict->checks;
+    summary->oracle.violations = verdict->violations;
+    summary->oracle.cost_s = (double)watch_oracle_cost_ns(oracle) / 1e9;
+    (void)snprintf(summary->oracle.first, sizeof(summary->oracle.first), "%s", verdict->first);
+}

@@ -78,4 +78,7 @@ uint64_t watch_oracle_cost_ns(const struct watch_oracle *oracle);
 struct scn_bits watch_oracle_link_ledger(const struct watch_oracle *oracle, uint32_t link);
 struct scn_keys watch_oracle_key_ledger(const struct watch_oracle *oracle);
 
+/* Fills in what the oracle knows: ledgers, mismatches, its verdict and its cost. */
+void watch_oracle_summarise(const struct watch_oracle *oracle, struct scn_summary *summary);
+
 #endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `qkdn judge`: what the flight records of a live network say: results, rules, expectations. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/choices.h"
+#include "cli/judge.h"
+#include "cli/options.h"
+#include "core/base/err.h"
+#include "emu/config.h"
+
+enum { OPT_OUTPUT, OPT_FORCE, OPT_RECORD, OPT_UNTIL, OPT_JSON, OPT_QUIET };
+
+static const struct cli_option options[] = {{"-o", true},       {"--force", false},
+                                            {"--record", true}, {"--until", true},
+                                            {"--json", false},  {"--quiet", false},
+                                            {NULL, false}};
+
+static const struct cli_command *const self = &cli_judge_command;
+
+struct settings {
+    const char *folder;
+    struct cli_choices choices;
+    struct cli_outcome outcome;
+};
+
+static bool option_take(struct settings *settings, int option, const char *value)
+{
+    switch (option) {
+    case OPT_OUTPUT:
+        settings->outcome.output = value;
+        return true;
+    case OPT_FORCE:
+        settings->outcome.force = true;
+        return true;
+    case OPT_JSON:
+        settings->outcome.json = true;
+        return true;
+    case OPT_QUIET:
+        settings->outcome.quiet = true;
+        return true;
+    case OPT_UNTIL:
+        return cli_choose_until(&settings->choices, self, value);
+    default: /* OPT_RECORD */
+        if (!ana_record_parse(value, &settings->outcome.record)) {
+            cli_usage(self, "--record '%s': expected summary, requests or full", value);
+            return false;
+        }
+        return true;
+    }
+}
+
+static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
+{
+    struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
+    int got;
+    *exit_code = CLI_BAD_INPUT;
+    while ((got = cli_next(&walk)) != CLI_END) {
+        if (got == CLI_HELP || got == CLI_BAD) {
+            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
+            return false;
+        }
+        if (got != CLI_ARGUMENT) {
+            if (!option_take(settings, got, walk.value)) {
+                return false;
+            }
+        } else if (settings->folder == NULL) {
+            settings->folder = walk.value;
+        } else {
+            cli_usage(self, "one folder at a time, not also '%s'", walk.value);
+            return false;
+        }
+    }
+    if (settings->folder == NULL) {
+        cli_usage(self, "the folder of which network?");
+        return false;
+    }
+    return true;
+}
+
+/* The configuration of the controller tells the scenario and when the run began. */
+static int config_load(const char *folder, struct emu_config **config)
+{
+    char path[EMU_FILE_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/ctld.yaml", folder);
+    struct scn_errors errors;
+    int err = emu_config_load(path, config, &errors);
+    if (err != 0) {
+        cli_errors_print(&errors);
+    } else if ((*config)->epoch_ns == EMU_EPOCH_NONE) {
+        cli_complain(self, "%s: without 'epoch' nobody knows when the run began", path);
+        err = QKD_ERR_INVALID;
+    }
+    scn_errors_fini(&errors);
+    return err;
+}
+
+static int run(int argc, char **argv)
+{
+    int exit_code = CLI_BROKEN;
+    struct settings settings = {.outcome = {.command = self, .record = ANA_RECORD_REQUESTS}};
+    if (!settings_read(&settings, argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    struct emu_config *config = NULL;
+    int err = config_load(settings.folder, &config);
+    if (err == 0) {
+        int64_t end_ns = config->scenario->duration_ns;
+        if (settings.choices.until_ns > 0 && settings.choices.until_ns < end_ns) {
+            end_ns = settings.choices.until_ns;
+        }
+        struct cli_judge judge = {.outcome = &settings.outcome,
+                                  .scenario = config->scenario,
+                                  .folder = settings.folder,
+                                  .epoch_ns = config->epoch_ns,
+                                  .end_ns = end_ns};
+        exit_code = cli_judge_run(&judge);
+    } else {
+        exit_code = cli_exit_of(err);
+    }
+    emu_config_free(config);
+    return exit_code;
+}
+
+const struct cli_command cli_judge_command = {
+    "judge", run, "results of a live network from its flight records",
+    "usage: qkdn judge FOLDER [OPTIONS]\n\n"
+    "Shows the flight records of all daemons of a network (FOLDER/NAME.flight) to the oracle and "
+    "the\n"
+    "statistics that watch simulated networks, keeps the results, judges what the scenario "
+    "expects.\n"
+    "Networks that `qkdn up --run` starts are judged by it; this is for those on several hosts.\n\n"
+    "  -o FILE         keep the results in this SQLite database\n"
+    "  --force         replace a file that exists\n"
+    "  --record LEVEL  how much -o keeps: summary; requests (default); full (also every hop, the\n"
+    "                  life of every key and the messages of every request)\n"
+    "  --until TIME    look no further than this instant of the run, such as '10 min'\n"
+    "  --json          print one JSON object instead of the table\n"
+    "  --quiet         print nothing but errors\n"
+    "  --help          this text\n\n"
+    "example:\n"
+    "  qkdn judge net -o net.db --record full\n\n"
+    "exit codes: 0 done; 1 an expectation or a rule failed; 2 bad usage or input; 3 a record is\n"
+    "damaged or results cannot be written\n"};
