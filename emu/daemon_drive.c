@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* By the clock: the optics of a link make blocks at the modelled rate in real time, and the load asks
- * its agents for keys at the scenario's instants. Run time 0 is the configuration's epoch, or the start. */
+ * its agents for keys at the scenario's instants. Run time 0 is the configuration's epoch, or the start:
+ * no light and no load before it. */
 #include <stdlib.h>
 
 #include <sodium.h>
 
 #include "core/base/err.h"
+#include "core/wire/codec.h"
 #include "emu/daemon_state.h"
 
 static struct qkd_time run_time(const struct emu_daemon *daemon)
@@ -27,8 +29,48 @@ static struct host_sender sender_of(struct emu_daemon *daemon)
 
 /* ---- optics ---- */
 
+/* Which end of the link a device is at. */
+static uint32_t end_of(const struct emu_daemon *daemon, struct qkd_eid device)
+{
+    const struct scn_link *link = &daemon->config->scenario->links[daemon->config->index];
+    return qkd_eid_node(device) == link->b ? 1 : 0;
+}
+
+static struct qkd_eid device_of(const struct emu_daemon *daemon, uint32_t end)
+{
+    const struct host_plan *plan = daemon->plan;
+    const struct host_unit *unit = &plan->units[plan->modules[daemon->config->index][end]];
+    return qkd_eid_make(QKD_ROLE_DEVICE, unit->instance, unit->node);
+}
+
+/* Run time 0: the light goes on where it was wanted before. */
+static void light_up(struct emu_daemon *daemon, struct qkd_time now)
+{
+    daemon->dark = false;
+    for (uint32_t end = 0; end < 2 && daemon->error == 0; end++) {
+        struct qkd_eid device = device_of(daemon, end);
+        struct wire_q_control control = {
+            .head = {.rp = QKD_RP_Q, .message_id = 1, .sender = device}, .run = 1};
+        uint8_t bytes[WIRE_HEAD_LEN + 32];
+        int len = wire_q_control_encode(&control, bytes, sizeof(bytes));
+        QKD_ASSERT(len > 0);
+        struct host_optics_calls calls = {sender_of(daemon), NULL};
+        struct host_message message = {
+            .rp = QKD_RP_Q, .to = device, .bytes = bytes, .len = (size_t)len};
+        if (daemon->wanted[end]) {
+            emu_daemon_fail(daemon, host_optics_control(&daemon->optics, now, &message, &calls),
+                            "optics");
+        }
+    }
+}
+
 void emu_drive_control(struct emu_daemon *daemon, const struct qkd_send *send, const uint8_t *bytes)
 {
+    struct wire_q_control control;
+    if (daemon->dark && wire_q_control_decode(&control, bytes, send->bytes.len) == 0) {
+        daemon->wanted[end_of(daemon, send->to)] = control.run != 0;
+        return;
+    }
     struct host_optics_calls calls = {sender_of(daemon), NULL};
     struct host_message message = {
         .rp = send->rp, .from = send->from, .to = send->to, .bytes = bytes, .len = send->bytes.len};
@@ -41,6 +83,7 @@ static int optics_start(struct emu_daemon *daemon)
 {
     struct scn_scenario *scenario = daemon->config->scenario;
     uint32_t link = daemon->config->index;
+    daemon->dark = run_time(daemon).ns < 0;
     uint32_t incarnation = emu_store_incarnation(daemon->store);
     uint64_t seed = scn_link_seed(scenario, link);
     if (daemon->config->keys == EMU_KEYS_RANDOM) {
@@ -113,7 +156,10 @@ static bool has_optics(const struct emu_daemon *daemon)
 void emu_drive_tick(struct emu_daemon *daemon)
 {
     struct qkd_time now = run_time(daemon);
-    if (has_optics(daemon)) {
+    if (daemon->dark && now.ns >= 0) {
+        light_up(daemon, now);
+    }
+    if (has_optics(daemon) && !daemon->dark) {
         struct host_optics_calls calls = {sender_of(daemon), NULL};
         while (host_optics_noise_due(&daemon->optics).ns <= now.ns) {
             host_optics_noise(&daemon->optics, &calls);
@@ -135,8 +181,9 @@ struct qkd_time emu_drive_deadline(const struct emu_daemon *daemon)
 {
     struct qkd_time at = QKD_NEVER;
     if (has_optics(daemon)) {
-        at = qkd_time_min(host_optics_noise_due(&daemon->optics),
-                          host_optics_block_due(&daemon->optics));
+        at = daemon->dark ? (struct qkd_time){0}
+                          : qkd_time_min(host_optics_noise_due(&daemon->optics),
+                                         host_optics_block_due(&daemon->optics));
     }
     for (uint32_t i = 0; i < daemon->load_count; i++) {
         at = qkd_time_min(at, daemon->load_at[i]);

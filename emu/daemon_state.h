@@ -47,6 +47,8 @@ struct emu_daemon {
     struct emu_health *health;
 
     struct host_optics optics; /* linkd */
+    bool dark;                 /* before run time 0: what the modules want is only noted */
+    bool wanted[2];            /* then */
     struct host_load *loads;   /* kmd: of the applications that start here */
     struct qkd_time *load_at;  /* when each asks next, run time */
     uint32_t load_count;
