@@ -9,11 +9,11 @@ standard leaves open is marked "ours" where a test looks at it. Prints one line 
 
   etsi014_client.py --ca CA.pem --master ID:CERT:KEY --slave ID:CERT:KEY [--third ID:CERT:KEY]
       [--odd ID:CERT:KEY] [--bad CERT:KEY]... [--master-kme HOST:PORT] [--slave-kme HOST:PORT]
-      [--exact] [--only E14-08,...]
+      [--exact] [--wait SECONDS] [--only E14-08,...]
 
 --third: an SAE that no key is for.  --odd: an SAE with reserved characters in its ID, a partner of
 the master.  --bad: certificates that must not be served.  --exact: nobody else takes or makes keys
-meanwhile, so counts must be exact.
+meanwhile, so counts must be exact.  --wait: at most so long for key to be there.
 """
 import argparse
 import base64
@@ -165,7 +165,12 @@ class Tests:
         self.slave = Sae(options.slave, options.ca, options.slave_kme)
         self.third = Sae(options.third, options.ca, options.slave_kme) if options.third else None
         self.odd = Sae(options.odd, options.ca, options.slave_kme) if options.odd else None
+        end = time.monotonic() + options.wait
         self.table = self.master.status(self.slave.id).json
+        while (self.table["stored_key_count"] < 3 * self.table["max_key_per_request"]
+               and time.monotonic() < end):
+            time.sleep(0.5)
+            self.table = self.master.status(self.slave.id).json
 
     def supply(self, number=1, size=None):
         body = {"number": number}
@@ -481,6 +486,7 @@ def main():
     parser.add_argument("--master-kme", required=True)
     parser.add_argument("--slave-kme")
     parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--wait", type=float, default=0)
     parser.add_argument("--only")
     options = parser.parse_args()
     options.slave_kme = options.slave_kme or options.master_kme
