@@ -78,12 +78,75 @@ void emu_drive_control(struct emu_daemon *daemon, const struct qkd_send *send, c
     emu_daemon_fail(daemon, rc, "optics");
 }
 
+/* ---- faults on the light ---- */
+
+static bool fault_concerns(const struct emu_daemon *daemon, const struct scn_fault *fault)
+{
+    return fault->target == SCN_TARGET_LINK && fault->index == daemon->config->index &&
+           (fault->what == SCN_FAULT_QUANTUM || fault->what == SCN_FAULT_BOTH);
+}
+
+static int64_t fault_end_ns(const struct scn_fault *fault)
+{
+    return fault->for_ns == SCN_FOREVER
+               ? QKD_NEVER.ns
+               : qkd_time_add((struct qkd_time){fault->at_ns}, qkd_span_ns(fault->for_ns)).ns;
+}
+
+static void fault_note(struct emu_daemon *daemon, bool begins)
+{
+    emu_log(daemon->log, EMU_LOG_WARN, begins ? "light_cut" : "light_back", NULL, 0);
+}
+
+/* Begins and ends what is due, also what passed while the daemon was not there. */
+static void faults_tick(struct emu_daemon *daemon, struct qkd_time now)
+{
+    const struct scn_scenario *scenario = daemon->config->scenario;
+    struct host_optics_calls calls = {sender_of(daemon), NULL};
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const struct scn_fault *fault = &scenario->faults[i];
+        if (!fault_concerns(daemon, fault)) {
+            continue;
+        }
+        if (daemon->faults[i] == EMU_FAULT_TO_COME && fault->at_ns <= now.ns) {
+            daemon->faults[i] = EMU_FAULT_HOLDS;
+            host_optics_break(&daemon->optics, now);
+            fault_note(daemon, true);
+        }
+        if (daemon->faults[i] == EMU_FAULT_HOLDS && fault_end_ns(fault) <= now.ns) {
+            daemon->faults[i] = EMU_FAULT_OVER;
+            host_optics_mend(&daemon->optics, now, &calls);
+            fault_note(daemon, false);
+        }
+    }
+}
+
+static struct qkd_time faults_due(const struct emu_daemon *daemon)
+{
+    const struct scn_scenario *scenario = daemon->config->scenario;
+    struct qkd_time at = QKD_NEVER;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const struct scn_fault *fault = &scenario->faults[i];
+        if (!fault_concerns(daemon, fault) || daemon->faults[i] == EMU_FAULT_OVER) {
+            continue;
+        }
+        int64_t due_ns = daemon->faults[i] == EMU_FAULT_TO_COME ? fault->at_ns
+                                                                : fault_end_ns(fault);
+        at = qkd_time_min(at, (struct qkd_time){due_ns});
+    }
+    return at;
+}
+
 /* A restarted link never makes the bits of an earlier start again. */
 static int optics_start(struct emu_daemon *daemon)
 {
     struct scn_scenario *scenario = daemon->config->scenario;
     uint32_t link = daemon->config->index;
     daemon->dark = run_time(daemon).ns < 0;
+    daemon->faults = calloc(scenario->fault_count + 1, sizeof(*daemon->faults));
+    if (daemon->faults == NULL) {
+        return QKD_ERR_NOMEM;
+    }
     uint32_t incarnation = emu_store_incarnation(daemon->store);
     uint64_t seed = scn_link_seed(scenario, link);
     if (daemon->config->keys == EMU_KEYS_RANDOM) {
@@ -144,6 +207,7 @@ void emu_drive_fini(struct emu_daemon *daemon)
     }
     free(daemon->loads);
     free(daemon->load_at);
+    free(daemon->faults);
 }
 
 /* ---- ticks ---- */
@@ -160,6 +224,7 @@ void emu_drive_tick(struct emu_daemon *daemon)
         light_up(daemon, now);
     }
     if (has_optics(daemon) && !daemon->dark) {
+        faults_tick(daemon, now);
         struct host_optics_calls calls = {sender_of(daemon), NULL};
         while (host_optics_noise_due(&daemon->optics).ns <= now.ns) {
             host_optics_noise(&daemon->optics, &calls);
@@ -184,6 +249,7 @@ struct qkd_time emu_drive_deadline(const struct emu_daemon *daemon)
         at = daemon->dark ? (struct qkd_time){0}
                           : qkd_time_min(host_optics_noise_due(&daemon->optics),
                                          host_optics_block_due(&daemon->optics));
+        at = qkd_time_min(at, faults_due(daemon));
     }
     for (uint32_t i = 0; i < daemon->load_count; i++) {
         at = qkd_time_min(at, daemon->load_at[i]);

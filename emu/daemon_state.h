@@ -17,6 +17,8 @@
 #include "host/load.h"
 #include "host/optics.h"
 
+enum emu_fault_state { EMU_FAULT_TO_COME, EMU_FAULT_HOLDS, EMU_FAULT_OVER };
+
 /* Counted for metrics beside what the parts count themselves. */
 struct emu_daemon_figures {
     uint64_t spoofed;       /* frames of a peer in the name of an element that it does not host */
@@ -49,6 +51,7 @@ struct emu_daemon {
     struct host_optics optics; /* linkd */
     bool dark;                 /* before run time 0: what the modules want is only noted */
     bool wanted[2];            /* then */
+    uint8_t *faults;           /* linkd, of each fault of the scenario: enum emu_fault_state */
     struct host_load *loads;   /* kmd: of the applications that start here */
     struct qkd_time *load_at;  /* when each asks next, run time */
     uint32_t load_count;
