@@ -79,21 +79,38 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
     return true;
 }
 
-/* The configuration of the controller tells the scenario and when the run began. */
-static int config_load(const char *folder, struct emu_config **config)
+/* The configuration of the first daemon tells the scenario and when the run began. */
+static int config_load(const char *folder, const struct emu_deployment *deployment,
+                       struct emu_config **config)
 {
     char path[EMU_FILE_SIZE];
-    (void)snprintf(path, sizeof(path), "%s/ctld.yaml", folder);
+    (void)snprintf(path, sizeof(path), "%s/%s/daemon.yaml", folder, deployment->daemons[0].folder);
     struct scn_errors errors;
     int err = emu_config_load(path, config, &errors);
     if (err != 0) {
         cli_errors_print(&errors);
-    } else if ((*config)->epoch_ns == EMU_EPOCH_NONE) {
-        cli_complain(self, "%s: without 'epoch' nobody knows when the run began", path);
+    } else if ((*config)->epoch_ns == EMU_EPOCH_NONE || (*config)->flight[0] == '\0') {
+        cli_complain(self, "%s: keeps no flight record (see qkdn render --run)", path);
         err = QKD_ERR_INVALID;
     }
     scn_errors_fini(&errors);
     return err;
+}
+
+static int judge(const struct settings *settings, const struct emu_deployment *deployment,
+                 const struct emu_config *config)
+{
+    int64_t end_ns = config->scenario->duration_ns;
+    if (settings->choices.until_ns > 0 && settings->choices.until_ns < end_ns) {
+        end_ns = settings->choices.until_ns;
+    }
+    struct cli_judge what = {.outcome = &settings->outcome,
+                             .scenario = config->scenario,
+                             .folder = settings->folder,
+                             .deployment = deployment,
+                             .epoch_ns = config->epoch_ns,
+                             .end_ns = end_ns};
+    return cli_judge_run(&what);
 }
 
 static int run(int argc, char **argv)
@@ -103,23 +120,19 @@ static int run(int argc, char **argv)
     if (!settings_read(&settings, argc, argv, &exit_code)) {
         return exit_code;
     }
+    struct emu_deployment *deployment = NULL;
     struct emu_config *config = NULL;
-    int err = config_load(settings.folder, &config);
-    if (err == 0) {
-        int64_t end_ns = config->scenario->duration_ns;
-        if (settings.choices.until_ns > 0 && settings.choices.until_ns < end_ns) {
-            end_ns = settings.choices.until_ns;
-        }
-        struct cli_judge judge = {.outcome = &settings.outcome,
-                                  .scenario = config->scenario,
-                                  .folder = settings.folder,
-                                  .epoch_ns = config->epoch_ns,
-                                  .end_ns = end_ns};
-        exit_code = cli_judge_run(&judge);
+    struct emu_why why;
+    int err = emu_deployment_read(settings.folder, &deployment, &why);
+    if (err != 0) {
+        cli_complain(self, "%s", why.text);
+        exit_code = err == QKD_ERR_NOMEM || err == QKD_ERR_IO ? CLI_BROKEN : CLI_BAD_INPUT;
     } else {
-        exit_code = cli_exit_of(err);
+        err = config_load(settings.folder, deployment, &config);
+        exit_code = err == 0 ? judge(&settings, deployment, config) : cli_exit_of(err);
     }
     emu_config_free(config);
+    emu_deployment_free(deployment);
     return exit_code;
 }
 

@@ -7,17 +7,18 @@
 #include "cli/deploy.h"
 #include "cli/options.h"
 #include "core/base/err.h"
+#include "emu/hosted.h"
 #include "emu/render.h"
 #include "scenarios/context.h"
+#include "scenarios/quantity.h"
 
 #define NOTE "contains private keys and secrets; its certificates are for tests only"
 
-enum { OPT_OUT, OPT_PORT, OPT_HOST, OPT_SET, OPT_FORCE, OPT_JSON, OPT_QUIET };
+enum { OPT_OUT, OPT_PORT, OPT_HOST, OPT_SET, OPT_RUN, OPT_FORCE, OPT_JSON, OPT_QUIET };
 
-static const struct cli_option options[] = {{"-o", true},       {"--base-port", true},
-                                            {"--host", true},   {"--set", true},
-                                            {"--force", false}, {"--json", false},
-                                            {"--quiet", false}, {NULL, false}};
+static const struct cli_option options[] = {
+    {"-o", true},       {"--base-port", true}, {"--host", true},   {"--set", true}, {"--run", true},
+    {"--force", false}, {"--json", false},     {"--quiet", false}, {NULL, false}};
 
 static const struct cli_command *const self = &cli_render_command;
 
@@ -28,6 +29,28 @@ struct settings {
     size_t set_count, host_count;
     bool json, quiet;
 };
+
+/* "+5 s" from now on, or an instant: the scenario's load and optics run from then on, and everything is
+ * recorded. */
+static bool run_read(struct settings *settings, const char *value)
+{
+    int64_t wait_ns = 0;
+    settings->how.load = EMU_LOAD_SCENARIO;
+    settings->how.keys = EMU_KEYS_SCENARIO;
+    settings->how.flight = true;
+    if (value[0] == '+' && scn_integer_parse(SCN_DIM_TIME, value + 1, &wait_ns) == NULL) {
+        settings->how.epoch_ns = emu_wall().ns + wait_ns;
+        return true;
+    }
+    if (emu_epoch_parse(value, &settings->how.epoch_ns)) {
+        return true;
+    }
+    (void)cli_usage(self,
+                    "--run '%s': expected '+TIME' such as '+5 s', or an instant such as "
+                    "2026-11-22T18:00:00Z",
+                    value);
+    return false;
+}
 
 static bool option_read(struct settings *settings, int got, const char *value)
 {
@@ -43,6 +66,8 @@ static bool option_read(struct settings *settings, int got, const char *value)
     case OPT_SET:
         settings->sets[settings->set_count++] = value;
         return true;
+    case OPT_RUN:
+        return run_read(settings, value);
     case OPT_FORCE:
         settings->how.force = true;
         return true;
@@ -252,6 +277,10 @@ const struct cli_command cli_render_command = {
     "                      has one part for each host then, to be copied there\n"
     "  --host HOST         where all other nodes are; default: 127.0.0.1\n"
     "  --set PATH=VALUE    change a value of the scenario; repeat it\n"
+    "  --run INSTANT       prepare a run for `qkdn judge`: from then on (2026-11-22T18:00:00Z,\n"
+    "                      or '+5 s') the scenario's applications ask and its optics shine,\n"
+    "                      by its seed; each daemon writes a flight record of all it does,\n"
+    "                      which CONTAINS KEY: for tests only\n"
     "  --force             replace DIR if it is a deployment, its key stores included\n"
     "  --json              one object {folder, scenario, note, hosts, daemons} on standard output\n"
     "  --quiet             print nothing but errors\n"

@@ -22,16 +22,15 @@ struct flights {
 
 static int flights_name(const struct cli_judge *judge, struct flights *flights)
 {
-    flights->count = emu_place_count(judge->scenario);
+    flights->count = judge->deployment->count;
     flights->paths = calloc(flights->count, sizeof(*flights->paths));
     flights->list = calloc(flights->count, sizeof(*flights->list));
     if (flights->paths == NULL || flights->list == NULL) {
         return QKD_ERR_NOMEM;
     }
     for (uint32_t i = 0; i < flights->count; i++) {
-        char name[EMU_PLACE_NAME_SIZE];
-        emu_place_name(judge->scenario, i, name);
-        (void)snprintf(flights->paths[i], PATH_SIZE, "%s/%s.flight", judge->folder, name);
+        (void)snprintf(flights->paths[i], PATH_SIZE, "%s/%s/flight", judge->folder,
+                       judge->deployment->daemons[i].folder);
         flights->list[i] = flights->paths[i];
     }
     return 0;
@@ -52,8 +51,9 @@ static void on_bootstrap(void *ctx, uint32_t link, uint8_t *to, size_t len)
     char path[PATH_SIZE];
     struct emu_secrets *secrets = NULL;
     memset(to, 0, len);
-    emu_place_name(judge->scenario, of->a, name); /* kmd of a node: the node's number */
-    (void)snprintf(path, sizeof(path), "%s/%s.secrets", judge->folder, name);
+    /* The number of a node's key manager is the node's. */
+    (void)snprintf(path, sizeof(path), "%s/%s/secrets", judge->folder,
+                   judge->deployment->daemons[of->a].folder);
     if (emu_secrets_load(path, &secrets, NULL) == 0) {
         emu_place_name(judge->scenario, of->b, name);
         (void)emu_secrets_bootstrap(secrets, name, of->id, to, len);

@@ -5,13 +5,15 @@
 #define CLI_JUDGE_H
 
 #include "cli/outcome.h"
+#include "emu/deployment.h"
 
 struct cli_judge {
     const struct cli_outcome *outcome;
     const struct scn_scenario *scenario;
-    const char *folder; /* with NAME.flight and NAME.secrets of every daemon */
-    int64_t epoch_ns;   /* UTC of the run's time 0 */
-    int64_t end_ns;     /* run time */
+    const char *folder; /* of the deployment */
+    const struct emu_deployment *deployment;
+    int64_t epoch_ns; /* UTC of the run's time 0 */
+    int64_t end_ns;   /* run time */
     bool interrupted;
 };
 
