@@ -223,13 +223,13 @@ bool emu_etsi014_status(struct emu_etsi014 *server, uint64_t ticket, enum wire_r
 /* ---- requests ---- */
 
 /* What a request asks for, whichever form it has. */
-union asked {
+struct asked {
     struct emu_e14_enc enc;
     struct emu_e14_dec dec;
 };
 
 static bool asked_read(const struct emu_etsi014 *server, const struct emu_https_request *request,
-                       const struct emu_e14_target *target, union asked *asked,
+                       const struct emu_e14_target *target, struct asked *asked,
                        struct emu_e14_error *error)
 {
     const struct emu_e14_limits *limits = &server->config.limits;
@@ -247,7 +247,7 @@ static bool asked_read(const struct emu_etsi014 *server, const struct emu_https_
     }
 }
 
-static void ask(struct emu_etsi014 *server, struct question *question, const union asked *asked)
+static void ask(struct emu_etsi014 *server, struct question *question, const struct asked *asked)
 {
     const struct emu_e14_backend *backend = &server->config.backend;
     struct question copy = *question; /* the table may move, the question be answered meanwhile */
@@ -275,7 +275,9 @@ static void on_request(void *ctx, struct emu_https_call *call,
     struct emu_etsi014 *server = ctx;
     struct emu_e14_target target = {.method = EMU_E14_METHODS};
     struct emu_e14_error error;
-    union asked asked;
+    struct asked asked;
+    asked.enc.number = 0;
+    asked.dec.count = 0;
     if (request->peer[0] == '\0') {
         answer_error(server, call, EMU_E14_METHODS, &(struct emu_e14_error){.code = 401});
         return;

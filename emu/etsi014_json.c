@@ -238,9 +238,10 @@ enum { AROUND_KEY = 10 + 1 + 36 + 8 + 1 + 2 + 2, UUID_TEXT = 37 };
 
 static char *text_put(char *to, const char *text)
 {
-    size_t len = strlen(text);
-    memcpy(to, text, len);
-    return to + len;
+    while (*text != '\0') {
+        *to++ = *text++;
+    }
+    return to;
 }
 
 char *emu_e14_keys_write(const struct emu_e14_keys *keys, size_t *len)

@@ -379,6 +379,7 @@ static enum MHD_Result begin(struct emu_https_call *call)
     return MHD_YES;
 }
 
+/* The library's signature. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_len, void **context)

@@ -114,6 +114,7 @@ static struct wire_key_supply supply_of(const struct app *app, const struct app_
     if (command->kind == APP_REQUEST || command->kind == APP_STATUS) {
         supply_encryption(app, command, sae, &message);
     } else if (command->kind == APP_FETCH_LIST) {
+        QKD_ASSERT(sae != NULL); /* only an SAE fetches so */
         message.application_code = WIRE_FOR_DECRYPTION;
         message.has_key_ids = true;
         message.key_ids = (struct wire_bytes){sae->ids,
