@@ -249,11 +249,7 @@ static int play_send(struct player *player, const struct emu_flight_entry *entry
     const uint8_t *observed = send.observed.len > 0 ? entry->u.message.observed.at : NULL;
     player->summary->messages++;
     watch_oracle_send(player->oracle, player->now_ns, &send, bytes, observed);
-    int rc = 0;
-    if (send.rp == QKD_RP_KX1 && observed != NULL && send.observed.len > WIRE_FRAME_HEAD_LEN &&
-        observed[0] == WIRE_FRAME_MAGIC) {
-        rc = watch_stats_frame(player->stats, player->now_ns, &send, observed);
-    }
+    int rc = watch_stats_send(player->stats, player->now_ns, &send, observed);
     if (rc == 0 && player->recorder != NULL) {
         struct watch_recorder_sight sight = {&send, bytes, observed, player->now_ns, player->cause};
         uint32_t handle = watch_recorder_send(player->recorder, &sight);

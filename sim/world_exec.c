@@ -178,11 +178,8 @@ static void send_one(struct sim_world *world, const struct qkd_send *send, uint3
     if (world->hooks.observe != NULL) {
         world->hooks.observe(world->hooks.observe_ctx, sim_world_now(world), send, observed);
     }
-    if (send->rp == QKD_RP_KX1 && observed != NULL && send->observed.len > WIRE_FRAME_HEAD_LEN &&
-        observed[0] == WIRE_FRAME_MAGIC) {
-        sim_world_fail(world, watch_stats_frame(world->stats, sim_world_now(world), send, observed),
-                       "statistics");
-    }
+    sim_world_fail(world, watch_stats_send(world->stats, sim_world_now(world), send, observed),
+                   "statistics");
     uint32_t note = note_of(world, send, observed);
     if ((send->flags & QKD_SEND_DELIVERED) == 0) {
         transport(world, send, node, note);

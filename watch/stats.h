@@ -23,9 +23,10 @@ void watch_stats_free(struct watch_stats *stats);
 int watch_stats_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report,
                        const uint8_t *bytes);
 
-/* A frame at Kx-1 that takes pads, before sealing (send->observed). */
-int watch_stats_frame(struct watch_stats *stats, int64_t now_ns, const struct qkd_send *send,
-                      const uint8_t *observed);
+/* A message before sealing (send->observed; NULL if there is none): of interest are frames at Kx-1 that
+ * take pads. 0 or QKD_ERR_NOMEM. */
+int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd_send *send,
+                     const uint8_t *observed);
 
 /* A KSA's key record (WIRE_PERSIST_KEY). */
 int watch_stats_key(struct watch_stats *stats, int64_t now_ns, const struct qkd_persist *entry,

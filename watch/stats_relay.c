@@ -138,11 +138,15 @@ static void hop_emit(const struct watch_stats *stats, const struct scn_hop *hop)
     }
 }
 
-int watch_stats_frame(struct watch_stats *stats, int64_t now_ns, const struct qkd_send *send,
-                      const uint8_t *observed)
+int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd_send *send,
+                     const uint8_t *observed)
 {
     struct wire_frame frame;
     struct watch_link_stats *link = NULL;
+    if (send->rp != QKD_RP_KX1 || observed == NULL || send->observed.len <= WIRE_FRAME_HEAD_LEN ||
+        observed[0] != WIRE_FRAME_MAGIC) {
+        return 0;
+    }
     if (wire_frame_decode(&frame, observed, send->observed.len) == 0) {
         link = watch_links_at(stats, frame.link);
     }

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A live run: render, start, wait for time 0, crash and restart what the scenario says, stop, judge. */
+#include "cli/live_run.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/judge.h"
+#include "cli/progress.h"
+#include "core/base/err.h"
+#include "emu/fleet.h"
+#include "emu/hosted.h"
+#include "emu/render.h"
+
+enum { POLL_MS = 100 };
+
+#define LEAD_NS (3 * QKD_NS_PER_S)
+#define LEAD_PER_DAEMON_NS (300 * QKD_NS_PER_MS) /* opening a key store takes CPU time on purpose */
+
+/* What one fault of the scenario does to a daemon. */
+enum stage { TO_COME, HOLDS, OVER };
+
+struct live {
+    const struct cli_live_run *run;
+    struct emu_deployment *deployment;
+    struct emu_fleet *fleet;
+    int64_t epoch_ns;
+    uint8_t *stages; /* enum stage of each fault */
+    bool broken;     /* a daemon ended that should not have */
+};
+
+int64_t cli_live_lead_ns(const struct scn_scenario *scenario)
+{
+    return LEAD_NS + LEAD_PER_DAEMON_NS * emu_place_count(scenario);
+}
+
+static int64_t run_time_ns(const struct live *live)
+{
+    return emu_wall().ns - live->epoch_ns;
+}
+
+/* ---- faults ---- */
+
+/* A crash of a node is that of its key manager; the light of a link is the link's daemon's business. */
+static bool fault_is_ours(const struct scn_fault *fault)
+{
+    return fault->target == SCN_TARGET_NODE && fault->what == SCN_FAULT_CRASH && fault->output == 0;
+}
+
+static bool fault_is_run(const struct scn_fault *fault)
+{
+    return fault_is_ours(fault) ||
+           (fault->target == SCN_TARGET_LINK && fault->what == SCN_FAULT_QUANTUM);
+}
+
+static void faults_check(const struct live *live)
+{
+    const struct scn_scenario *scenario = live->run->scenario;
+    size_t left_out = 0;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        left_out += !fault_is_run(&scenario->faults[i]) &&
+                    scenario->faults[i].at_ns < live->run->end_ns;
+    }
+    if (left_out > 0) {
+        cli_complain(
+            live->run->outcome->command,
+            "note: %zu of %zu faults are left out: the live world makes `what: quantum` of "
+            "links (also of `both`) and plain crashes of nodes",
+            left_out, scenario->fault_count);
+    }
+}
+
+static int fault_tick(struct live *live, size_t number, int64_t now_ns, struct emu_why *why)
+{
+    const struct scn_fault *fault = &live->run->scenario->faults[number];
+    if (live->stages[number] == TO_COME && fault->at_ns <= now_ns) {
+        live->stages[number] = HOLDS;
+        return emu_fleet_signal(live->fleet, fault->index, SIGKILL);
+    }
+    if (live->stages[number] == HOLDS && fault->for_ns != SCN_FOREVER &&
+        fault->at_ns + fault->for_ns <= now_ns &&
+        emu_fleet_daemon(live->fleet, fault->index)->pid == 0) {
+        live->stages[number] = OVER;
+        return emu_fleet_restart(live->fleet, fault->index, why);
+    }
+    return 0;
+}
+
+/* Whether a daemon is down because the scenario wants it so. */
+static bool is_crashed(const struct live *live, size_t daemon)
+{
+    const struct scn_scenario *scenario = live->run->scenario;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        if (live->stages[i] == HOLDS && scenario->faults[i].index == daemon) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the run ---- */
+
+static void ended(struct live *live, const struct emu_fleet_event *event)
+{
+    if (is_crashed(live, event->daemon)) {
+        return;
+    }
+    live->broken = true;
+    const char *name = live->deployment->daemons[event->daemon].name;
+    if (WIFSIGNALED(event->status)) {
+        cli_complain(live->run->outcome->command, "%s was ended by signal %d", name,
+                     WTERMSIG(event->status));
+    } else {
+        cli_complain(live->run->outcome->command, "%s ended with code %d, see %s/%s/log", name,
+                     WEXITSTATUS(event->status), live->run->folder,
+                     live->deployment->daemons[event->daemon].folder);
+    }
+}
+
+static void step(struct live *live, struct emu_why *why)
+{
+    struct emu_fleet_event event = {.what = EMU_FLEET_NOTHING};
+    emu_fleet_poll(live->fleet, POLL_MS, &event);
+    if (event.what == EMU_FLEET_ENDED) {
+        ended(live, &event);
+    }
+    int64_t now_ns = run_time_ns(live);
+    const struct scn_scenario *scenario = live->run->scenario;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        if (fault_is_ours(&scenario->faults[i]) && fault_tick(live, i, now_ns, why) != 0) {
+            cli_complain(live->run->outcome->command, "fault %zu: %s", i + 1, why->text);
+            live->broken = true;
+        }
+    }
+}
+
+static void show(const struct live *live)
+{
+    if (!live->run->outcome->quiet && isatty(STDERR_FILENO)) {
+        int64_t now_ns = run_time_ns(live);
+        (void)fprintf(stderr, "\rlive: %" PRId64 " s of %" PRId64 " s  ", now_ns / QKD_NS_PER_S,
+                      live->run->end_ns / QKD_NS_PER_S);
+    }
+}
+
+static void show_end(const struct live *live)
+{
+    if (!live->run->outcome->quiet && isatty(STDERR_FILENO)) {
+        (void)fprintf(stderr, "\r%40s\r", "");
+    }
+}
+
+/* Until everything is ready; false: it is not when the run begins. */
+static bool wait_ready(struct live *live, struct emu_why *why)
+{
+    while (!live->broken && cli_interrupted == 0 && !emu_fleet_is_ready(live->fleet) &&
+           run_time_ns(live) < 0) {
+        step(live, why);
+        show(live);
+    }
+    if (live->broken || cli_interrupted != 0 || emu_fleet_is_ready(live->fleet)) {
+        return !live->broken && cli_interrupted == 0;
+    }
+    for (size_t i = 0; i < live->deployment->count; i++) {
+        const struct emu_fleet_daemon *daemon = emu_fleet_daemon(live->fleet, i);
+        if (!daemon->ready) {
+            cli_complain(live->run->outcome->command, "not ready when the run began: %s: %s",
+                         live->deployment->daemons[i].name, daemon->missing);
+        }
+    }
+    return false;
+}
+
+static int judge(const struct live *live, int64_t ended_ns)
+{
+    const struct cli_live_run *run = live->run;
+    bool early = ended_ns < run->end_ns;
+    struct cli_judge what = {.outcome = run->outcome,
+                             .scenario = run->scenario,
+                             .folder = run->folder,
+                             .deployment = live->deployment,
+                             .epoch_ns = live->epoch_ns,
+                             .end_ns = early ? ended_ns : run->end_ns,
+                             .interrupted = early};
+    int exit_code = cli_judge_run(&what);
+    return live->broken ? CLI_BROKEN : exit_code;
+}
+
+static int play(struct live *live, struct emu_why *why)
+{
+    cli_signals_catch();
+    int err = emu_fleet_start(live->fleet, why);
+    if (err != 0) {
+        cli_complain(live->run->outcome->command, "%s", why->text);
+        return cli_exit_of(err);
+    }
+    bool ready = wait_ready(live, why);
+    while (ready && !live->broken && cli_interrupted == 0 &&
+           run_time_ns(live) < live->run->end_ns) {
+        step(live, why);
+        show(live);
+    }
+    int64_t ended_ns = run_time_ns(live);
+    show_end(live);
+    (void)emu_fleet_stop(live->fleet);
+    return ready && ended_ns > 0 ? judge(live, ended_ns) : CLI_BROKEN;
+}
+
+int cli_live_run(const struct cli_live_run *run)
+{
+    struct live live = {.run = run};
+    struct emu_why why = {.text = ""};
+    live.epoch_ns = emu_wall().ns + cli_live_lead_ns(run->scenario);
+    live.stages = calloc(run->scenario->fault_count + 1, sizeof(*live.stages));
+    struct emu_render how = {.folder = run->folder,
+                             .force = run->force,
+                             .hosts = run->hosts,
+                             .epoch_ns = live.epoch_ns,
+                             .keys = EMU_KEYS_SCENARIO,
+                             .load = EMU_LOAD_SCENARIO,
+                             .flight = true};
+    struct emu_fleet_options options = {.folder = run->folder, .programs = run->programs};
+    int err = live.stages == NULL ? emu_fail(&why, QKD_ERR_NOMEM, "no memory")
+                                  : emu_render(run->scenario, &how, &live.deployment, &why);
+    if (err == 0) {
+        err = emu_fleet_new(&options, &live.fleet, &why);
+    }
+    int exit_code;
+    if (err == 0) {
+        faults_check(&live);
+        exit_code = play(&live, &why);
+    } else {
+        cli_complain(run->outcome->command, "%s", why.text);
+        exit_code = err == QKD_ERR_EXISTS ? CLI_BAD_INPUT : cli_exit_of(err);
+    }
+    emu_fleet_free(live.fleet);
+    emu_deployment_free(live.deployment);
+    free(live.stages);
+    return exit_code;
+}
