@@ -32,6 +32,10 @@ extern const struct cli_command cli_fuzz_command;
 extern const struct cli_command cli_export_command;
 extern const struct cli_command cli_pki_command;
 extern const struct cli_command cli_render_command;
+extern const struct cli_command cli_up_command;
+extern const struct cli_command cli_status_command;
+extern const struct cli_command cli_logs_command;
+extern const struct cli_command cli_down_command;
 extern const struct cli_command cli_judge_command;
 
 /* "qkdn run: text" on standard error, as printf; and with "try qkdn run --help" below, for usage. */

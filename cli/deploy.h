@@ -5,12 +5,26 @@
 
 #include "analysis/json.h"
 #include "cli/cli.h"
-#include "emu/deployment.h"
+#include "emu/fleet.h"
 
 /* Reads --base-port. false: complained already. */
 bool cli_port_read(const struct cli_command *command, const char *text, uint16_t *port);
 
 /* Appends the members of a daemon to a JSON object that is open: name, listen, status, etsi014. */
 void cli_daemon_json(struct ana_json *json, const struct emu_deployed *daemon);
+
+/* Where the deployment of a scenario file is kept when nobody says so: $XDG_RUNTIME_DIR/qkdn/NAME or
+ * /tmp/qkdn-UID/NAME, NAME from the file's; the folder above it is made, for us alone. 0, or an exit code
+ * after a complaint. */
+int cli_deploy_place(const struct cli_command *command, const char *scenario,
+                     char folder[EMU_PATH_SIZE]);
+
+/* The deployment that a command is about: `given`, or else the only one that is up in the usual place. 0,
+ * or an exit code after a complaint. */
+int cli_deploy_find(const struct cli_command *command, const char *given,
+                    char folder[EMU_PATH_SIZE]);
+
+/* "2026-11-22T18:00:00Z" */
+void cli_instant_text(int64_t ns, char text[32]);
 
 #endif

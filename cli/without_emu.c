@@ -22,3 +22,10 @@ const struct cli_command cli_render_command = {
 const struct cli_command cli_judge_command = {"judge", absent,
                                               "results of a live network from its flight records",
                                               help};
+const struct cli_command cli_up_command = {"up", absent,
+                                           "start all daemons of a network on this machine", help};
+const struct cli_command cli_status_command = {
+    "status", absent, "which daemons of a network run, and which are ready", help};
+const struct cli_command cli_logs_command = {"logs", absent,
+                                             "log lines of the daemons of a network", help};
+const struct cli_command cli_down_command = {"down", absent, "end the daemons of a network", help};

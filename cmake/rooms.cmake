@@ -75,7 +75,7 @@ endif()
 
 # The command: build/<preset>/qkdn.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.c)
-set(cli_emu "/(cmd_pki|cmd_render|cmd_up|cmd_down|cmd_status|cmd_logs|deploy|cmd_judge|judge|live_run)\\.c$")
+set(cli_emu "/(cmd_pki|cmd_render|cmd_up|cmd_down|cmd_status|cmd_logs|deploy|up_text|cmd_judge|judge|live_run)\\.c$")
 if(QKDN_HAVE_EMU)
     set(cli_emu "/without_emu\\.c$")
 endif()

@@ -340,6 +340,11 @@ size_t emu_fleet_stop(struct emu_fleet *fleet)
     return bad + running;
 }
 
+const char *emu_fleet_folder(const struct emu_fleet *fleet)
+{
+    return fleet->folder;
+}
+
 const struct emu_deployment *emu_fleet_deployment(const struct emu_fleet *fleet)
 {
     return fleet->deployment;

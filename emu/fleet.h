@@ -76,6 +76,7 @@ int emu_fleet_signal(struct emu_fleet *fleet, size_t daemon, int number);
 /* Starts one that does not run. QKD_ERR_STATE: it does; QKD_ERR_IO. */
 int emu_fleet_restart(struct emu_fleet *fleet, size_t daemon, struct emu_why *why);
 
+const char *emu_fleet_folder(const struct emu_fleet *fleet); /* of the deployment, absolute */
 const struct emu_deployment *emu_fleet_deployment(const struct emu_fleet *fleet);
 const struct emu_fleet_daemon *emu_fleet_daemon(const struct emu_fleet *fleet, size_t daemon);
 bool emu_fleet_is_ready(const struct emu_fleet *fleet); /* all are */

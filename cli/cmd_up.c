@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `qkdn up`: starts all daemons of a network on this machine, and stays with them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/deploy.h"
+#include "cli/options.h"
+#include "cli/up_text.h"
+#include "core/base/err.h"
+#include "emu/render.h"
+
+#define READY_S 60
+#define READY_MAX_S 86400
+#define POLL_MS 500
+
+enum {
+    OPT_DIR,
+    OPT_PORT,
+    OPT_SET,
+    OPT_FORCE,
+    OPT_RESTART,
+    OPT_DETACH,
+    OPT_TIMEOUT,
+    OPT_BIN,
+    OPT_JSON,
+    OPT_QUIET
+};
+
+static const struct cli_option options[] = {
+    {"--dir", true},      {"--base-port", true}, {"--set", true},     {"--force", false},
+    {"--restart", false}, {"--detach", false},   {"--timeout", true}, {"--bin", true},
+    {"--json", false},    {"--quiet", false},    {NULL, false}};
+
+static const struct cli_command *const self = &cli_up_command;
+
+static volatile sig_atomic_t signals; /* that ask for the end */
+
+static void on_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+struct settings {
+    struct emu_render render;
+    struct emu_fleet_options fleet;
+    const char *scenario; /* file; NULL: a deployment that is there */
+    const char *dir;
+    const char **sets;
+    size_t set_count;
+    uint64_t ready_s;
+    bool detach, json, quiet;
+    char folder[EMU_PATH_SIZE];
+    int tell; /* detached: where to say that all are ready; else -1 */
+};
+
+/* ---- the command line ---- */
+
+static bool timeout_read(struct settings *settings, const char *text)
+{
+    if (cli_uint(text, &settings->ready_s) && settings->ready_s >= 1 &&
+        settings->ready_s <= READY_MAX_S) {
+        return true;
+    }
+    (void)cli_usage(self, "--timeout '%s': expected a number of seconds, 1 to %d", text,
+                    READY_MAX_S);
+    return false;
+}
+
+static bool option_read(struct settings *settings, int got, const char *value)
+{
+    switch (got) {
+    case OPT_DIR:
+        settings->dir = value;
+        return true;
+    case OPT_PORT:
+        return cli_port_read(self, value, &settings->render.hosts.base_port);
+    case OPT_SET:
+        settings->sets[settings->set_count++] = value;
+        return true;
+    case OPT_FORCE:
+        settings->render.force = true;
+        return true;
+    case OPT_RESTART:
+        settings->fleet.restart = true;
+        return true;
+    case OPT_DETACH:
+        settings->detach = true;
+        return true;
+    case OPT_TIMEOUT:
+        return timeout_read(settings, value);
+    case OPT_BIN:
+        settings->fleet.programs = value;
+        return true;
+    case OPT_JSON:
+        settings->json = true;
+        return true;
+    case OPT_QUIET:
+        settings->quiet = true;
+        return true;
+    default:
+        if (settings->scenario != NULL) {
+            (void)cli_usage(self, "one scenario at a time, not also '%s'", value);
+            return false;
+        }
+        settings->scenario = value;
+        return true;
+    }
+}
+
+static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
+{
+    struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
+    int got = 0;
+    *exit_code = CLI_BAD_INPUT;
+    while ((got = cli_next(&walk)) != CLI_END) {
+        if (got == CLI_HELP || got == CLI_BAD) {
+            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
+            return false;
+        }
+        if (!option_read(settings, got, walk.value)) {
+            return false;
+        }
+    }
+    if (settings->scenario == NULL && settings->dir == NULL) {
+        (void)cli_usage(self, "which scenario file? or which deployment: --dir DIR");
+        return false;
+    }
+    if (settings->scenario == NULL && (settings->set_count > 0 || settings->render.force ||
+                                       settings->render.hosts.base_port != 0)) {
+        (void)cli_usage(self, "--set, --force and --base-port are for a new deployment: name a "
+                              "scenario file");
+        return false;
+    }
+    return true;
+}
+
+/* ---- the deployment ---- */
+
+/* Nobody may run what is about to be replaced. */
+static int not_up(const char *folder)
+{
+    struct emu_fleet_state state;
+    int err = emu_fleet_look(folder, &state, NULL);
+    pid_t pid = state.pid;
+    emu_fleet_state_fini(&state);
+    if (err == QKD_OK && pid != 0) {
+        cli_complain(self, "%s is up already (process %ld)", folder, (long)pid);
+        return CLI_BAD_INPUT;
+    }
+    return CLI_DONE;
+}
+
+static int render(struct settings *settings, const struct scn_scenario *scenario)
+{
+    struct emu_why why;
+    int code = CLI_DONE;
+    if (settings->dir == NULL) {
+        settings->render.force = true; /* what is left there is of an earlier `up` */
+        code = cli_deploy_place(self, settings->scenario, settings->folder);
+    }
+    code = code == CLI_DONE ? not_up(settings->folder) : code;
+    if (code != CLI_DONE) {
+        return code;
+    }
+    settings->render.folder = settings->folder;
+    int err = emu_render(scenario, &settings->render, NULL, &why);
+    if (err != QKD_OK) {
+        cli_complain(self, "%s", why.text);
+    }
+    return cli_exit_of(err);
+}
+
+/* Makes the deployment, or takes the one that is there; its scenario. */
+static int prepare(struct settings *settings, struct scn_scenario **scenario)
+{
+    char path[EMU_PATH_SIZE];
+    struct emu_why why;
+    struct scn_errors errors;
+    struct scn_sets sets = {settings->sets, settings->set_count};
+    int err = QKD_OK;
+    if (settings->dir != NULL) {
+        err = emu_path_join(settings->folder, settings->dir, "", &why);
+    }
+    if (err == QKD_OK && settings->scenario == NULL) {
+        err = emu_path_join(path, settings->folder, "scenario.yaml", &why);
+    }
+    if (err != QKD_OK) {
+        cli_complain(self, "%s", why.text);
+        return cli_exit_of(err);
+    }
+    if (settings->scenario == NULL && access(path, F_OK) != 0) {
+        return CLI_DONE; /* several hosts, or no deployment: the fleet says so */
+    }
+    err = cli_scenario_load(settings->scenario == NULL ? path : settings->scenario, &sets, scenario,
+                            &errors);
+    if (err != QKD_OK) {
+        cli_errors_print(&errors);
+    }
+    scn_errors_fini(&errors);
+    if (err != QKD_OK) {
+        return err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
+    }
+    return settings->scenario == NULL ? CLI_DONE : render(settings, *scenario);
+}
+
+/* ---- running ---- */
+
+/* Waits until all are ready. */
+static int await_ready(const struct settings *settings, struct emu_fleet *fleet)
+{
+    int64_t until = emu_probe_now_ms() + (int64_t)settings->ready_s * 1000;
+    while (signals == 0 && emu_probe_now_ms() < until) {
+        struct emu_fleet_event event;
+        emu_fleet_poll(fleet, POLL_MS, &event);
+        if (event.what == EMU_FLEET_READY) {
+            return CLI_DONE;
+        }
+        cli_up_event(self, fleet, &event);
+        if (event.what == EMU_FLEET_ENDED && !settings->fleet.restart) {
+            return CLI_BROKEN;
+        }
+    }
+    if (signals == 0) {
+        cli_complain(self, "not ready in %llu s:", (unsigned long long)settings->ready_s);
+        cli_up_missing(fleet);
+    }
+    return CLI_BROKEN;
+}
+
+/* Stays until it is asked to end, or a daemon ends that is not to be started again. */
+static int stay(const struct settings *settings, struct emu_fleet *fleet)
+{
+    while (signals == 0) {
+        struct emu_fleet_event event;
+        emu_fleet_poll(fleet, POLL_MS, &event);
+        cli_up_event(self, fleet, &event);
+        if (event.what == EMU_FLEET_ENDED && !settings->fleet.restart) {
+            return CLI_BROKEN;
+        }
+    }
+    return CLI_DONE;
+}
+
+/* Detached: tells whoever waits that all are ready, and lets go of the terminal. */
+static void let_go(struct settings *settings)
+{
+    char path[EMU_PATH_SIZE];
+    (void)fflush(stdout);
+    if (settings->tell < 0) {
+        return;
+    }
+    int log = emu_path_join(path, settings->folder, "up.log", NULL) == QKD_OK
+                  ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
+                  : -1;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    (void)dup2(null, STDIN_FILENO);
+    (void)dup2(log >= 0 ? log : null, STDOUT_FILENO);
+    (void)dup2(log >= 0 ? log : null, STDERR_FILENO);
+    char done = CLI_DONE;
+    (void)!write(settings->tell, &done, 1);
+    (void)close(settings->tell);
+    settings->tell = -1;
+}
+
+static void signals_take(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+}
+
+static int fleet_run(struct settings *settings, const struct scn_scenario *scenario)
+{
+    struct emu_fleet *fleet = NULL;
+    struct emu_why why;
+    settings->fleet.folder = settings->folder;
+    int64_t begun = emu_probe_now_ms();
+    int err = emu_fleet_new(&settings->fleet, &fleet, &why);
+    err = err == QKD_OK ? emu_fleet_start(fleet, &why) : err;
+    if (err != QKD_OK) {
+        cli_complain(self, "%s", why.text);
+        emu_fleet_free(fleet);
+        return cli_exit_of(err);
+    }
+    int code = await_ready(settings, fleet);
+    if (code == CLI_DONE) {
+        struct cli_up up = {fleet, scenario, settings->folder, emu_probe_now_ms() - begun,
+                            settings->detach};
+        if (settings->json) {
+            cli_up_json(&up);
+        } else if (!settings->quiet) {
+            cli_up_table(&up);
+        }
+        let_go(settings);
+        code = stay(settings, fleet);
+    }
+    size_t bad = emu_fleet_stop(fleet);
+    if (bad > 0) {
+        cli_complain(self, "%zu daemons did not end in good order; see their logs", bad);
+        code = code == CLI_DONE ? CLI_BROKEN : code;
+    }
+    emu_fleet_free(fleet);
+    return code;
+}
+
+/* Runs it in a process of its own and waits until that says that all are ready, or ends. */
+static int detached_run(struct settings *settings, const struct scn_scenario *scenario)
+{
+    int ends[2];
+    char done = CLI_BROKEN;
+    int status = 0;
+    (void)fflush(stdout);
+    if (pipe(ends) != 0) {
+        cli_complain(self, "%s", strerror(errno));
+        return CLI_BROKEN;
+    }
+    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(ends[0]);
+        (void)setsid();
+        signals_take();
+        settings->tell = ends[1];
+        int code = fleet_run(settings, scenario);
+        (void)fflush(stdout);
+        _exit(code);
+    }
+    (void)close(ends[1]);
+    ssize_t n = 0;
+    do {
+        n = pid < 0 ? 0 : read(ends[0], &done, 1);
+        if (n < 0 && signals > 0) {
+            (void)kill(pid, SIGTERM);
+        }
+    } while (n < 0 && errno == EINTR);
+    (void)close(ends[0]);
+    if (n == 1) {
+        return done;
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : CLI_BROKEN;
+}
+
+static int up(int argc, char **argv)
+{
+    struct settings settings = {.render = {.epoch_ns = EMU_EPOCH_NONE},
+                                .ready_s = READY_S,
+                                .tell = -1};
+    struct scn_scenario *scenario = NULL;
+    int code = CLI_BROKEN;
+    settings.sets = calloc((size_t)argc, sizeof *settings.sets);
+    if (settings.sets == NULL) {
+        cli_complain(self, "no memory");
+    } else if (settings_read(&settings, argc, argv, &code)) {
+        code = prepare(&settings, &scenario);
+        if (code == CLI_DONE) {
+            signals_take();
+            code = settings.detach ? detached_run(&settings, scenario)
+                                   : fleet_run(&settings, scenario);
+        }
+    }
+    scn_free(scenario);
+    free(settings.sets);
+    return code;
+}
+
+const struct cli_command cli_up_command = {
+    "up", up, "start all daemons of a network on this machine",
+    "usage: qkdn up SCENARIO.yaml [--dir DIR] [OPTIONS]\n"
+    "       qkdn up --dir DIR [OPTIONS]\n\n"
+    "Writes a deployment of the scenario (see qkdn render), or takes the one in DIR with its key\n"
+    "stores; starts a process for each key manager, QKD link, the controller and the manager;\n"
+    "waits until every neighbour is authenticated; prints where SAEs get keys. Ctrl-C ends all.\n"
+    "No daemon outlives this process.\n\n"
+    "  --dir DIR         where the deployment is; default: a folder by the name of the scenario\n"
+    "                    in $XDG_RUNTIME_DIR/qkdn or /tmp/qkdn-UID, made anew each time\n"
+    "  --force           replace a deployment in DIR\n"
+    "  --base-port N     first port, see qkdn render; default: 7100\n"
+    "  --set PATH=VALUE  change a value of the scenario; repeat it\n"
+    "  --restart         start daemons again that end; else one that ends is the end of all\n"
+    "  --detach          go on in the background once all are ready; qkdn down ends it\n"
+    "  --timeout S       seconds until all must be ready; default: 60\n"
+    "  --bin DIR         folder of qkdn-kmd, qkdn-ctld, qkdn-mgrd and qkdn-linkd; default:\n"
+    "                    beside this program, else PATH\n"
+    "  --json            once ready, one object {folder, scenario, pid, ready_s, daemons}\n"
+    "  --quiet           print nothing but errors\n"
+    "  --help            this text\n\n"
+    "examples:\n"
+    "  qkdn up scenarios/line-3.yaml\n"
+    "  qkdn up scenarios/tokyo-2010.yaml --dir tokyo --restart --detach && qkdn status\n\n"
+    "exit codes: 0 ended by Ctrl-C or qkdn down; with --detach: all are ready; 2 bad usage or\n"
+    "input, a port in use, up already; 3 a daemon ended, or not ready in time\n"};

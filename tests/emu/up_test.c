@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `qkdn up`, status, logs and down with the real daemons: three nodes in a line, each step as a user would
+ * take it, judged by exit codes and by what is printed. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "emu/address.h"
+#include "emu/folder.h"
+
+#define PORTS 70 /* of seven daemons */
+#define OUTPUT (64 * 1024)
+
+static char top[64], output[OUTPUT];
+static unsigned base;
+
+static void ports_find(void)
+{
+    for (base = 23000 + (unsigned)getpid() % 100 * PORTS; base < 32000; base += PORTS) {
+        unsigned port = base;
+        for (; port < base + PORTS; port++) {
+            char address[32];
+            int fd = -1;
+            snprintf(address, sizeof address, "127.0.0.1:%u", port);
+            if (emu_listen(address, &fd, NULL) != 0) {
+                break;
+            }
+            (void)close(fd);
+        }
+        if (port == base + PORTS) {
+            return;
+        }
+    }
+    ck_abort_msg("no free ports");
+}
+
+/* Runs a command of qkdn; its exit code, what it printed in `output`. */
+static int qkdn(const char *arguments)
+{
+    char command[512];
+    const char *program = getenv("QKDN");
+    snprintf(command, sizeof command, "XDG_RUNTIME_DIR=%s %s %s 2>&1", top,
+             program == NULL ? "build/dev/qkdn" : program, arguments);
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    size_t len = fread(output, 1, sizeof output - 1, pipe);
+    output[len] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void up(const char *options, int code)
+{
+    char text[256];
+    snprintf(text, sizeof text, "up scenarios/line-3.yaml --detach --base-port %u %s", base,
+             options);
+    ck_assert_msg(qkdn(text) == code, "%s", output);
+}
+
+/* The first number behind a text in the output. */
+static long number_after(const char *text)
+{
+    const char *at = strstr(output, text);
+    ck_assert_msg(at != NULL, "%s: %s", text, output);
+    return strtol(at + strlen(text), NULL, 10);
+}
+
+static bool gone(long pid)
+{
+    for (int i = 0; i < 500 && kill((pid_t)pid, 0) == 0; i++) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    return kill((pid_t)pid, 0) != 0;
+}
+
+static void setup(void)
+{
+    snprintf(top, sizeof top, "/tmp/qkdn_up_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(top));
+    ports_find();
+}
+
+static void teardown(void)
+{
+    (void)qkdn("down --quiet");
+    ck_assert_int_eq(emu_folder_remove(top, NULL), 0);
+}
+
+START_TEST(a_day)
+{
+    up("--json", 0);
+    long pid = number_after("\"pid\": ");
+    ck_assert_int_eq(qkdn("status --json"), 0);
+    ck_assert_ptr_nonnull(strstr(output, "\"ready\": true,"));
+    ck_assert_ptr_null(strstr(output, "\"ready\": false"));
+    ck_assert_int_eq(number_after("\"pid\": "), pid);
+    ck_assert_int_eq(qkdn("logs linkd.AB"), 0);
+    ck_assert_ptr_nonnull(strstr(output, "\"daemon\":\"linkd.AB\",\"event\":\"ready\""));
+    ck_assert_ptr_null(strstr(output, "\"daemon\":\"kmd"));
+    /* A second one: by name; and in another place: by its ports. */
+    up("", 2);
+    ck_assert_ptr_nonnull(strstr(output, "is up already (process "));
+    char other[128];
+    snprintf(other, sizeof other, "--dir %s/other", top);
+    up(other, 2);
+    snprintf(other, sizeof other, "qkdn up: kmd.A: 127.0.0.1:%u is in use\n", base);
+    ck_assert_str_eq(output, other);
+    ck_assert_int_eq(qkdn("down"), 0);
+    ck_assert(gone(pid));
+    ck_assert_int_eq(qkdn("status"), 2);
+}
+END_TEST
+
+/* Kills a daemon whose number is in the output. */
+static void kill_daemon(const char *quoted_name)
+{
+    const char *line = strstr(output, quoted_name);
+    const char *at = line == NULL ? NULL : strstr(line, "\"pid\": ");
+    ck_assert_msg(at != NULL, "%s", output);
+    ck_assert_int_eq(kill((pid_t)strtol(at + strlen("\"pid\": "), NULL, 10), SIGKILL), 0);
+}
+
+/* A daemon that dies is the end of all; with --restart it comes back and all are ready again. */
+START_TEST(a_daemon_dies)
+{
+    up("--json --quiet", 0);
+    long pid = number_after("\"pid\": ");
+    kill_daemon("\"kmd.B\"");
+    ck_assert(gone(pid));
+    char path[128];
+    char text[128] = "";
+    snprintf(path, sizeof path, "%s/qkdn/line-3/up.log", top);
+    FILE *log = fopen(path, "r");
+    ck_assert_ptr_nonnull(log);
+    ck_assert_ptr_nonnull(fgets(text, sizeof text, log));
+    (void)fclose(log);
+    ck_assert_str_eq(text, "qkdn up: kmd.B was ended by signal 9 (Killed)\n");
+
+    up("--json --restart", 0);
+    kill_daemon("\"ctld\"");
+    int code = 0;
+    for (int i = 0; i < 300; i++) {
+        code = qkdn("status --json");
+        if (code == 0 && strstr(output, "\"restarts\": 1") != NULL) {
+            break;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    ck_assert_msg(code == 0 && strstr(output, "\"restarts\": 1") != NULL, "%s", output);
+    ck_assert_int_eq(qkdn("down"), 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("up");
+    tcase_set_timeout(tests, 110);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_day);
+    tcase_add_test(tests, a_daemon_dies);
+    Suite *suite = suite_create("emu_up");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

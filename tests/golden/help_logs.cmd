@@ -1,0 +1,1 @@
+qkdn logs --help
