@@ -105,6 +105,7 @@ static int manager_make(const struct host_plan *plan, struct host_unit *unit)
     const struct scn_scenario *scenario = plan->scenario;
     struct mgr_config config = {
         .self = host_manager_eid(plan),
+        .controller = host_controller_eid(plan),
         .peer_limit = (uint32_t)(scenario->node_count + 2 * scenario->link_count + 1),
         .life_limit = LIFE_LIMIT,
         .alarm_limit = ALARM_LIMIT,

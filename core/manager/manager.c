@@ -430,7 +430,7 @@ static void channels_watch(struct mgr *mgr, const struct qkd_event *event, struc
 
 /* ---- events ---- */
 
-static void on_start(struct mgr *mgr, const struct qkd_event *event)
+static void on_start(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out)
 {
     uint8_t salt[16];
     qkd_rng_init(&mgr->rng, event->u.start.seed);
@@ -443,6 +443,11 @@ static void on_start(struct mgr *mgr, const struct qkd_event *event)
     mgr->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;
     mgr->is_restarted = event->u.start.incarnation > 1;
     chan_set_start(mgr->set, event->u.start.incarnation, &mgr->rng);
+    /* The controller opens this channel at its own start and may have nothing to say for long: until it
+     * has, it does not know that its manager came back without the session. */
+    if (mgr->is_restarted && mgr->config.controller.v != 0) {
+        (void)chan_open(mgr->set, event, QKD_RP_MC, mgr->config.controller, out);
+    }
 }
 
 static int on_config(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out)
@@ -466,7 +471,7 @@ int mgr_step(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out
     struct chan_message message;
     switch (event->type) {
     case QKD_EV_START:
-        on_start(mgr, event);
+        on_start(mgr, event, out);
         return 0;
     case QKD_EV_RECV:
         switch (chan_receive(mgr->set, event, out, &message)) {

@@ -12,11 +12,12 @@
 struct mgr;
 
 struct mgr_config {
-    struct qkd_eid self;  /* role MANAGER */
-    uint32_t peer_limit;  /* most reporting elements */
-    uint32_t life_limit;  /* life-cycle records kept; the oldest leave first */
-    uint32_t alarm_limit; /* most alarms standing */
-    bool report_life;     /* also hand each life-cycle record out as QKD_REPORT_LIFE */
+    struct qkd_eid self;       /* role MANAGER */
+    struct qkd_eid controller; /* greeted after a restart; QKD_NOBODY: not known */
+    uint32_t peer_limit;       /* most reporting elements */
+    uint32_t life_limit;       /* life-cycle records kept; the oldest leave first */
+    uint32_t alarm_limit;      /* most alarms standing */
+    bool report_life;          /* also hand each life-cycle record out as QKD_REPORT_LIFE */
 };
 
 int mgr_new(const struct mgr_config *config, struct mgr **result);

@@ -105,10 +105,12 @@ void mod_device_update(struct mod *mod, const struct qkd_event *event, struct qk
     mod_watchers_tell(mod, event, out);
 }
 
-/* A KM that restarted knows nothing of a pause it asked for, and would never end it. */
+/* A KM that restarted knows nothing of a pause it asked for, nor of files that it had no room for: it would
+ * never end the one, nor ask for the others, and at Kq-1 nobody else speaks while they are held. */
 void mod_control_connected(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
 {
     mod->watcher[0].run = true;
+    mod_push_resume(mod, event, out);
     mod_device_update(mod, event, out);
 }
 

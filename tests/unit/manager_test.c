@@ -14,6 +14,7 @@ PUMP_ELEMENT(mgr)
 enum { LIFE_LIMIT = 100, ALARM_LIMIT = 4 };
 
 static const struct qkd_eid manager = {(uint64_t)QKD_ROLE_MANAGER << 56 | 91};
+static const struct qkd_eid controller_eid = {(uint64_t)QKD_ROLE_CONTROLLER << 56 | 92};
 static const struct qkd_eid kmc_eid = {(uint64_t)QKD_ROLE_KMC << 56 | 7};
 static const struct qkd_eid kma_eid = {(uint64_t)QKD_ROLE_KMA << 56 | 7};
 static const struct qkd_eid ksa_eid = {(uint64_t)QKD_ROLE_KSA << 56 | 7};
@@ -29,6 +30,7 @@ static struct puppet *kmc;
 static void manager_make(bool report_life)
 {
     struct mgr_config config = {.self = manager,
+                                .controller = controller_eid,
                                 .peer_limit = 8,
                                 .life_limit = LIFE_LIMIT,
                                 .alarm_limit = ALARM_LIMIT,
@@ -225,6 +227,27 @@ START_TEST(restarted_manager_counts_no_gap)
     ck_assert_uint_eq(acked(), 9);
     ck_assert_uint_eq(mgr_counts(mgr).reports, 1);
     ck_assert_uint_eq(mgr_counts(mgr).gaps, 0);
+}
+END_TEST
+
+/* The controller has nothing to say: the manager that comes back opens their channel itself. A first
+ * start leaves it to the controller. */
+START_TEST(restarted_manager_greets_the_controller)
+{
+    struct puppet *controller = puppet_new(pump, controller_eid);
+    pump_run(pump, qkd_span_s(5));
+    ck_assert(!puppet_is_up(controller, QKD_RP_MC, manager));
+    puppet_open(controller, QKD_RP_MC, manager);
+    pump_run(pump, qkd_span_ms(500));
+    ck_assert(puppet_is_up(controller, QKD_RP_MC, manager));
+    size_t before = pump_report_count(pump, QKD_REPORT_PEER_UP, manager);
+    pump_crash(pump, manager);
+    mgr_free(mgr);
+    manager_make(true);
+    pump_run(pump, qkd_span_s(1));
+    ck_assert_uint_eq(pump_report_count(pump, QKD_REPORT_PEER_UP, manager), before + 1);
+    puppet_free(controller);
+    pump_crash(pump, controller_eid);
 }
 END_TEST
 
@@ -627,6 +650,7 @@ int main(void)
     tcase_add_test(tests, dropped_reports_are_counted_after_a_while);
     tcase_add_test(tests, restarted_sender_counts_from_one);
     tcase_add_test(tests, restarted_manager_counts_no_gap);
+    tcase_add_test(tests, restarted_manager_greets_the_controller);
     tcase_add_test(tests, sources_are_checked);
     tcase_add_test(tests, torn_records_are_not_stored);
     tcase_add_test(tests, loss_reorders_nothing);

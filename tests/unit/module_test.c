@@ -258,6 +258,31 @@ START_TEST(restart_of_the_kma)
 }
 END_TEST
 
+/* The whole KM comes back and does not speak at Kq-1 first, as it knows of no file: nor would the module,
+ * which holds one and is dark for it. */
+START_TEST(restart_of_the_km_asks_for_held_files)
+{
+    struct qkd_eid kma = qkd_eid_make(QKD_ROLE_KMA, 0, NODE);
+    struct qkd_eid kmc = qkd_eid_make(QKD_ROLE_KMC, 0, NODE);
+    block(1);
+    acknowledge(0, WIRE_FILE_FULL);
+    ck_assert_int_eq(w.stops, 1);
+    pump_crash(w.p, kma);
+    pump_crash(w.p, kmc);
+    puppet_free(w.kma);
+    puppet_free(w.kmc);
+    run(10);
+    w.kma = puppet_new(w.p, kma);
+    w.kmc = puppet_new(w.p, kmc);
+    puppet_open(w.kmc, QKD_RP_KQ2, SELF);
+    run(1000);
+    ck_assert(puppet_is_up(w.kma, QKD_RP_KQ1, SELF));
+    ck_assert_uint_ge(files(), 1);
+    acknowledge(files() - 1, WIRE_FILE_STORED);
+    ck_assert_int_eq(w.runs, 2);
+}
+END_TEST
+
 START_TEST(queue_is_bounded)
 {
     for (uint8_t i = 0; i < QUEUE + 3; i++) {
@@ -540,6 +565,7 @@ int main(void)
     tcase_add_test(c, full_store_stops_the_optics);
     tcase_add_test(c, restart_of_the_kmc_ends_its_pause);
     tcase_add_test(c, restart_of_the_kma);
+    tcase_add_test(c, restart_of_the_km_asks_for_held_files);
     tcase_add_test(c, queue_is_bounded);
     tcase_add_test(c, misses_blocks);
     tcase_add_test(c, seeds_and_bad_blocks);
