@@ -338,13 +338,16 @@ static bool entry_held(const struct list *records, const struct emu_flight_entry
     return entry->u.persist.del != 0;
 }
 
-/* Whether a batch without a COMMIT reached the store: a commit is all or nothing. */
+/* Whether a batch without a COMMIT reached the store: a commit is all or nothing. One that had
+ * nothing to persist left no trace there. */
 static bool batch_held(const struct source *source)
 {
     const struct list *batch = &source->batch;
+    bool any = false;
     for (size_t i = 0; i < batch->count; i++) {
         const struct emu_flight_entry *entry = &batch->at[i].entry;
         bool last = entry->type == EMU_FLIGHT_PERSIST;
+        any = any || last;
         for (size_t j = i + 1; j < batch->count && last; j++) {
             last = batch->at[j].entry.type != EMU_FLIGHT_PERSIST ||
                    !same_key(entry, &batch->at[j].entry);
@@ -353,7 +356,7 @@ static bool batch_held(const struct source *source)
             return false;
         }
     }
-    return true;
+    return any;
 }
 
 static void note(const struct player *player, const char *kind, const struct source *source)
@@ -370,13 +373,37 @@ static void note(const struct player *player, const char *kind, const struct sou
     }
 }
 
+/* What fell with the daemon. */
+static int source_crashed(struct player *player, const struct source *source)
+{
+    uint32_t index = source->place.index;
+    switch (source->place.kind) {
+    case EMU_KMD:
+        watch_oracle_crash_km(player->oracle, player->now_ns, index);
+        return watch_stats_crash_km(player->stats, player->now_ns, index);
+    case EMU_LINKD:
+        watch_oracle_crash_modules(player->oracle, player->now_ns, index);
+        return 0;
+    case EMU_CTLD:
+        watch_oracle_crash_controller(player->oracle, player->now_ns);
+        watch_stats_crash_controller(player->stats, player->now_ns);
+        return 0;
+    case EMU_MGRD: /* steers nothing that is watched */
+        return 0;
+    }
+    return 0;
+}
+
 /* The daemon is there again: settles what the kill left open. */
 static int source_restarted(struct player *player, struct source *source)
 {
     int rc = 0;
-    if (source->batch.count > 0 && batch_held(source)) {
+    if (batch_held(source)) { /* its steps took place; nothing of them left */
         for (size_t i = 0; i < source->batch.count && rc == 0; i++) {
             const struct emu_flight_entry *entry = &source->batch.at[i].entry;
+            if (entry->type == EMU_FLIGHT_RECV) {
+                play_recv(player, entry);
+            }
             rc = entry->type == EMU_FLIGHT_PERSIST ? play_persist(player, entry) : 0;
         }
     }
@@ -387,11 +414,7 @@ static int source_restarted(struct player *player, struct source *source)
         return rc;
     }
     note(player, "crash", source);
-    if (source->place.kind == EMU_KMD) {
-        watch_oracle_crash(player->oracle, player->now_ns, source->place.index);
-        rc = watch_stats_crash(player->stats, player->now_ns, source->place.index);
-        watch_oracle_restart(player->oracle, player->now_ns, source->place.index);
-    }
+    rc = source_crashed(player, source);
     note(player, "restart", source);
     return rc;
 }

@@ -457,14 +457,42 @@ void watch_oracle_send(struct watch_oracle *oracle, int64_t now_ns, const struct
 
 /* ---- crash, end ---- */
 
+static void km_crash(struct watch_oracle *o, uint32_t node, bool modules)
+{
+    watch_orc_flush(o);
+    watch_orc_block_crash(o, node, modules);
+    watch_orc_frame_crash(o, node);
+    watch_orc_key_crash(o, node);
+}
+
 void watch_oracle_crash(struct watch_oracle *oracle, int64_t now_ns, uint32_t node)
 {
     int64_t start = enter(oracle, now_ns);
-    watch_orc_flush(oracle);
-    watch_orc_block_crash(oracle, node);
-    watch_orc_frame_crash(oracle, node);
-    watch_orc_key_crash(oracle, node);
-    watch_orc_session_crash(oracle, node);
+    km_crash(oracle, node, true);
+    if (node == oracle->scenario->control.at) {
+        watch_orc_session_crash(oracle);
+    }
+    leave(oracle, start);
+}
+
+void watch_oracle_crash_km(struct watch_oracle *oracle, int64_t now_ns, uint32_t node)
+{
+    int64_t start = enter(oracle, now_ns);
+    km_crash(oracle, node, false);
+    leave(oracle, start);
+}
+
+void watch_oracle_crash_modules(struct watch_oracle *oracle, int64_t now_ns, uint32_t link)
+{
+    int64_t start = enter(oracle, now_ns);
+    watch_orc_modules_crash(oracle, link);
+    leave(oracle, start);
+}
+
+void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns)
+{
+    int64_t start = enter(oracle, now_ns);
+    watch_orc_session_crash(oracle);
     leave(oracle, start);
 }
 

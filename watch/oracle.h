@@ -53,8 +53,13 @@ void watch_oracle_persist(struct watch_oracle *oracle, int64_t now_ns,
 void watch_oracle_send(struct watch_oracle *oracle, int64_t now_ns, const struct qkd_send *send,
                        const uint8_t *bytes, const uint8_t *observed);
 
-/* All elements of a node were dropped; they start again from what was persisted. */
+/* All elements of a node were dropped; they start again from what was persisted. In the live world a
+ * process falls alone: the key manager of a node (with its applications), the two modules of a link,
+ * the controller. */
 void watch_oracle_crash(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
+void watch_oracle_crash_km(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
+void watch_oracle_crash_modules(struct watch_oracle *oracle, int64_t now_ns, uint32_t link);
+void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns);
 void watch_oracle_restart(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
 
 /* End of the run: the checks that need the whole of it. */

@@ -257,7 +257,7 @@ static void chunk_crash(struct watch_oracle *o, uint32_t slot, struct watch_orc_
     }
 }
 
-static void block_crash(struct watch_oracle *o, uint32_t slot, uint32_t side)
+static void block_crash(struct watch_oracle *o, uint32_t slot, uint32_t side, bool modules)
 {
     struct watch_orc_block *block = watch_orc_block_at(o, slot);
     bool swallowed = side == 1 && (block->stored & 2U) != 0 && block->number != 0 &&
@@ -268,7 +268,7 @@ static void block_crash(struct watch_oracle *o, uint32_t slot, uint32_t side)
     }
     if (!block->answered) {
         bool kept = ((unsigned)block->stored >> side & 1U) != 0;
-        if (!kept && block->generated && !block->lost) { /* it lay in the module only */
+        if (modules && !kept && block->generated && !block->lost) { /* it lay in the module only */
             block_lost(o, block);
         }
         return;
@@ -283,7 +283,7 @@ static void block_crash(struct watch_oracle *o, uint32_t slot, uint32_t side)
     watch_orc_follow(o, slot);
 }
 
-void watch_orc_block_crash(struct watch_oracle *o, uint32_t node)
+void watch_orc_block_crash(struct watch_oracle *o, uint32_t node, bool modules)
 {
     for (uint32_t i = 0; i < o->blocks.top; i++) {
         if (!qkd_slab_live(&o->blocks, i)) {
@@ -292,9 +292,25 @@ void watch_orc_block_crash(struct watch_oracle *o, uint32_t node)
         const struct watch_orc_link *link = &o->links[watch_orc_block_at(o, i)->link];
         for (uint32_t side = 0; side < 2; side++) {
             if (qkd_eid_node(link->side[side].kma) == node) {
-                block_crash(o, i, side);
+                block_crash(o, i, side, modules);
                 break;
             }
+        }
+    }
+}
+
+void watch_orc_modules_crash(struct watch_oracle *o, uint32_t link)
+{
+    for (uint32_t i = 0; i < o->blocks.top; i++) {
+        if (!qkd_slab_live(&o->blocks, i)) {
+            continue;
+        }
+        struct watch_orc_block *block = watch_orc_block_at(o, i);
+        /* A file that was sent may have arrived, or arrive yet: such a block stays in flight. */
+        bool nowhere = (block->stored | block->filed) != 3;
+        if (block->link == link && nowhere && block->generated && !block->answered &&
+            !block->lost) {
+            block_lost(o, block);
         }
     }
 }

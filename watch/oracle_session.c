@@ -221,9 +221,9 @@ void watch_orc_release_rsp(struct watch_oracle *o, const struct qkd_send *send,
     }
 }
 
-void watch_orc_session_crash(struct watch_oracle *o, uint32_t node)
+void watch_orc_session_crash(struct watch_oracle *o)
 {
-    for (uint32_t slot = 0; node == o->scenario->control.at && slot < o->sessions.top; slot++) {
+    for (uint32_t slot = 0; slot < o->sessions.top; slot++) {
         struct watch_orc_session *session = slot_live(o, slot);
         if (session != NULL) {
             session_end(o, session);

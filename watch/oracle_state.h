@@ -315,7 +315,7 @@ void watch_orc_reserve_rsp(struct watch_oracle *o, const struct qkd_send *send,
 void watch_orc_release_rsp(struct watch_oracle *o, const struct qkd_send *send,
                            const uint8_t *observed);
 /* The controller's table went with its node. */
-void watch_orc_session_crash(struct watch_oracle *o, uint32_t node);
+void watch_orc_session_crash(struct watch_oracle *o);
 
 /* ---- oracle_block.c ---- */
 
@@ -365,7 +365,9 @@ void watch_orc_persist_chunk(struct watch_oracle *o, const struct qkd_persist *e
                              const uint8_t *value);
 /* Own chunk records that were deleted: what was left in them is given up. */
 void watch_orc_flush(struct watch_oracle *o);
-void watch_orc_block_crash(struct watch_oracle *o, uint32_t node);
+/* The KMA of a node fell, its modules with it or not; both modules of a link fell. */
+void watch_orc_block_crash(struct watch_oracle *o, uint32_t node, bool modules);
+void watch_orc_modules_crash(struct watch_oracle *o, uint32_t link);
 
 /* ---- oracle_frame.c ---- */
 

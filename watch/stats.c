@@ -470,10 +470,23 @@ void watch_stats_warm(struct watch_stats *stats, int64_t now_ns)
     watch_sessions_warm(stats, now_ns);
 }
 
+void watch_stats_crash_controller(struct watch_stats *stats, int64_t now_ns)
+{
+    watch_sessions_crash_controller(stats, now_ns);
+}
+
 int watch_stats_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node)
 {
+    if (node == stats->scenario->control.at) {
+        watch_stats_crash_controller(stats, now_ns);
+    }
+    return watch_stats_crash_km(stats, now_ns, node);
+}
+
+int watch_stats_crash_km(struct watch_stats *stats, int64_t now_ns, uint32_t node)
+{
     int rc = 0;
-    watch_sessions_crash(stats, now_ns, node);
+    watch_sessions_crash_km(stats, now_ns, node);
     for (uint32_t slot = 0; slot < stats->requests.top && rc == 0; slot++) {
         if (!qkd_slab_live(&stats->requests, slot)) {
             continue;

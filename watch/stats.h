@@ -37,6 +37,8 @@ void watch_stats_fault(struct watch_stats *stats, int64_t now_ns, const struct s
 
 /* The application agents at a node are gone: their requests end here. */
 int watch_stats_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node);
+int watch_stats_crash_km(struct watch_stats *stats, int64_t now_ns, uint32_t node);
+void watch_stats_crash_controller(struct watch_stats *stats, int64_t now_ns);
 
 void watch_stats_warm(struct watch_stats *stats, int64_t now_ns); /* the warm-up is over */
 

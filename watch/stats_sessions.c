@@ -157,7 +157,7 @@ void watch_sessions_warm(struct watch_stats *stats, int64_t now_ns)
     }
 }
 
-void watch_sessions_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node)
+void watch_sessions_crash_km(struct watch_stats *stats, int64_t now_ns, uint32_t node)
 {
     for (uint32_t slot = 0; slot < stats->sessions.top; slot++) {
         if (!qkd_slab_live(&stats->sessions, slot)) {
@@ -170,8 +170,11 @@ void watch_sessions_crash(struct watch_stats *stats, int64_t now_ns, uint32_t no
                         WIRE_REASON_RESTARTED);
         }
     }
-    for (size_t i = 0; node == stats->scenario->control.at && i < stats->scenario->link_count;
-         i++) { /* its table is gone */
+}
+
+void watch_sessions_crash_controller(struct watch_stats *stats, int64_t now_ns)
+{
+    for (size_t i = 0; i < stats->scenario->link_count; i++) { /* its table is gone */
         reserved_set(stats, now_ns, &stats->reserved[i], 0);
     }
 }

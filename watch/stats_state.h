@@ -200,7 +200,8 @@ int watch_sessions_report(struct watch_stats *stats, int64_t now_ns,
                           const struct qkd_report *report);
 void watch_sessions_reserved(struct watch_stats *stats, int64_t now_ns,
                              const struct qkd_report *report);
-void watch_sessions_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node);
+void watch_sessions_crash_km(struct watch_stats *stats, int64_t now_ns, uint32_t node);
+void watch_sessions_crash_controller(struct watch_stats *stats, int64_t now_ns);
 void watch_sessions_warm(struct watch_stats *stats, int64_t now_ns);
 void watch_sessions_finish(struct watch_stats *stats, int64_t now_ns, struct scn_summary *summary);
 

@@ -541,10 +541,8 @@ void rig_supply(struct rig *rig, uint32_t node, bool slave, struct qkd_eid app, 
     rig_message(rig, QKD_RP_AK, rig_ksa(node), app, bytes, (size_t)len);
 }
 
-void rig_crash(struct rig *rig, uint32_t node)
+static void epochs_grow(struct rig *rig, uint32_t node)
 {
-    rig->now_ns += QKD_NS_PER_S;
-    watch_oracle_crash(rig->oracle, rig->now_ns, node);
     rig->now_ns += QKD_NS_PER_S;
     watch_oracle_restart(rig->oracle, rig->now_ns, node);
     for (uint32_t link = 0; link < 2; link++) {
@@ -555,4 +553,18 @@ void rig_crash(struct rig *rig, uint32_t node)
             }
         }
     }
+}
+
+void rig_crash(struct rig *rig, uint32_t node)
+{
+    rig->now_ns += QKD_NS_PER_S;
+    watch_oracle_crash(rig->oracle, rig->now_ns, node);
+    epochs_grow(rig, node);
+}
+
+void rig_crash_km(struct rig *rig, uint32_t node)
+{
+    rig->now_ns += QKD_NS_PER_S;
+    watch_oracle_crash_km(rig->oracle, rig->now_ns, node);
+    epochs_grow(rig, node);
 }

@@ -93,6 +93,7 @@ void rig_match(struct rig *rig, uint32_t to_node); /* answer sent, not delivered
 void rig_persist_key(struct rig *rig, uint32_t node, bool slave, uint8_t state);
 void rig_supply(struct rig *rig, uint32_t node, bool slave, struct qkd_eid app, const uint8_t *key);
 void rig_crash(struct rig *rig, uint32_t node);
+void rig_crash_km(struct rig *rig, uint32_t node); /* its modules stay */
 /* A RELAY of `side` with any body, with pads from `offset` of block 1; how many bytes it takes. */
 uint32_t rig_use(struct rig *rig, uint32_t link, uint32_t side, uint32_t offset);
 

@@ -97,6 +97,11 @@ static void released(uint32_t to, uint64_t session, uint64_t orig, uint8_t code)
     rig_message(rig, QKD_RP_CK, CONTROLLER, KMC(to), bytes, (size_t)len);
 }
 
+static void controller_node(struct watch_oracle *oracle, int64_t now_ns)
+{
+    watch_oracle_crash(oracle, now_ns, 0);
+}
+
 START_TEST(what_is_right_passes)
 {
     for (uint64_t i = 1; i <= 6; i++) {
@@ -115,7 +120,7 @@ START_TEST(what_is_right_passes)
     released(0, 3, 97, WIRE_SUCCESS);
     answered((struct grant){1, 1, 640, {1}, 1});
     /* the controller restarts: its table is empty, its optics' rate is not */
-    watch_oracle_crash(rig->oracle, rig->now_ns, 0);
+    (_i == 0 ? controller_node : watch_oracle_crash_controller)(rig->oracle, rig->now_ns);
     for (uint64_t i = 11; i <= 16; i++) {
         held(i);
     }
@@ -221,7 +226,7 @@ int main(void)
     Suite *suite = suite_create("oracle, sessions");
     TCase *tc = tcase_create("oracle, sessions");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, what_is_right_passes);
+    tcase_add_loop_test(tc, what_is_right_passes, 0, 2);
     tcase_add_loop_test(tc, mistake_is_found, 0, (int)(sizeof mistakes / sizeof mistakes[0]));
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
