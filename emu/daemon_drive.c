@@ -64,6 +64,18 @@ static void light_up(struct emu_daemon *daemon, struct qkd_time now)
     }
 }
 
+/* Hands over what the optics have made until now. */
+static void optics_tick(struct emu_daemon *daemon, struct qkd_time now)
+{
+    struct host_optics_calls calls = {sender_of(daemon), NULL};
+    while (host_optics_noise_due(&daemon->optics).ns <= now.ns) {
+        host_optics_noise(&daemon->optics, &calls);
+    }
+    while (daemon->error == 0 && host_optics_block_due(&daemon->optics).ns <= now.ns) {
+        emu_daemon_fail(daemon, host_optics_block(&daemon->optics, &calls), "optics");
+    }
+}
+
 void emu_drive_control(struct emu_daemon *daemon, const struct qkd_send *send, const uint8_t *bytes)
 {
     struct wire_q_control control;
@@ -72,9 +84,11 @@ void emu_drive_control(struct emu_daemon *daemon, const struct qkd_send *send, c
         return;
     }
     struct host_optics_calls calls = {sender_of(daemon), NULL};
+    struct qkd_time now = run_time(daemon);
+    optics_tick(daemon, now); /* a block may have been done in the turn that this command ends */
     struct host_message message = {
         .rp = send->rp, .from = send->from, .to = send->to, .bytes = bytes, .len = send->bytes.len};
-    int rc = host_optics_control(&daemon->optics, run_time(daemon), &message, &calls);
+    int rc = host_optics_control(&daemon->optics, now, &message, &calls);
     emu_daemon_fail(daemon, rc, "optics");
 }
 
@@ -156,7 +170,9 @@ static int optics_start(struct emu_daemon *daemon)
     if (daemon->config->keys == EMU_KEYS_RANDOM || incarnation > 1) {
         scenario->links[link].seed = (int64_t)(seed & INT64_MAX);
     }
-    return host_optics_init(&daemon->optics, daemon->plan, link);
+    int rc = host_optics_init(&daemon->optics, daemon->plan, link);
+    daemon->optics.stocked = incarnation > 1; /* the initial key is given once */
+    return rc;
 }
 
 /* ---- load ---- */
@@ -224,14 +240,8 @@ void emu_drive_tick(struct emu_daemon *daemon)
         light_up(daemon, now);
     }
     if (has_optics(daemon) && !daemon->dark) {
+        optics_tick(daemon, now); /* a fault does not stop what was done before it */
         faults_tick(daemon, now);
-        struct host_optics_calls calls = {sender_of(daemon), NULL};
-        while (host_optics_noise_due(&daemon->optics).ns <= now.ns) {
-            host_optics_noise(&daemon->optics, &calls);
-        }
-        while (daemon->error == 0 && host_optics_block_due(&daemon->optics).ns <= now.ns) {
-            emu_daemon_fail(daemon, host_optics_block(&daemon->optics, &calls), "optics");
-        }
     }
     struct host_sender sender = sender_of(daemon);
     for (uint32_t i = 0; i < daemon->load_count; i++) {
