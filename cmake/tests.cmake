@@ -83,6 +83,7 @@ include(cmake/tests_fuzz.cmake)
 include(cmake/tests_golden.cmake)
 include(cmake/tests_tidy.cmake)
 include(cmake/tests_mutants.cmake)
+include(cmake/tests_emu.cmake)
 
 # Measurements: never part of `make test`.
 add_custom_target(benches)
