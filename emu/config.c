@@ -192,8 +192,8 @@ static void config_read(struct scn_ctx *ctx, const struct scn_tree *root, struct
 static void errors_join(struct scn_errors *to, struct scn_errors *from)
 {
     size_t count = to->count + from->count;
-    char **lines = count == 0 ? NULL : scn_mem_resize(to->lines, count, sizeof *lines);
-    to->omitted += from->omitted + (count > 0 && lines == NULL ? from->count : 0);
+    char **lines = from->count == 0 ? NULL : scn_mem_resize(to->lines, count, sizeof *lines);
+    to->omitted += from->omitted + (lines == NULL ? from->count : 0);
     if (lines != NULL) {
         to->lines = lines;
         memcpy(lines + to->count, from->lines, from->count * sizeof *lines);
