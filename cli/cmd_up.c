@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/choices.h"
 #include "cli/deploy.h"
+#include "cli/live_run.h"
 #include "cli/options.h"
 #include "cli/up_text.h"
 #include "core/base/err.h"
@@ -28,6 +30,10 @@ enum {
     OPT_DETACH,
     OPT_TIMEOUT,
     OPT_BIN,
+    OPT_RUN,
+    OPT_OUTPUT,
+    OPT_RECORD,
+    OPT_UNTIL,
     OPT_JSON,
     OPT_QUIET
 };
@@ -35,6 +41,7 @@ enum {
 static const struct cli_option options[] = {
     {"--dir", true},      {"--base-port", true}, {"--set", true},     {"--force", false},
     {"--restart", false}, {"--detach", false},   {"--timeout", true}, {"--bin", true},
+    {"--run", false},     {"-o", true},          {"--record", true},  {"--until", true},
     {"--json", false},    {"--quiet", false},    {NULL, false}};
 
 static const struct cli_command *const self = &cli_up_command;
@@ -56,6 +63,9 @@ struct settings {
     size_t set_count;
     uint64_t ready_s;
     bool detach, json, quiet;
+    bool run; /* the scenario's load, and judge it */
+    struct cli_outcome outcome;
+    struct cli_choices choices; /* --until */
     char folder[EMU_PATH_SIZE];
     int tell; /* detached: where to say that all are ready; else -1 */
 };
@@ -73,9 +83,35 @@ static bool timeout_read(struct settings *settings, const char *text)
     return false;
 }
 
+/* Options of --run. */
+static bool run_option_read(struct settings *settings, int got, const char *value)
+{
+    switch (got) {
+    case OPT_RUN:
+        settings->run = true;
+        return true;
+    case OPT_OUTPUT:
+        settings->outcome.output = value;
+        return true;
+    case OPT_UNTIL:
+        return cli_choose_until(&settings->choices, self, value);
+    default: /* OPT_RECORD */
+        if (!ana_record_parse(value, &settings->outcome.record)) {
+            (void)cli_usage(self, "--record '%s': expected summary, requests or full", value);
+            return false;
+        }
+        return true;
+    }
+}
+
 static bool option_read(struct settings *settings, int got, const char *value)
 {
     switch (got) {
+    case OPT_RUN:
+    case OPT_OUTPUT:
+    case OPT_RECORD:
+    case OPT_UNTIL:
+        return run_option_read(settings, got, value);
     case OPT_DIR:
         settings->dir = value;
         return true;
@@ -138,6 +174,15 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
                               "scenario file");
         return false;
     }
+    if (settings->run &&
+        (settings->scenario == NULL || settings->detach || settings->fleet.restart)) {
+        (void)cli_usage(self, "--run takes a scenario file, and neither --detach nor --restart");
+        return false;
+    }
+    if (!settings->run && (settings->outcome.output != NULL || settings->choices.until != NULL)) {
+        (void)cli_usage(self, "-o, --record and --until are for --run");
+        return false;
+    }
     return true;
 }
 
@@ -157,15 +202,46 @@ static int not_up(const char *folder)
     return CLI_DONE;
 }
 
-static int render(struct settings *settings, const struct scn_scenario *scenario)
+/* Where the deployment is to be, and that nobody runs what is there. */
+static int place(struct settings *settings)
 {
-    struct emu_why why;
     int code = CLI_DONE;
     if (settings->dir == NULL) {
         settings->render.force = true; /* what is left there is of an earlier `up` */
         code = cli_deploy_place(self, settings->scenario, settings->folder);
     }
-    code = code == CLI_DONE ? not_up(settings->folder) : code;
+    return code == CLI_DONE ? not_up(settings->folder) : code;
+}
+
+static int live_run(struct settings *settings, const struct scn_scenario *scenario)
+{
+    settings->outcome.force =
+        settings->render.force; /* place() may replace its own folder unasked */
+    int code = place(settings);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    int64_t end_ns = scenario->duration_ns;
+    if (settings->choices.until_ns > 0 && settings->choices.until_ns < end_ns) {
+        end_ns = settings->choices.until_ns;
+    }
+    settings->outcome.command = self;
+    settings->outcome.json = settings->json;
+    settings->outcome.quiet = settings->quiet;
+    struct cli_live_run run = {.outcome = &settings->outcome,
+                               .scenario = scenario,
+                               .hosts = settings->render.hosts,
+                               .folder = settings->folder,
+                               .force = settings->render.force,
+                               .programs = settings->fleet.programs,
+                               .end_ns = end_ns};
+    return cli_live_run(&run);
+}
+
+static int render(struct settings *settings, const struct scn_scenario *scenario)
+{
+    struct emu_why why;
+    int code = place(settings);
     if (code != CLI_DONE) {
         return code;
     }
@@ -207,7 +283,7 @@ static int prepare(struct settings *settings, struct scn_scenario **scenario)
     if (err != QKD_OK) {
         return err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
     }
-    return settings->scenario == NULL ? CLI_DONE : render(settings, *scenario);
+    return settings->scenario == NULL || settings->run ? CLI_DONE : render(settings, *scenario);
 }
 
 /* ---- running ---- */
@@ -355,6 +431,7 @@ static int up(int argc, char **argv)
 {
     struct settings settings = {.render = {.epoch_ns = EMU_EPOCH_NONE},
                                 .ready_s = READY_S,
+                                .outcome = {.record = ANA_RECORD_REQUESTS},
                                 .tell = -1};
     struct scn_scenario *scenario = NULL;
     int code = CLI_BROKEN;
@@ -363,7 +440,9 @@ static int up(int argc, char **argv)
         cli_complain(self, "no memory");
     } else if (settings_read(&settings, argc, argv, &code)) {
         code = prepare(&settings, &scenario);
-        if (code == CLI_DONE) {
+        if (code == CLI_DONE && settings.run) {
+            code = live_run(&settings, scenario);
+        } else if (code == CLI_DONE) {
             signals_take();
             code = settings.detach ? detached_run(&settings, scenario)
                                    : fleet_run(&settings, scenario);
@@ -392,11 +471,21 @@ const struct cli_command cli_up_command = {
     "  --timeout S       seconds until all must be ready; default: 60\n"
     "  --bin DIR         folder of qkdn-kmd, qkdn-ctld, qkdn-mgrd and qkdn-linkd; default:\n"
     "                    beside this program, else PATH\n"
-    "  --json            once ready, one object {folder, scenario, pid, ready_s, daemons}\n"
+    "  --run             run the scenario in real time: its applications ask, its optics shine by\n"
+    "                    its seed; then end all and judge what happened as `qkdn run` does. The\n"
+    "                    folder then has flight records, which CONTAIN KEY\n"
+    "  -o FILE           with --run: keep the results in this SQLite database; --force replaces "
+    "it\n"
+    "  --record LEVEL    with --run: summary, requests (default) or full, see qkdn run\n"
+    "  --until TIME      with --run: end at this time, such as '1 min'\n"
+    "  --json            once ready, one object {folder, scenario, pid, ready_s, daemons}; with\n"
+    "                    --run the summary, see qkdn run\n"
     "  --quiet           print nothing but errors\n"
     "  --help            this text\n\n"
     "examples:\n"
     "  qkdn up scenarios/line-3.yaml\n"
-    "  qkdn up scenarios/tokyo-2010.yaml --dir tokyo --restart --detach && qkdn status\n\n"
-    "exit codes: 0 ended by Ctrl-C or qkdn down; with --detach: all are ready; 2 bad usage or\n"
-    "input, a port in use, up already; 3 a daemon ended, or not ready in time\n"};
+    "  qkdn up scenarios/tokyo-2010.yaml --dir tokyo --restart --detach && qkdn status\n"
+    "  qkdn up --run scenarios/tokyo-2010.yaml --until '1 min' -o tokyo.db --json\n\n"
+    "exit codes: 0 ended by Ctrl-C or qkdn down; with --detach: all are ready; 1 (--run) an\n"
+    "expectation or a rule failed; 2 bad usage or input, a port in use, up already; 3 a daemon\n"
+    "ended, or not ready in time; --run: interrupted (results so far are kept and say so)\n"};
