@@ -49,9 +49,10 @@ static char *scenario_of(unsigned nodes)
                                 " qkd: {rate: 20 Mbit/s, block: 100 Mbit}}\n",
                                 i, i, i + 1);
     }
-    len += (size_t)snprintf(text + len, size - len,
-                            "key_management: {lease: 1 Mbit, batch: 64}\n"
-                            "control: {routing: fewest-hops, route_validity: 1 h}\napplications:\n");
+    len +=
+        (size_t)snprintf(text + len, size - len,
+                         "key_management: {lease: 1 Mbit, batch: 64}\n"
+                         "control: {routing: fewest-hops, route_validity: 1 h}\napplications:\n");
     for (unsigned i = 0; i < CLIENTS; i++) {
         len += (size_t)snprintf(text + len, size - len,
                                 "  - {id: app%u, from: n0, to: n%u, key: 256 bit, rate: 1 /s}\n", i,
@@ -128,13 +129,13 @@ static bool measure(const struct live *live, unsigned nodes, const struct shape 
     }
     bool good = sae_load_run(load, seconds, &result->load);
     double most_s = 0;
-    (void)printf("  line of %u, %u clients, %u keys per request: %.0f keys/s, %.0f requests/s, enc %.1f "
-                 "/ %.1f ms, dec %.1f / %.1f ms (p50 / p99), %llu refused\n",
-                 nodes, shape->clients, shape->number,
-                 (double)result->load.keys / result->load.seconds,
-                 (double)result->load.requests / result->load.seconds, result->load.enc_p50_ms,
-                 result->load.enc_p99_ms, result->load.dec_p50_ms, result->load.dec_p99_ms,
-                 (unsigned long long)result->load.refused);
+    (void)printf(
+        "  line of %u, %u clients, %u keys per request: %.0f keys/s, %.0f requests/s, enc %.1f "
+        "/ %.1f ms, dec %.1f / %.1f ms (p50 / p99), %llu refused\n",
+        nodes, shape->clients, shape->number, (double)result->load.keys / result->load.seconds,
+        (double)result->load.requests / result->load.seconds, result->load.enc_p50_ms,
+        result->load.enc_p99_ms, result->load.dec_p50_ms, result->load.dec_p99_ms,
+        (unsigned long long)result->load.refused);
     for (uint32_t i = 0; i < nodes; i++) {
         after = tally_of(live, i);
         struct tally used = {after.cpu_s - before[i].cpu_s,     after.commits - before[i].commits,
@@ -214,18 +215,17 @@ static void floor_serve(const struct live *live, const char *listen)
     (void)snprintf(folder, sizeof folder, "%s/%s", live->folder,
                    live->deployment->daemons[0].folder);
     QKD_ASSERT(uv_loop_init(&loop) == 0);
-    struct emu_etsi014_config config = {
-        .https = {.loop = &loop,
-                  .listen = listen,
-                  .certificate = file_text(folder, "daemon.crt"),
-                  .key = file_text(folder, "daemon.key"),
-                  .trust = file_text(folder, "ca.crt"),
-                  .identity = &rule,
-                  .body_most = 65536,
-                  .connections_most = 1024,
-                  .idle_s = 60},
-        .limits = {256, 64, 4096, EMU_E14_IDS_MOST, 1000},
-        .backend = {NULL, floor_get, floor_fetch, floor_status}};
+    struct emu_etsi014_config config = {.https = {.loop = &loop,
+                                                  .listen = listen,
+                                                  .certificate = file_text(folder, "daemon.crt"),
+                                                  .key = file_text(folder, "daemon.key"),
+                                                  .trust = file_text(folder, "ca.crt"),
+                                                  .identity = &rule,
+                                                  .body_most = 65536,
+                                                  .connections_most = 1024,
+                                                  .idle_s = 60},
+                                        .limits = {256, 64, 4096, EMU_E14_IDS_MOST, 1000},
+                                        .backend = {NULL, floor_get, floor_fetch, floor_status}};
     if (emu_etsi014_new(&config, &floor_server, &why) != 0) {
         (void)fprintf(stderr, "floor: %s\n", why.text);
         _exit(1);
@@ -249,8 +249,8 @@ static double floor_measure(const struct live *live, const struct shape *shape)
         floor_serve(live, listen);
     }
     (void)nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
-    struct sae_load_config config = {pki,  listen,         listen,       "app", "n0",
-                                     "n1", shape->clients, shape->number};
+    struct sae_load_config config = {pki,  listen, listen,         "app",
+                                     "n0", "n1",   shape->clients, shape->number};
     struct sae_load *load = sae_load_open(&config);
     QKD_ASSERT(load != NULL && sae_load_run(load, 0.3, &figures));
     QKD_ASSERT(clock_getcpuclockid(child, &clock) == 0 && clock_gettime(clock, &cpu[0]) == 0);
@@ -260,9 +260,10 @@ static double floor_measure(const struct live *live, const struct shape *shape)
     (void)waitpid(child, NULL, 0);
     double used = (double)(cpu[1].tv_sec - cpu[0].tv_sec) +
                   (double)(cpu[1].tv_nsec - cpu[0].tv_nsec) * 1e-9;
-    (void)printf("  TLS, HTTP and JSON alone: %.1f us CPU per exchange of %u keys, enc %.2f / %.2f ms\n",
-                 used / 2 / (double)figures.requests * 1e6, shape->number, figures.enc_p50_ms,
-                 figures.enc_p99_ms);
+    (void)printf(
+        "  TLS, HTTP and JSON alone: %.1f us CPU per exchange of %u keys, enc %.2f / %.2f ms\n",
+        used / 2 / (double)figures.requests * 1e6, shape->number, figures.enc_p50_ms,
+        figures.enc_p99_ms);
     return 2 * (double)figures.keys / used;
 }
 
@@ -286,8 +287,9 @@ static double commit_cpu_us(const struct live *live, unsigned entries)
     for (unsigned i = 0; i < COMMITS; i++) {
         qkd_out_reset(&out);
         for (unsigned k = 0; k < entries; k++) {
-            struct qkd_persist entry = {
-                .owner = qkd_eid_make(QKD_ROLE_KSA, 0, 0), .kind = 1, .key_len = 2};
+            struct qkd_persist entry = {.owner = qkd_eid_make(QKD_ROLE_KSA, 0, 0),
+                                        .kind = 1,
+                                        .key_len = 2};
             entry.key[0] = (uint8_t)k;
             entry.key[1] = (uint8_t)(i % 8);
             entry.value = qkd_out_reserve(&out, VALUE);
@@ -337,7 +339,8 @@ static bool row(const struct live *live, unsigned nodes, const struct shape *sha
         double cpu_us = commit_cpu_us(live, entries);
         (void)printf("    store alone: %.0f us CPU per commit of %u entries, %.0f us per key\n",
                      cpu_us, entries,
-                     cpu_us * result.commits_per_s * result.load.seconds / (double)result.load.keys);
+                     cpu_us * result.commits_per_s * result.load.seconds /
+                         (double)result.load.keys);
     }
     return true;
 }

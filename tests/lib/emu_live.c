@@ -5,29 +5,27 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
+#include "emu/fleet.h"
 #include "emu/render.h"
 
 enum { POLL_MS = 50, ANSWER_SIZE = 65536 };
 
-static void sleep_ms(unsigned ms)
+static int64_t now_ns(void)
 {
-    struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000L};
-    (void)nanosleep(&time, NULL);
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* ---- start ---- */
@@ -63,40 +61,20 @@ static bool render(struct live *live, const char *scenario, uint16_t base_port)
     return rc == 0;
 }
 
-/* In the child: becomes the daemon. */
-static void become(const struct live *live, const struct emu_deployed *daemon)
-{
-    char self[512], program[600], config[600];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (len > 0) {
-        self[len] = '\0';
-        *strrchr(self, '/') = '\0';
-        (void)snprintf(program, sizeof program, "%s/qkdn-%s", self, emu_kind_name(daemon->kind));
-        (void)snprintf(config, sizeof config, "%s/%s/daemon.yaml", live->folder, daemon->folder);
-        (void)execl(program, program, config, (char *)NULL);
-        (void)fprintf(stderr, "%s: %s\n", program, strerror(errno));
-    }
-    _exit(127);
-}
-
 bool live_start(struct live *live, const char *scenario, uint16_t base_port)
 {
+    struct emu_why why = {""};
     *live = (struct live){.folder = ""};
     if (crypto_init() != 0 || !render(live, scenario, base_port)) {
         return false;
     }
-    live->pids = calloc(live->deployment->count, sizeof *live->pids);
-    QKD_ASSERT(live->pids != NULL);
-    (void)fflush(stdout);
-    for (size_t i = 0; i < live->deployment->count; i++) {
-        live->pids[i] = fork();
-        if (live->pids[i] == 0) {
-            become(live, &live->deployment->daemons[i]);
-        }
-        QKD_ASSERT(live->pids[i] > 0);
+    struct emu_fleet_options options = {.folder = live->folder};
+    int rc = emu_fleet_new(&options, &live->fleet, &why);
+    rc = rc == 0 ? emu_fleet_start(live->fleet, &why) : rc;
+    if (rc != 0) {
+        (void)fprintf(stderr, "fleet: %s\n", why.text);
     }
-    return true;
+    return rc == 0;
 }
 
 uint32_t live_find(const struct live *live, const char *name)
@@ -122,7 +100,7 @@ static ssize_t get(const char *address, const char *path, char *answer, size_t s
     size_t got = 0;
     bool good = connect(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
                 write(fd, request, (size_t)len) == len;
-    for (ssize_t n = 1; good && n > 0 && got < size - 1; got += n > 0 ? (size_t)n : 0) {
+    for (ssize_t n = 1; good && n > 0 && got<size - 1; got += n> 0 ? (size_t)n : 0) {
         n = read(fd, answer + got, size - 1 - got);
     }
     answer[got] = '\0';
@@ -132,26 +110,23 @@ static ssize_t get(const char *address, const char *path, char *answer, size_t s
 
 bool live_ready(const struct live *live, unsigned wait_ms)
 {
-    static char answer[ANSWER_SIZE];
-    size_t ready = 0;
-    for (unsigned waited = 0; waited < wait_ms && ready < live->deployment->count;) {
-        if (waitpid(live->pids[ready], NULL, WNOHANG) != 0) {
-            (void)fprintf(stderr, "%s has ended\n", live->deployment->daemons[ready].name);
+    int64_t until_ns = now_ns() + (int64_t)wait_ms * 1000000;
+    struct emu_fleet_event event = {.what = EMU_FLEET_NOTHING};
+    while (event.what != EMU_FLEET_READY && now_ns() < until_ns) {
+        emu_fleet_poll(live->fleet, POLL_MS, &event);
+        if (event.what == EMU_FLEET_ENDED) {
+            (void)fprintf(stderr, "%s has ended\n", live->deployment->daemons[event.daemon].name);
             return false;
         }
-        if (get(live->deployment->daemons[ready].status, "/healthz", answer, sizeof answer) > 0 &&
-            strncmp(answer, "HTTP/1.1 200", 12) == 0) {
-            ready++;
-        } else {
-            sleep_ms(POLL_MS);
-            waited += POLL_MS;
+    }
+    for (size_t i = 0; i < live->deployment->count && event.what != EMU_FLEET_READY; i++) {
+        const struct emu_fleet_daemon *daemon = emu_fleet_daemon(live->fleet, i);
+        if (!daemon->ready) {
+            (void)fprintf(stderr, "%s is not ready: %s\n", live->deployment->daemons[i].name,
+                          daemon->missing);
         }
     }
-    if (ready < live->deployment->count) {
-        (void)fprintf(stderr, "%s is not ready: %s\n", live->deployment->daemons[ready].name,
-                      answer);
-    }
-    return ready == live->deployment->count;
+    return event.what == EMU_FLEET_READY;
 }
 
 double live_metric(const struct live *live, uint32_t number, const char *name)
@@ -213,7 +188,7 @@ static double file_bytes(const struct live *live, uint32_t number, const char *n
 
 bool live_usage(const struct live *live, uint32_t number, struct live_usage *usage)
 {
-    pid_t pid = live->pids[number];
+    pid_t pid = emu_fleet_daemon(live->fleet, number)->pid;
     clockid_t clock;
     struct timespec cpu;
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &cpu) != 0) {
@@ -225,7 +200,8 @@ bool live_usage(const struct live *live, uint32_t number, struct live_usage *usa
         .pss_kib = proc_kib(pid, "smaps_rollup", "Pss:"),
         .anonymous_kib = proc_kib(pid, "smaps_rollup", "Anonymous:"),
         .files = files_open(pid),
-        .disk_bytes = file_bytes(live, number, "store.db") + file_bytes(live, number, "store.db-wal"),
+        .disk_bytes = file_bytes(live, number, "store.db") +
+                      file_bytes(live, number, "store.db-wal"),
     };
     return true;
 }
@@ -234,22 +210,12 @@ bool live_usage(const struct live *live, uint32_t number, struct live_usage *usa
 
 bool live_stop(struct live *live)
 {
-    bool good = true;
-    struct emu_why why;
-    for (size_t i = 0; live->pids != NULL && i < live->deployment->count; i++) {
-        (void)kill(live->pids[i], SIGTERM);
-    }
-    for (size_t i = 0; live->pids != NULL && i < live->deployment->count; i++) {
-        int status = 1;
-        if (waitpid(live->pids[i], &status, 0) < 0 || status != 0) {
-            (void)fprintf(stderr, "%s ended badly: %d\n", live->deployment->daemons[i].name, status);
-            good = false;
-        }
-    }
+    struct emu_why why = {""};
+    bool good = live->fleet != NULL && emu_fleet_stop(live->fleet) == 0;
+    emu_fleet_free(live->fleet);
     if (live->deployment != NULL && getenv("QKDN_KEEP") == NULL) {
         good = emu_folder_remove(live->folder, &why) == 0 && good;
     }
-    free(live->pids);
     emu_deployment_free(live->deployment);
     scn_free(live->scenario);
     *live = (struct live){.folder = ""};

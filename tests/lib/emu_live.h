@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A live network for tests and benches: a scenario rendered into a folder of its own, its daemons as
- * processes (the programs that lie beside the test's own), and what they use: CPU time, memory, files. */
+ * processes (emu/fleet.h), and what they use: CPU time, memory, files. */
 #ifndef QKD_TESTS_EMU_LIVE_H
 #define QKD_TESTS_EMU_LIVE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "emu/deployment.h"
+#include "emu/fleet.h"
 
 struct live {
     char folder[128]; /* of the deployment */
     struct scn_scenario *scenario;
     struct emu_deployment *deployment;
-    pid_t *pids; /* by number of the daemon */
+    struct emu_fleet *fleet;
 };
 
 /* Renders the scenario (YAML) with ports from `base_port` on and starts all daemons. False, and a line on
- * stderr, if something fails. Daemons die with the caller. */
+ * stderr, if something fails. */
 bool live_start(struct live *live, const char *scenario, uint16_t base_port);
 
 /* Waits until every daemon says that it is ready; false after so long, or when one has ended. */
 bool live_ready(const struct live *live, unsigned wait_ms);
 
-/* SIGTERM to all, and takes the folder away; whether each ended with exit code 0. */
+/* Ends all and takes the folder away (QKDN_KEEP=1: leaves it); whether each ended in good order. */
 bool live_stop(struct live *live);
 
 /* What one daemon uses now. */
