@@ -20,7 +20,7 @@
 #include "core/base/err.h"
 #include "emu/address.h"
 
-enum { HANDLES = 3, SWEEP_MS = 1000, BODY_FIRST = 1024, HEADERS_MOST = 32768 };
+enum { HANDLES = 3, SWEEP_MS = 1000, BODY_FIRST = 1024, HEADERS_MOST = 16384 };
 
 /* A connection, from accept to close. */
 struct conn {

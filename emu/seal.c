@@ -25,6 +25,7 @@ enum {
 };
 #define BYTES_MAX (UINT64_C(1) << 30)
 
+_Static_assert(EMU_SEAL_NONCE_LEN == (int)NONCE_LEN, "nonce");
 _Static_assert(EMU_SEAL_EXTRA == NONCE_LEN + TAG_LEN, "what sealing adds");
 _Static_assert(AT_NONCE == AT_SALT + crypto_pwhash_SALTBYTES, "salt");
 _Static_assert(AT_SUM == AT_KEY + EMU_SEAL_KEY_LEN + TAG_LEN, "sealed data key");
@@ -109,6 +110,12 @@ void emu_seal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place pl
               const uint8_t *value, size_t len, uint8_t *to)
 {
     randombytes_buf(to, NONCE_LEN);
+    emu_seal_nonced(data_key, place, value, len, to);
+}
+
+void emu_seal_nonced(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
+                     const uint8_t *value, size_t len, uint8_t *to)
+{
     (void)crypto_aead_xchacha20poly1305_ietf_encrypt(to + NONCE_LEN, NULL, value, len, place.bytes,
                                                      place.len, NULL, to, data_key);
 }

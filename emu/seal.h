@@ -13,6 +13,7 @@
 #include "emu/why.h"
 
 #define EMU_SEAL_KEY_LEN 32
+#define EMU_SEAL_NONCE_LEN 24
 #define EMU_SEAL_EXTRA 40     /* bytes that a sealed value is longer: nonce and tag */
 #define EMU_SEAL_HEAD_LEN 137 /* bytes of a head */
 
@@ -42,6 +43,11 @@ struct emu_seal_place {
 /* Writes len + EMU_SEAL_EXTRA bytes. */
 void emu_seal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
               const uint8_t *value, size_t len, uint8_t *to);
+
+/* The same with a nonce that the caller has drawn at random (of many values at once: each draw is a system
+ * call): the first EMU_SEAL_NONCE_LEN bytes of `to`. Each is used once. */
+void emu_seal_nonced(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
+                     const uint8_t *value, size_t len, uint8_t *to);
 
 /* Writes len - EMU_SEAL_EXTRA bytes; QKD_ERR_AUTH if it was not sealed so, with nothing written
  * that is of use. */

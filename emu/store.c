@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
@@ -140,6 +142,17 @@ static int sealed_grow(struct emu_store *store, size_t need)
     return 0;
 }
 
+/* A random nonce, never given before. */
+static void nonce_take(struct emu_store *store, uint8_t to[EMU_SEAL_NONCE_LEN])
+{
+    size_t at = store->nonces_used % EMU_STORE_NONCES;
+    if (at == 0) {
+        randombytes_buf(store->nonces, sizeof store->nonces);
+    }
+    memcpy(to, store->nonces + at * EMU_SEAL_NONCE_LEN, EMU_SEAL_NONCE_LEN);
+    store->nonces_used++;
+}
+
 int emu_store_put(struct emu_store *store, const struct emu_store_row *row, const uint8_t *value,
                   size_t len, struct emu_why *why)
 {
@@ -148,8 +161,9 @@ int emu_store_put(struct emu_store *store, const struct emu_store_row *row, cons
     if (sealed_grow(store, sealed_len) != 0) {
         return emu_fail(why, QKD_ERR_NOMEM, "out of memory");
     }
-    emu_seal(store->data_key, (struct emu_seal_place){row->bytes, row->len}, value, len,
-             store->sealed);
+    nonce_take(store, store->sealed);
+    emu_seal_nonced(store->data_key, (struct emu_seal_place){row->bytes, row->len}, value, len,
+                    store->sealed);
     (void)sqlite3_bind_blob(query, 1, row->bytes, (int)row->len, SQLITE_STATIC);
     (void)sqlite3_bind_blob64(query, 2, store->sealed, sealed_len, SQLITE_STATIC);
     return query_run(store, EMU_STORE_PUT, "be written", why);

@@ -10,6 +10,7 @@
 #define EMU_STORE_PAGE 4096
 #define EMU_STORE_APPLICATION 0x514b4453 /* "QKDS", says whose file it is */
 #define EMU_STORE_VERSION 1
+#define EMU_STORE_NONCES 64  /* drawn at once */
 #define EMU_STORE_ROW_KEY 41 /* owner 8, kind 1, key at most 32 */
 
 /* Key of a row: its bytes in order are (owner, kind, key) in order. */
@@ -37,6 +38,8 @@ struct emu_store {
     uint8_t *data_key; /* guarded memory */
     uint8_t *sealed;   /* the value being put */
     size_t sealed_cap;
+    uint8_t nonces[EMU_STORE_NONCES * EMU_SEAL_NONCE_LEN]; /* random, public once used */
+    size_t nonces_used;
     uint32_t incarnation;
     bool suspect; /* a commit failed: its remains may lie in the log */
     struct emu_store_figures figures;
