@@ -5,8 +5,8 @@
  * the same run: the same exchanges with a server of keys that are ready (TLS, HTTP and JSON alone), and
  * commits of the key store alone.
  *
- *   QKDN_BENCH_S=2    seconds of each measurement (default 5)
- *   QKDN_BENCH_ONLY=N only rows of so many clients */
+ *   QKDN_BENCH_S=2          seconds of each measurement (default 5)
+ *   QKDN_BENCH_ONLY=10/128  only the rows of 10 clients with 128 keys per request */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,10 +345,17 @@ static bool row(const struct live *live, unsigned nodes, const struct shape *sha
     return true;
 }
 
+static bool wanted(const struct shape *shape)
+{
+    const char *only = getenv("QKDN_BENCH_ONLY");
+    char name[32];
+    (void)snprintf(name, sizeof name, "%u/%u", shape->clients, shape->number);
+    return only == NULL || strcmp(only, name) == 0;
+}
+
 static bool line(unsigned nodes)
 {
     static const struct shape shapes[] = {{1, 1}, {10, 1}, {100, 1}, {10, 10}, {10, 128}};
-    const char *only = getenv("QKDN_BENCH_ONLY");
     struct live live;
     char *text = scenario_of(nodes);
     bool good = live_start(&live, text, BASE_PORT) && live_ready(&live, READY_MS);
@@ -357,7 +364,7 @@ static bool line(unsigned nodes)
         memory_print(&live, "idle");
     }
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0] && good; i++) {
-        if (only == NULL || strtoul(only, NULL, 10) == shapes[i].clients) {
+        if (wanted(&shapes[i])) {
             static double floors[sizeof shapes / sizeof shapes[0]];
             if (floors[i] == 0) {
                 floors[i] = floor_measure(&live, &shapes[i]);

@@ -139,7 +139,7 @@ END_TEST
 /* Bodies that are too long are refused, whether they say so or not; much garbage; then all is well. */
 START_TEST(oversize_and_garbage)
 {
-    static char command[4000], output[OUTPUT];
+    static char command[1000], output[OUTPUT];
     (void)snprintf(
         command, sizeof command,
         "head -c 100000 /dev/zero | tr '\\0' ' ' > '%s/long'; head -c 3000 /dev/urandom > "

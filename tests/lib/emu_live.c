@@ -177,13 +177,13 @@ static unsigned files_open(pid_t pid)
     return count < 2 ? 0 : count - 2;
 }
 
-static double file_bytes(const struct live *live, uint32_t number, const char *name)
+static double file_kib(const struct live *live, uint32_t number, const char *name)
 {
     char path[600];
     struct stat info;
     (void)snprintf(path, sizeof path, "%s/%s/%s", live->folder,
                    live->deployment->daemons[number].folder, name);
-    return stat(path, &info) == 0 ? (double)info.st_size : 0;
+    return stat(path, &info) == 0 ? (double)info.st_size / 1024 : 0;
 }
 
 bool live_usage(const struct live *live, uint32_t number, struct live_usage *usage)
@@ -200,8 +200,8 @@ bool live_usage(const struct live *live, uint32_t number, struct live_usage *usa
         .pss_kib = proc_kib(pid, "smaps_rollup", "Pss:"),
         .anonymous_kib = proc_kib(pid, "smaps_rollup", "Anonymous:"),
         .files = files_open(pid),
-        .disk_bytes = file_bytes(live, number, "store.db") +
-                      file_bytes(live, number, "store.db-wal"),
+        .store_kib = file_kib(live, number, "store.db"),
+        .wal_kib = file_kib(live, number, "store.db-wal"),
     };
     return true;
 }

@@ -31,8 +31,8 @@ bool live_stop(struct live *live);
 struct live_usage {
     double cpu_s;
     double rss_kib, pss_kib, anonymous_kib;
-    unsigned files;    /* open descriptors */
-    double disk_bytes; /* of its store, and the store's log */
+    unsigned files;            /* open descriptors */
+    double store_kib, wal_kib; /* its store's file, and the store's log */
 };
 bool live_usage(const struct live *live, uint32_t number, struct live_usage *usage);
 
