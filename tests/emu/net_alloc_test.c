@@ -90,7 +90,8 @@ START_TEST(no_allocation_per_frame)
     turns(1000);
     uint64_t ours = alloc_count_end();
     /* OpenSSL 3.0: three pieces of 40 bytes for a record sealed, one for a record opened. */
-    ck_assert_uint_le(ssl_count - ssl_before, 4 * 1100); /* signs of life and split writes add some */
+    ck_assert_uint_le(ssl_count - ssl_before,
+                      4 * 1100); /* signs of life and split writes add some */
     ck_assert_uint_eq(uv_count - uv_before, 0);
     ck_assert_uint_eq(ours, 0);
     ck_assert_uint_gt(ssl_before, 100); /* the hooks do count */
