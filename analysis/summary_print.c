@@ -255,17 +255,29 @@ static void print_verdicts(const struct scn_scenario *scenario, const struct scn
     }
 }
 
+/* How long it was. Only a virtual world can repeat a run, so only it has a digest. */
+static void print_extent(const struct scn_summary *summary, FILE *out)
+{
+    char sim[ANA_TEXT_SIZE], wall[ANA_TEXT_SIZE];
+    (void)ana_seconds_text(summary->sim_s, sim);
+    if (summary->engine == SCN_ENGINE_LIVE) {
+        fprintf(out, "%s live; %" PRIu64 " messages, %" PRIu64 " events\n", sim, summary->messages,
+                summary->events);
+        return;
+    }
+    fprintf(out,
+            "%s simulated in %s; %" PRIu64 " messages, %" PRIu64 " events; digest %016" PRIx64 "\n",
+            sim, ana_seconds_text(summary->wall_s, wall), summary->messages, summary->events,
+            summary->trace_digest);
+}
+
 void ana_summary_print(const struct scn_scenario *scenario, const struct scn_summary *summary,
                        FILE *out)
 {
-    char sim[ANA_TEXT_SIZE], wall[ANA_TEXT_SIZE];
     fprintf(out, "%s: nodes %zu, links %zu, applications %zu; engine %s, seed %" PRIu64 "\n",
             scenario->name, scenario->node_count, scenario->link_count, scenario->application_count,
             scn_engine_name(summary->engine), summary->seed);
-    fprintf(out,
-            "%s simulated in %s; %" PRIu64 " messages, %" PRIu64 " events; digest %016" PRIx64 "\n",
-            ana_seconds_text(summary->sim_s, sim), ana_seconds_text(summary->wall_s, wall),
-            summary->messages, summary->events, summary->trace_digest);
+    print_extent(summary, out);
     if (summary->interrupted) {
         fputs("INTERRUPTED: the figures are those up to here\n", out);
     }
