@@ -391,8 +391,8 @@ ctl_routing_fn *ctl_routing_of(const struct ctl *ctl)
 
 /* The best route under the rules that bind, which give way one after the other where nothing is left:
  * no noisy light, and after a route that could not pay, no hope of a GRANT (one may have come). */
-static bool route_search(struct ctl *ctl, struct ctl_query *query, bool after_failure,
-                         struct ctl_path *path)
+static bool route_search_rules(struct ctl *ctl, struct ctl_query *query, bool after_failure,
+                               struct ctl_path *path)
 {
     const struct ctl_topology *t = &ctl->topology;
     ctl_routing_fn *routing = ctl_routing_of(ctl);
@@ -414,6 +414,23 @@ static bool route_search(struct ctl *ctl, struct ctl_query *query, bool after_fa
     return false;
 }
 
+/* The same, and around the hop that has just failed where there is a way around it. */
+static bool route_search(struct ctl *ctl, struct ctl_query *query, const struct wire_route *route,
+                         struct ctl_path *path)
+{
+    const struct ctl_topology *t = &ctl->topology;
+    bool after_failure = route->has_reroute && route->reroute != 0;
+    if (after_failure && route->has_failed_from && route->has_failed_to) {
+        query->failed_from = ctl_topology_find(t, qkd_eid_node(route->failed_from));
+        query->failed_to = ctl_topology_find(t, qkd_eid_node(route->failed_to));
+        if (route_search_rules(ctl, query, true, path)) {
+            return true;
+        }
+    }
+    query->failed_from = query->failed_to = 0;
+    return route_search_rules(ctl, query, after_failure, path);
+}
+
 /* Finds the route and promises its hops; the reason if there is none. */
 static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
                           const struct wire_route *route, struct ctl_path *path)
@@ -428,7 +445,7 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
     if (query.source == CTL_NONE || query.destination == CTL_NONE) {
         return WIRE_REASON_NO_ROUTE;
     }
-    if (!route_search(ctl, &query, route->has_reroute && route->reroute != 0, path)) {
+    if (!route_search(ctl, &query, route, path)) {
         return ctl_route_exists(t, &ctl->search, &query) ? WIRE_REASON_INSUFFICIENT_KEY
                                                          : WIRE_REASON_NO_ROUTE;
     }

@@ -83,6 +83,8 @@ uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *
                         : 0;
     }
     available = q->quiet_only && ctl_half_is_noisy(t, half) ? 0 : available;
+    bool has_failed = from == q->failed_from && t->halves[half].to == q->failed_to;
+    available = has_failed ? 0 : available;
     bool is_direct = from == q->source && t->halves[half].to == q->destination;
     return available >= (is_direct ? q->direct_bits : q->relay_bits) ? available : 0;
 }

@@ -15,11 +15,12 @@
 #define CTL_PATH_MAX (CTL_HOPS_MAX + 1)
 
 struct ctl_query {
-    uint32_t source, destination; /* slots, different */
-    uint64_t relay_bits;          /* what a hop pays */
-    uint64_t direct_bits;         /* what a link straight from source to destination pays */
-    bool quiet_only;              /* avoid links whose light is noisy */
-    bool own_only;                /* count on no GRANT: the last route could not pay */
+    uint32_t source, destination;    /* slots, different */
+    uint64_t relay_bits;             /* what a hop pays */
+    uint64_t direct_bits;            /* what a link straight from source to destination pays */
+    bool quiet_only;                 /* avoid links whose light is noisy */
+    bool own_only;                   /* count on no GRANT: the last route could not pay */
+    uint32_t failed_from, failed_to; /* slots: a hop that is not taken; the same: none */
     bool of_rate; /* bits per second of what may be reserved, not of what is there */
     struct qkd_time now;
 };

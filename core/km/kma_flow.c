@@ -185,11 +185,16 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
                                .destination_id = flow->destination,
                                .key_amount = need->count - need->launched,
                                .key_size = need->key_size,
-                               .batch = kma->config->batch,
+                               .batch = kma_need_batch(kma, need),
                                .has_level = true,
                                .level = need->level,
                                .has_reroute = again,
-                               .reroute = again};
+                               .reroute = again,
+                               .has_failed_from = again && flow->failed_to.v != 0,
+                               .failed_from = flow->failed_from,
+                               .has_failed_to = again && flow->failed_to.v != 0,
+                               .failed_to = flow->failed_to};
+    flow->failed_from = flow->failed_to = QKD_NOBODY;
     flow->state = KMA_FLOW_ROUTING;
     flow->route_again = again;
     flow->tries = 0;
@@ -213,7 +218,7 @@ static bool direct_possible(const struct kma_step *s, const struct kma_flow *flo
         return false;
     }
     uint64_t cost = wire_take_cost_bits(need->key_size, need->count - need->launched,
-                                        s->kma->config->batch) /
+                                        kma_need_batch(s->kma, need)) /
                     8;
     bool can = km_pool_payload_free(&link->pool) + km_pool_peer_payload(&link->pool) / 2 >= cost;
     if (!can) {

@@ -124,6 +124,7 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     int err = km_pool_take(&link->pool, payload + WIRE_FRAME_TAG_LEN, control, s->out, take);
     if (err != 0) {
         km_secbuf_give(&kma->bufs, &buf);
+        link->missing = control ? link->missing : payload + WIRE_FRAME_TAG_LEN;
         kma_link_exhausted(s, link);
         return err;
     }

@@ -23,7 +23,9 @@ void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t by
     struct wire_grant_request request = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
                                          .link = link->id,
                                          .wanted = bytes > UINT32_MAX ? UINT32_MAX
-                                                                      : (uint32_t)bytes};
+                                                                      : (uint32_t)bytes,
+                                         .has_piece = link->missing > 0,
+                                         .piece = link->missing};
     KMA_SEND(s, grant_request, QKD_RP_KX1, link->peer, &request);
 }
 
@@ -69,6 +71,12 @@ static bool grant_send(const struct kma_step *s, struct kma_link *link,
     return control_send(s, link, WIRE_FRAME_GRANT, (struct wire_bytes){body, (size_t)len});
 }
 
+/* Rounded up to whole units. */
+static uint64_t units(uint64_t bytes, uint32_t unit)
+{
+    return (bytes + unit - 1) / unit * unit;
+}
+
 void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
                        const struct wire_grant_request *request)
 {
@@ -79,12 +87,19 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
     uint64_t mine = km_pool_payload_free(&link->pool);
     uint32_t unit = s->kma->config->unit_bits / 8;
     uint64_t most = mine / 2 / unit * unit;
-    uint64_t wanted = ((uint64_t)request->wanted + unit - 1) / unit * unit;
+    uint64_t piece = request->has_piece ? units(request->piece, unit) : 0;
+    uint64_t wanted = units(request->wanted > piece ? request->wanted : piece, unit);
     uint32_t want = wanted < most ? (uint32_t)wanted : (uint32_t)most;
+    if (piece > most) {
+        return; /* less than a piece would serve neither end */
+    }
     bool is_short = mine < (link->pool.own_free + link->pool.peer_free) / 4; /* would ask itself */
     struct wire_grant_body grant;
-    while (want > 0 && !is_short && link->grants_open < GRANTS_OPEN &&
-           km_pool_grant(&link->pool, want, unit, s->out, &grant)) {
+    while (
+        want > 0 && !is_short && link->grants_open < GRANTS_OPEN &&
+        km_pool_grant(&link->pool,
+                      &(struct km_grant_ask){.want = want, .piece = (uint32_t)piece, .unit = unit},
+                      s->out, &grant)) {
         persist_grant(s, link, &grant, false);
         link->grants_open++;
         if (!grant_send(s, link, &grant)) {
@@ -92,7 +107,7 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
         }
         kma_link_mark(s, link);
         want -= grant.end - grant.start < want ? grant.end - grant.start : want;
-        want = want < GRANT_MORE ? 0 : want;
+        want = want < GRANT_MORE || want < piece ? 0 : want;
     }
 }
 
@@ -319,16 +334,25 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
     return true;
 }
 
+/* Tails shorter than this are of no use. Where no key comes any more because the store is full, and all
+ * the same no piece was long enough for a frame, shorter pieces must make room for fresh key. */
+static uint32_t tail_least(const struct kma_step *s, const struct kma_link *link)
+{
+    uint32_t frame = (uint32_t)(wire_take_cost_bits(s->kma->config->unit_bits, 1, 1) / 8);
+    uint32_t file = link->file_bytes > link->paused_bytes ? link->file_bytes : link->paused_bytes;
+    bool full = file > 0 && km_pool_stored(&link->pool) + file > link->store_bytes;
+    return full && link->missing > frame ? link->missing : frame;
+}
+
 /* A frame's pad lies within one chunk, so chunks end in tails too short for a frame. Some serve tags;
  * the oldest of the others go, lest they hold blocks, slow allocation down and look like key. */
 void kma_trim(const struct kma_step *s, struct kma_link *link)
 {
-    uint32_t frame = (uint32_t)(wire_take_cost_bits(s->kma->config->unit_bits, 1, 1) / 8);
     for (uint32_t i = 0, trimmed = 0; i < link->pool.own_count && trimmed < TRIM_PER_TICK; i++) {
         const struct km_chunk *c = km_pool_own(&link->pool, i);
         uint32_t tail = c->end - c->next;
-        if (c->block == 0 || tail >= frame || link->pool.own_free < TRIM_ABOVE + tail ||
-            tail == WIRE_FRAME_TAG_LEN ||
+        if (c->block == 0 || tail >= tail_least(s, link) ||
+            link->pool.own_free < TRIM_ABOVE + tail || tail == WIRE_FRAME_TAG_LEN ||
             km_pool_tag_bytes(&link->pool) < KM_POOL_RESERVE + 2 * WIRE_FRAME_TAG_LEN) {
             continue; /* a tail of one tag would cost a tag to skip: it serves one instead */
         }

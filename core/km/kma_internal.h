@@ -101,6 +101,7 @@ struct kma_link {
     uint32_t paused_bytes;  /* what it wanted to store */
     uint32_t file_bytes;    /* of the last file that was stored; 0: none yet */
     bool empty;             /* a payload was refused since the pool last had room */
+    uint32_t missing; /* bytes in a row that a payload last lacked in this status period; 0: none */
     struct qkd_time grant_asked;
     uint32_t grants_open; /* own GRANT frames not yet acknowledged */
     /* counters since start, bits where not said otherwise */
@@ -157,8 +158,9 @@ struct kma_flow {
     uint32_t route_len, route_cap;
     bool direct; /* neighbours: pool units, no session */
     struct qkd_time route_until, session_until;
-    uint64_t route_message; /* of the ROUTE under way; 0: none */
-    bool route_again;       /* it asks again after the last route could not pay */
+    uint64_t route_message;                /* of the ROUTE under way; 0: none */
+    bool route_again;                      /* it asks again after the last route could not pay */
+    struct qkd_eid failed_from, failed_to; /* the hop that could not: for the next ROUTE */
     uint32_t tries, timer;
     uint32_t needs, last_need; /* needs with keys to launch, oldest first */
 };
@@ -171,6 +173,7 @@ struct kma_need {
     uint32_t count_id;
     uint8_t level;
     bool wait;
+    uint32_t most; /* keys in a frame, after a longer one found no room; 0: as configured */
     bool graced;   /* it waited for a GRANT once */
     bool rerouted; /* its route was asked again */
     struct qkd_eid destination, source_app, target_app;
@@ -401,6 +404,8 @@ void kma_session_sweep(const struct kma_step *s);
 uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need);
 void kma_flow_go(const struct kma_step *s, uint32_t flow);
 /* Asks for another route because this one could not pay or broke. */
+/* Keys in a frame of this need, at most. */
+uint32_t kma_need_batch(const struct kma *kma, const struct kma_need *need);
 void kma_flow_reroute(const struct kma_step *s, uint32_t flow);
 /* The far end forgot the session: SESSION and UPDATE again. */
 void kma_flow_forgotten(const struct kma_step *s, uint32_t flow);

@@ -369,8 +369,20 @@ static uint8_t reason_of(int err)
                                        : WIRE_REASON_OVERLOAD;
 }
 
-/* A need could not be launched: wait for a GRANT once, ask another route once, then refuse. */
-static void need_stuck(const struct kma_step *s, uint32_t slot, int err)
+/* The hop of the flow's route that begins at this KMA is the one that failed. */
+static void hop_blame(struct kma_flow *flow, struct qkd_eid at)
+{
+    for (uint32_t i = 0; i + 1 < flow->route_len; i++) {
+        if (qkd_eid_eq(flow->route[i], at)) {
+            flow->failed_from = at;
+            flow->failed_to = flow->route[i + 1];
+        }
+    }
+}
+
+/* A need could not be launched, or not relayed at KMA `at`: wait for a GRANT once, ask another route
+ * once, then refuse. */
+static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct qkd_eid at)
 {
     struct kma *kma = s->kma;
     struct kma_need *need = need_at(kma, slot);
@@ -386,6 +398,7 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err)
     }
     if (!need->rerouted && reason != WIRE_REASON_OVERLOAD) {
         need->rerouted = true;
+        hop_blame(flow, at);
         kma_flow_reroute(s, need->flow);
         return;
     }
@@ -394,26 +407,50 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err)
     }
 }
 
+uint32_t kma_need_batch(const struct kma *kma, const struct kma_need *need)
+{
+    uint32_t batch = kma->config->batch;
+    return need->most > 0 && need->most < batch ? need->most : batch;
+}
+
+/* A frame's pad lies within one chunk: where none is long enough, a frame of half the keys may do. */
+static void need_halve(struct kma_need *need, uint32_t count)
+{
+    need->most = (count + 1) / 2;
+}
+
+/* Launches what is left of a need: 0 or a negative error. */
+static int need_launch(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_need *need = need_at(kma, slot);
+    int err = 0;
+    while (err == 0 && need->launched < need->count) {
+        uint32_t most = wire_keys_per_frame(need->key_size, kma_need_batch(kma, need));
+        uint32_t left = need->count - need->launched;
+        uint16_t count = (uint16_t)(left < most ? left : most);
+        err = piece_launch(s, slot, count);
+        need->launched += err == 0 ? count : 0;
+        if (err == QKD_ERR_INSUFFICIENT && count > 1) {
+            need_halve(need, count);
+            err = 0;
+        }
+    }
+    return err;
+}
+
 void kma_need_run(const struct kma_step *s, uint32_t flow_slot)
 {
     struct kma *kma = s->kma;
     struct kma_flow *flow = qkd_slab_at(&kma->flows, flow_slot);
     while (flow->needs != QKD_SLAB_NONE) {
         uint32_t slot = flow->needs;
-        struct kma_need *need = need_at(kma, slot);
-        uint32_t most = wire_keys_per_frame(need->key_size, kma->config->batch);
-        int err = 0;
-        while (err == 0 && need->launched < need->count) {
-            uint32_t left = need->count - need->launched;
-            uint16_t count = (uint16_t)(left < most ? left : most);
-            err = piece_launch(s, slot, count);
-            need->launched += err == 0 ? count : 0;
-        }
+        int err = need_launch(s, slot);
         if (err == 0) {
             waiting_remove(kma, flow, slot);
             continue;
         }
-        need_stuck(s, slot, err);
+        need_stuck(s, slot, err, kma->self);
         if (flow->needs == slot || flow->state != KMA_FLOW_READY) {
             return; /* it waits, and those behind it; refused, it makes way for the next */
         }
@@ -476,7 +513,7 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
     int err = piece_relay(s, slot);
     if (err != 0 && err != QKD_ERR_LIMIT) {
         piece_again(s, slot, reason_of(err));
-        need_stuck(s, need_slot, err);
+        need_stuck(s, need_slot, err, kma->self);
     }
 }
 
@@ -589,10 +626,12 @@ void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
     case WIRE_REASON_UNREACHABLE:
     case WIRE_REASON_RELAY_FAILED:
         if (ours) {
+            bool is_short = done->reason == WIRE_REASON_INSUFFICIENT_KEY;
+            if (is_short && piece->count > 1) {
+                need_halve(need, piece->count);
+            }
             piece_again(s, slot, done->reason);
-            need_stuck(s, need_slot,
-                       done->reason == WIRE_REASON_INSUFFICIENT_KEY ? QKD_ERR_INSUFFICIENT
-                                                                    : QKD_ERR_STATE);
+            need_stuck(s, need_slot, is_short ? QKD_ERR_INSUFFICIENT : QKD_ERR_STATE, done->at);
         }
         break;
     default:

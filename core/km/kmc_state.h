@@ -12,7 +12,7 @@
 #include "core/km/kmc.h"
 
 #define KMC_SILENT_PERIODS 3
-#define KMC_PENDING_BYTES 96 /* the longest request passed on */
+#define KMC_PENDING_BYTES 128 /* the longest request passed on */
 #define KMC_RENEW_PERIODS 3
 #define KMC_TIMER_RESERVE (UINT64_C(1) << 32)
 

@@ -532,9 +532,11 @@ bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32
     return true;
 }
 
-bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
+bool km_pool_grant(struct km_pool *pool, const struct km_grant_ask *ask, struct qkd_out *out,
                    struct wire_grant_body *granted)
 {
+    uint32_t least = ask->piece > ask->unit ? ask->piece : ask->unit;
+    uint32_t grain = ask->piece > pool->key_bytes ? ask->piece : pool->key_bytes;
     for (uint32_t k = pool->own_count; k > 0; k--) {
         struct km_chunk *c = km_pool_own(pool, k - 1);
         if (c->block == 0) {
@@ -543,9 +545,9 @@ bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qk
         /* never below the lease: what is leased may already be in a frame of this step */
         uint32_t from = c->lease > c->next ? c->lease : c->next;
         uint32_t all = c->end - from;
-        uint32_t n = all <= want ? all : want - want % unit;
-        n = all - n < pool->key_bytes ? all : n;
-        if (n < unit) {
+        uint32_t n = all <= ask->want ? all : ask->want - ask->want % ask->unit;
+        n = all - n < grain ? all : n;
+        if (n < least) {
             continue;
         }
         *granted = (struct wire_grant_body){

@@ -158,9 +158,15 @@ void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_rang
 bool km_pool_forget(struct km_pool *pool, uint32_t number, uint32_t from, uint32_t upto,
                     struct qkd_out *out, struct km_range *skipped);
 
-/* GRANT, owner's side: cuts `want` bytes or less (whole units) off the tail of the newest own chunk;
- * all that is free there if otherwise less than a key would be left. False if nothing can be given. */
-bool km_pool_grant(struct km_pool *pool, uint32_t want, uint32_t unit, struct qkd_out *out,
+/* GRANT, owner's side: cuts `want` bytes or less (whole units), but no less than `piece`, off the tail
+ * of the newest own chunk that can; all that is free there if otherwise less than a key or a piece
+ * would be left. False if nothing can be given. */
+struct km_grant_ask {
+    uint32_t want;
+    uint32_t piece; /* 0: any; at most `want` */
+    uint32_t unit;
+};
+bool km_pool_grant(struct km_pool *pool, const struct km_grant_ask *ask, struct qkd_out *out,
                    struct wire_grant_body *granted);
 /* GRANT, receiver's side: [start, end) of the peer's chunk becomes own. False: stale, ignored. */
 bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant,

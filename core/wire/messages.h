@@ -177,7 +177,8 @@ enum wire_status_item {
  * source to destination, 8 bytes each. */
 #define WIRE_ROUTE(M, O)                                                                           \
     M(eid, source_id) M(eid, destination_id) M(u32, key_amount) M(u32, key_size) M(u32, batch)     \
-    O(u8, level) O(u8, reroute) /* 1: the last route could not pay */
+    O(u8, level) O(u8, reroute) /* 1: the last route could not pay */                              \
+    O(eid, failed_from) O(eid, failed_to) /* the hop that could not */
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
     M(u8, code)
@@ -245,7 +246,9 @@ enum wire_status_item {
 /* Hop acknowledgement, cumulative: all sequence numbers < next, and next + 1 + i for bit i.
  * ungranted: frames of this epoch that were `gone` (below the receive lease), u32 each. */
 #define WIRE_HOP_ACK(M, O) M(u32, link) M(u32, epoch) M(u32, next) M(u64, bitmap) O(blob, gone)
-#define WIRE_GRANT_REQUEST(M, O) M(u32, link) M(u32, wanted) /* bytes */
+#define WIRE_GRANT_REQUEST(M, O)                                                                   \
+    M(u32, link) M(u32, wanted) /* bytes */                                                        \
+    O(u32, piece)               /* so many of them in a row, or they are of no use */
 
 /* Supply notification and response at Kx-2 (Q.4163 8.3, 8.4; D23-OP-15). sync: one wire_sync_item
  * (id = KMA-key ID, length, tag of KSA-key IDs, applications and key data). */

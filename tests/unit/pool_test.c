@@ -171,7 +171,8 @@ static void grant(struct end *from, struct end *to, struct qkd_rng *rng)
 {
     struct wire_grant_body g;
     uint32_t want = 32 + (uint32_t)qkd_rng_below(rng, 600);
-    if (km_pool_grant(&from->pool, want, 32, &from->out, &g)) {
+    if (km_pool_grant(&from->pool, &(struct km_grant_ask){.want = want, .unit = 32}, &from->out,
+                      &g)) {
         disk_apply(from);
         ck_assert_uint_ge(g.end - g.start, 32);
         if (km_pool_granted(&to->pool, &g, &to->out)) {
@@ -290,10 +291,12 @@ START_TEST(crossing_grants)
     }
     struct wire_grant_body there;
     struct wire_grant_body back;
-    ck_assert(km_pool_grant(&a->pool, 320, 32, &a->out, &there));
+    ck_assert(
+        km_pool_grant(&a->pool, &(struct km_grant_ask){.want = 320, .unit = 32}, &a->out, &there));
     ck_assert(km_pool_granted(&b->pool, &there, &b->out));
     do { /* from the tail of the newest own chunk: until it is the one that came */
-        ck_assert(km_pool_grant(&b->pool, BLOCK_BYTES, 32, &b->out, &back));
+        ck_assert(km_pool_grant(&b->pool, &(struct km_grant_ask){.want = BLOCK_BYTES, .unit = 32},
+                                &b->out, &back));
     } while (back.start != there.start);
     ck_assert_uint_eq(back.end, there.end);
     ck_assert(km_pool_grant_stands(&a->pool, &there)); /* it does not know yet: sends again */
@@ -326,7 +329,8 @@ START_TEST(overtaken_grants)
     uint64_t own = b->pool.own_free;
     struct wire_grant_body grants[3];
     for (int i = 0; i < 3; i++) {
-        ck_assert(km_pool_grant(&a->pool, 320, 32, &a->out, &grants[i]));
+        ck_assert(km_pool_grant(&a->pool, &(struct km_grant_ask){.want = 320, .unit = 32}, &a->out,
+                                &grants[i]));
     }
     ck_assert(km_pool_granted(&b->pool, &grants[1], &b->out));
     ck_assert(km_pool_granted(&b->pool, &grants[2], &b->out));
@@ -422,6 +426,33 @@ START_TEST(crumbs_are_no_reserve)
 }
 END_TEST
 
+/* What is asked for a frame comes in one piece that is long enough, and leaves no piece that is not. */
+START_TEST(a_piece_is_granted_whole)
+{
+    static struct end e;
+    struct wire_grant_body g;
+    struct km_take t;
+    end_open(&e, 0);
+    add_block(&e, 1, true);
+    add_block(&e, 2, true);
+    uint32_t half = BLOCK_BYTES / 2;
+    struct km_grant_ask ask = {.want = half / 2 + 32, .piece = half / 2 + 32, .unit = 32};
+    /* half a chunk and some: the rest would be too short for such a piece */
+    ck_assert(km_pool_grant(&e.pool, &ask, &e.out, &g));
+    ck_assert_uint_eq(g.block, 2);
+    ck_assert_uint_eq(g.end - g.start, half);
+    /* too short by now: kept */
+    ck_assert_int_eq(km_pool_take(&e.pool, half / 2, false, &e.out, &t), 0);
+    ck_assert_uint_lt(half - half / 2, ask.piece);
+    ck_assert(!km_pool_grant(&e.pool, &ask, &e.out, &g));
+    /* but given where any length is of use */
+    ask.piece = 0;
+    ck_assert(km_pool_grant(&e.pool, &ask, &e.out, &g));
+    ck_assert_uint_eq(g.block, 1);
+    end_close(&e);
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -437,6 +468,7 @@ int main(void)
     tcase_add_test(tc, reserve_is_kept);
     tcase_add_test(tc, tags_cost_no_key);
     tcase_add_test(tc, crumbs_are_no_reserve);
+    tcase_add_test(tc, a_piece_is_granted_whole);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
