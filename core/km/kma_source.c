@@ -419,6 +419,13 @@ static void need_halve(struct kma_need *need, uint32_t count)
     need->most = (count + 1) / 2;
 }
 
+/* Whether the first hop has the key that a frame has just lacked, in pieces. */
+static bool in_pieces(const struct kma_step *s, const struct kma_need *need)
+{
+    const struct kma_link *first = kma_link_of(s->kma, flow_of(s->kma, need)->route[1]);
+    return first != NULL && km_pool_payload_free(&first->pool) >= first->missing;
+}
+
 /* Launches what is left of a need: 0 or a negative error. */
 static int need_launch(const struct kma_step *s, uint32_t slot)
 {
@@ -431,7 +438,7 @@ static int need_launch(const struct kma_step *s, uint32_t slot)
         uint16_t count = (uint16_t)(left < most ? left : most);
         err = piece_launch(s, slot, count);
         need->launched += err == 0 ? count : 0;
-        if (err == QKD_ERR_INSUFFICIENT && count > 1) {
+        if (err == QKD_ERR_INSUFFICIENT && count > 1 && in_pieces(s, need)) {
             need_halve(need, count);
             err = 0;
         }

@@ -76,6 +76,12 @@ static void graph_random(uint64_t seed, uint32_t nodes, uint32_t links, uint64_t
                                .relay_bits = 200,
                                .direct_bits = 100,
                                .now = now};
+    if (qkd_rng_below(&rng, 2) == 0) { /* a hop that has just failed */
+        uint32_t l = (uint32_t)qkd_rng_below(&rng, links);
+        uint32_t side = (uint32_t)qkd_rng_below(&rng, 2);
+        query.failed_from = g.end[l][side];
+        query.failed_to = g.end[l][1 - side];
+    }
     qkd_rng_fini(&rng);
 }
 
@@ -85,6 +91,9 @@ static uint64_t hop_bits(uint32_t a, uint32_t b)
     uint64_t need = a == query.source && b == query.destination ? query.direct_bits
                                                                 : query.relay_bits;
     uint64_t best = 0;
+    if (a == query.failed_from && b == query.failed_to) {
+        return 0;
+    }
     for (uint32_t l = 0; l < g.links; l++) {
         for (uint32_t side = 0; side < 2; side++) {
             uint64_t bits = g.bits[l][side];

@@ -633,40 +633,6 @@ START_TEST(a_route_that_failed_is_not_kept)
 }
 END_TEST
 
-static struct answer ask_around(uint32_t from, uint32_t failed_from, uint32_t failed_to)
-{
-    struct wire_route again = request_make(from, 4, 1);
-    again.has_reroute = again.has_failed_from = again.has_failed_to = true;
-    again.reroute = 1;
-    again.failed_from = kma_of(failed_from);
-    again.failed_to = kma_of(failed_to);
-    PUPPET_SEND(kmc[from], route, QKD_RP_CK, controller, &again);
-    pump_run(pump, qkd_span_ms(10));
-    size_t count = puppet_count(kmc[from], WIRE_CMD_ROUTE_RSP);
-    return answer_decode(puppet_get(kmc[from], WIRE_CMD_ROUTE_RSP, count - 1),
-                         again.head.message_id);
-}
-
-/* A hop may have key and all the same not be able to pay, in pieces too short for the frame. */
-START_TEST(the_hop_that_failed_is_gone_around)
-{
-    struct edge edges[COUNT(diamond)];
-    memcpy(edges, diamond, sizeof edges);
-    controller_make(CTL_WIDEST);
-    kmcs_make(4);
-    status_push_all(edges, COUNT(edges));
-    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4);
-    EXPECT_ROUTE(ask_around(1, 1, 3), 1, 2, 4);
-    EXPECT_ROUTE(ask_around(1, 3, 4), 1, 2, 4);
-    EXPECT_ROUTE(ask_around(1, 4, 3), 1, 3, 4); /* the other direction is another hop */
-    EXPECT_ROUTE(ask_around(3, 3, 4), 3, 2, 4);
-    EXPECT_ROUTE(ask(1, 4, 1), 1, 3, 4); /* remembered for nobody else */
-    edges[1].b_down = edges[4].b_down = true;
-    status_push_all(edges, COUNT(edges));
-    EXPECT_ROUTE(ask_around(1, 3, 4), 1, 3, 4); /* no other way is left */
-}
-END_TEST
-
 START_TEST(a_kept_route_is_promised_each_time)
 {
     struct edge line[] = {{.a = 1, .b = 2}, {.a = 2, .b = 3}};
@@ -1012,7 +978,6 @@ int main(void)
     tcase_add_test(tests, low_mark_counts_both_pools);
     tcase_add_test(tests, a_kept_route_is_left_only_when_it_cannot_pay);
     tcase_add_test(tests, a_route_that_failed_is_not_kept);
-    tcase_add_test(tests, the_hop_that_failed_is_gone_around);
     tcase_add_test(tests, a_kept_route_is_promised_each_time);
     tcase_add_loop_test(tests, noisy_links_are_avoided_while_there_is_another, 0, 2);
     tcase_add_test(tests, silent_km_is_not_used);
