@@ -2,6 +2,7 @@
 /* What `qkdn up` prints. */
 #include "cli/up_text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,6 +20,20 @@ static const struct emu_deployed *kmd(const struct cli_up *up, uint32_t node)
     return &emu_fleet_deployment(up->fleet)->daemons[node];
 }
 
+/* When the slowest link has made its first block: seconds, rounded up; 0 if all have key at the start. */
+static double first_block_s(const struct scn_scenario *scenario)
+{
+    double longest_s = 0;
+    for (size_t i = 0; i < scenario->link_count; i++) {
+        const struct scn_link *link = &scenario->links[i];
+        if (link->initial_bits == 0 && link->qkd.rate_bps > 0) {
+            double took_s = (double)link->qkd.block_bits / (double)link->qkd.rate_bps;
+            longest_s = took_s > longest_s ? took_s : longest_s;
+        }
+    }
+    return longest_s;
+}
+
 static void curl_print(const struct cli_up *up)
 {
     if (up->scenario == NULL || up->scenario->application_count == 0) {
@@ -33,6 +48,10 @@ static void curl_print(const struct cli_up *up)
            "      https://%s/api/v1/keys/%s.%s/enc_keys\n",
            first->id, from, first->id, to, up->folder, up->folder, first->id, from, up->folder,
            first->id, from, kmd(up, first->from)->etsi014, first->id, to);
+    double wait_s = first_block_s(up->scenario);
+    if (wait_s > 0) {
+        printf("  (503 until the links have made their first key: up to %.0f s)\n", ceil(wait_s));
+    }
 }
 
 void cli_up_table(const struct cli_up *up)
