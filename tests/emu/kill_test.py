@@ -52,12 +52,14 @@ class Way(threading.Thread):
         self.asked = {}     # key ID -> bytes, as the master got it
         self.fetched = {}   # as the slave got it
         self.bits = [set(), set()]
+        self.times = [[], []]  # when answers with keys came, by side
         self.doubtful = set()  # an answer with this key may have been cut off
         self.rounds = []    # (began, ended) of rounds with a key at both ends
         self.cut = self.refused = self.gone = 0
         self.wrong = []
 
     def take(self, book, side, keys):
+        self.times[side].append(time.monotonic())
         for key_id, key in keys.items():
             if key_id in book:
                 self.wrong.append(f"{self.name}: key {key_id} came twice to one side")
@@ -149,11 +151,14 @@ class Way(threading.Thread):
 
 
 class Trial:
+    flight = True
+
     def __init__(self, options):
         self.o = options
         self.chance = random.Random(options.seed)
-        settings = {"all": {"flight": "flight", "epoch": time.time_ns() + 10**9},
-                    "kmd": {"load": "scenario"}}
+        settings = {"all": {"epoch": time.time_ns() + 10**9}, "kmd": {"load": "scenario"}}
+        if self.flight:
+            settings["all"]["flight"] = "flight"
         self.net = live_net.Network(options.qkdn, SCENARIO, settings, options.set)
         self.net.keep = options.keep
         self.ways = []
