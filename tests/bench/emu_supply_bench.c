@@ -86,9 +86,9 @@ struct shape {
 
 struct result {
     struct sae_load_figures load;
-    double per_cpu_s;          /* keys, of the busiest key manager */
-    double commits_per_s;      /* of the first one */
-    double entries_per_commit; /* of the first one */
+    double per_cpu_s;       /* keys, of the busiest key manager */
+    double commits_per_key; /* of the same one */
+    double entries_per_commit;
 };
 
 static void print_km(const struct live *live, uint32_t number, const struct tally *used,
@@ -142,9 +142,9 @@ static bool measure(const struct live *live, unsigned nodes, const struct shape 
                              after.entries - before[i].entries, after.batches - before[i].batches,
                              after.steps - before[i].steps,     after.frames - before[i].frames};
         print_km(live, i, &used, &result->load);
-        most_s = used.cpu_s > most_s ? used.cpu_s : most_s;
-        if (i == 0) {
-            result->commits_per_s = used.commits / result->load.seconds;
+        if (used.cpu_s > most_s) {
+            most_s = used.cpu_s;
+            result->commits_per_key = used.commits / (double)result->load.keys;
             result->entries_per_commit = used.commits > 0 ? used.entries / used.commits : 0;
         }
     }
@@ -337,10 +337,11 @@ static bool row(const struct live *live, unsigned nodes, const struct shape *sha
     unsigned entries = (unsigned)(result.entries_per_commit + 0.5);
     if (entries > 0) {
         double cpu_us = commit_cpu_us(live, entries);
-        (void)printf("    store alone: %.0f us CPU per commit of %u entries, %.0f us per key\n",
-                     cpu_us, entries,
-                     cpu_us * result.commits_per_s * result.load.seconds /
-                         (double)result.load.keys);
+        double per_key_us = cpu_us * result.commits_per_key;
+        (void)printf(
+            "    store alone: %.0f us CPU per commit of %u entries, %.1f us per key, %.2f of "
+            "the busiest\n",
+            cpu_us, entries, per_key_us, per_key_us * result.per_cpu_s * 1e-6);
     }
     return true;
 }
