@@ -10,8 +10,15 @@ if(QKDN_HAVE_EMU AND QKDN_HAVE_CLI AND Python3_FOUND)
         if(name STREQUAL "one_truth_test" AND NOT QKDN_HAVE_SIMGRID)
             set(arguments --no-simgrid)
         endif()
+        set(timeout 300)
+        if(sanitize) # ten times slower
+            set(timeout 1200)
+            if(name MATCHES "^(kill|disk)_test$")
+                set(arguments --back 100)
+            endif()
+        endif()
         add_test(NAME emu.${name} COMMAND ${Python3_EXECUTABLE} -B ${test} ${arguments})
-        set_tests_properties(emu.${name} PROPERTIES LABELS emu TIMEOUT 300
+        set_tests_properties(emu.${name} PROPERTIES LABELS emu TIMEOUT ${timeout}
             ENVIRONMENT "QKDN=$<TARGET_FILE:qkdn>")
     endforeach()
     add_test(NAME emu.kill_slow_test COMMAND ${Python3_EXECUTABLE} -B
