@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "analysis/json.h"
-#include "analysis/outfile.h"
 #include "cli/cli.h"
+#include "cli/fuzz_failure.h"
 #include "cli/fuzz_pool.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -35,7 +35,7 @@ static const struct cli_option options[] = {
     {"--shrink", true}, {"-o", true},       {"--force", false}, {"--show", false},
     {"--json", false},  {"--quiet", false}, {NULL, false}};
 
-enum { JOBS_MOST = 256, FAILURES_MOST = 1000, POLL_MS = 200, PATH_BYTES = 4096 };
+enum { JOBS_MOST = 256, FAILURES_MOST = 1000, POLL_MS = 200 };
 
 #define SHRINK_S 20.0 /* default of --shrink */
 #define LINE_EVERY_S 0.5
@@ -51,15 +51,6 @@ struct settings {
     size_t file_count;
 };
 
-/* A seed, or a file, that failed. */
-struct failure {
-    uint64_t seed;
-    const char *file; /* NULL: a seed */
-    struct sim_fuzz_verdict verdict;
-    char path[PATH_BYTES]; /* of the smaller scenario; "" if there is none */
-    uint32_t tried;        /* candidates */
-};
-
 struct session {
     const struct settings *settings;
     struct cli_fuzz_pool *pool;
@@ -67,9 +58,10 @@ struct session {
     struct cli_fuzz_result *early; /* judged before their turn: ring of early_cap by seed */
     bool *has_early;
     uint32_t early_cap;
-    struct failure *failures;
+    struct cli_fuzz_failure *failures;
     uint32_t failure_count;
     struct sim_fuzz_verdict sum; /* counts only */
+    uint64_t unjudged[SIM_FUZZ_UNJUDGED];
     double began_s, line_s;
     bool drawn;
 };
@@ -226,108 +218,6 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
     return places_check(settings);
 }
 
-/* ---- what a failure is ---- */
-
-static const char *phase_text(enum sim_fuzz_phase phase)
-{
-    switch (phase) {
-    case SIM_FUZZ_SAFETY:
-        return "safety";
-    case SIM_FUZZ_LIVENESS:
-        return "liveness";
-    case SIM_FUZZ_ERROR:
-        return "error";
-    case SIM_FUZZ_GOOD:
-        break;
-    }
-    return "good";
-}
-
-/* How much of a verdict's text says what failed and not where. */
-static size_t kind_len(const char *why)
-{
-    return strcspn(why, strchr(why, ';') != NULL ? ";" : ":");
-}
-
-static bool fails_alike(const struct sim_fuzz_verdict *a, const struct sim_fuzz_verdict *b)
-{
-    size_t len = kind_len(a->why);
-    return a->phase == b->phase && len == kind_len(b->why) && strncmp(a->why, b->why, len) == 0;
-}
-
-/* ---- shrinking ---- */
-
-struct shrinking {
-    const struct sim_fuzz_verdict *verdict;
-    double until_s;
-    char text[SIM_FUZZ_TEXT];
-};
-
-static bool candidate_fails(void *ctx, const struct sim_fuzz_plan *plan)
-{
-    struct shrinking *shrinking = ctx;
-    struct sim_fuzz_verdict verdict;
-    sim_fuzz_print(plan, shrinking->text);
-    cli_fuzz_alone(shrinking->text, &verdict);
-    return fails_alike(shrinking->verdict, &verdict);
-}
-
-static bool time_over(void *ctx)
-{
-    const struct shrinking *shrinking = ctx;
-    return cli_interrupted != 0 || cli_wall_s() >= shrinking->until_s;
-}
-
-/* Writes the scenario to a new file; false: complained. */
-static bool scenario_write(const struct settings *settings, struct failure *failure,
-                           const char *text)
-{
-    (void)snprintf(failure->path, sizeof failure->path, "%s/fuzz-%" PRIu64 ".yaml",
-                   settings->folder, failure->seed);
-    struct ana_error error;
-    struct ana_bytes bytes = {text, strlen(text)};
-    int err = ana_outfile_write(failure->path, settings->force, bytes, &error);
-    if (err != QKD_OK) {
-        cli_complain(&cli_fuzz_command, "%s", error.text);
-        failure->path[0] = '\0';
-    }
-    return err == QKD_OK;
-}
-
-/* Finds a smaller scenario that fails alike, and writes it. */
-static void failure_shrink(const struct settings *settings, struct failure *failure)
-{
-    struct sim_fuzz_plan plan;
-    struct shrinking *shrinking = calloc(1, sizeof *shrinking);
-    if (shrinking == NULL) {
-        cli_complain(&cli_fuzz_command, "no memory to look for a smaller scenario");
-        return;
-    }
-    *shrinking = (struct shrinking){.verdict = &failure->verdict,
-                                    .until_s = cli_wall_s() + settings->shrink_s};
-    sim_fuzz_plan_make(&plan, failure->seed);
-    failure->tried = sim_fuzz_shrink(&plan, &(struct sim_fuzz_shrink){candidate_fails, time_over,
-                                                                      shrinking});
-    sim_fuzz_print(&plan, shrinking->text);
-    (void)scenario_write(settings, failure, shrinking->text);
-    free(shrinking);
-}
-
-static void failure_print(const struct failure *failure)
-{
-    const struct sim_fuzz_verdict *v = &failure->verdict;
-    if (failure->file != NULL) {
-        printf("%s: %s: %s\n", failure->file, phase_text(v->phase), v->why);
-        return;
-    }
-    printf("seed %" PRIu64 ": %s: %s\n", failure->seed, phase_text(v->phase), v->why);
-    printf("  again:   qkdn fuzz --seeds %" PRIu64 "..%" PRIu64 "\n", failure->seed, failure->seed);
-    if (failure->path[0] != '\0') {
-        printf("  smaller: qkdn %s %s\n", v->phase == SIM_FUZZ_LIVENESS ? "fuzz" : "run",
-               failure->path);
-    }
-}
-
 /* ---- seeds ---- */
 
 static void line_remove(struct session *s)
@@ -357,8 +247,11 @@ static void line_draw(struct session *s)
     s->drawn = true;
 }
 
-static void count(struct sim_fuzz_verdict *sum, const struct sim_fuzz_verdict *one)
+static void count(struct session *s, const struct sim_fuzz_verdict *one)
 {
+    struct sim_fuzz_verdict *sum = &s->sum;
+    bool ran = one->phase == SIM_FUZZ_GOOD || one->phase == SIM_FUZZ_LIVENESS;
+    s->unjudged[one->unjudged] += ran; /* else what came after the failure is not known */
     sum->checks += one->checks;
     sum->live_checks += one->live_checks;
     sum->requests += one->requests;
@@ -370,22 +263,31 @@ static void count(struct sim_fuzz_verdict *sum, const struct sim_fuzz_verdict *o
     sum->sim_s += one->sim_s;
 }
 
+static void failure_shrink(const struct session *s, struct cli_fuzz_failure *failure,
+                           const struct scn_scenario *scenario)
+{
+    if (s->settings->shrink_s > 0 && !cli_interrupted) {
+        cli_fuzz_failure_shrink(failure, scenario,
+                                &(struct cli_fuzz_shrink){.most_s = s->settings->shrink_s,
+                                                          .folder = s->settings->folder,
+                                                          .force = s->settings->force});
+    }
+}
+
 /* The next verdict in the order of the seeds. */
 static void seed_report(struct session *s, const struct cli_fuzz_result *result)
 {
     s->reported++;
-    count(&s->sum, &result->verdict);
+    count(s, &result->verdict);
     if (result->verdict.phase == SIM_FUZZ_GOOD || s->failure_count == s->settings->failures) {
         return;
     }
-    struct failure *failure = &s->failures[s->failure_count++];
-    *failure = (struct failure){.seed = result->seed, .verdict = result->verdict};
+    struct cli_fuzz_failure *failure = &s->failures[s->failure_count++];
+    *failure = (struct cli_fuzz_failure){.seed = result->seed, .verdict = result->verdict};
     line_remove(s);
-    if (s->settings->shrink_s > 0 && !cli_interrupted) {
-        failure_shrink(s->settings, failure);
-    }
+    failure_shrink(s, failure, NULL);
     if (!s->settings->json) {
-        failure_print(failure);
+        cli_fuzz_failure_print(failure);
         fflush(stdout);
     }
 }
@@ -434,26 +336,6 @@ static void seeds_run(struct session *s)
 
 /* ---- the end ---- */
 
-static void failure_json(struct ana_json *json, const struct failure *failure)
-{
-    const struct sim_fuzz_verdict *v = &failure->verdict;
-    char again[64];
-    ana_json_object(json, NULL, ANA_JSON_INLINE);
-    if (failure->file != NULL) {
-        ana_json_string(json, "file", failure->file);
-    } else {
-        ana_json_uint(json, "seed", failure->seed);
-        (void)snprintf(again, sizeof again, "qkdn fuzz --seeds %" PRIu64 "..%" PRIu64,
-                       failure->seed, failure->seed);
-        ana_json_string(json, "again", again);
-        ana_json_string(json, "smaller", failure->path[0] != '\0' ? failure->path : NULL);
-        ana_json_uint(json, "candidates", failure->tried);
-    }
-    ana_json_string(json, "phase", phase_text(v->phase));
-    ana_json_string(json, "why", v->why);
-    ana_json_close(json);
-}
-
 static bool session_json(const struct session *s)
 {
     struct ana_json json = {0};
@@ -469,6 +351,11 @@ static bool session_json(const struct session *s)
     ana_json_uint(&json, "failed", s->failure_count);
     ana_json_uint(&json, "oracle_checks", s->sum.checks);
     ana_json_uint(&json, "liveness_checks", s->sum.live_checks);
+    ana_json_object(&json, "liveness", ANA_JSON_INLINE);
+    for (int why = SIM_FUZZ_JUDGED; why < SIM_FUZZ_UNJUDGED; why++) {
+        ana_json_uint(&json, sim_fuzz_unjudged_text((enum sim_fuzz_unjudged)why), s->unjudged[why]);
+    }
+    ana_json_close(&json);
     ana_json_uint(&json, "requests", s->sum.requests);
     ana_json_uint(&json, "served", s->sum.served);
     ana_json_uint(&json, "messages", s->sum.messages);
@@ -480,7 +367,7 @@ static bool session_json(const struct session *s)
     ana_json_double(&json, "per_second", wall_s > 0 ? (double)s->done / wall_s : 0);
     ana_json_array(&json, "failures", ANA_JSON_LINES);
     for (uint32_t i = 0; i < s->failure_count; i++) {
-        failure_json(&json, &s->failures[i]);
+        cli_fuzz_failure_json(&json, &s->failures[i]);
     }
     ana_json_close(&json);
     ana_json_close(&json);
@@ -488,6 +375,25 @@ static bool session_json(const struct session *s)
     bool good = !json.failed;
     ana_json_fini(&json);
     return good;
+}
+
+/* How many were judged for liveness, and why the others were not. */
+static void liveness_print(const struct session *s)
+{
+    uint64_t others = 0;
+    for (int why = SIM_FUZZ_JUDGED + 1; why < SIM_FUZZ_UNJUDGED; why++) {
+        others += s->unjudged[why];
+    }
+    printf("  liveness: %" PRIu64 " judged, %" PRIu64 " not", s->unjudged[SIM_FUZZ_JUDGED], others);
+    const char *before = ": ";
+    for (int why = SIM_FUZZ_JUDGED + 1; why < SIM_FUZZ_UNJUDGED; why++) {
+        if (s->unjudged[why] > 0) {
+            printf("%s%" PRIu64 " %s", before, s->unjudged[why],
+                   sim_fuzz_unjudged_text((enum sim_fuzz_unjudged)why));
+            before = ", ";
+        }
+    }
+    printf("\n");
 }
 
 static void session_print(const struct session *s)
@@ -499,6 +405,7 @@ static void session_print(const struct session *s)
     printf("  checked: %" PRIu64 " by the oracle, %" PRIu64 " for liveness; %" PRIu64
            " requests, %" PRIu64 " served\n",
            s->sum.checks, s->sum.live_checks, s->sum.requests, s->sum.served);
+    liveness_print(s);
     printf("  endured: %" PRIu64 " crashes, %" PRIu64 " of them in a commit; %" PRIu64
            " commits refused\n",
            s->sum.crashes, s->sum.torn, s->sum.refused);
@@ -536,16 +443,17 @@ static int file_judge(struct session *s, const char *path)
     scn_errors_fini(&errors);
     struct sim_fuzz_verdict verdict;
     sim_fuzz_judge(scenario, &cli_interrupted, &verdict);
-    scn_free(scenario);
     s->done++;
-    count(&s->sum, &verdict);
+    count(s, &verdict);
     if (verdict.phase != SIM_FUZZ_GOOD && !cli_interrupted) {
-        struct failure *failure = &s->failures[s->failure_count++];
-        *failure = (struct failure){.file = path, .verdict = verdict};
+        struct cli_fuzz_failure *failure = &s->failures[s->failure_count++];
+        *failure = (struct cli_fuzz_failure){.file = path, .verdict = verdict};
+        failure_shrink(s, failure, scenario);
         if (!s->settings->json) {
-            failure_print(failure);
+            cli_fuzz_failure_print(failure);
         }
     }
+    scn_free(scenario);
     return 0;
 }
 
@@ -629,16 +537,17 @@ const struct cli_command cli_fuzz_command = {
     "       qkdn fuzz [OPTIONS] SCENARIO.yaml...\n\n"
     "Makes a random network, load and faults from each seed, runs it under the oracle (safety), "
     "and\n"
-    "looks, once faults have ended, whether all comes back (liveness). Of a seed that fails it "
-    "prints\n"
-    "the line that replays it and writes a smaller scenario that fails alike. Scenario files are\n"
-    "judged in the same way.\n\n"
+    "looks, once faults have ended, whether all comes back (liveness). Of a seed or file that "
+    "fails\n"
+    "it prints the line that replays it and writes a smaller scenario that fails alike. Scenario\n"
+    "files are judged in the same way.\n\n"
     "  --seeds A..B    these seeds, A and B counted; A.. goes on until stopped; A is one seed\n"
     "  -j N            processes (default: one per processor)\n"
     "  --time TIME     give out no seed after this wall time, such as '60 s'\n"
     "  --failures N    end after so many failures (default 10)\n"
     "  --shrink TIME   look for a smaller scenario for so long (default '20 s'; 0: do not)\n"
-    "  -o FOLDER       where smaller scenarios go, as fuzz-SEED.yaml (default: here)\n"
+    "  -o FOLDER       where smaller scenarios go, as fuzz-SEED.yaml, smaller-FILE (default: "
+    "here)\n"
     "  --force         replace files that exist\n"
     "  --show          print the scenario of one seed and run nothing\n"
     "  --json          print one JSON object\n"

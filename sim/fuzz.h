@@ -2,6 +2,7 @@
 /* Random networks under random faults, judged: what `qkdn fuzz` and the property tests call.
  *
  *   fuzz_plan.c    from a seed, a plan: network, load, faults (each seed uses some of the features)
+ *   fuzz_extra.c   what else a plan may have, drawn apart from the rest
  *   fuzz_print.c   a plan as a scenario file
  *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
@@ -20,6 +21,7 @@ enum {
     SIM_FUZZ_LINKS = 20,
     SIM_FUZZ_APPS = 10,
     SIM_FUZZ_FAULTS = 8,
+    SIM_FUZZ_RULES = 3,
     SIM_FUZZ_TEXT = 16384, /* bytes of a plan as a scenario, with its final zero */
     SIM_FUZZ_WHY = 512
 };
@@ -54,14 +56,31 @@ enum sim_fuzz_feature {
     SIM_FUZZ_MANY,       /* several keys per request, long keys */
     SIM_FUZZ_BURSTS,     /* many requests at first */
     SIM_FUZZ_PATIENT,    /* requests that wait for key */
+    SIM_FUZZ_EXTRA,      /* from here on fuzz_extra.c: */
+    SIM_FUZZ_ACCESS = SIM_FUZZ_EXTRA, /* pairs that are denied */
+    SIM_FUZZ_DEMANDS,                 /* applications of a generator */
+    SIM_FUZZ_HUB,                     /* a classical network of its own, with a switch */
+    SIM_FUZZ_ON_OFF,                  /* bursts between silences */
+    SIM_FUZZ_DIURNAL,                 /* rates by the time of a (short) day */
+    SIM_FUZZ_PROCESSING,              /* key managers take time */
+    SIM_FUZZ_LOW_MARK,                /* links with little key are not for relays */
+    SIM_FUZZ_KEEP_ROUTE,              /* routes are kept */
+    SIM_FUZZ_INITIAL,                 /* key at the start */
+    SIM_FUZZ_UNIT,                    /* units of other lengths than 256 bit */
+    SIM_FUZZ_RANDOM_BLOCKS,           /* blocks at random times */
+    SIM_FUZZ_SLOW,                    /* channels too slow for liveness to be judged */
+    SIM_FUZZ_SESSIONS,                /* sessions with a guaranteed rate */
+    SIM_FUZZ_NOISE,                   /* light too noisy for key, for a while */
     SIM_FUZZ_FEATURES
 };
+#define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
+#define SIM_FUZZ_ALL UINT64_MAX
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature);
 
 /* A scenario in the making. Items that are `off` are left out; indices and names of the others stay. */
 struct sim_fuzz_plan {
     uint64_t seed;
-    uint32_t features; /* bits 1 << enum sim_fuzz_feature; for reports */
+    uint64_t features; /* bits of enum sim_fuzz_feature; for reports */
     uint32_t node_count, link_count, app_count, fault_count;
     struct {
         bool off;
@@ -71,12 +90,31 @@ struct sim_fuzz_plan {
         bool off, bits;
         uint32_t a, b, km, block_kbit, store_kbit; /* store 0: the default */
         uint32_t first_kbps, then_kbps;            /* rate while things fail, and afterwards */
+        uint32_t initial_kbit;
+        bool random_blocks;
+        uint32_t noise_ms, quiet_ms; /* too noisy from .. to; equal: never */
     } link[SIM_FUZZ_LINKS];
     struct {
         bool off, poisson, wait;
         uint32_t from, to, key_bits, count, tenths_per_s, timeout_s, start_ms, stop_ms;
         enum scn_level level;
+        enum { SIM_FUZZ_STEADY, SIM_FUZZ_BY_BURSTS, SIM_FUZZ_BY_DAY } shape;
+        uint32_t on_ms, off_ms, day_ms;
+        bool fixed_periods;
+        uint32_t session_bps, hold_ms, session_timeout_s; /* 0: no sessions */
+        bool fixed_hold, without_keys;
     } app[SIM_FUZZ_APPS];
+    struct {
+        bool off, allow;
+        enum { SIM_FUZZ_OF_APP, SIM_FUZZ_OF_MASTER, SIM_FUZZ_OF_SLAVE } of;
+        uint32_t index; /* application or node, by `of` */
+    } rule[SIM_FUZZ_RULES];
+    uint32_t rule_count;
+    struct {
+        uint32_t nodes; /* of these, from the first on, every two; 0: none */
+        uint32_t key_bits, hundredths_per_s, timeout_s;
+        bool poisson;
+    } demand;
     struct {
         bool off;
         enum scn_fault_what what;
@@ -84,7 +122,8 @@ struct sim_fuzz_plan {
         uint32_t index;         /* node or link, by what */
         uint32_t output;        /* 0: none */
     } fault[SIM_FUZZ_FAULTS];
-    bool in_band, two, preserve, widest;
+    bool in_band, two, preserve, widest, hub, keep_route;
+    uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */
     uint32_t bandwidth_kbps, queue_kib;                    /* 0: the defaults */
     uint32_t batch, lease_bits, retries, retransmit_ms, bootstrap_kbit;
@@ -100,9 +139,10 @@ void sim_fuzz_plan_make(struct sim_fuzz_plan *plan, uint64_t seed);
 
 /* The same with these features only. What does not disturb: SIM_FUZZ_CALM. */
 #define SIM_FUZZ_CALM                                                                              \
-    (1U << SIM_FUZZ_IN_BAND | 1U << SIM_FUZZ_LEASE | 1U << SIM_FUZZ_BATCH |                        \
-     1U << SIM_FUZZ_PRESERVE | 1U << SIM_FUZZ_BITS | 1U << SIM_FUZZ_OPPOSITE)
-void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint32_t allowed);
+    (SIM_FUZZ_BIT(SIM_FUZZ_IN_BAND) | SIM_FUZZ_BIT(SIM_FUZZ_LEASE) |                               \
+     SIM_FUZZ_BIT(SIM_FUZZ_BATCH) | SIM_FUZZ_BIT(SIM_FUZZ_PRESERVE) |                              \
+     SIM_FUZZ_BIT(SIM_FUZZ_BITS) | SIM_FUZZ_BIT(SIM_FUZZ_OPPOSITE))
+void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t allowed);
 
 /* The plan as a scenario file. */
 void sim_fuzz_print(const struct sim_fuzz_plan *plan, char text[SIM_FUZZ_TEXT]);
@@ -114,12 +154,25 @@ enum sim_fuzz_phase {
     SIM_FUZZ_ERROR     /* the run itself failed */
 };
 
+/* Why a run was not judged for liveness. */
+enum sim_fuzz_unjudged {
+    SIM_FUZZ_JUDGED,
+    SIM_FUZZ_NO_END,    /* a fault does not end */
+    SIM_FUZZ_DISK_LONG, /* a disk is full for longer than a status period */
+    SIM_FUZZ_TOO_LATE,  /* something failed, or light came back, too late for all to come back */
+    SIM_FUZZ_CHANNELS,  /* channels are too slow */
+    SIM_FUZZ_SIZE,      /* too many nodes, or arrivals that the judge cannot weigh */
+    SIM_FUZZ_UNJUDGED   /* count */
+};
+const char *sim_fuzz_unjudged_text(enum sim_fuzz_unjudged why);
+
 /* What a run showed. Plain bytes: it is sent between processes. */
 struct sim_fuzz_verdict {
     enum sim_fuzz_phase phase;
     char why[SIM_FUZZ_WHY]; /* "" if good; begins with the rule or condition, up to a colon */
     uint64_t checks;        /* of the oracle */
     uint64_t live_checks;   /* liveness conditions that were decided */
+    enum sim_fuzz_unjudged unjudged;
     uint64_t requests, served, messages;
     uint64_t crashes, torn, refused; /* nodes crashed, of them in a commit; commits refused */
     double sim_s;

@@ -59,6 +59,22 @@ static void on_request(void *ctx, const struct scn_request *request)
                                   .keys_supplied = request->keys_supplied};
 }
 
+static void on_session(void *ctx, const struct scn_session_record *session)
+{
+    struct sim_fuzz_record *r = ctx;
+    void *grown = more(r->sessions, r->session_count, &r->session_cap, sizeof(*r->sessions));
+    if (grown == NULL) {
+        r->no_memory = true;
+        return;
+    }
+    r->sessions = grown;
+    r->sessions[r->session_count++] = (struct sim_fuzz_session){.number = session->number,
+                                                                .application = session->application,
+                                                                .start_ns = session->start_ns,
+                                                                .outcome = session->outcome,
+                                                                .reason = session->reason};
+}
+
 static void note_add(struct sim_fuzz_record *r, const struct sim_fuzz_note *note)
 {
     void *grown = more(r->notes, r->note_count, &r->note_cap, sizeof(*r->notes));
@@ -163,6 +179,43 @@ void sim_fuzz_summary_judge(const struct scn_scenario *scenario, const struct sc
     ledgers_judge(scenario, summary, verdict);
 }
 
+static bool side_fits(const struct scn_scenario *scenario, const struct scn_access_side *side,
+                      uint32_t node)
+{
+    const struct scn_node *n = &scenario->nodes[node];
+    return (side->node == UINT32_MAX || side->node == node) &&
+           (side->operator_id[0] == '\0' || strcmp(side->operator_id, n->operator_id) == 0) &&
+           ((int)side->role < 0 || side->role == n->role);
+}
+
+bool sim_fuzz_denied(const struct scn_scenario *scenario, uint32_t application)
+{
+    const struct scn_application *app = &scenario->applications[application];
+    for (size_t i = 0; i < scenario->access_count; i++) {
+        const struct scn_access *rule = &scenario->access[i];
+        if ((rule->application == UINT32_MAX || rule->application == application) &&
+            side_fits(scenario, &rule->from, app->from) &&
+            side_fits(scenario, &rule->to, app->to)) {
+            return rule->verb == SCN_DENY;
+        }
+    }
+    return false;
+}
+
+/* Who is denied gets no key, and nobody else is told so. */
+static void access_judge(const struct sim_fuzz_record *record, const struct sim_fuzz_request *r,
+                         struct sim_fuzz_verdict *verdict)
+{
+    bool denied = sim_fuzz_denied(record->scenario, r->application);
+    bool told = strcmp(r->reason, "access_denied") == 0;
+    if (denied ? r->keys_supplied > 0 || r->fetched_ns != SCN_NO_TIME : told) {
+        sim_fuzz_fail(verdict, SIM_FUZZ_SAFETY,
+                      "access: request %" PRIu64 " of %.6f s of a pair that is %s: %s, %s",
+                      r->number, (double)r->start_ns * 1e-9, denied ? "denied" : "allowed",
+                      r->outcome, r->reason);
+    }
+}
+
 static bool request_good(const struct scn_request *request)
 {
     if (strcmp(request->outcome, "served") == 0) {
@@ -206,6 +259,7 @@ static void requests_judge(const struct sim_fuzz_record *record, struct sim_fuzz
                                                      .keys_asked = r->keys_asked,
                                                      .keys_supplied = r->keys_supplied},
                                end_ns, verdict);
+        access_judge(record, r, verdict);
         verdict->served += strcmp(r->outcome, "served") == 0;
     }
     verdict->requests = record->request_count;
@@ -257,6 +311,7 @@ void sim_fuzz_judge(const struct scn_scenario *scenario, const volatile sig_atom
     struct sim_fuzz_record record = {.scenario = scenario};
     struct scn_sink sink = {.ctx = &record,
                             .request = on_request,
+                            .session = on_session,
                             .pool = on_pool,
                             .event = on_event,
                             .alarm = on_alarm};
@@ -277,6 +332,7 @@ void sim_fuzz_judge(const struct scn_scenario *scenario, const volatile sig_atom
     free(record.pools);
     free(record.requests);
     free(record.notes);
+    free(record.sessions);
 }
 
 void sim_fuzz_judge_text(const char *text, const volatile sig_atomic_t *interrupt,

@@ -12,6 +12,7 @@
 
 #define NEVER INT64_MAX
 #define NARROWEST_BPS 5000000 /* reports must not hold up answers for a retransmission time */
+#define NOISY 0.11            /* QBER at which no key is made */
 #define GRACE_NS (QKD_NS_PER_S / 2)
 #define FETCH_NS (2 * QKD_NS_PER_S) /* for the slave to have the key that the master has */
 
@@ -20,7 +21,9 @@ enum {
     TRIES = 16,     /* retransmission times until channels and sessions are made again */
     RICH = 5,       /* the same, so that no request may find too little */
     BLOCKS = 2,     /* blocks until every link has key */
+    RANDOM = 8,     /* the same where they come at random */
     PLENTY = 2,     /* key made, over key asked for */
+    BURST = 3,      /* sessions at once, over their mean number */
     SETTLED = 3,    /* status periods without change at the end */
     EXCUSED = 4,    /* refusals of a pair when a link's last key goes */
     NODES_MOST = 64 /* of scenarios that are judged */
@@ -58,8 +61,9 @@ static bool gone(const struct live *l, uint32_t link)
 
 /* ---- when ---- */
 
-/* When the planned faults have ended; those that wait for an output are seen by their crash. */
-static int64_t faults_end(const struct live *l)
+/* When the planned faults have ended; those that wait for an output are seen by their crash. NEVER,
+ * and why. */
+static int64_t faults_end(struct live *l)
 {
     int64_t end_ns = 0;
     for (size_t i = 0; i < l->scenario->fault_count; i++) {
@@ -69,11 +73,13 @@ static int64_t faults_end(const struct live *l)
             continue;
         }
         if (fault->for_ns == SCN_FOREVER && !dark) {
+            l->verdict->unjudged = SIM_FUZZ_NO_END;
             return NEVER;
         }
         /* What a key manager does for so long without being heard costs it tags that are never sent. */
         if (fault->what == SCN_FAULT_DISK_FULL &&
             fault->for_ns > l->scenario->control.status_period_ns) {
+            l->verdict->unjudged = SIM_FUZZ_DISK_LONG;
             return NEVER;
         }
         int64_t lasts_ns = fault->for_ns == SCN_FOREVER ? 0 : fault->for_ns;
@@ -83,7 +89,7 @@ static int64_t faults_end(const struct live *l)
 }
 
 /* When all nodes that crashed were back. */
-static int64_t restarts_end(const struct live *l)
+static int64_t restarts_end(struct live *l)
 {
     int64_t end_ns = 0;
     int64_t down = 0;
@@ -94,17 +100,51 @@ static int64_t restarts_end(const struct live *l)
             end_ns = later(end_ns, note->time_ns);
         }
     }
+    if (down > 0) {
+        l->verdict->unjudged = SIM_FUZZ_TOO_LATE;
+    }
     return down > 0 ? NEVER : end_ns;
 }
 
-static int64_t chance_end(const struct live *l)
+/* When the last light that is too noisy for key is quiet again, if it is. */
+static int64_t noise_end(const struct live *l)
+{
+    int64_t end_ns = 0;
+    for (uint32_t i = 0; i < l->scenario->link_count; i++) {
+        const struct scn_qkd *qkd = &l->scenario->links[i].qkd;
+        for (size_t k = 0; qkd->model == SCN_QKD_TRACE && k + 1 < qkd->trace_count; k++) {
+            bool noisy = qkd->trace[k].qber >= NOISY;
+            end_ns = noisy ? later(end_ns, qkd->trace[k + 1].t_ns) : end_ns;
+        }
+    }
+    return end_ns;
+}
+
+static int64_t chance_end(struct live *l)
 {
     const struct scn_classical *c = &l->scenario->classical;
     bool chance = c->loss > 0 || c->duplicate > 0 || c->reorder > 0;
     if (!chance) {
         return 0;
     }
-    return c->disturbed_until_ns == SCN_AUTO ? NEVER : c->disturbed_until_ns + c->reorder_jitter_ns;
+    if (c->disturbed_until_ns == SCN_AUTO) {
+        l->verdict->unjudged = SIM_FUZZ_NO_END;
+        return NEVER;
+    }
+    return c->disturbed_until_ns + c->reorder_jitter_ns;
+}
+
+/* Requests per second while most is asked for; less than 0: not known. */
+static double requests_per_s(const struct scn_application *app)
+{
+    if (app->arrivals == SCN_ARRIVALS_TRACE || app->profile_count > 0) {
+        return -1;
+    }
+    if (app->session.rate_bps == 0) {
+        return app->rate_per_s;
+    }
+    double open = app->rate_per_s * (double)app->session.hold_ns * 1e-9 * BURST;
+    return open * (double)app->session.rate_bps / app->key_bits / app->count;
 }
 
 /* Key that is asked for from quiet_ns on, in bit/s of every link. */
@@ -113,12 +153,14 @@ static uint64_t need_bps(const struct live *l)
     double sum = 0;
     for (size_t i = 0; i < l->scenario->application_count; i++) {
         const struct scn_application *app = &l->scenario->applications[i];
-        if (app->arrivals != SCN_ARRIVALS_POISSON && app->arrivals != SCN_ARRIVALS_PERIODIC) {
-            return UINT64_MAX; /* not judged */
+        double rate = requests_per_s(app);
+        if (rate < 0) {
+            l->verdict->unjudged = SIM_FUZZ_SIZE;
+            return UINT64_MAX;
         }
         uint64_t bits = wire_relay_cost_bits(app->key_bits, app->count,
                                              l->scenario->key_management.batch);
-        sum += app->stop_ns > l->quiet_ns ? (double)bits * app->rate_per_s : 0;
+        sum += app->stop_ns > l->quiet_ns ? (double)bits * rate : 0;
     }
     return (uint64_t)sum + 1;
 }
@@ -146,16 +188,39 @@ static int64_t plenty_until(const struct live *l, const struct scn_qkd *qkd, int
     return NEVER;
 }
 
-/* Fills in the times; false: there is nothing to judge. */
+/* Light may come back later than all else. */
+static void light_wait(struct live *l)
+{
+    for (uint32_t i = 0; i < l->scenario->link_count; i++) {
+        const struct scn_qkd *qkd = &l->scenario->links[i].qkd;
+        for (size_t k = 0; !gone(l, i) && qkd->model == SCN_QKD_TRACE && k < qkd->trace_count;
+             k++) {
+            bool poor = rate_at(qkd, l->quiet_ns) / PLENTY < l->need_bps;
+            l->quiet_ns = poor && qkd->trace[k].rate_bps / PLENTY >= l->need_bps
+                              ? later(l->quiet_ns, qkd->trace[k].t_ns)
+                              : l->quiet_ns;
+        }
+    }
+}
+
+/* Fills in the times; false: there is nothing to judge, and why. */
 static bool times_find(struct live *l)
 {
     const struct scn_scenario *s = l->scenario;
-    l->quiet_ns = later(later(faults_end(l), restarts_end(l)), chance_end(l));
-    if (l->quiet_ns == NEVER || s->node_count > NODES_MOST ||
-        s->classical.bandwidth_bps < NARROWEST_BPS) {
+    l->quiet_ns = later(later(faults_end(l), restarts_end(l)), later(chance_end(l), noise_end(l)));
+    if (l->quiet_ns == NEVER) {
+        return false;
+    }
+    if (s->node_count > NODES_MOST || s->classical.bandwidth_bps < NARROWEST_BPS) {
+        bool many = s->node_count > NODES_MOST;
+        l->verdict->unjudged = many ? SIM_FUZZ_SIZE : SIM_FUZZ_CHANNELS;
         return false;
     }
     l->need_bps = need_bps(l);
+    if (l->need_bps == UINT64_MAX) {
+        return false;
+    }
+    light_wait(l);
     int64_t block_ns = 0;
     l->rich = true;
     l->dark_ns = l->end_ns;
@@ -167,11 +232,16 @@ static bool times_find(struct live *l)
         int64_t until_ns = plenty_until(l, qkd, l->quiet_ns);
         l->dark_ns = until_ns < l->dark_ns ? until_ns : l->dark_ns;
         uint64_t rate_bps = rate_at(qkd, l->quiet_ns) + 1;
-        l->rich = l->rich && rate_bps / RICH >= l->need_bps;
-        block_ns = later(block_ns, (int64_t)((double)qkd->block_bits * 1e9 / (double)rate_bps));
+        bool random = qkd->blocks == SCN_BLOCKS_POISSON;
+        int64_t each_ns = (int64_t)((double)qkd->block_bits * 1e9 / (double)rate_bps);
+        l->rich = l->rich && !random && rate_bps / RICH >= l->need_bps;
+        block_ns = later(block_ns, (random ? RANDOM : BLOCKS) * each_ns);
     }
     l->from_ns = l->quiet_ns + PERIODS * s->control.status_period_ns +
-                 TRIES * s->key_management.retransmit_ns + BLOCKS * block_ns + GRACE_NS;
+                 TRIES * s->key_management.retransmit_ns + block_ns + GRACE_NS;
+    if (l->from_ns >= l->dark_ns) {
+        l->verdict->unjudged = SIM_FUZZ_TOO_LATE;
+    }
     return l->from_ns < l->dark_ns;
 }
 
@@ -205,6 +275,10 @@ static bool any_gone(const struct live *l)
  * has heard of it may be refused. */
 static bool excused(struct live *l, const struct sim_fuzz_request *r)
 {
+    bool of_session = l->scenario->applications[r->application].session.rate_bps > 0;
+    if (of_session && strcmp(r->reason, "no_session") == 0) {
+        return true; /* its session is over; sessions are judged below */
+    }
     bool short_of_key = strcmp(r->reason, "insufficient_key") == 0 ||
                         (l->scenario->applications[r->application].wait &&
                          strcmp(r->reason, "timeout") == 0);
@@ -223,7 +297,8 @@ static void requests_live(struct live *l)
         const struct scn_application *app = &l->scenario->applications[r->application];
         if (r->start_ns < l->from_ns || r->start_ns >= l->dark_ns ||
             r->start_ns + app->timeout_ns + FETCH_NS > l->end_ns ||
-            !joined(l, app->from, app->to) || excused(l, r)) {
+            !joined(l, app->from, app->to) || excused(l, r) ||
+            sim_fuzz_denied(l->scenario, r->application)) {
             continue;
         }
         l->verdict->live_checks++;
@@ -238,6 +313,30 @@ static void requests_live(struct live *l)
                           "not fetched: request %" PRIu64 " of %s at %.6f s: the slave did not get "
                           "its keys",
                           r->number, app->id, (double)r->start_ns * 1e-9);
+        }
+    }
+}
+
+/* Who asks for a session in time is admitted, or there is no capacity; and it is not broken. What the
+ * controller knew of capacity may be older: it learns of light that came back from the modules. */
+static void sessions_live(struct live *l)
+{
+    for (size_t i = 0; i < l->record->session_count; i++) {
+        const struct sim_fuzz_session *r = &l->record->sessions[i];
+        const struct scn_application *app = &l->scenario->applications[r->application];
+        if (r->start_ns < l->from_ns || r->start_ns + app->timeout_ns >= l->dark_ns ||
+            !joined(l, app->from, app->to) || sim_fuzz_denied(l->scenario, r->application)) {
+            continue;
+        }
+        l->verdict->live_checks++;
+        bool full = strcmp(r->outcome, "refused") == 0 && strcmp(r->reason, "no_capacity") == 0;
+        bool good = full || strcmp(r->outcome, "closed") == 0 || strcmp(r->outcome, "open") == 0;
+        if (!good) {
+            sim_fuzz_fail(l->verdict, SIM_FUZZ_LIVENESS,
+                          "session: %" PRIu64
+                          " of %s at %.6f s, %.3f s after the last fault: %s, %s",
+                          r->number, app->id, (double)r->start_ns * 1e-9,
+                          (double)(r->start_ns - l->quiet_ns) * 1e-9, r->outcome, r->reason);
         }
     }
 }
@@ -257,15 +356,15 @@ static bool full(const struct live *l, uint32_t link)
 /* Alarms of events clear themselves after a minute of quiet: they are not judged. */
 static bool alarm_judged(const struct live *l, const struct sim_fuzz_note *note)
 {
-    static const char *const states[] = {"link_down",   "pool_low",        "no_key",
-                                         "module_down", "controller_lost", "manager_lost",
-                                         "store_limit"};
+    static const char *const states[] = {"link_down",    "pool_low",   "no_key",
+                                         "module_down",  "qber_high",  "controller_lost",
+                                         "manager_lost", "store_limit"};
     bool of_link = note->object < l->scenario->link_count;
     bool of_gone = of_link && gone(l, (uint32_t)note->object);
     bool of_full = of_link && strcmp(note->fault, "no_key") == 0 && full(l, (uint32_t)note->object);
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (strcmp(note->fault, states[i]) == 0) {
-            bool by_link = i < 4;
+            bool by_link = i < 5;
             bool by_load = strcmp(note->fault, "pool_low") == 0 && !l->rich;
             return !by_load && (!by_link || (!of_gone && !of_full));
         }
@@ -365,7 +464,20 @@ void sim_fuzz_live(const struct sim_fuzz_record *record, struct sim_fuzz_verdict
                      .end_ns = (int64_t)(record->summary.sim_s * 1e9)};
     if (times_find(&l)) {
         requests_live(&l);
+        sessions_live(&l);
         alarms_live(&l);
         links_live(&l);
     }
+}
+
+const char *sim_fuzz_unjudged_text(enum sim_fuzz_unjudged why)
+{
+    static const char *const texts[SIM_FUZZ_UNJUDGED] = {
+        [SIM_FUZZ_JUDGED] = "judged",
+        [SIM_FUZZ_NO_END] = "faults without end",
+        [SIM_FUZZ_DISK_LONG] = "a disk full for too long",
+        [SIM_FUZZ_TOO_LATE] = "no time left after the last fault",
+        [SIM_FUZZ_CHANNELS] = "slow channels",
+        [SIM_FUZZ_SIZE] = "size or arrivals"};
+    return texts[why];
 }

@@ -6,7 +6,7 @@
 
 #include "core/base/rng.h"
 #include "core/wire/frame.h"
-#include "sim/fuzz.h"
+#include "sim/fuzz_plan.h"
 
 enum {
     CHAOS_LEAST_MS = 4000,
@@ -16,8 +16,7 @@ enum {
     FIRST_BLOCK_MS = 700,
     BRIEF_MS = 400,
     DARK_MS = 1500,
-    NARROWEST_KBPS = 5000, /* reports in-band must not hold up answers for a retransmission time */
-    MARGIN = 4             /* key made, over key asked for */
+    NARROWEST_KBPS = 5000 /* reports in-band must not hold up answers for a retransmission time */
 };
 
 struct maker {
@@ -54,6 +53,20 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_MANY] = "many-keys",
     [SIM_FUZZ_BURSTS] = "bursts",
     [SIM_FUZZ_PATIENT] = "patient",
+    [SIM_FUZZ_ACCESS] = "access",
+    [SIM_FUZZ_DEMANDS] = "demands",
+    [SIM_FUZZ_HUB] = "hub",
+    [SIM_FUZZ_ON_OFF] = "on-off",
+    [SIM_FUZZ_DIURNAL] = "diurnal",
+    [SIM_FUZZ_PROCESSING] = "processing",
+    [SIM_FUZZ_LOW_MARK] = "low-mark",
+    [SIM_FUZZ_KEEP_ROUTE] = "keep-route",
+    [SIM_FUZZ_INITIAL] = "initial",
+    [SIM_FUZZ_UNIT] = "unit",
+    [SIM_FUZZ_RANDOM_BLOCKS] = "random-blocks",
+    [SIM_FUZZ_SLOW] = "slow",
+    [SIM_FUZZ_SESSIONS] = "sessions",
+    [SIM_FUZZ_NOISE] = "noise",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -235,7 +248,7 @@ static void tide(struct maker *m, uint32_t link, uint32_t need_kbps, uint32_t de
 {
     struct sim_fuzz_plan *p = m->plan;
     uint32_t least_kbit = 3 * dearest_kbit;
-    p->link[link].then_kbps = MARGIN * need_kbps + between(m, 20, 60);
+    p->link[link].then_kbps = SIM_FUZZ_MARGIN * need_kbps + between(m, 20, 60);
     p->link[link].first_kbps = between(m, 6, 30);
     p->link[link].block_kbit = least_kbit + between(m, 4, 10);
 }
@@ -248,7 +261,7 @@ static void keys(struct maker *m)
     uint32_t dearest_kbit = (uint32_t)(dearest_bits / 1000) + 1;
     for (uint32_t i = 0; i < p->link_count; i++) {
         bool scarce = has(m, SIM_FUZZ_SCARCE) && !one_in(m, 4);
-        uint32_t then_kbps = MARGIN * need_kbps + between(m, 200, 600);
+        uint32_t then_kbps = SIM_FUZZ_MARGIN * need_kbps + between(m, 200, 600);
         p->link[i].km = between(m, 1, 100);
         p->link[i].then_kbps = then_kbps;
         p->link[i].first_kbps = scarce ? between(m, 2, 40) : then_kbps;
@@ -379,18 +392,18 @@ static uint32_t longest_timeout_ms(const struct sim_fuzz_plan *p)
 
 void sim_fuzz_plan_make(struct sim_fuzz_plan *plan, uint64_t seed)
 {
-    sim_fuzz_plan_limited(plan, seed, UINT32_MAX);
+    sim_fuzz_plan_limited(plan, seed, SIM_FUZZ_ALL);
 }
 
-void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint32_t allowed)
+void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t allowed)
 {
     struct maker m = {.plan = plan};
     *plan = (struct sim_fuzz_plan){.seed = seed};
     qkd_rng_init_named(&m.rng, seed, "fuzz", 0);
     /* A subset of random density: few features now and then, so that none hides another. */
     uint32_t density = between(&m, 1, 4);
-    for (uint32_t f = 0; f < SIM_FUZZ_FEATURES; f++) {
-        plan->features |= between(&m, 1, 6) <= density ? 1U << f : 0;
+    for (uint32_t f = 0; f < SIM_FUZZ_EXTRA; f++) {
+        plan->features |= between(&m, 1, 6) <= density ? SIM_FUZZ_BIT(f) : 0;
     }
     plan->features &= allowed;
     plan->chaos_end_ms = between(&m, CHAOS_LEAST_MS, CHAOS_MOST_MS);
@@ -405,4 +418,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint32_t a
     keys(&m);
     faults(&m);
     qkd_rng_fini(&m.rng);
+    sim_fuzz_plan_extra(plan, allowed);
 }

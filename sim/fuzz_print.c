@@ -60,12 +60,37 @@ static void put_links(struct writer *w)
         if (p->link[i].store_kbit > 0) {
             put(w, ", store: %" PRIu32 " kbit", p->link[i].store_kbit);
         }
-        put(w, ",\n       qkd: {model: trace, block: %" PRIu32 " kbit, key_form: %s,\n",
-            p->link[i].block_kbit, p->link[i].bits ? "bits" : "seed");
+        if (p->link[i].initial_kbit > 0) {
+            put(w, ", initial: %" PRIu32 " kbit", p->link[i].initial_kbit);
+        }
+        put(w, ",\n       qkd: {model: trace, block: %" PRIu32 " kbit, key_form: %s%s,\n",
+            p->link[i].block_kbit, p->link[i].bits ? "bits" : "seed",
+            p->link[i].random_blocks ? ", blocks: poisson" : "");
         put(w, "             trace: [[0, %" PRIu32 " kbit/s, 0], ", p->link[i].first_kbps);
+        if (p->link[i].noise_ms < p->link[i].quiet_ms) {
+            put(w, "[%" PRIu32 " ms, %" PRIu32 " kbit/s, 12 %%], ", p->link[i].noise_ms,
+                p->link[i].first_kbps);
+            put(w, "[%" PRIu32 " ms, %" PRIu32 " kbit/s, 2 %%], ", p->link[i].quiet_ms,
+                p->link[i].first_kbps);
+        }
         put(w, "[%" PRIu32 " ms, %" PRIu32 " kbit/s, 0], [%" PRIu32 " ms, 0, 0]]}}\n",
             p->chaos_end_ms, p->link[i].then_kbps, p->stop_ms);
     }
+}
+
+/* A star around a switch. */
+static void put_hub(struct writer *w)
+{
+    bool first = true;
+    put(w, ",\n              switches: [hub], links: [");
+    for (uint32_t i = 0; i < w->plan->node_count; i++) {
+        if (!w->plan->node[i].off) {
+            put(w, "%s{ends: [%c, hub], latency: %" PRIu32 " us}", first ? "" : ", ", name(i),
+                100 * (i + 1));
+            first = false;
+        }
+    }
+    put(w, "]");
 }
 
 static void put_classical(struct writer *w)
@@ -82,6 +107,9 @@ static void put_classical(struct writer *w)
         put(w, ", reorder_jitter: %" PRIu32 " ms, disturbed_until: %" PRIu32 " ms", p->jitter_ms,
             p->chaos_end_ms);
     }
+    if (p->hub) {
+        put_hub(w);
+    }
     put(w, "}\n");
 }
 
@@ -94,11 +122,95 @@ static void put_policy(struct writer *w)
         p->lease_bits, p->retries, p->retransmit_ms);
     put(w,
         "                 expiry: %" PRIu32 " s, fetch_within: %" PRIu32 " s, timer: %" PRIu32
-        " s, bootstrap: %" PRIu32 " kbit}\n",
+        " s, bootstrap: %" PRIu32 " kbit",
         p->expiry_s, p->fetch_within_s, p->timer_s, p->bootstrap_kbit);
+    if (p->processing_ms > 0) {
+        put(w, ", processing: %" PRIu32 " ms", p->processing_ms);
+    }
+    if (p->unit_bits > 0) {
+        put(w, ", unit: %" PRIu32 " bit", p->unit_bits);
+    }
+    put(w, "}\n");
     put(w, "control: {routing: %s, route_validity: %" PRIu32 " s, status_period: %" PRIu32 " ms",
         p->widest ? "widest" : "fewest-hops", p->validity_s, p->period_ms);
+    if (p->low_mark_kbit > 0) {
+        put(w, ", low_mark: %" PRIu32 " kbit", p->low_mark_kbit);
+    }
+    put(w, "%s", p->keep_route ? ", keep_route: true" : "");
     put(w, ", at: %c}\nmanagement: {at: %c}\n", name(p->controller), name(p->manager));
+}
+
+static void put_shape(struct writer *w, uint32_t app)
+{
+    const struct sim_fuzz_plan *p = w->plan;
+    switch (p->app[app].shape) {
+    case SIM_FUZZ_BY_BURSTS:
+        put(w, "arrivals: on-off, on_time: %" PRIu32 " ms, off_time: %" PRIu32 " ms, periods: %s",
+            p->app[app].on_ms, p->app[app].off_ms,
+            p->app[app].fixed_periods ? "fixed" : "exponential");
+        break;
+    case SIM_FUZZ_BY_DAY:
+        put(w, "arrivals: diurnal, day: %" PRIu32 " ms, trough: 0", p->app[app].day_ms);
+        break;
+    case SIM_FUZZ_STEADY:
+        put(w, "arrivals: %s", p->app[app].poisson ? "poisson" : "periodic");
+        break;
+    }
+}
+
+static void put_session(struct writer *w, uint32_t app)
+{
+    const struct sim_fuzz_plan *p = w->plan;
+    put(w,
+        ",\n     session: {rate: %" PRIu32 " bit/s, hold: %" PRIu32 " ms, hold_law: %s, keys: %s",
+        p->app[app].session_bps, p->app[app].hold_ms,
+        p->app[app].fixed_hold ? "fixed" : "exponential",
+        p->app[app].without_keys ? "none" : "at-rate");
+    put(w, ", timeout: %" PRIu32 " s}", p->app[app].session_timeout_s);
+}
+
+/* Rules of what is left out are left out, too. */
+static void put_access(struct writer *w)
+{
+    const struct sim_fuzz_plan *p = w->plan;
+    bool first = true;
+    for (uint32_t i = 0; i < p->rule_count; i++) {
+        uint32_t index = p->rule[i].index;
+        bool of_app = p->rule[i].of == SIM_FUZZ_OF_APP;
+        if (p->rule[i].off || (of_app ? p->app[index].off : p->node[index].off)) {
+            continue;
+        }
+        put(w, "%s  - {rule: %s, ", first ? "access:\n" : "", p->rule[i].allow ? "allow" : "deny");
+        if (of_app) {
+            put(w, "application: app%" PRIu32 "}\n", index);
+        } else {
+            put(w, "%s: {node: %c}}\n", p->rule[i].of == SIM_FUZZ_OF_MASTER ? "from" : "to",
+                name(index));
+        }
+        first = false;
+    }
+}
+
+static void put_demand(struct writer *w)
+{
+    const struct sim_fuzz_plan *p = w->plan;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < p->demand.nodes; i++) {
+        count += !p->node[i].off;
+    }
+    if (count < 2) {
+        return;
+    }
+    put(w, "demands:\n  - {id: d, pairs: once, nodes: [");
+    for (uint32_t i = 0, seen = 0; i < p->demand.nodes; i++) {
+        if (!p->node[i].off) {
+            put(w, "%s%c", seen++ > 0 ? ", " : "", name(i));
+        }
+    }
+    put(w, "],\n     application: {key: %" PRIu32 " bit, arrivals: %s, rate: %.2f /s",
+        p->demand.key_bits, p->demand.poisson ? "poisson" : "periodic",
+        p->demand.hundredths_per_s / 100.0);
+    put(w, ", timeout: %" PRIu32 " s, stop: %" PRIu32 " ms}}\n", p->demand.timeout_s, p->stop_ms);
 }
 
 static void put_applications(struct writer *w)
@@ -112,13 +224,17 @@ static void put_applications(struct writer *w)
         put(w, "%s  - {id: app%" PRIu32 ", from: %c, to: %c, key: %" PRIu32 " bit, ",
             first ? "applications:\n" : "", i, name(p->app[i].from), name(p->app[i].to),
             p->app[i].key_bits);
-        put(w, "count: %" PRIu32 ", arrivals: %s, rate: %.1f /s, level: %s,\n", p->app[i].count,
-            p->app[i].poisson ? "poisson" : "periodic", p->app[i].tenths_per_s / 10.0,
+        put(w, "count: %" PRIu32 ", ", p->app[i].count);
+        put_shape(w, i);
+        put(w, ", rate: %.1f /s, level: %s,\n", p->app[i].tenths_per_s / 10.0,
             scn_level_name(p->app[i].level));
-        put(w,
-            "     timeout: %" PRIu32 " s, wait: %s, start: %" PRIu32 " ms, stop: %" PRIu32 " ms}\n",
+        put(w, "     timeout: %" PRIu32 " s, wait: %s, start: %" PRIu32 " ms, stop: %" PRIu32 " ms",
             p->app[i].timeout_s, p->app[i].wait ? "true" : "false", p->app[i].start_ms,
             p->app[i].stop_ms);
+        if (p->app[i].session_bps > 0) {
+            put_session(w, i);
+        }
+        put(w, "}\n");
         first = false;
     }
 }
@@ -138,10 +254,13 @@ static void put_faults(struct writer *w)
         }
         if (p->fault[i].what >= SCN_FAULT_CRASH) {
             put(w, "node: %c", name(index));
+        } else if (p->hub && p->fault[i].what == SCN_FAULT_CLASSICAL) {
+            put(w, "classical_link: %c-hub", name(p->link[index].a));
         } else {
             put(w, "link: %c%c", name(p->link[index].a), name(p->link[index].b));
         }
-        put(w, ", what: %s", scn_fault_name(p->fault[i].what));
+        bool light_only = p->hub && p->fault[i].what == SCN_FAULT_BOTH; /* no channel beside it */
+        put(w, ", what: %s", scn_fault_name(light_only ? SCN_FAULT_QUANTUM : p->fault[i].what));
         if (p->fault[i].output > 0) {
             put(w, ", output: %" PRIu32, p->fault[i].output);
         }
@@ -161,5 +280,7 @@ void sim_fuzz_print(const struct sim_fuzz_plan *plan, char text[SIM_FUZZ_TEXT])
     put_classical(&w);
     put_policy(&w);
     put_applications(&w);
+    put_demand(&w);
+    put_access(&w);
     put_faults(&w);
 }

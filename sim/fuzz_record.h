@@ -15,6 +15,14 @@ struct sim_fuzz_request {
     uint32_t keys_asked, keys_supplied;
 };
 
+/* A session with a guaranteed rate that ended, or was open at the end. */
+struct sim_fuzz_session {
+    uint64_t number;
+    uint32_t application;
+    int64_t start_ns;
+    const char *outcome, *reason; /* fixed texts */
+};
+
 struct sim_fuzz_note {
     int64_t time_ns;
     enum { SIM_FUZZ_NOTE_CRASH, SIM_FUZZ_NOTE_RESTART, SIM_FUZZ_NOTE_ALARM } kind;
@@ -37,11 +45,16 @@ struct sim_fuzz_record {
     struct scn_summary summary;
     struct sim_fuzz_request *requests;
     size_t request_count, request_cap;
+    struct sim_fuzz_session *sessions;
+    size_t session_count, session_cap;
     struct sim_fuzz_note *notes;
     size_t note_count, note_cap;
     struct sim_fuzz_pool *pools; /* link * 2 + end */
     bool no_memory;
 };
+
+/* Whether the access rules deny this pair. */
+bool sim_fuzz_denied(const struct scn_scenario *scenario, uint32_t application);
 
 /* Judges what must come back; sets phase and why if something does not, and counts. */
 void sim_fuzz_live(const struct sim_fuzz_record *record, struct sim_fuzz_verdict *verdict);

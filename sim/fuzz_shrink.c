@@ -36,6 +36,17 @@ static bool take(struct shrinker *s, const struct sim_fuzz_plan *candidate)
 
 /* ---- leaving out ---- */
 
+static bool drop_rules(struct shrinker *s)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < s->plan->rule_count; i++) {
+        struct sim_fuzz_plan c = *s->plan;
+        c.rule[i].off = true;
+        any = take(s, &c) || any;
+    }
+    return any;
+}
+
 static bool drop_applications(struct shrinker *s)
 {
     bool any = false;
@@ -210,6 +221,57 @@ static void fewer_requests(struct sim_fuzz_plan *c)
     }
 }
 
+static void no_demand(struct sim_fuzz_plan *c)
+{
+    c->demand.nodes = 0;
+}
+
+static void no_sessions(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->app_count; i++) {
+        c->app[i].session_bps = 0;
+    }
+}
+
+static void steady(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->app_count; i++) {
+        c->app[i].shape = SIM_FUZZ_STEADY;
+    }
+}
+
+static void no_hub(struct sim_fuzz_plan *c)
+{
+    c->hub = false;
+}
+
+static void default_policies(struct sim_fuzz_plan *c)
+{
+    c->processing_ms = c->low_mark_kbit = c->unit_bits = 0;
+    c->keep_route = false;
+}
+
+static void nothing_at_first(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->link_count; i++) {
+        c->link[i].initial_kbit = 0;
+    }
+}
+
+static void regular_blocks(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->link_count; i++) {
+        c->link[i].random_blocks = false;
+    }
+}
+
+static void no_noise(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->link_count; i++) {
+        c->link[i].noise_ms = c->link[i].quiet_ms = 0;
+    }
+}
+
 static void default_times(struct sim_fuzz_plan *c)
 {
     c->retries = 5;
@@ -234,6 +296,10 @@ static void sooner(struct sim_fuzz_plan *c)
         c->fault[i].at_ms -= c->fault[i].at_ms / 4;
         c->fault[i].for_ms -= c->fault[i].for_ms / 4;
     }
+    for (uint32_t i = 0; i < c->link_count; i++) {
+        c->link[i].noise_ms -= c->link[i].noise_ms / 4;
+        c->link[i].quiet_ms -= c->link[i].quiet_ms / 4;
+    }
     for (uint32_t i = 0; i < c->app_count; i++) {
         c->app[i].stop_ms -= c->app[i].stop_ms > c->app[i].start_ms + cut ? cut : 0;
         c->app[i].start_ms -= c->app[i].start_ms / 4;
@@ -243,9 +309,13 @@ static void sooner(struct sim_fuzz_plan *c)
 static bool simplify(struct shrinker *s)
 {
     static void (*const steps[])(struct sim_fuzz_plan * c) = {
-        no_loss,     no_duplicate,   no_reorder,     no_clocks,     no_limits,     one_by_one,
-        one_process, no_retention,   out_of_band,    long_lives,    rich_links,    big_stores,
-        seeds,       small_requests, fewer_requests, default_times, default_lease, sooner};
+        no_loss,        no_duplicate,   no_reorder,       no_clocks,
+        no_limits,      one_by_one,     one_process,      no_retention,
+        out_of_band,    long_lives,     rich_links,       big_stores,
+        seeds,          small_requests, fewer_requests,   default_times,
+        default_lease,  sooner,         no_demand,        no_sessions,
+        steady,         no_hub,         default_policies, nothing_at_first,
+        regular_blocks, no_noise};
     bool any = false;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct sim_fuzz_plan c = *s->plan;
@@ -264,6 +334,7 @@ uint32_t sim_fuzz_shrink(struct sim_fuzz_plan *plan, const struct sim_fuzz_shrin
         again = drop_nodes(&s) || again;
         again = drop_applications(&s) || again;
         again = drop_links(&s) || again;
+        again = drop_rules(&s) || again;
         again = simplify(&s) || again;
     }
     return s.tried;

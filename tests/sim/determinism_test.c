@@ -14,7 +14,7 @@
 
 static const char *program; /* argv[0] */
 
-static struct case_run *run_of(uint32_t features, uint64_t seed, const char *set)
+static struct case_run *run_of(uint64_t features, uint64_t seed, const char *set)
 {
     struct sim_fuzz_plan plan;
     char *text = malloc(SIM_FUZZ_TEXT);
@@ -28,7 +28,7 @@ static struct case_run *run_of(uint32_t features, uint64_t seed, const char *set
     return run;
 }
 
-static uint64_t digest_of(uint32_t features, uint64_t seed, const char *set)
+static uint64_t digest_of(uint64_t features, uint64_t seed, const char *set)
 {
     struct case_run *run = run_of(features, seed, set);
     uint64_t digest = run->summary.trace_digest;

@@ -34,7 +34,7 @@ static struct scn_scenario *load(const struct sim_fuzz_plan *plan)
 
 START_TEST(plans)
 {
-    uint32_t seen = 0;
+    uint64_t seen = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct sim_fuzz_plan plan;
         struct sim_fuzz_plan again;
@@ -49,12 +49,14 @@ START_TEST(plans)
         struct scn_scenario *scenario = load(&plan);
         ck_assert_uint_eq(scenario->node_count, plan.node_count);
         ck_assert_uint_ge(scenario->link_count, scenario->node_count - 1);
-        ck_assert_uint_eq(scenario->application_count, plan.app_count);
+        ck_assert_uint_eq(scenario->application_count,
+                          plan.app_count + plan.demand.nodes * (plan.demand.nodes - 1) / 2);
+        ck_assert_uint_eq(scenario->access_count, plan.rule_count);
         ck_assert_uint_eq(scenario->fault_count, plan.fault_count);
         scn_free(scenario);
         seen |= plan.features;
     }
-    ck_assert_uint_eq(seen, (UINT32_C(1) << SIM_FUZZ_FEATURES) - 1);
+    ck_assert_uint_eq(seen, SIM_FUZZ_BIT(SIM_FUZZ_FEATURES) - 1);
 }
 END_TEST
 
@@ -63,7 +65,7 @@ START_TEST(limited)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct sim_fuzz_plan plan;
         sim_fuzz_plan_limited(&plan, seed, SIM_FUZZ_CALM);
-        ck_assert_uint_eq(plan.features & ~SIM_FUZZ_CALM, 0);
+        ck_assert_uint_eq(plan.features & ~(uint64_t)SIM_FUZZ_CALM, 0);
         ck_assert_uint_eq(plan.fault_count, 0);
         ck_assert_uint_eq(plan.loss_pm + plan.duplicate_pm + plan.reorder_pm, 0);
     }

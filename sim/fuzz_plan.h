@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What fuzz_plan.c and fuzz_extra.c share. */
+#ifndef SIM_FUZZ_PLAN_H
+#define SIM_FUZZ_PLAN_H
+
+#include "sim/fuzz.h"
+
+#define SIM_FUZZ_MARGIN 4 /* key made, over key asked for */
+
+/* Adds features from SIM_FUZZ_EXTRA on to a plan that is otherwise complete. */
+void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed);
+
+#endif
