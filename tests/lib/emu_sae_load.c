@@ -33,7 +33,8 @@ struct end {
 struct client {
     struct end master, slave;
     bool fetching;
-    double since_ms;
+    double since_ms, begun_ms;
+    bool resting; /* until begun_ms + every_ms */
     char enc_path[160], dec_path[160];
     size_t keys_len; /* of the master's body, kept until the slave's is there */
     char keys[ANSWER_SIZE];
@@ -186,7 +187,8 @@ static void enc_ask(struct sae_load *load, struct client *client)
     char text[REQUEST_SIZE];
     int len = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: kme\r\n\r\n", client->enc_path);
     client->fetching = false;
-    client->since_ms = now_ms();
+    client->resting = false;
+    client->since_ms = client->begun_ms = now_ms();
     send_text(load, &client->master, text, (size_t)len);
 }
 
@@ -255,7 +257,7 @@ static void answered(struct sae_load *load, struct end *end, const char *body, s
         if (load->figures.refused++ < 3) {
             (void)fprintf(stderr, "SAE: %.12s %.200s\n", end->answer, body);
         }
-        enc_ask(load, client);
+        client->resting = true;
         return;
     }
     note(client->fetching ? &load->dec : &load->enc, now_ms() - client->since_ms);
@@ -271,7 +273,19 @@ static void answered(struct sae_load *load, struct end *end, const char *body, s
     }
     load->figures.requests++;
     load->figures.keys += load->config.number;
-    enc_ask(load, client);
+    client->resting = true;
+}
+
+/* Begins anew with who has rested. */
+static void begin_due(struct sae_load *load)
+{
+    double now = now_ms();
+    for (unsigned i = 0; i < load->config.clients && !load->failed; i++) {
+        struct client *client = &load->clients[i];
+        if (client->resting && now - client->begun_ms >= load->config.every_ms) {
+            enc_ask(load, client);
+        }
+    }
 }
 
 static void end_read(struct sae_load *load, struct end *end)
@@ -322,10 +336,11 @@ bool sae_load_run(struct sae_load *load, double seconds, struct sae_load_figures
         }
     }
     while (!load->failed && now_ms() - start < seconds * 1e3) {
-        int count = epoll_wait(load->epoll, events, EVENTS, 20);
+        int count = epoll_wait(load->epoll, events, EVENTS, load->config.every_ms > 0 ? 1 : 20);
         for (int i = 0; i < count && !load->failed; i++) {
             end_read(load, events[i].data.ptr);
         }
+        begin_due(load);
     }
     *figures = load->figures;
     figures->seconds = (now_ms() - start) * 1e-3;

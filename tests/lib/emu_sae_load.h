@@ -18,7 +18,8 @@ struct sae_load_config {
     /* SAE IDs of client number i: PREFIX i . SITE, such as "app7.A". */
     const char *prefix, *master_site, *slave_site;
     unsigned clients;
-    unsigned number; /* keys per request */
+    unsigned number;   /* keys per request */
+    unsigned every_ms; /* a client begins anew so long after it began; 0: at once */
 };
 
 /* Opens all connections. NULL, and a line on stderr, if that fails. */
