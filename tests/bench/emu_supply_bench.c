@@ -249,8 +249,14 @@ static double floor_measure(const struct live *live, const struct shape *shape)
         floor_serve(live, listen);
     }
     (void)nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
-    struct sae_load_config config = {pki,  listen, listen,         "app",
-                                     "n0", "n1",   shape->clients, shape->number};
+    struct sae_load_config config = {.pki = pki,
+                                     .master_kme = listen,
+                                     .slave_kme = listen,
+                                     .prefix = "app",
+                                     .master_site = "n0",
+                                     .slave_site = "n1",
+                                     .clients = shape->clients,
+                                     .number = shape->number};
     struct sae_load *load = sae_load_open(&config);
     QKD_ASSERT(load != NULL && sae_load_run(load, 0.3, &figures));
     QKD_ASSERT(clock_getcpuclockid(child, &clock) == 0 && clock_gettime(clock, &cpu[0]) == 0);
