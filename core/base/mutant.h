@@ -23,6 +23,7 @@
     X(CONFIRM_BLIND,  "file: a block is used before the other end confirmed it")                   \
     X(LENGTH_BLIND,   "file: a block is used although its length was not agreed")                  \
     X(GRANT_FORGOT,   "grant: a GRANT without acknowledgement is not sent again")                  \
+    X(GRANT_UNSAVED,  "grant: a GRANT is not persisted until it is acknowledged")                  \
     X(EXPIRE_SILENT,  "grant: what expires is not SKIPped")                                        \
     X(TAG_BODY,       "frame: the tag does not cover IDs and keys")                                \
     X(TAG_HASH_KEY,   "frame: both directions share a hash key")                                   \
@@ -35,6 +36,9 @@
     X(SKIP_LOST,      "frame: a SKIP whose tag became void is not sent again")                     \
     X(GIVE_UP_SILENT, "frame: the pads of a frame that is given up are not SKIPped")               \
     X(ACK_LOST,       "frame: nothing is acknowledged")                                            \
+    X(ACK_OLD,        "frame: an acknowledgement of an old incarnation counts for the new one")    \
+    X(TAILS_KEPT,     "trim: a full store keeps pieces too short for what is asked")               \
+    X(HOP_AGAIN,      "source: the controller is not told which hop failed")                       \
     X(HELLO_BLIND,    "link: what the peer can no longer decrypt is not given up")                 \
     X(HOP_FLIPS,      "relay: a hop hands on other bits")                                          \
     X(RETRY_DRAWS,    "source: a retry draws new bits under the same ID")                          \

@@ -243,6 +243,9 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     acknowledge(s, module, file, WIRE_FILE_STORED);
     uint32_t next = bits / 8 < link->file_bytes ? bits / 8 : link->file_bytes;
     link->file_bytes = bits / 8;
+    if (link->up && km_pool_stored(&link->pool) + next > link->store_bytes) {
+        kma_trim(s, link); /* what is of no use may make room */
+    }
     if (km_pool_stored(&link->pool) + next > link->store_bytes) {
         link->paused_bytes = next;
         generation_send(s, link, false);

@@ -12,6 +12,13 @@
 #define GRANTS_OPEN 8                    /* own GRANTs without acknowledgement on a link */
 #define GRANT_MORE 1024                  /* bytes still wanted that are worth a further GRANT */
 
+/* Bytes of the longest frame of payload of late; 0: none. */
+static uint32_t frame_longest(const struct kma_link *link)
+{
+    const uint32_t *most = link->frame_most;
+    return most[0] > most[1] ? most[0] : most[1];
+}
+
 void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes)
 {
     struct qkd_time again = qkd_time_add(link->grant_asked, qkd_span_ms(GRANT_PAUSE_MS));
@@ -24,8 +31,8 @@ void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t by
                                          .link = link->id,
                                          .wanted = bytes > UINT32_MAX ? UINT32_MAX
                                                                       : (uint32_t)bytes,
-                                         .has_piece = link->missing > 0,
-                                         .piece = link->missing};
+                                         .has_piece = frame_longest(link) > 0,
+                                         .piece = frame_longest(link)};
     KMA_SEND(s, grant_request, QKD_RP_KX1, link->peer, &request);
 }
 
@@ -38,6 +45,9 @@ static void persist_grant(const struct kma_step *s, const struct kma_link *link,
     wire_put_u32(entry.key, link->id);
     wire_put_u32(entry.key + 4, grant->block);
     wire_put_u32(entry.key + 8, grant->start);
+    if (QKDN_MUTANT(GRANT_UNSAVED)) {
+        return;
+    }
     if (!del) {
         int len = wire_grant_body_encode(grant, body, sizeof body);
         QKD_ASSERT(len > 0);
@@ -87,7 +97,10 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
     uint64_t mine = km_pool_payload_free(&link->pool);
     uint32_t unit = s->kma->config->unit_bits / 8;
     uint64_t most = mine / 2 / unit * unit;
-    uint64_t piece = request->has_piece ? units(request->piece, unit) : 0;
+    uint32_t asked = request->has_piece ? request->piece : 0;
+    asked = asked > KMA_FRAME_MAX ? KMA_FRAME_MAX : asked;
+    link->frame_most[0] = asked > link->frame_most[0] ? asked : link->frame_most[0];
+    uint64_t piece = units(asked, unit);
     uint64_t wanted = units(request->wanted > piece ? request->wanted : piece, unit);
     uint32_t want = wanted < most ? (uint32_t)wanted : (uint32_t)most;
     if (piece > most) {
@@ -334,14 +347,16 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
     return true;
 }
 
-/* Tails shorter than this are of no use. Where no key comes any more because the store is full, and all
- * the same no piece was long enough for a frame, shorter pieces must make room for fresh key. */
+/* Tails shorter than this are of no use. Where no key comes any more because the store is full, pieces
+ * shorter than the frames of today make room for fresh key, which is lost otherwise: else a store
+ * could be full of what serves nobody. */
 static uint32_t tail_least(const struct kma_step *s, const struct kma_link *link)
 {
-    uint32_t frame = (uint32_t)(wire_take_cost_bits(s->kma->config->unit_bits, 1, 1) / 8);
+    uint32_t key = (uint32_t)(wire_take_cost_bits(s->kma->config->unit_bits, 1, 1) / 8);
     uint32_t file = link->file_bytes > link->paused_bytes ? link->file_bytes : link->paused_bytes;
     bool full = file > 0 && km_pool_stored(&link->pool) + file > link->store_bytes;
-    return full && link->missing > frame ? link->missing : frame;
+    uint32_t frame = frame_longest(link);
+    return full && frame > key && !QKDN_MUTANT(TAILS_KEPT) ? frame : key;
 }
 
 /* A frame's pad lies within one chunk, so chunks end in tails too short for a frame. Some serve tags;

@@ -102,6 +102,8 @@ struct kma_link {
     uint32_t file_bytes;    /* of the last file that was stored; 0: none yet */
     bool empty;             /* a payload was refused since the pool last had room */
     uint32_t missing; /* bytes in a row that a payload last lacked in this status period; 0: none */
+    uint32_t frame_most[2]; /* bytes of the longest payload asked for at either end in this status
+                               period, and in the one before; 0: none */
     struct qkd_time grant_asked;
     uint32_t grants_open; /* own GRANT frames not yet acknowledged */
     /* counters since start, bits where not said otherwise */

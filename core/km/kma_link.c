@@ -487,6 +487,8 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
         kma_expire(s, link);
         kma_trim(s, link);
         link->missing = 0;
+        link->frame_most[1] = link->frame_most[0];
+        link->frame_most[0] = 0;
         kma_grant_resend(s, link);
         kma_file_confirm_again(s, link);
         kma_link_mark(s, link);

@@ -373,7 +373,7 @@ static uint8_t reason_of(int err)
 static void hop_blame(struct kma_flow *flow, struct qkd_eid at)
 {
     for (uint32_t i = 0; i + 1 < flow->route_len; i++) {
-        if (qkd_eid_eq(flow->route[i], at)) {
+        if (qkd_eid_eq(flow->route[i], at) && !QKDN_MUTANT(HOP_AGAIN)) {
             flow->failed_from = at;
             flow->failed_to = flow->route[i + 1];
         }
