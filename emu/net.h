@@ -10,7 +10,8 @@
  *      (idle) --send or dial--> CONNECTING             (accept) --> SHAKING
  *      CONNECTING --TCP is there--> SHAKING            SHAKING --certificate names a peer--> UP,
  *      SHAKING --certificate names this very peer,               and sends length 0
- *                and length 0 came--> UP               UP --length 0--> sends length 0 back
+ *                and length 0 came--> UP               UP --length 0--> sends length 0 back,
+ *                                                       one for all that came while TCP was full
  *      UP: sends length 0 every ping_ms                UP --frame--> recv()
  *      any --fault--> (idle), dials again after a pause that doubles   any --fault--> closed
  *

@@ -138,11 +138,30 @@ static void on_written(uv_write_t *request, int status)
     emu_conn_pump(conn);
 }
 
+/* Seals the sign of life that is owed. One answers all that came while TCP was full: what a peer makes us say
+ * and does not read may not pile up. */
+static bool seal_sign(struct emu_conn *conn)
+{
+    static const uint8_t sign[EMU_NET_HEAD];
+    if (!conn->owes_sign) {
+        return false;
+    }
+    conn->owes_sign = false;
+    if (emu_tls_write(conn->tls, sign, sizeof sign) != QKD_OK) {
+        emu_conn_fail(conn, EMU_NET_FAULT_MEMORY, "no memory for a sign of life");
+        return false;
+    }
+    return true;
+}
+
 /* Seals some of the queue; false: nothing waits, or it failed. */
 static bool seal(struct emu_conn *conn)
 {
     struct emu_peer *peer = peer_of(conn);
-    if (!conn->dialled || conn->state != EMU_CONN_UP) {
+    if (!conn->dialled) {
+        return seal_sign(conn);
+    }
+    if (conn->state != EMU_CONN_UP) {
         return false;
     }
     size_t len = emu_peer_next(peer, SEAL_BYTES);
@@ -203,14 +222,6 @@ void emu_conn_pump(struct emu_conn *conn)
 
 /* ---- receiving ---- */
 
-static void pong(struct emu_conn *conn)
-{
-    static const uint8_t sign[EMU_NET_HEAD];
-    if (emu_tls_write(conn->tls, sign, sizeof sign) != QKD_OK) {
-        emu_conn_fail(conn, EMU_NET_FAULT_MEMORY, "no memory for a sign of life");
-    }
-}
-
 /* What we dialled has accepted us. */
 static void came_up(struct emu_conn *conn)
 {
@@ -236,7 +247,7 @@ static void frame_take(struct emu_conn *conn, const uint8_t *bytes, size_t len)
         peer->counters.bytes_in += len;
         net->calls.recv(net->calls.ctx, conn->peer, bytes, len);
     } else if (!conn->dialled) {
-        pong(conn);
+        conn->owes_sign = true;
     } else if (conn->state == EMU_CONN_SHAKING) {
         came_up(conn);
     }
@@ -286,7 +297,7 @@ static void came_in(struct emu_conn *conn, size_t number)
     peer->in = conn;
     peer->counters.ups_in++;
     state_set(conn, EMU_CONN_UP);
-    pong(conn);
+    conn->owes_sign = true;
     if (before != NULL) {
         emu_conn_fail(before, EMU_NET_FAULT_REPLACED, "the peer has dialled anew");
     }

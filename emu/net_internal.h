@@ -34,6 +34,7 @@ struct emu_conn {
     bool dialled;
     bool named;         /* the certificate was looked at, and is good */
     bool is_writing;    /* uv_write() has not ended: flight may not move */
+    bool owes_sign;     /* of what we accepted: a sign of life is to be answered */
     uint64_t since_ms;  /* when the state began */
     uint64_t heard_ms;  /* last sign of life */
     uint64_t pinged_ms; /* last sign of ours */

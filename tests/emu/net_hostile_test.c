@@ -2,6 +2,7 @@
 /* Who must not get in (emu/net.h): wrong certificates, other protocols, slow and loud strangers. Each is
  * cut off and counted under its name, nothing of it reaches the daemon, and honest peers go on. */
 #include <check.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,37 @@ START_TEST(oversized_frame)
 }
 END_TEST
 
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd; /* large ones are mapped apart */
+}
+
+/* A peer that makes us answer and does not read: what it did not take does not pile up. */
+START_TEST(signs_never_read)
+{
+    static const uint8_t signs[16000]; /* 4,000 of length 0 */
+    size_t sent = 0;
+    rig_net_stop(&rig, 1);
+    rig_client_init(&rig, &client, 0);
+    rig_client_tls(&client, "n1", TLS1_3_VERSION);
+    for (int i = 0; i < 200 && !client.up; i++) {
+        (void)client_ends(5);
+    }
+    ck_assert(client.up);
+    size_t before = allocated();
+    for (uint64_t end_ms = uv_now(&rig.loop) + 20000; sent < 1000 && uv_now(&rig.loop) < end_ms;) {
+        sent += SSL_write(client.ssl, signs, sizeof signs) == (int)sizeof signs;
+        (void)uv_run(&rig.loop, UV_RUN_NOWAIT);
+    }
+    size_t after = allocated();
+    ck_assert_uint_eq(sent, 1000); /* all were read: four million signs, 26 bytes of answer each */
+    ck_assert_msg(after < before + 1000000, "%zu bytes more", after - before);
+    ck_assert_uint_eq(emu_net_counters(rig.nets[0].net, 1)->ups_in, 2);
+    rig_client_fini(&client);
+}
+END_TEST
+
 /* Cut off in the middle of a frame: what came of it is not given to anybody. */
 START_TEST(half_a_frame)
 {
@@ -283,6 +315,7 @@ int main(void)
     tcase_add_test(tcase, slow_loris);
     tcase_add_test(tcase, crowd);
     tcase_add_test(tcase, oversized_frame);
+    tcase_add_test(tcase, signs_never_read);
     tcase_add_test(tcase, half_a_frame);
     tcase_add_test(tcase, wrong_daemon_answers);
     tcase_add_test(tcase, noise);
