@@ -11,7 +11,7 @@
 
 #define FAMILIES "urn:qkdn:"
 
-const struct emu_identity_rule emu_identity_daemon = {FAMILIES "daemon:", EMU_IDENTITY_URI_OR_CN};
+const struct emu_identity_rule emu_identity_daemon = {FAMILIES "daemon:", EMU_IDENTITY_URI};
 const struct emu_identity_rule emu_identity_sae = {FAMILIES "sae:", EMU_IDENTITY_URI_OR_CN};
 
 /* ---- names ---- */
@@ -167,10 +167,12 @@ static int cn_read(const X509 *certificate, char name[EMU_IDENTITY_SIZE])
 int emu_identity_get(const X509 *certificate, const struct emu_identity_rule *rule,
                      char name[EMU_IDENTITY_SIZE])
 {
-    if (rule->field == EMU_IDENTITY_CN) {
-        return cn_read(certificate, name);
-    }
     struct uris uris = uris_read(certificate, rule, name);
+    if (rule->field ==
+        EMU_IDENTITY_CN) { /* an SAE's CN may be a daemon's name, but not its certificate */
+        return uris.families == uris.names && !uris.bad ? cn_read(certificate, name)
+                                                        : QKD_ERR_DENIED;
+    }
     if (uris.families == 0 && !uris.bad && rule->field == EMU_IDENTITY_URI_OR_CN) {
         return cn_read(certificate, name);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who a certificate (RFC 5280) speaks for: the daemon or the SAE that it names. ETSI GS QKD 014 V1.1.1
  * clause 5.1 wants the SAE ID confirmed from the certificate and leaves the field open: here it is the
- * URI in subjectAltName, `urn:qkdn:daemon:kmd.A` or `urn:qkdn:sae:<ID>`, or the subject's CN. Whether a
+ * URI in subjectAltName, `urn:qkdn:daemon:kmd.A` or `urn:qkdn:sae:<ID>`, or, of an SAE only, the subject's CN. Whether a
  * certificate is signed by whom it should be is TLS's business, not looked at here. */
 #ifndef EMU_IDENTITY_H
 #define EMU_IDENTITY_H
@@ -39,7 +39,7 @@ void emu_identity_uri(const struct emu_identity_rule *rule, const char *name,
 
 /* The name that a certificate speaks for. QKD_ERR_DENIED: it has none of this kind, has two, or one
  * with bytes that no name has. A certificate with a URI of another family of "urn:qkdn:" (an SAE's, where
- * a daemon's is asked for) has none, whatever its CN is. */
+ * a daemon's is asked for) has none, whatever its CN is and whichever field is asked for. */
 int emu_identity_get(const X509 *certificate, const struct emu_identity_rule *rule,
                      char name[EMU_IDENTITY_SIZE]);
 

@@ -155,8 +155,8 @@ START_TEST(names_that_are_none)
         {{"urn:qkdn:daemon:kmd.A"}, "x", "kmd.A"},
         {{"https://example.org", "urn:qkdn:daemon:kmd.A"}, "x", "kmd.A"},
         {{"urn:qkdn:daemon:kmd%2eA"}, "x", "kmd.A"},
-        {{"https://example.org"}, "kmd.A", "kmd.A"}, /* no URI of ours: the CN */
-        {{"urn:qkdn:sae:alice"}, "kmd.A", NULL},     /* an SAE whose CN is a daemon's name */
+        {{"https://example.org"}, "kmd.A", NULL}, /* no URI of ours: a CN makes no daemon */
+        {{"urn:qkdn:sae:alice"}, "kmd.A", NULL},  /* an SAE whose CN is a daemon's name */
         {{"urn:qkdn:daemon:a", "urn:qkdn:daemon:b"}, "a", NULL},
         {{"urn:qkdn:daemon:a", "urn:qkdn:sae:a"}, "a", NULL},
         {{"urn:qkdn:daemon:"}, "a", NULL},
@@ -184,6 +184,39 @@ START_TEST(names_that_are_none)
     ck_assert(!emu_identity_valid("a\x7f"));
     ck_assert(!emu_identity_valid("\xC3"));
     ck_assert(!emu_identity_valid("\xC2\x85"));
+}
+END_TEST
+
+/* A daemon is no SAE and an SAE is no daemon, wherever an SAE's name is looked for. */
+START_TEST(one_family_only)
+{
+    static const struct {
+        const char *uris[3];
+        const char *by_either, *by_uri, *by_cn; /* the SAE; NULL: denied */
+    } cases[] = {
+        {{"urn:qkdn:daemon:kmd.A"}, NULL, NULL, NULL},
+        {{"urn:qkdn:daemon:kmd.A", "urn:qkdn:sae:alice"}, NULL, NULL, NULL},
+        {{"urn:qkdn:sae:alice", "urn:qkdn:other:x"}, NULL, NULL, NULL},
+        {{"urn:qkdn:sae:alice"}, "alice", "alice", "kmd.A"},
+        {{"https://example.org"}, "kmd.A", NULL, "kmd.A"}, /* of other makers */
+        {{NULL}, "kmd.A", NULL, "kmd.A"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const want[] = {cases[i].by_either, cases[i].by_uri, cases[i].by_cn};
+        static const enum emu_identity_field fields[] = {EMU_IDENTITY_URI_OR_CN, EMU_IDENTITY_URI,
+                                                         EMU_IDENTITY_CN};
+        X509 *certificate = crafted(cases[i].uris, "kmd.A");
+        for (size_t k = 0; k < 3; k++) {
+            const struct emu_identity_rule rule = {emu_identity_sae.prefix, fields[k]};
+            char name[EMU_IDENTITY_SIZE] = "";
+            int err = emu_identity_get(certificate, &rule, name);
+            ck_assert_msg(err == (want[k] != NULL ? QKD_OK : QKD_ERR_DENIED), "%zu %zu", i, k);
+            if (err == QKD_OK) {
+                ck_assert_str_eq(name, want[k]);
+            }
+        }
+        X509_free(certificate);
+    }
 }
 END_TEST
 
@@ -313,6 +346,7 @@ int main(void)
     tcase_add_test(tcase, daemon_certificate);
     tcase_add_test(tcase, sae_certificate);
     tcase_add_test(tcase, names_that_are_none);
+    tcase_add_test(tcase, one_family_only);
     tcase_add_test(tcase, files_are_kept);
     tcase_add_test(tcase, subjects_that_are_none);
     tcase_add_test(tcase, addresses);
