@@ -139,11 +139,10 @@ static int run(int argc, char **argv)
 const struct cli_command cli_judge_command = {
     "judge", run, "results of a live network from its flight records",
     "usage: qkdn judge FOLDER [OPTIONS]\n\n"
-    "Shows the flight records of all daemons of a network (FOLDER/NAME.flight) to the oracle and "
-    "the\n"
-    "statistics that watch simulated networks, keeps the results, judges what the scenario "
-    "expects.\n"
-    "Networks that `qkdn up --run` starts are judged by it; this is for those on several hosts.\n\n"
+    "Shows the flight records of all daemons of a deployment (qkdn render --run) to the oracle "
+    "and\n"
+    "the statistics that watch simulated networks, keeps the results, judges what the scenario\n"
+    "expects. The records must be of one machine and boot, else their instants do not compare.\n\n"
     "  -o FILE         keep the results in this SQLite database\n"
     "  --force         replace a file that exists\n"
     "  --record LEVEL  how much -o keeps: summary; requests (default); full (also every hop, the\n"

@@ -64,6 +64,7 @@ struct settings {
     uint64_t ready_s;
     bool detach, json, quiet;
     bool run; /* the scenario's load, and judge it */
+    bool timeout_given, record_given;
     struct cli_outcome outcome;
     struct cli_choices choices; /* --until */
     char folder[EMU_PATH_SIZE];
@@ -74,6 +75,7 @@ struct settings {
 
 static bool timeout_read(struct settings *settings, const char *text)
 {
+    settings->timeout_given = true;
     if (cli_uint(text, &settings->ready_s) && settings->ready_s >= 1 &&
         settings->ready_s <= READY_MAX_S) {
         return true;
@@ -96,6 +98,7 @@ static bool run_option_read(struct settings *settings, int got, const char *valu
     case OPT_UNTIL:
         return cli_choose_until(&settings->choices, self, value);
     default: /* OPT_RECORD */
+        settings->record_given = true;
         if (!ana_record_parse(value, &settings->outcome.record)) {
             (void)cli_usage(self, "--record '%s': expected summary, requests or full", value);
             return false;
@@ -179,7 +182,12 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
         (void)cli_usage(self, "--run takes a scenario file, and neither --detach nor --restart");
         return false;
     }
-    if (!settings->run && (settings->outcome.output != NULL || settings->choices.until != NULL)) {
+    if (settings->run && settings->timeout_given) {
+        (void)cli_usage(self, "--timeout is not for --run: what is not ready at time 0 ends it");
+        return false;
+    }
+    if (!settings->run && (settings->outcome.output != NULL || settings->choices.until != NULL ||
+                           settings->record_given)) {
         (void)cli_usage(self, "-o, --record and --until are for --run");
         return false;
     }
@@ -440,7 +448,7 @@ static int up(int argc, char **argv)
         cli_complain(self, "no memory");
     } else if (settings_read(&settings, argc, argv, &code)) {
         code = prepare(&settings, &scenario);
-        if (code == CLI_DONE && settings.run) {
+        if (code == CLI_DONE && settings.run && scenario != NULL) {
             code = live_run(&settings, scenario);
         } else if (code == CLI_DONE) {
             signals_take();
@@ -485,7 +493,7 @@ const struct cli_command cli_up_command = {
     "examples:\n"
     "  qkdn up scenarios/line-3.yaml\n"
     "  qkdn up scenarios/tokyo-2010.yaml --dir tokyo --restart --detach && qkdn status\n"
-    "  qkdn up --run scenarios/tokyo-2010.yaml --until '1 min' -o tokyo.db --json\n\n"
+    "  qkdn up --run scenarios/line-3.yaml --until '2 min' -o line.db --json\n\n"
     "exit codes: 0 ended by Ctrl-C or qkdn down; with --detach: all are ready; 1 (--run) an\n"
     "expectation or a rule failed; 2 bad usage or input, a port in use, up already; 3 a daemon\n"
     "ended, or not ready in time; --run: interrupted (results so far are kept and say so)\n"};

@@ -84,6 +84,7 @@ static int replay(const struct cli_judge *judge, const struct host_plan *plan,
         exit_code = cli_outcome_conclude(judge->outcome, judge->scenario, &summary, store);
     } else {
         cli_complain(judge->outcome->command, "%s", why.text);
+        exit_code = err == QKD_ERR_INVALID ? CLI_BAD_INPUT : CLI_BROKEN;
         if (store != NULL) {
             ana_store_abandon(store);
         }

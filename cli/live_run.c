@@ -192,6 +192,10 @@ static int judge(const struct live *live, int64_t ended_ns)
 
 static int play(struct live *live, struct emu_why *why)
 {
+    if (live->run->end_ns <= live->run->scenario->warmup_ns) {
+        cli_complain(live->run->outcome->command,
+                     "note: the run ends within the scenario's warm-up: no request will count");
+    }
     cli_signals_catch();
     int err = emu_fleet_start(live->fleet, why);
     if (err != 0) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
@@ -14,6 +15,26 @@
 
 #define EXIT_USAGE 2
 #define EXIT_WORK 3
+
+/* Asked to end before the loop runs. */
+static volatile sig_atomic_t ended_early;
+
+static void on_early_signal(int number)
+{
+    (void)number;
+    ended_early = 1;
+}
+
+/* From the first instant on: no core file with key in it, and an end that was asked for is a good one. */
+static void process_prepare(void)
+{
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a full store is an error of its commit */
+    (void)signal(SIGTERM, on_early_signal);
+    (void)signal(SIGINT, on_early_signal);
+}
 
 void emu_daemon_stop(struct emu_daemon *daemon)
 {
@@ -147,8 +168,6 @@ static void on_signal(uv_signal_t *handle, int number)
 static void signals_start(struct emu_daemon *daemon)
 {
     static const int numbers[2] = {SIGTERM, SIGINT};
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a full store is an error of its commit */
     for (int i = 0; i < 2; i++) {
         QKD_ASSERT(uv_signal_init(&daemon->loop, &daemon->signals[i]) == 0);
         daemon->signals[i].data = daemon;
@@ -208,7 +227,9 @@ static int work(struct emu_daemon *daemon, struct emu_why *why)
                                          emu_log_text("listen", daemon->config->listen),
                                          emu_log_uint("units", daemon->unit_count)};
         emu_log(daemon->log, EMU_LOG_INFO, "started", fields, 3);
-        (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
+        if (ended_early == 0) {
+            (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
+        }
         rc = daemon->error;
         (void)snprintf(why->text, sizeof(why->text), "%s", qkd_err_text(rc));
     }
@@ -224,6 +245,7 @@ static int work(struct emu_daemon *daemon, struct emu_why *why)
 
 static int run(const char *path, enum emu_kind kind)
 {
+    process_prepare();
     struct scn_errors errors;
     struct emu_daemon *daemon = calloc(1, sizeof(*daemon));
     if (daemon == NULL || crypto_init() != 0) {

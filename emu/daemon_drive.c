@@ -162,15 +162,18 @@ static int optics_start(struct emu_daemon *daemon)
         return QKD_ERR_NOMEM;
     }
     uint32_t incarnation = emu_store_incarnation(daemon->store);
-    uint64_t seed = scn_link_seed(scenario, link);
-    if (daemon->config->keys == EMU_KEYS_RANDOM) {
-        randombytes_buf(&seed, sizeof(seed));
-    }
-    seed += UINT64_C(0x9e3779b97f4a7c15) * (incarnation - 1);
-    if (daemon->config->keys == EMU_KEYS_RANDOM || incarnation > 1) {
+    if (incarnation > 1) { /* other bits by the scenario's seed than before */
+        uint64_t seed = scn_link_seed(scenario, link);
+        seed += UINT64_C(0x9e3779b97f4a7c15) * (incarnation - 1);
         scenario->links[link].seed = (int64_t)(seed & INT64_MAX);
     }
     int rc = host_optics_init(&daemon->optics, daemon->plan, link);
+    if (rc == 0 && daemon->config->keys == EMU_KEYS_RANDOM) {
+        uint8_t seed[32];
+        randombytes_buf(seed, sizeof(seed));
+        host_optics_reseed(&daemon->optics, seed);
+        crypto_wipe(seed, sizeof(seed));
+    }
     daemon->optics.stocked = incarnation > 1; /* the initial key is given once */
     return rc;
 }

@@ -60,6 +60,10 @@ struct emu_daemon {
     uv_prepare_t turn;
     uv_timer_t timer; /* the next deadline of whatever kind */
     uv_signal_t signals[2];
+    uint64_t refusals;             /* of commits, in a row: 0, the store takes them */
+    struct qkd_time refused_until; /* when the next try is due */
+    struct qkd_time refusal_told;  /* when the log was told last */
+    struct emu_why refusal;
     bool stopping, net_stopped;
     int error;
     struct emu_why why;

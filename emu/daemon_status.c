@@ -94,6 +94,10 @@ static bool on_healthy(void *ctx, struct emu_why *why)
 {
     const struct emu_daemon *daemon = ctx;
     size_t missing = emu_ready_missing(daemon->ready);
+    if (daemon->refusals > 0) {
+        (void)emu_fail(why, 0, "the key store refuses commits: %s", daemon->refusal.text);
+        return false;
+    }
     if (missing == 0) {
         return true;
     }

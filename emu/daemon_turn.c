@@ -10,7 +10,9 @@
 
 enum {
     FRAME_HEAD = 17,
-    RETRY_MS = 200 /* until a refused commit is tried again */
+    RETRY_MS = 200,      /* until a refused commit is tried again: at first, then twice as long, */
+    RETRY_MAX_MS = 2000, /* up to this: each try seals and writes all that waits */
+    TELL_S = 10          /* between lines of the log about it */
 };
 
 /* ---- in ---- */
@@ -131,15 +133,12 @@ static void on_timer(uv_timer_t *timer)
 }
 
 /* Sleeps until `at` (emu_now()), at least a millisecond if anything is due at all. */
-static void timer_set(struct emu_daemon *daemon, struct qkd_time at, bool refused)
+static void timer_set(struct emu_daemon *daemon, struct qkd_time at)
 {
     uint64_t wait_ms = UINT64_MAX;
     if (at.ns != QKD_NEVER.ns) {
         int64_t wait_ns = at.ns - emu_now().ns;
         wait_ms = wait_ns <= 0 ? 1 : (uint64_t)(wait_ns + QKD_NS_PER_MS - 1) / QKD_NS_PER_MS;
-    }
-    if (refused && wait_ms > RETRY_MS) {
-        wait_ms = RETRY_MS;
     }
     if (wait_ms == UINT64_MAX) {
         (void)uv_timer_stop(&daemon->timer);
@@ -147,6 +146,46 @@ static void timer_set(struct emu_daemon *daemon, struct qkd_time at, bool refuse
     }
     uv_update_time(&daemon->loop);
     (void)uv_timer_start(&daemon->timer, on_timer, wait_ms, 0);
+}
+
+/* The store refused a commit: waits, tells, and tries again later. */
+static void refused(struct emu_daemon *daemon, const struct emu_why *why)
+{
+    struct qkd_time now = emu_now();
+    uint32_t doubled = daemon->refusals < 4 ? (uint32_t)daemon->refusals : 4;
+    int64_t wait_ms = (int64_t)RETRY_MS << doubled;
+    wait_ms = wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS;
+    daemon->refused_until = qkd_time_add(now, qkd_span_ms(wait_ms));
+    daemon->refusal = *why;
+    daemon->figures.refused++;
+    if (daemon->refusals++ == 0 ||
+        qkd_time_sub(now, daemon->refusal_told).ns >= TELL_S * QKD_NS_PER_S) {
+        struct emu_log_field fields[] = {emu_log_text("why", why->text),
+                                         emu_log_uint("refusals", daemon->refusals)};
+        emu_log(daemon->log, EMU_LOG_ERROR, "commit_refused", fields, 2);
+        daemon->refusal_told = now;
+    }
+}
+
+/* Commits and executes, unless the store refused so lately that it is left alone. */
+static void settle(struct emu_daemon *daemon)
+{
+    if (daemon->error != 0 ||
+        (daemon->refusals > 0 && qkd_time_before(emu_now(), daemon->refused_until))) {
+        return;
+    }
+    struct emu_why why = {.text = ""};
+    int rc = emu_hosted_settle(daemon->hosted, &why);
+    if (rc == QKD_ERR_AGAIN) {
+        refused(daemon, &why);
+        return;
+    }
+    if (rc == 0 && daemon->refusals > 0) {
+        struct emu_log_field fields[] = {emu_log_uint("refusals", daemon->refusals)};
+        emu_log(daemon->log, EMU_LOG_INFO, "commit_accepted", fields, 1);
+        daemon->refusals = 0;
+    }
+    emu_daemon_fail(daemon, rc, why.text[0] != '\0' ? why.text : "commit");
 }
 
 static void on_turn(uv_prepare_t *turn)
@@ -158,24 +197,15 @@ static void on_turn(uv_prepare_t *turn)
     emu_drive_tick(daemon);
     int rc = emu_hosted_tick(daemon->hosted);
     emu_daemon_fail(daemon, rc == QKD_ERR_AGAIN ? 0 : rc, "time-out");
-    struct emu_why why;
-    rc = daemon->error != 0 ? 0 : emu_hosted_settle(daemon->hosted, &why);
-    bool refused = rc == QKD_ERR_LIMIT || rc == QKD_ERR_IO;
-    if (refused) {
-        struct emu_log_field fields[] = {emu_log_text("why", why.text)};
-        emu_log(daemon->log, EMU_LOG_ERROR, "commit_refused", fields, 1);
-        daemon->figures.refused++;
-    } else {
-        emu_daemon_fail(daemon, rc, "commit");
-    }
+    settle(daemon);
     if (daemon->sae != NULL) {
         emu_daemon_fail(daemon, emu_sae_error(daemon->sae), "question of an SAE");
     }
     emu_net_flush(daemon->net);
     if (!daemon->stopping) {
-        timer_set(daemon,
-                  qkd_time_min(emu_hosted_deadline(daemon->hosted), emu_drive_deadline(daemon)),
-                  refused);
+        struct qkd_time at = qkd_time_min(emu_hosted_deadline(daemon->hosted),
+                                          emu_drive_deadline(daemon));
+        timer_set(daemon, daemon->refusals > 0 ? qkd_time_min(at, daemon->refused_until) : at);
     }
 }
 

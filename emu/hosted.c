@@ -422,6 +422,7 @@ static int commit(struct emu_hosted *hosted, struct emu_why *why)
     int rc = flight == NULL ? 0 : emu_flight_flush(flight, why);
     if (rc == 0) {
         rc = emu_store_commit(hosted->config.store, out, why);
+        rc = rc == QKD_ERR_LIMIT || rc == QKD_ERR_IO ? QKD_ERR_AGAIN : rc;
     }
     if (rc == 0 && flight != NULL) {
         struct emu_flight_entry entry = {.type = EMU_FLIGHT_COMMIT, .at = emu_now()};

@@ -62,8 +62,8 @@ int emu_hosted_tick(struct emu_hosted *hosted);
 /* When the next unit is due, by emu_now(). */
 struct qkd_time emu_hosted_deadline(const struct emu_hosted *hosted);
 
-/* Commits and executes all that was put out, and what that brings about in turn. 0; QKD_ERR_LIMIT or
- * QKD_ERR_IO: the store refused, everything waits for the next call; other errors end the daemon. */
+/* Commits and executes all that was put out, and what that brings about in turn. 0; QKD_ERR_AGAIN: the
+ * store refused (`why` tells), everything waits for the next call; other errors end the daemon. */
 int emu_hosted_settle(struct emu_hosted *hosted, struct emu_why *why);
 
 /* The unit that hosts an element, if it is hosted here; else HOST_NO_UNIT. */

@@ -421,12 +421,19 @@ static int source_restarted(struct player *player, struct source *source)
 
 /* ---- the whole ---- */
 
-static void clock_set(struct player *player, const struct emu_flight_entry *entry)
+/* Monotonic clocks of one boot of one machine agree; UTC may be set meanwhile, but not by this much. */
+#define CLOCKS_APART_NS (10 * QKD_NS_PER_S)
+
+/* false: the record is of another machine, or of another boot, than the others. */
+static bool clock_set(struct player *player, const struct emu_flight_entry *entry)
 {
+    int64_t zero_ns = entry->at.ns - (entry->u.start.wall.ns - player->replay->epoch_ns);
     if (!player->has_zero) {
-        player->zero_ns = entry->at.ns - (entry->u.start.wall.ns - player->replay->epoch_ns);
+        player->zero_ns = zero_ns;
         player->has_zero = true;
     }
+    int64_t apart_ns = zero_ns - player->zero_ns;
+    return apart_ns < CLOCKS_APART_NS && apart_ns > -CLOCKS_APART_NS;
 }
 
 static void clock_move(struct player *player, const struct emu_flight_entry *entry)
@@ -478,8 +485,12 @@ static int play_all(struct player *player, struct emu_flight_merge *merge, struc
     size_t from = 0;
     int rc = emu_flight_merge_next(merge, &entry, &from, why);
     while (rc == 1 && verdict->violations == 0) {
-        if (entry.type == EMU_FLIGHT_START) {
-            clock_set(player, &entry);
+        if (entry.type == EMU_FLIGHT_START && !clock_set(player, &entry)) {
+            return emu_fail(
+                why, QKD_ERR_INVALID,
+                "%s: is of another machine or boot than the other flight records: their "
+                "instants do not compare",
+                player->replay->flights[from]);
         }
         clock_move(player, &entry);
         if (player->now_ns > player->replay->end_ns) {

@@ -64,6 +64,12 @@ void host_optics_fini(struct host_optics *optics)
     qkd_rng_fini(&optics->instants);
 }
 
+void host_optics_reseed(struct host_optics *optics, const uint8_t seed[32])
+{
+    qkd_rng_fini(&optics->rng);
+    qkd_rng_init(&optics->rng, seed);
+}
+
 static bool runs(const struct host_optics *optics)
 {
     return optics->run[0] && optics->run[1] && optics->broken == 0;

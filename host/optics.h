@@ -38,6 +38,9 @@ struct host_optics_calls {
 int host_optics_init(struct host_optics *optics, const struct host_plan *plan, uint32_t link);
 void host_optics_fini(struct host_optics *optics);
 
+/* Bits and IDs of blocks come from this seed from now on, instead of the scenario's. */
+void host_optics_reseed(struct host_optics *optics, const uint8_t seed[32]);
+
 /* When the block in work will be complete, when the light becomes too noisy for key or quiet again;
  * QKD_NEVER: not as things stand. */
 struct qkd_time host_optics_block_due(const struct host_optics *optics);

@@ -275,7 +275,8 @@ START_TEST(print_is_complete)
         "fetch_within: 1 min, retention: delete, timer: 10 min, relay_metadata: otp, deployment: "
         "one, processing: 0 ns}\n",
         "control: {routing: widest, mode: on-request, route_validity: 10 s, status_period: 1 s, "
-        "low_mark: 0 bit, reservable: 0.9, keep_route: false, at: \"A\"}\nmanagement: {at: \"A\"}\n",
+        "low_mark: 0 bit, reservable: 0.9, keep_route: false, at: \"A\"}\nmanagement: {at: "
+        "\"A\"}\n",
         "  - {id: \"v\", from: \"A\", to: \"C\", key: 256 bit, count: 1, arrivals: poisson, rate: "
         "2 "
         "/s, level: otp-preferred, timeout: 5 s, wait: false, start: 0 ns, stop: 2 min}\n"

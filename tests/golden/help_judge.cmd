@@ -1,0 +1,1 @@
+qkdn judge --help
