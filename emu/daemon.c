@@ -160,6 +160,10 @@ static void close_all(struct emu_daemon *daemon)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct emu_daemon *daemon = handle->data;
+    if (number == SIGHUP) { /* the log was moved away */
+        (void)emu_log_reopen(daemon->log, NULL);
+        return;
+    }
     struct emu_log_field fields[] = {emu_log_int("signal", number)};
     emu_log(daemon->log, EMU_LOG_INFO, "stopping", fields, 1);
     emu_daemon_stop(daemon);
@@ -167,8 +171,8 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void signals_start(struct emu_daemon *daemon)
 {
-    static const int numbers[2] = {SIGTERM, SIGINT};
-    for (int i = 0; i < 2; i++) {
+    static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
+    for (int i = 0; i < 3; i++) {
         QKD_ASSERT(uv_signal_init(&daemon->loop, &daemon->signals[i]) == 0);
         daemon->signals[i].data = daemon;
         QKD_ASSERT(uv_signal_start(&daemon->signals[i], on_signal, numbers[i]) == 0);
@@ -194,7 +198,7 @@ static void on_net_stopped(void *ctx)
 static void loop_end(struct emu_daemon *daemon)
 {
     emu_turn_stop(daemon);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         if (daemon->signals[i].data != NULL) {
             uv_close((uv_handle_t *)&daemon->signals[i], NULL);
         }

@@ -59,11 +59,13 @@ struct emu_daemon {
     int64_t zero_ns; /* emu_now() at the run's time 0 */
     uv_prepare_t turn;
     uv_timer_t timer; /* the next deadline of whatever kind */
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     uint64_t refusals;             /* of commits, in a row: 0, the store takes them */
     struct qkd_time refused_until; /* when the next try is due */
     struct qkd_time refusal_told;  /* when the log was told last */
     struct emu_why refusal;
+    struct qkd_time strangers_since; /* of the count of their faulty connections in the log */
+    uint64_t strangers_told, strangers_passed;
     bool stopping, net_stopped;
     int error;
     struct emu_why why;

@@ -12,7 +12,8 @@ enum {
     FRAME_HEAD = 17,
     RETRY_MS = 200,      /* until a refused commit is tried again: at first, then twice as long, */
     RETRY_MAX_MS = 2000, /* up to this: each try seals and writes all that waits */
-    TELL_S = 10          /* between lines of the log about it */
+    TELL_S = 10,         /* between lines of the log about it */
+    STRANGERS_TOLD = 10  /* faulty connections of strangers that the log hears of in that time */
 };
 
 /* ---- in ---- */
@@ -46,16 +47,37 @@ static void on_up(void *ctx, size_t peer, bool up)
     emu_log(daemon->log, EMU_LOG_INFO, up ? "connected" : "disconnected", fields, 1);
 }
 
+/* Anybody can make as many faulty connections as he likes: the log hears of the first few in a while.
+ * false: not of this one; else the field says how many were passed over. */
+static bool stranger_told(struct emu_daemon *daemon, struct emu_log_field *passed_over)
+{
+    struct qkd_time now = emu_now();
+    if (qkd_time_sub(now, daemon->strangers_since).ns >= TELL_S * QKD_NS_PER_S) {
+        daemon->strangers_since = now;
+        *passed_over = emu_log_uint("not_told", daemon->strangers_passed);
+        daemon->strangers_told = daemon->strangers_passed = 0;
+    }
+    if (daemon->strangers_told == STRANGERS_TOLD) {
+        daemon->strangers_passed++;
+        return false;
+    }
+    daemon->strangers_told++;
+    return true;
+}
+
 static void on_fault(void *ctx, size_t peer, enum emu_net_fault fault, const char *text)
 {
     struct emu_daemon *daemon = ctx;
     const char *name = peer == EMU_NET_NOBODY ? "(unknown)" : daemon->config->peers[peer].name;
     struct emu_log_field fields[] = {emu_log_text("peer", name),
                                      emu_log_text("fault", emu_net_fault_text(fault)),
-                                     emu_log_text("text", text)};
+                                     emu_log_text("text", text), emu_log_uint("not_told", 0)};
+    if (peer == EMU_NET_NOBODY && !stranger_told(daemon, &fields[3])) {
+        return;
+    }
     bool usual = fault == EMU_NET_FAULT_CONNECT || fault == EMU_NET_FAULT_CLOSED ||
                  fault == EMU_NET_FAULT_REPLACED;
-    emu_log(daemon->log, usual ? EMU_LOG_DEBUG : EMU_LOG_WARN, "connection_fault", fields, 3);
+    emu_log(daemon->log, usual ? EMU_LOG_DEBUG : EMU_LOG_WARN, "connection_fault", fields, 4);
 }
 
 /* ---- out ---- */
