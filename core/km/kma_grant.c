@@ -132,8 +132,13 @@ void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
         return;
     }
     kma_file_implied(s, link, grant.block);
-    if (!km_pool_granted(&link->pool, &grant, s->out)) {
+    struct km_range gone;
+    if (!km_pool_granted(&link->pool, &grant, s->out, &gone)) {
         return; /* known already, or used, or given back since: GRANTs are sent again */
+    }
+    if (gone.start < gone.end) {
+        link->n.discarded += 8 * (uint64_t)(gone.end - gone.start);
+        kma_skip_send(s, link, grant.block, &gone, WIRE_REASON_GONE);
     }
     /* What comes back answers what we once gave: our own record of it is done. */
     persist_grant(s, link, &grant, true);

@@ -619,14 +619,17 @@ static bool chunk_cut(struct km_pool *pool, struct km_chunk *c, const struct km_
                             .turn = c->turn};
     uint32_t end = c->end;
     uint32_t lease = c->lease;
+    uint32_t next = c->next;
     count_out(pool, c);
     c->end = range->start;
     c->lease = lease > c->end ? c->end : lease;
+    c->next = next > c->end ? c->end : next;
     count_in(pool, c);
     if (rest.start < rest.end && km_pool_insert(pool, &rest) != 0) {
         count_out(pool, c);
         c->end = end;
         c->lease = lease;
+        c->next = next;
         count_in(pool, c);
         return false;
     }
@@ -639,30 +642,34 @@ static bool chunk_cut(struct km_pool *pool, struct km_chunk *c, const struct km_
     return true;
 }
 
-bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, struct qkd_out *out)
+bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, struct qkd_out *out,
+                     struct km_range *gone)
 {
     struct km_range range = {grant->start, grant->end};
+    *gone = (struct km_range){0};
     uint32_t i = chunk_at(pool, grant->block, range.start);
     if (i == pool->count) {
         return false;
     }
     struct km_chunk *c = km_pool_chunk(pool, i);
-    uint32_t dummy;
+    /* The owner gives away only what it has not used: what is done here is a lease that a restart made
+     * void, and the rest is as good as any. */
+    uint32_t next = c->next > range.start ? c->next : range.start;
     bool used = c->range_count > 0 && c->range[c->range_count - 1].end > range.start;
     bool old = grant->turn <= c->turn && !QKDN_MUTANT(GRANT_TWICE);
     bool early = QKDN_MUTANT(GRANT_ORDER) && range.end != c->end;
-    if (c->mine || used || range.start >= range.end || old || early ||
-        km_pool_rx_check(pool, grant->block, &range, &dummy) != 0) {
+    if (c->mine || used || next >= range.end || range.end > c->end || old || early) {
         return false;
     }
     struct km_chunk mine = {.block = grant->block,
                             .block_slot = c->block_slot,
                             .start = range.start,
                             .end = range.end,
-                            .next = range.start,
-                            .lease = range.start,
+                            .next = next,
+                            .lease = next,
                             .turn = grant->turn,
                             .mine = true};
+    uint32_t before = c->next;
     if (!chunk_cut(pool, c, &range, out)) {
         return false;
     }
@@ -670,6 +677,7 @@ bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, 
     if (km_pool_insert(pool, &mine) != 0) {
         count_out(pool, c);
         c->end = range.end; /* a rest stays cut off: it is the peer's all the same */
+        c->next = before;
         count_in(pool, c);
         km_pool_persist_chunk(pool, c, false, out);
         return false;
@@ -679,5 +687,6 @@ bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, 
         remove_at(pool, i, out);
     }
     km_pool_persist_chunk(pool, &mine, false, out);
+    *gone = (struct km_range){range.start, next};
     return true;
 }

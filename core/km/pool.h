@@ -168,9 +168,11 @@ struct km_grant_ask {
 };
 bool km_pool_grant(struct km_pool *pool, const struct km_grant_ask *ask, struct qkd_out *out,
                    struct wire_grant_body *granted);
-/* GRANT, receiver's side: [start, end) of the peer's chunk becomes own. False: stale, ignored. */
-bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant,
-                     struct qkd_out *out);
+/* GRANT, receiver's side: [start, end) of the peer's chunk becomes own. False: stale, ignored. What
+ * was void here since a restart, leased for frames that never came, is in *gone (else it is empty):
+ * the peer must be told that it is used. */
+bool km_pool_granted(struct km_pool *pool, const struct wire_grant_body *grant, struct qkd_out *out,
+                     struct km_range *gone);
 /* Whether the range is still the peer's by this GRANT, none of it used: it may be sent again. */
 bool km_pool_grant_stands(const struct km_pool *pool, const struct wire_grant_body *grant);
 /* Whether these bytes have come back since and are the peer's again by a later GRANT. */
