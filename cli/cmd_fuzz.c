@@ -153,8 +153,7 @@ static bool option_take(struct settings *s, int option, const char *value)
     }
     if (!good) {
         static const char *const wanted[] = {
-            [OPT_SEEDS] = "--seeds '%s': expected A..B (both counted), A.. or A, at most "
-                          "9223372036854774784",
+            [OPT_SEEDS] = "--seeds '%s': expected A..B (both counted), A.. or A, below 2^63 - 1023",
             [OPT_JOBS] = "-j '%s': expected 1 to 256 processes",
             [OPT_TIME] = "--time '%s': expected a time such as '60 s'",
             [OPT_FAILURES] = "--failures '%s': expected 1 to 1000",

@@ -34,13 +34,14 @@ static struct emu_fleet_daemon seen(const struct look *look, size_t number)
 
 static bool is_ready(const struct look *look, size_t number)
 {
-    return seen(look, number).pid != 0 && look->probes[number].code == 200;
+    return look->probes != NULL && seen(look, number).pid != 0 && look->probes[number].code == 200;
 }
 
 /* Asks all that run. */
 static void ask(struct look *look)
 {
     size_t count = look->deployment->count;
+    QKD_ASSERT(look->probes != NULL || count == 0);
     bool open = false;
     for (size_t i = 0; i < count; i++) {
         if (seen(look, i).pid != 0) {

@@ -222,7 +222,7 @@ int emu_config_load(const char *path, struct emu_config **out, struct scn_errors
     }
     int err = scn_ctx_finish(&ctx, errors);
     errors_join(errors, &scenario_errors);
-    if (err == 0 && config->scenario == NULL) {
+    if (err == 0 && (config == NULL || config->scenario == NULL)) {
         err = QKD_ERR_INVALID;
     }
     if (err == 0) {

@@ -7,7 +7,7 @@ const char *qkd_rp_name(enum qkd_rp rp)
 {
     static const char *const names[QKD_RP_COUNT] = {
         "none", "Ak", "Kq-1", "Kq-2", "Kx-1", "Kx-2", "Ck",  "Cq", "Cqrp", "Cops", "Cx",
-        "Mc",   "Mk", "Mq",   "Mqrp", "Mops", "Mu",   "KMI", "Q",  "load", "app", "sae",
+        "Mc",   "Mk", "Mq",   "Mqrp", "Mops", "Mu",   "KMI", "Q",  "load", "app",  "sae",
     };
     return (unsigned)rp < QKD_RP_COUNT ? names[rp] : "unknown";
 }

@@ -18,7 +18,7 @@ enum qkd_role {
     QKD_ROLE_MANAGER = 6,    /* QKDN manager */
     QKD_ROLE_APP = 7,        /* cryptographic application (SAE) */
     QKD_ROLE_DEVICE = 8,     /* optics behind a module agent: the world or real hardware */
-    QKD_ROLE_LOAD = 9,       /* whoever asks an application agent to ask for keys, or acts for an SAE */
+    QKD_ROLE_LOAD = 9, /* whoever asks an application agent to ask for keys, or acts for an SAE */
     QKD_ROLE_COUNT = 10
 };
 
