@@ -36,7 +36,6 @@
     X(SKIP_LOST,      "frame: a SKIP whose tag became void is not sent again")                     \
     X(GIVE_UP_SILENT, "frame: the pads of a frame that is given up are not SKIPped")               \
     X(ACK_LOST,       "frame: nothing is acknowledged")                                            \
-    X(ACK_OLD,        "frame: an acknowledgement of an old incarnation counts for the new one")    \
     X(TAILS_KEPT,     "trim: a full store keeps pieces too short for what is asked")               \
     X(HOP_AGAIN,      "source: the controller is not told which hop failed")                       \
     X(HELLO_BLIND,    "link: what the peer can no longer decrypt is not given up")                 \

@@ -267,8 +267,7 @@ uint32_t kma_frame_flying(const struct kma_link *link, uint8_t type)
 void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack)
 {
     struct kma_link *link = kma_link_of(s->kma, peer);
-    if (link == NULL || ack->link != link->id ||
-        (ack->epoch != s->kma->incarnation && !QKDN_MUTANT(ACK_OLD))) {
+    if (link == NULL || ack->link != link->id || ack->epoch != s->kma->incarnation) {
         return;
     }
     for (size_t i = 0; i + 4 <= ack->gone.len; i += 4) {
