@@ -298,6 +298,7 @@ static void result_store(struct session *s, const struct cli_fuzz_result *result
     s->has_early[result->seed % s->early_cap] = true;
     s->done++;
     for (;;) {
+        /* session_run() frees s->early. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
         uint64_t seed = s->settings->first + s->reported;
         if (!s->has_early[seed % s->early_cap] || s->early[seed % s->early_cap].seed != seed) {
             return;
