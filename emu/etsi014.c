@@ -179,7 +179,9 @@ bool emu_etsi014_keys(struct emu_etsi014 *server, uint64_t ticket, enum wire_rea
                       const struct emu_e14_keys *keys)
 {
     struct question *question = question_find(server, ticket);
+    uint32_t given = reason == WIRE_REASON_NONE && keys != NULL ? keys->count : 0;
     if (question == NULL) {
+        server->counts.keys_lost += given;
         return false;
     }
     struct question was = question_close(server, question);
@@ -188,12 +190,13 @@ bool emu_etsi014_keys(struct emu_etsi014 *server, uint64_t ticket, enum wire_rea
     }
     if (reason != WIRE_REASON_NONE) {
         struct emu_e14_error error = error_of(reason);
+        server->counts.keys_lost += given;
         answer_error(server, was.call, was.method, &error);
         return true;
     }
     size_t len = 0;
     char *text = emu_e14_keys_write(keys, &len);
-    server->counts.keys += text == NULL ? 0 : keys->count;
+    *(text == NULL ? &server->counts.keys_lost : &server->counts.keys) += given;
     answer_json(server, was.call, was.method, 200, text, len);
     return true;
 }
@@ -378,4 +381,5 @@ void emu_etsi014_count(const struct emu_etsi014 *server, struct emu_e14_counts *
 {
     *counts = server->counts;
     counts->connections = emu_https_connections(server->https);
+    counts->refused = emu_https_refused(server->https);
 }

@@ -7,8 +7,10 @@
  */
 #include "emu/https.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,14 +22,26 @@
 #include "core/base/err.h"
 #include "emu/address.h"
 
-enum { HANDLES = 3, SWEEP_MS = 1000, BODY_FIRST = 1024, HEADERS_MOST = 16384 };
+enum {
+    HANDLES = 3,
+    SWEEP_MS = 1000,
+    BODY_FIRST = 1024,
+    HEADERS_MOST = 16384,
+    HANDSHAKE_S = 5,
+    CROWD = 32,  /* connections that wait to be closed for others, beyond those allowed */
+    DISCARD = 16 /* times body_most of a chunked body are read, so that it can be answered */
+};
 
 /* A connection, from accept to close. */
 struct conn {
     struct emu_https *https;
     struct conn *next, *prev;
     int fd;
+    gnutls_session_t tls; /* NULL: plain */
+    struct sockaddr_storage from;
     uint64_t since_ms; /* when it began to wait for a request, or to be answered */
+    bool shaken;       /* the handshake is done; plain: from the start */
+    bool cut;          /* closed for others, and not gone yet */
     bool waiting;      /* a call of it is with handle()'s owner */
     bool known;        /* peer was looked up */
     char peer[EMU_IDENTITY_SIZE];
@@ -42,6 +56,7 @@ struct emu_https_call {
     char *uri;
     char *body;
     size_t len, cap;
+    size_t discarded; /* bytes of a chunked body that became too long */
     unsigned code;
     bool begun, handed, suspended;
 };
@@ -55,8 +70,9 @@ struct emu_https {
     bool closing; /* takes no more requests */
     int fd;       /* listening */
     uint16_t port;
-    struct conn *conns;
+    struct conn *conns; /* the newest first */
     unsigned conn_count;
+    uint64_t refused;
     struct emu_https_call *suspended;
 };
 
@@ -88,19 +104,83 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     run(poll->data);
 }
 
-/* Cuts off who has been sending a request, or reading an answer, for too long. */
+/* Whether the client has proved who it is. The library does not say; of channel bindings (RFC 5929), which we
+ * have no use for, GnuTLS does: there is none before the handshake is done. */
+static bool is_shaken(struct conn *conn)
+{
+    if (!conn->shaken) {
+        gnutls_datum_t binding = {0};
+        conn->shaken = conn->tls == NULL ||
+                       gnutls_session_channel_binding(conn->tls, GNUTLS_CB_TLS_SERVER_END_POINT,
+                                                      &binding) !=
+                           GNUTLS_E_CHANNEL_BINDING_NOT_AVAILABLE;
+        gnutls_free(binding.data);
+    }
+    return conn->shaken;
+}
+
+/* Cuts off who has been shaking hands, sending a request or reading an answer for too long. */
 static void on_sweep(uv_timer_t *timer)
 {
     struct emu_https *https = timer->data;
     uint64_t now_ms = uv_now(https->config.loop);
     for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
-        if (!conn->waiting && now_ms - conn->since_ms > UINT64_C(1000) * https->config.idle_s) {
+        uint64_t most_s = is_shaken(conn) ? https->config.idle_s : https->config.handshake_s;
+        if (!conn->waiting && now_ms - conn->since_ms > 1000 * most_s) {
             (void)shutdown(conn->fd, SHUT_RDWR);
         }
     }
 }
 
 /* ---- connections ---- */
+
+static bool same_host(const struct sockaddr_storage *a, const struct sockaddr *b, socklen_t len)
+{
+    if (a->ss_family != b->sa_family) {
+        return false;
+    }
+    if (b->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
+        struct sockaddr_in in[2];
+        memcpy(&in[0], a, sizeof in[0]);
+        memcpy(&in[1], b, sizeof in[1]);
+        return in[0].sin_addr.s_addr == in[1].sin_addr.s_addr;
+    }
+    if (b->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
+        struct sockaddr_in6 in[2];
+        memcpy(&in[0], a, sizeof in[0]);
+        memcpy(&in[1], b, sizeof in[1]);
+        return memcmp(&in[0].sin6_addr, &in[1].sin6_addr, sizeof in[0].sin6_addr) == 0;
+    }
+    return false;
+}
+
+/* Whether a connection from there may come in. When all places are taken, the oldest that has not finished its
+ * handshake goes: silence must not keep out who has a certificate. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen_t len)
+{
+    struct emu_https *https = cls;
+    struct conn *oldest = NULL;
+    unsigned of_host = 0;
+    unsigned places = 0;
+    for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
+        if (!conn->cut) {
+            places++;
+            of_host += same_host(&conn->from, from, len);
+            oldest = is_shaken(conn) ? oldest : conn;
+        }
+    }
+    bool full = places >= https->config.connections_most;
+    if (of_host >= https->config.per_address_most || (full && oldest == NULL)) {
+        https->refused++;
+        return MHD_NO;
+    }
+    if (full) {
+        https->refused++;
+        oldest->cut = true;
+        (void)shutdown(oldest->fd, SHUT_RDWR);
+    }
+    return MHD_YES;
+}
 
 static void tls_demand(gnutls_session_t session)
 {
@@ -115,13 +195,17 @@ static void conn_open(struct emu_https *https, struct MHD_Connection *connection
 {
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection,
                                                                  MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     struct conn *conn = calloc(1, sizeof *conn);
+    gnutls_session_t session = NULL;
     *context = conn;
     if (https->config.certificate != NULL) {
         const union MHD_ConnectionInfo *tls =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         if (tls != NULL && tls->tls_session != NULL) {
-            tls_demand(tls->tls_session);
+            session = tls->tls_session;
+            tls_demand(session);
         }
     }
     if (conn == NULL || fd == NULL) {
@@ -129,6 +213,12 @@ static void conn_open(struct emu_https *https, struct MHD_Connection *connection
     }
     conn->https = https;
     conn->fd = fd->connect_fd;
+    conn->tls = session;
+    if (from != NULL && from->client_addr != NULL) {
+        memcpy(&conn->from, from->client_addr,
+               from->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                        : sizeof(struct sockaddr_in));
+    }
     conn->since_ms = uv_now(https->config.loop);
     conn->next = https->conns;
     if (conn->next != NULL) {
@@ -233,9 +323,6 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 
 static bool body_add(struct emu_https_call *call, const char *bytes, size_t len)
 {
-    if (len > call->https->config.body_most - call->len) {
-        return false;
-    }
     if (len > call->cap - call->len) {
         size_t cap = 2 * (call->len + len) > BODY_FIRST ? 2 * (call->len + len) : BODY_FIRST;
         char *body = malloc(cap);
@@ -292,6 +379,9 @@ static struct MHD_Response *response_of(const struct emu_https_answer *answer)
     }
     if (response != NULL && answer->type != NULL) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+    }
+    if (response != NULL && answer->close) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     if (response != NULL && answer->allow != NULL) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
@@ -351,11 +441,51 @@ static enum MHD_Result hand_over(struct emu_https_call *call, const char *method
     return MHD_YES;
 }
 
-/* The headers are there. A body that is announced as too long is refused without being read. */
+/* What the headers say about the length of the body. */
+struct framing {
+    unsigned lengths, encodings;
+    bool bad; /* a length that is no number */
+    unsigned long long length;
+};
+
+/* The library's signature. */
+static enum MHD_Result framing_read(void *cls, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    struct framing *framing = cls;
+    (void)kind;
+    if (strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        framing->encodings++;
+    } else if (strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+        const char *digits = value == NULL ? "" : value;
+        framing->lengths++;
+        framing->bad = framing->bad || digits[0] == '\0' ||
+                       digits[strspn(digits, "0123456789")] != '\0';
+        framing->length = framing->bad ? 0 : strtoull(digits, NULL, 10);
+    }
+    return MHD_YES;
+}
+
+/* Refuses a request by itself, and closes. */
+static enum MHD_Result refuse(struct emu_https_call *call, const char *text)
+{
+    struct emu_https_answer answer = {.code = MHD_HTTP_BAD_REQUEST,
+                                      .type = "application/json",
+                                      .body = strdup(text),
+                                      .len = strlen(text),
+                                      .close = true};
+    call->response = response_of(&answer);
+    call->code = MHD_HTTP_BAD_REQUEST;
+    return queue(call);
+}
+
+#define TOO_LONG "{\"message\":\"the request body is too long\"}"
+
+/* The headers are there. A body that is announced as too long is refused without being read, and one whose
+ * end is said in two ways (RFC 9112 clause 6.3: a smuggled request may stand behind it). */
 static enum MHD_Result begin(struct emu_https_call *call)
 {
-    const char *length = MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND,
-                                                     MHD_HTTP_HEADER_CONTENT_LENGTH);
+    struct framing framing = {0};
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     call->begun = true;
@@ -366,17 +496,24 @@ static enum MHD_Result begin(struct emu_https_call *call)
     if (call->https->config.certificate != NULL && !call->conn->known) {
         peer_look(call->https, call->connection, call->conn);
     }
-    if (length != NULL && strtoull(length, NULL, 10) > call->https->config.body_most) {
-        static const char text[] = "{\"message\":\"the request body is too long\"}";
-        struct emu_https_answer answer = {.code = MHD_HTTP_BAD_REQUEST,
-                                          .type = "application/json",
-                                          .body = strdup(text),
-                                          .len = sizeof text - 1};
-        call->response = response_of(&answer);
-        call->code = MHD_HTTP_BAD_REQUEST;
-        return queue(call);
+    (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, framing_read, &framing);
+    if (framing.bad || framing.lengths + framing.encodings > 1) {
+        return refuse(call, "{\"message\":\"the length of the request body is not clear\"}");
     }
-    return MHD_YES;
+    return framing.length > call->https->config.body_most ? refuse(call, TOO_LONG) : MHD_YES;
+}
+
+/* A piece of the body. The library takes no answer before the end of it: what is too much is read, within
+ * limits, and thrown away. */
+static enum MHD_Result body_came(struct emu_https_call *call, const char *bytes, size_t len)
+{
+    size_t most = call->https->config.body_most;
+    if (call->discarded == 0 && len <= most - call->len) {
+        return body_add(call, bytes, len) ? MHD_YES : MHD_NO;
+    }
+    body_drop(call);
+    call->discarded += len;
+    return call->discarded <= DISCARD * most ? MHD_YES : MHD_NO;
 }
 
 /* The library's signature. NOLINTNEXTLINE(readability-function-size) */
@@ -396,14 +533,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return begin(call);
     }
     if (*upload_len > 0) {
-        bool good = body_add(call, upload, *upload_len);
+        enum MHD_Result good = body_came(call, upload, *upload_len);
         *upload_len = 0;
-        return good ? MHD_YES : MHD_NO;
+        return good;
     }
     if (call->code != 0) { /* resumed */
         call->conn->waiting = false;
         call->conn->since_ms = uv_now(call->https->config.loop);
         return queue(call);
+    }
+    if (call->discarded > 0) {
+        return refuse(call, TOO_LONG);
     }
     return call->handed ? MHD_YES : hand_over(call, method);
 }
@@ -432,9 +572,9 @@ static int daemon_start(struct emu_https *https, struct emu_why *why)
         {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem nothing[] = {{MHD_OPTION_END, 0, NULL}};
     https->daemon = MHD_start_daemon(
-        flags, https->port, NULL, NULL, on_request, https, MHD_OPTION_EXTERNAL_LOGGER, log_nothing,
-        NULL, MHD_OPTION_LISTEN_SOCKET, https->fd, MHD_OPTION_CONNECTION_LIMIT,
-        config->connections_most, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
+        flags, https->port, on_accept, https, on_request, https, MHD_OPTION_EXTERNAL_LOGGER,
+        log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, https->fd, MHD_OPTION_CONNECTION_LIMIT,
+        config->connections_most + CROWD, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MOST, MHD_OPTION_URI_LOG_CALLBACK,
         uri_came, https, MHD_OPTION_NOTIFY_COMPLETED, on_completed, https,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, https, MHD_OPTION_ARRAY,
@@ -474,6 +614,12 @@ int emu_https_new(const struct emu_https_config *config, struct emu_https **http
         return emu_fail(why, QKD_ERR_NOMEM, "out of memory");
     }
     made->config = *config;
+    if (config->per_address_most == 0) {
+        made->config.per_address_most = (config->connections_most + 1) / 2;
+    }
+    if (config->handshake_s == 0) {
+        made->config.handshake_s = config->idle_s < HANDSHAKE_S ? config->idle_s : HANDSHAKE_S;
+    }
     made->fd = -1;
     int err = emu_listen(config->listen, &made->fd, why);
     made->port = (uint16_t)(err == QKD_OK ? emu_port_of(made->fd) : 0);
@@ -525,4 +671,9 @@ uint16_t emu_https_port(const struct emu_https *https)
 unsigned emu_https_connections(const struct emu_https *https)
 {
     return https->conn_count;
+}
+
+uint64_t emu_https_refused(const struct emu_https *https)
+{
+    return https->refused;
 }

@@ -155,7 +155,8 @@ START_TEST(oversize_and_garbage)
                    "-H 'Expect:' -H 'Transfer-Encoding: chunked' --data-binary '@%s/long'",
                    kme.folder);
     const char *chunked = curl("alice", command, "/api/v1/keys/bob/enc_keys");
-    ck_assert_msg(strstr(chunked, "|200|") == NULL, "%s", chunked);
+    ck_assert_str_eq(chunked,
+                     "{\"message\":\"the request body is too long\"}|400|application/json");
     (void)snprintf(command, sizeof command, "--data-binary '@%s/noise'", kme.folder);
     const char *noise = curl("alice", command, "/api/v1/keys/bob/enc_keys");
     ck_assert_msg(strstr(noise, "|400|application/json") != NULL, "%s", noise);
@@ -167,16 +168,63 @@ START_TEST(oversize_and_garbage)
 }
 END_TEST
 
-/* Clients that open connections and send a byte now and then are cut off, and others are served. */
-START_TEST(slow_clients_are_cut_off)
+static const char *metrics(void)
+{
+    static char command[200], output[OUTPUT];
+    (void)snprintf(command, sizeof command, "curl -sS --max-time 20 http://127.0.0.1:%u/metrics",
+                   kme.health_port);
+    ck_assert_int_eq(shell(command, output), 0);
+    return output;
+}
+
+/* Keys that come too late, and keys that are too few: the SAE gets none of them, and they are counted. */
+START_TEST(lost_keys_are_counted)
+{
+    static char output[OUTPUT];
+    ck_assert_str_eq(curl("alice", "", "/api/v1/keys/few/enc_keys?number=3"),
+                     "{\"message\":\"insufficient key material\"}|503|application/json");
+    ck_assert_ptr_nonnull(strstr(metrics(), "kme_keys 0\nkme_lost 2\n"));
+    ck_assert_str_eq(curl("alice", "", "/api/v1/keys/slow/enc_keys?number=5"),
+                     "{\"message\":\"error on KME: timeout\"}|503|application/json");
+    for (int i = 0; i < 50 && strstr(metrics(), "kme_lost 2\n") != NULL; i++) {
+        (void)shell("sleep 0.2", output);
+    }
+    ck_assert_ptr_nonnull(strstr(metrics(), "kme_keys 0\nkme_lost 7\n"));
+}
+END_TEST
+
+static void rude(const char *what)
 {
     static char command[4000], output[OUTPUT];
     (void)snprintf(command, sizeof command,
-                   "python3 tests/emu/etsi014_rude.py slow %u %d '%s/ca.crt' '%s/sae.alice.crt' "
+                   "python3 tests/emu/etsi014_rude.py %s %u %d '%s/ca.crt' '%s/sae.alice.crt' "
                    "'%s/sae.alice.key' 2>&1",
-                   kme.port, KME_IDLE_S, kme.folder, kme.folder, kme.folder);
+                   what, kme.port, KME_IDLE_S, kme.folder, kme.folder, kme.folder);
     int code = shell(command, output);
     ck_assert_msg(code == 0, "%s", output);
+}
+
+/* RFC 9112 clause 6.3: where a body ends is said once. */
+START_TEST(smuggled_requests)
+{
+    rude("framing");
+}
+END_TEST
+
+/* Silent connections, more than there are places: one that asks properly is answered at once. */
+START_TEST(crowds_do_not_lock_out)
+{
+    rude("crowd");
+    const char *text = strstr(metrics(), "kme_refused ");
+    ck_assert_ptr_nonnull(text);
+    ck_assert_int_ge(atoi(text + strlen("kme_refused ")), 5 + 20 + 1);
+}
+END_TEST
+
+/* Clients that open connections and send a byte now and then are cut off, and others are served. */
+START_TEST(slow_clients_are_cut_off)
+{
+    rude("slow");
     const char *after = curl("alice", "", "/api/v1/keys/bob/status");
     ck_assert_msg(strstr(after, "|200|") != NULL, "%s", after);
 }
@@ -189,7 +237,7 @@ START_TEST(health_and_metrics)
         const char *path, *more, *want;
     } cases[] = {{"/healthz", "", "ok\n|200|text/plain; charset=utf-8"},
                  {"/metrics", "",
-                  "kme_keys 0\nkme_open 0\nkme_connections 0\n"
+                  "kme_keys 0\nkme_lost 0\nkme_refused 0\nkme_open 0\nkme_connections 0\n"
                   "|200|text/plain; version=0.0.4; charset=utf-8"},
                  {"/metrics", "-d x", "only GET\n|405|text/plain; charset=utf-8"},
                  {"/", "", "only /healthz and /metrics are here\n|404|text/plain; charset=utf-8"}};
@@ -227,6 +275,9 @@ int main(void)
     tcase_add_test(c, with_curl);
     tcase_add_test(c, backend_is_silent);
     tcase_add_test(c, oversize_and_garbage);
+    tcase_add_test(c, lost_keys_are_counted);
+    tcase_add_test(c, smuggled_requests);
+    tcase_add_test(c, crowds_do_not_lock_out);
     tcase_add_test(c, slow_clients_are_cut_off);
     tcase_add_test(c, health_and_metrics);
     tcase_add_test(c, ends_with_open_questions);

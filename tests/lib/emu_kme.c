@@ -18,7 +18,7 @@
 #include "emu/health.h"
 #include "emu/pki.h"
 
-enum { KEYS = 4096, KEY_BYTES = 128, WAITING = 256, PEM = 16384, ANSWER_MS = 2 };
+enum { KEYS = 4096, KEY_BYTES = 128, WAITING = 256, PEM = 16384, ANSWER_MS = 2, LATE_MS = 3000 };
 
 struct key {
     struct qkd_id id;
@@ -48,7 +48,7 @@ static struct {
     struct later later[WAITING];
 } w;
 
-static const char *const names[] = {"alice", "bob", "mallory", "slow", KME_ODD};
+static const char *const names[] = {"alice", "bob", "mallory", "slow", "few", KME_ODD};
 
 static bool known(const char *sae)
 {
@@ -104,35 +104,33 @@ static void on_later(uv_timer_t *timer)
     }
 }
 
-static void complete(const struct later *given)
+static void complete_in(const struct later *given, unsigned ms)
 {
-    if (++w.questions % 3 == 0) {
-        if (given->status) {
-            complete_status(given);
-        } else {
-            complete_keys(given);
-        }
-        return;
-    }
     for (size_t i = 0; i < WAITING; i++) {
         if (!w.later[i].busy) {
             uv_timer_t timer = w.later[i].timer;
             w.later[i] = *given;
             w.later[i].timer = timer;
             w.later[i].busy = true;
-            (void)uv_timer_start(&w.later[i].timer, on_later, ANSWER_MS, 0);
+            (void)uv_timer_start(&w.later[i].timer, on_later, ms, 0);
             return;
         }
     }
     abort();
 }
 
-/* ---- the backend ---- */
-
-static bool silent(const struct emu_e14_question *question)
+static void complete(const struct later *given)
 {
-    return strcmp(question->other, "slow") == 0;
+    if (++w.questions % 3 != 0) {
+        complete_in(given, ANSWER_MS);
+    } else if (given->status) {
+        complete_status(given);
+    } else {
+        complete_keys(given);
+    }
 }
+
+/* ---- the backend ---- */
 
 static void key_make(uint32_t place, const struct emu_e14_question *question, uint32_t bits)
 {
@@ -151,9 +149,6 @@ static void get(void *ctx, const struct emu_e14_question *question, const struct
 {
     struct later later = {.ticket = question->ticket, .reason = WIRE_REASON_NONE};
     (void)ctx;
-    if (silent(question)) {
-        return;
-    }
     if (!known(question->sae)) {
         later.reason = WIRE_REASON_UNAUTHORIZED;
     } else if (!known(question->other)) {
@@ -166,6 +161,11 @@ static void get(void *ctx, const struct emu_e14_question *question, const struct
         later.first[later.count++] = w.made++;
         w.stored--;
     }
+    if (strcmp(question->other, "slow") == 0) {
+        complete_in(&later, LATE_MS);
+        return;
+    }
+    later.count -= strcmp(question->other, "few") == 0;
     complete(&later);
 }
 
@@ -224,8 +224,11 @@ static char *metrics(void *ctx, size_t *len)
     struct emu_e14_counts counts;
     (void)ctx;
     emu_etsi014_count(w.server, &counts);
-    int n = snprintf(text, 256, "kme_keys %llu\nkme_open %u\nkme_connections %u\n",
-                     (unsigned long long)counts.keys, counts.open, counts.connections);
+    int n = snprintf(
+        text, 256,
+        "kme_keys %llu\nkme_lost %llu\nkme_refused %llu\nkme_open %u\nkme_connections %u\n",
+        (unsigned long long)counts.keys, (unsigned long long)counts.keys_lost,
+        (unsigned long long)counts.refused, counts.open, counts.connections);
     *len = (size_t)n;
     return text;
 }
@@ -262,7 +265,9 @@ static void serve(const char *folder, int port_to)
                   .identity = &emu_identity_sae,
                   .body_most = KME_BODY,
                   .connections_most = KME_CONNECTIONS,
-                  .idle_s = KME_IDLE_S},
+                  .per_address_most = KME_PER_ADDRESS,
+                  .idle_s = KME_IDLE_S,
+                  .handshake_s = KME_HANDSHAKE_S},
         .limits = {256, 64, 8 * KEY_BYTES, KME_MOST, KME_STORED},
         .backend = {NULL, get, fetch, status},
         .answer_within_s = 1,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A KME for tests of the ETSI GS QKD 014 server: the server in a process of its own, before a backend that
- * invents keys and keeps the rules of the standard by itself. SAEs alice, bob, mallory, "slow" (whose
- * questions are never answered) and KME_ODD; any of them may ask keys for any other. */
+ * invents keys and keeps the rules of the standard by itself. SAEs alice, bob, mallory, "slow" (keys for
+ * it come too late), "few" (keys for it are one too few) and KME_ODD; any of them may ask keys for any
+ * other. */
 #ifndef QKD_TESTS_EMU_KME_H
 #define QKD_TESTS_EMU_KME_H
 
@@ -10,7 +11,15 @@
 
 #define KME_ODD "a/b c?#%\xc3\xbc"
 
-enum { KME_MOST = 10, KME_STORED = 400, KME_IDLE_S = 3, KME_BODY = 20000, KME_CONNECTIONS = 40 };
+enum {
+    KME_MOST = 10,
+    KME_STORED = 400,
+    KME_IDLE_S = 3,
+    KME_HANDSHAKE_S = 2,
+    KME_BODY = 20000,
+    KME_CONNECTIONS = 40,
+    KME_PER_ADDRESS = 30
+};
 
 struct kme {
     char folder[64]; /* certificates: see emu/pki.h; `other` in it holds another CA */
