@@ -189,6 +189,9 @@ static int rows_add(const struct emu_daemon *daemon, struct emu_metrics *metrics
         {"qkdn_requests_total", "Requests of the load that ended", false, own->ended},
         {"qkdn_requests_served_total", "Requests of the load that were served", false, own->served},
         {"qkdn_etsi014_keys_total", "Keys handed over by ETSI GS QKD 014", false, e14.keys},
+        {"qkdn_etsi014_keys_lost_total", "Keys that came too late for their question", false,
+         e14.keys_lost},
+        {"qkdn_etsi014_refused_total", "Connections refused by a limit", false, e14.refused},
     };
     int rc = 0;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && rc == 0; i++) {
