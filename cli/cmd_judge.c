@@ -8,7 +8,7 @@
 #include "cli/judge.h"
 #include "cli/options.h"
 #include "core/base/err.h"
-#include "emu/config.h"
+#include "emu/deploy/config.h"
 
 enum { OPT_OUTPUT, OPT_FORCE, OPT_RECORD, OPT_UNTIL, OPT_JSON, OPT_QUIET };
 

@@ -10,8 +10,8 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "core/base/err.h"
-#include "emu/identity.h"
-#include "emu/pki.h"
+#include "emu/net/identity.h"
+#include "emu/net/pki.h"
 
 #define DAY_S INT64_C(86400)
 #define DAYS_MAX 36500

@@ -7,8 +7,8 @@
 #include "cli/deploy.h"
 #include "cli/options.h"
 #include "core/base/err.h"
-#include "emu/hosted.h"
-#include "emu/render.h"
+#include "emu/daemon/hosted.h"
+#include "emu/deploy/render.h"
 #include "scenarios/context.h"
 #include "scenarios/quantity.h"
 

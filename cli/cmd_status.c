@@ -7,7 +7,7 @@
 #include "cli/deploy.h"
 #include "cli/options.h"
 #include "core/base/err.h"
-#include "emu/probe.h"
+#include "emu/deploy/probe.h"
 
 #define ANSWER_MS 2000
 

@@ -15,7 +15,7 @@
 #include "cli/options.h"
 #include "cli/up_text.h"
 #include "core/base/err.h"
-#include "emu/render.h"
+#include "emu/deploy/render.h"
 
 #define READY_S 60
 #define READY_MAX_S 86400

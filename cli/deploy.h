@@ -5,7 +5,7 @@
 
 #include "analysis/json.h"
 #include "cli/cli.h"
-#include "emu/fleet.h"
+#include "emu/deploy/fleet.h"
 
 /* Reads --base-port. false: complained already. */
 bool cli_port_read(const struct cli_command *command, const char *text, uint16_t *port);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/base/err.h"
-#include "emu/place.h"
-#include "emu/replay.h"
-#include "emu/secrets.h"
+#include "emu/deploy/place.h"
+#include "emu/deploy/secrets.h"
+#include "emu/flight/replay.h"
 
 #define PATH_SIZE 1200
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A live run judged from the flight records in its directory (emu/replay.h), and its results kept as
+/* A live run judged from the flight records in its directory (emu/flight/replay.h), and its results kept as
  * those of a virtual world are. */
 #ifndef CLI_JUDGE_H
 #define CLI_JUDGE_H
 
 #include "cli/outcome.h"
-#include "emu/deployment.h"
+#include "emu/deploy/deployment.h"
 
 struct cli_judge {
     const struct cli_outcome *outcome;

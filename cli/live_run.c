@@ -12,9 +12,9 @@
 #include "cli/judge.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
-#include "emu/fleet.h"
-#include "emu/hosted.h"
-#include "emu/render.h"
+#include "emu/daemon/hosted.h"
+#include "emu/deploy/fleet.h"
+#include "emu/deploy/render.h"
 
 enum { POLL_MS = 100 };
 

@@ -4,7 +4,7 @@
 #define CLI_LIVE_RUN_H
 
 #include "cli/outcome.h"
-#include "emu/deployment.h"
+#include "emu/deploy/deployment.h"
 
 struct cli_live_run {
     const struct cli_outcome *outcome;

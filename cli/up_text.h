@@ -4,8 +4,8 @@
 #define CLI_UP_TEXT_H
 
 #include "cli/cli.h"
-#include "emu/fleet.h"
-#include "emu/probe.h"
+#include "emu/deploy/fleet.h"
+#include "emu/deploy/probe.h"
 
 /* A fleet that is ready. */
 struct cli_up {

@@ -51,14 +51,15 @@ qkdn_room(qkdn_analysis FOLDERS analysis
 add_custom_target(programs) # what `make build` builds and `make install` installs
 include(GNUInstallDirs)
 
-# The live world. emu/main_<name>.c is the main() of the daemon qkdn-<name>.
+# The live world. emu/daemon/main_<name>.c is the main() of the daemon qkdn-<name>.
 set(emu_rooms "")
-file(GLOB emu_mains CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/emu/main_*.c)
+file(GLOB emu_mains CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/emu/daemon/main_*.c)
 if(QKDN_HAVE_EMU)
     set(emu_exclude ${emu_mains})
     list(TRANSFORM emu_exclude REPLACE "^${CMAKE_SOURCE_DIR}/" "")
     target_compile_definitions(qkdn_outer INTERFACE QKDN_HAVE_EMU)
-    qkdn_room(qkdn_emu FOLDERS emu EXCLUDE ${emu_exclude}
+    qkdn_room(qkdn_emu FOLDERS emu/base emu/net emu/store emu/flight emu/http emu/etsi014 emu/daemon emu/deploy
+        EXCLUDE ${emu_exclude}
         LINK qkdn_host qkdn_watch qkdn_scenarios qkdn_models qkdn_core qkdn_outer PkgConfig::UV
             PkgConfig::SSL PkgConfig::MICROHTTPD PkgConfig::GNUTLS PkgConfig::JANSSON
             PkgConfig::SQLITE)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a frame between daemons costs (emu/net.h): two ends in one process over loopback, so the CPU time
+/* What a frame between daemons costs (emu/net/net.h): two ends in one process over loopback, so the CPU time
  * of a frame is that of both. `corked`: 64 frames leave together at the end of a turn; `one by one`: each
  * is flushed. The floor is bare TCP with the same frames: written together or one by one, read, and cut
  * into frames. */
@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/address.h"
-#include "emu/net.h"
+#include "emu/base/address.h"
+#include "emu/net/net.h"
 #include "tests/lib/bench.h"
 #include "tests/lib/emu_rig.h"
 

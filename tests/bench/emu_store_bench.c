@@ -13,7 +13,7 @@
 
 #include "core/base/err.h"
 #include "core/wire/codec.h"
-#include "emu/store.h"
+#include "emu/store/store.h"
 #include "tests/lib/bench.h"
 
 #define KEYS 4096 /* keys that are put again and again, as leases are */

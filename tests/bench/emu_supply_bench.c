@@ -18,8 +18,8 @@
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
-#include "emu/etsi014.h"
-#include "emu/store.h"
+#include "emu/etsi014/etsi014.h"
+#include "emu/store/store.h"
 #include "tests/lib/bench.h"
 #include "tests/lib/emu_live.h"
 #include "tests/lib/emu_sae_load.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "emu/pki.h"
+#include "emu/net/pki.h"
 #include "tests/lib/emu_kme.h"
 
 enum { OUTPUT = 8192 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Fleets (emu/fleet.h) of a network of two nodes, with daemons that only say what they are told to: the test
+/* Fleets (emu/deploy/fleet.h) of a network of two nodes, with daemons that only say what they are told to: the test
  * program itself under the names qkdn-kmd and so on. What such a daemon does stands in a file `behave` in its
  * folder, read at each question:
  *   ready | missing | silent (does not answer) | deaf (does not end at SIGTERM) | exit N (ends at once) */
@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/fleet.h"
-#include "emu/render.h"
+#include "emu/deploy/fleet.h"
+#include "emu/deploy/render.h"
 
 #define PORTS 50 /* of five daemons */
 

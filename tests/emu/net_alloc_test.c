@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* In the steady state a frame costs no allocation (emu/net.h): none of ours, none of libuv's, and of
+/* In the steady state a frame costs no allocation (emu/net/net.h): none of ours, none of libuv's, and of
  * OpenSSL's only those few that it makes for each TLS record, which holds many frames. All three are
  * counted: ours by the linker (tests/lib/alloc_count.h), theirs by their hooks. */
 #include <check.h>

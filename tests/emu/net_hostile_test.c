@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who must not get in (emu/net.h): wrong certificates, other protocols, slow and loud strangers. Each is
+/* Who must not get in (emu/net/net.h): wrong certificates, other protocols, slow and loud strangers. Each is
  * cut off and counted under its name, nothing of it reaches the daemon, and honest peers go on. */
 #include <check.h>
 #include <malloc.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/net.h"
+#include "emu/net/net.h"
 #include "tests/lib/emu_rig.h"
 
 static struct rig rig;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Frames between daemons (emu/net.h): kept whole and in order, both ways, over restarts. */
+/* Frames between daemons (emu/net/net.h): kept whole and in order, both ways, over restarts. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
-#include "emu/net_internal.h"
+#include "emu/net/net_internal.h"
 #include "tests/lib/emu_rig.h"
 
 static struct rig rig;

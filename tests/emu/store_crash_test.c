@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/store.h"
+#include "emu/store/store.h"
 #include "tests/lib/store_model.h"
 
 #define ROUNDS 120

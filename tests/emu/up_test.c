@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "emu/address.h"
-#include "emu/folder.h"
+#include "emu/base/address.h"
+#include "emu/deploy/folder.h"
 
 #define PORTS 70 /* of seven daemons */
 #define OUTPUT (64 * 1024)

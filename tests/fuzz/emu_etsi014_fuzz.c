@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "core/base/err.h"
-#include "emu/etsi014_json.h"
+#include "emu/etsi014/etsi014_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -13,7 +13,7 @@
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
-#include "emu/flight.h"
+#include "emu/flight/flight.h"
 
 #define INPUT_MAX 65536
 #define PROPERTY(cond) ((cond) ? (void)0 : property_fail(#cond, __LINE__))
@@ -63,7 +63,7 @@ static void check_file(const uint8_t *bytes, size_t len)
     (void)fclose(file);
 }
 
-/* As the only entry of a good file: the check of emu/flight_code.c. */
+/* As the only entry of a good file: the check of emu/flight/flight_code.c. */
 static void check_mended(const uint8_t *data, size_t size)
 {
     static const uint8_t key[16] = "flight record 1";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the live world reads of strangers besides TLS itself: names in certificates (emu/identity.h), as
- * DER and as URIs in a certificate that is otherwise good, and addresses (emu/address.h). Properties: a
+/* What the live world reads of strangers besides TLS itself: names in certificates (emu/net/identity.h), as
+ * DER and as URIs in a certificate that is otherwise good, and addresses (emu/base/address.h). Properties: a
  * name that is found is a valid one, and written as a URI it reads back; an address that is taken has a
  * host and a port that fit. */
 #include <stdio.h>
@@ -10,8 +10,8 @@
 #include <openssl/x509v3.h>
 
 #include "core/base/err.h"
-#include "emu/address.h"
-#include "emu/identity.h"
+#include "emu/base/address.h"
+#include "emu/net/identity.h"
 
 #define PROPERTY(cond) ((cond) ? (void)0 : property_fail(#cond, __LINE__))
 #define TEXT_SIZE 512

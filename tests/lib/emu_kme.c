@@ -14,9 +14,9 @@
 
 #include <sodium.h>
 
-#include "emu/etsi014.h"
-#include "emu/health.h"
-#include "emu/pki.h"
+#include "emu/etsi014/etsi014.h"
+#include "emu/http/health.h"
+#include "emu/net/pki.h"
 
 enum { KEYS = 4096, KEY_BYTES = 128, WAITING = 256, PEM = 16384, ANSWER_MS = 2, LATE_MS = 3000 };
 

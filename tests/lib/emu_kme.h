@@ -22,7 +22,7 @@ enum {
 };
 
 struct kme {
-    char folder[64]; /* certificates: see emu/pki.h; `other` in it holds another CA */
+    char folder[64]; /* certificates: see emu/net/pki.h; `other` in it holds another CA */
     pid_t pid;
     uint16_t port;        /* of the key delivery API */
     uint16_t health_port; /* of /healthz and /metrics */

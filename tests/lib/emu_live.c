@@ -16,8 +16,8 @@
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
-#include "emu/fleet.h"
-#include "emu/render.h"
+#include "emu/deploy/fleet.h"
+#include "emu/deploy/render.h"
 
 enum { POLL_MS = 50, ANSWER_SIZE = 65536 };
 

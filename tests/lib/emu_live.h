@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A live network for tests and benches: a scenario rendered into a folder of its own, its daemons as
- * processes (emu/fleet.h), and what they use: CPU time, memory, files. */
+ * processes (emu/deploy/fleet.h), and what they use: CPU time, memory, files. */
 #ifndef QKD_TESTS_EMU_LIVE_H
 #define QKD_TESTS_EMU_LIVE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "emu/deployment.h"
-#include "emu/fleet.h"
+#include "emu/deploy/deployment.h"
+#include "emu/deploy/fleet.h"
 
 struct live {
     char folder[128]; /* of the deployment */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/address.h"
+#include "emu/base/address.h"
 
 /* ---- certificates ---- */
 

@@ -10,8 +10,8 @@
 
 #include <openssl/ssl.h>
 
-#include "emu/net.h"
-#include "emu/pki.h"
+#include "emu/net/net.h"
+#include "emu/net/pki.h"
 
 #define RIG_NETS 4
 #define RIG_LOG 8192

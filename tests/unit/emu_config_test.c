@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A daemon's configuration (emu/config.h). Expected instants are those of GNU date (date -u -d ... +%s);
+/* A daemon's configuration (emu/deploy/config.h). Expected instants are those of GNU date (date -u -d ... +%s);
  * places of mistakes are counted by hand. */
 #include <check.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/config.h"
+#include "emu/deploy/config.h"
 
 static char folder[64], file[96];
 static struct emu_config *config;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/etsi014_json.h"
+#include "emu/etsi014/etsi014_json.h"
 
 /* The limits of the standard's own example of Table 9, but for the number per request. */
 static const struct emu_e14_limits limits = {.key_size = 352,

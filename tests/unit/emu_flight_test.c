@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/flight.h"
+#include "emu/flight/flight.h"
 #include "tests/lib/store_model.h"
 
 static char folder[40];

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/log.h"
-#include "emu/utf8.h"
+#include "emu/base/log.h"
+#include "emu/base/utf8.h"
 #include "tests/lib/store_model.h"
 
 static char folder[40], path[64], moved[72];

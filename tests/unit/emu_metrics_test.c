@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/metrics.h"
+#include "emu/http/metrics.h"
 #include "tests/lib/store_model.h"
 
 static struct emu_metrics *metrics;

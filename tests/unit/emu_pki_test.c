@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Test certificates (emu/pki.h), the names in them (emu/identity.h), addresses (emu/address.h). What a
+/* Test certificates (emu/net/pki.h), the names in them (emu/net/identity.h), addresses (emu/base/address.h). What a
  * certificate may be used for is judged by OpenSSL's own verification; the %XX texts are by hand after
  * RFC 8141 (pchar of RFC 3986). */
 #include <check.h>
@@ -15,9 +15,9 @@
 #include <openssl/x509v3.h>
 
 #include "core/base/err.h"
-#include "emu/address.h"
-#include "emu/identity.h"
-#include "emu/pki.h"
+#include "emu/base/address.h"
+#include "emu/net/identity.h"
+#include "emu/net/pki.h"
 
 static char folder[64];
 static struct emu_pki pki;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which daemon hosts which element (emu/place.h), on the three nodes in a line that are shipped: five
+/* Which daemon hosts which element (emu/deploy/place.h), on the three nodes in a line that are shipped: five
  * kinds of elements at three nodes and two links, each placed by hand after docs/live.md. */
 #include <check.h>
 #include <string.h>
 
-#include "emu/place.h"
+#include "emu/deploy/place.h"
 
 static struct scn_scenario *scenario;
 static struct host_plan *plan;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Deployments (emu/deployment.h, emu/render.h): what is written is read back with the readers that daemons
+/* Deployments (emu/deploy/deployment.h, emu/deploy/render.h): what is written is read back with the readers that daemons
  * use; modes, ports and who has which secret are as docs/live.md says. */
 #include <check.h>
 #include <dirent.h>
@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/config.h"
-#include "emu/pki.h"
-#include "emu/render.h"
-#include "emu/secrets.h"
-#include "emu/unlock.h"
+#include "emu/deploy/config.h"
+#include "emu/deploy/render.h"
+#include "emu/deploy/secrets.h"
+#include "emu/net/pki.h"
+#include "emu/store/unlock.h"
 
 static char top[64], folder[80];
 static struct scn_scenario *scenario;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pairwise secrets (emu/secrets.h). Expected values come from Python's hmac module and from
+/* Pairwise secrets (emu/deploy/secrets.h). Expected values come from Python's hmac module and from
  * `openssl enc -chacha20` (zero counter and nonce) on the texts that the header states. */
 #include <check.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/secrets.h"
+#include "emu/deploy/secrets.h"
 #include "tests/lib/hex.h"
 
 #define S1 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"

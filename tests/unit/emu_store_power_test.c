@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/store.h"
+#include "emu/store/store.h"
 #include "tests/lib/store_model.h"
 
 #define SECTOR 512

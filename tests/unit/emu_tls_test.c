@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* TLS 1.3 over bytes in memory (emu/tls.h): two sessions, and what lies between them is the test's. Sizes
+/* TLS 1.3 over bytes in memory (emu/net/tls.h): two sessions, and what lies between them is the test's. Sizes
  * of records are those of RFC 8446, 5.2: head 5, content type 1, tag 16. */
 #include <check.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
-#include "emu/tls.h"
+#include "emu/net/tls.h"
 #include "tests/lib/emu_rig.h"
 
 static struct emu_tls_context *contexts[2];

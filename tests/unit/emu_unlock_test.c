@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "emu/unlock.h"
+#include "emu/store/unlock.h"
 
 static char path[40];
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files and folders. */
+#include "emu/deploy/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/err.h"
+#include "core/crypto/crypto.h"
+
+#define DEPTH 8
+#define COPY_MAX (1U << 20)
+
+int emu_path_join(char to[EMU_PATH_SIZE], const char *folder, const char *name, struct emu_why *why)
+{
+    const char *slash = name[0] == '\0' || folder[0] == '\0' ? "" : "/";
+    int len = snprintf(to, EMU_PATH_SIZE, "%s%s%s", folder, slash, name);
+    if (len < 0 || len >= EMU_PATH_SIZE) {
+        return emu_fail(why, QKD_ERR_RANGE, "%.80s...: the path is too long", folder);
+    }
+    return QKD_OK;
+}
+
+static int failed(struct emu_why *why, const char *path)
+{
+    return emu_fail(why, errno == EEXIST ? QKD_ERR_EXISTS : QKD_ERR_IO, "%s: cannot be made: %s",
+                    path, strerror(errno));
+}
+
+int emu_folder_make(const char *path, mode_t mode, struct emu_why *why)
+{
+    if (mkdir(path, mode) != 0 || chmod(path, mode) != 0) {
+        return failed(why, path);
+    }
+    return QKD_OK;
+}
+
+static bool bytes_put(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+int emu_file_write(const char *path, mode_t mode, const void *bytes, size_t len,
+                   struct emu_why *why)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return failed(why, path);
+    }
+    bool good = fchmod(fd, mode) == 0 && bytes_put(fd, bytes, len);
+    int saved = errno;
+    if (close(fd) != 0 && good) {
+        saved = errno;
+        good = false;
+    }
+    errno = saved;
+    return good ? QKD_OK : failed(why, path);
+}
+
+/* Reads up to `room` bytes; -1 and errno on failure. */
+static ssize_t bytes_get(int fd, uint8_t *to, size_t room)
+{
+    size_t len = 0;
+    ssize_t n = 1;
+    while (n != 0 && len < room) {
+        n = read(fd, to + len, room - len);
+        if (n < 0 && errno != EINTR) {
+            return -1;
+        }
+        len += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)len;
+}
+
+int emu_file_copy(const char *from, const char *to, mode_t mode, struct emu_why *why)
+{
+    uint8_t *bytes = malloc(COPY_MAX);
+    if (bytes == NULL) {
+        return emu_fail(why, QKD_ERR_NOMEM, "no memory");
+    }
+    int fd = open(from, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : bytes_get(fd, bytes, COPY_MAX);
+    int err = QKD_OK;
+    if (len < 0 || len == COPY_MAX) {
+        err = emu_fail(why, QKD_ERR_IO, "%s: cannot be read: %s", from,
+                       len < 0 ? strerror(errno) : "too large");
+    } else {
+        err = emu_file_write(to, mode, bytes, (size_t)len, why);
+        crypto_wipe(bytes, (size_t)len); /* it may be a private key */
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    free(bytes);
+    return err;
+}
+
+/* Recursion: at most DEPTH deep. */
+static bool remove_in(int folder, const char *name, unsigned depth)
+{
+    if (unlinkat(folder, name, 0) == 0 || errno == ENOENT) {
+        return true;
+    }
+    if ((errno != EISDIR && errno != EPERM) || depth == DEPTH) {
+        return false;
+    }
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    if (list == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return false;
+    }
+    bool good = true;
+    const struct dirent *entry = readdir(list);
+    for (; entry != NULL; entry = readdir(list)) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            good = remove_in(fd, entry->d_name, depth + 1) && good;
+        }
+    }
+    (void)closedir(list);
+    return good && unlinkat(folder, name, AT_REMOVEDIR) == 0;
+}
+
+int emu_folder_remove(const char *path, struct emu_why *why)
+{
+    if (!remove_in(AT_FDCWD, path, 0)) {
+        return emu_fail(why, QKD_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    }
+    return QKD_OK;
+}

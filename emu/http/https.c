@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* HTTP server: see emu/http/https.h. libmicrohttpd shows one epoll descriptor to the loop; it and a timer for what
+ * it wants to do by itself drive MHD_run(). A call that is not answered inside handle() suspends its connection.
+ *
+ *   uri_came ─▶ call ─ body... ─▶ handle() ─ answered ─▶ queued ─▶ completed: freed
+ *                                     │ not yet: suspended ─ emu_https_answer(): resumed ─▶ queued
+ */
+#include "emu/http/https.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <microhttpd.h>
+#include <sodium.h>
+
+#include "core/base/err.h"
+#include "emu/base/address.h"
+
+enum {
+    HANDLES = 3,
+    SWEEP_MS = 1000,
+    BODY_FIRST = 1024,
+    HEADERS_MOST = 16384,
+    HANDSHAKE_S = 5,
+    CROWD = 32,  /* connections that wait to be closed for others, beyond those allowed */
+    DISCARD = 16 /* times body_most of a chunked body are read, so that it can be answered */
+};
+
+/* A connection, from accept to close. */
+struct conn {
+    struct emu_https *https;
+    struct conn *next, *prev;
+    int fd;
+    gnutls_session_t tls; /* NULL: plain */
+    struct sockaddr_storage from;
+    uint64_t since_ms; /* when it began to wait for a request, or to be answered */
+    bool shaken;       /* the handshake is done; plain: from the start */
+    bool cut;          /* closed for others, and not gone yet */
+    bool waiting;      /* a call of it is with handle()'s owner */
+    bool known;        /* peer was looked up */
+    char peer[EMU_IDENTITY_SIZE];
+};
+
+struct emu_https_call {
+    struct emu_https *https;
+    struct conn *conn;
+    struct MHD_Connection *connection;
+    struct MHD_Response *response;      /* when answered */
+    struct emu_https_call *next, *prev; /* of those suspended */
+    char *uri;
+    char *body;
+    size_t len, cap;
+    size_t discarded; /* bytes of a chunked body that became too long */
+    unsigned code;
+    bool begun, handed, suspended;
+};
+
+struct emu_https {
+    struct emu_https_config config;
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;
+    uv_timer_t timer, sweep;
+    unsigned open_handles;
+    bool closing; /* takes no more requests */
+    int fd;       /* listening */
+    uint16_t port;
+    struct conn *conns; /* the newest first */
+    unsigned conn_count;
+    uint64_t refused;
+    struct emu_https_call *suspended;
+};
+
+/* ---- the loop ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+/* Lets the library work, and asks it when it wants to again. */
+static void run(struct emu_https *https)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+    (void)MHD_run(https->daemon);
+    if (MHD_get_timeout(https->daemon, &wait_ms) == MHD_YES) {
+        (void)uv_timer_start(&https->timer, on_timer, wait_ms, 0);
+    } else {
+        (void)uv_timer_stop(&https->timer);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+/* Whether the client has proved who it is. The library does not say; of channel bindings (RFC 5929), which we
+ * have no use for, GnuTLS does: there is none before the handshake is done. */
+static bool is_shaken(struct conn *conn)
+{
+    if (!conn->shaken) {
+        gnutls_datum_t binding = {0};
+        conn->shaken = conn->tls == NULL ||
+                       gnutls_session_channel_binding(conn->tls, GNUTLS_CB_TLS_SERVER_END_POINT,
+                                                      &binding) !=
+                           GNUTLS_E_CHANNEL_BINDING_NOT_AVAILABLE;
+        gnutls_free(binding.data);
+    }
+    return conn->shaken;
+}
+
+/* Cuts off who has been shaking hands, sending a request or reading an answer for too long. */
+static void on_sweep(uv_timer_t *timer)
+{
+    struct emu_https *https = timer->data;
+    uint64_t now_ms = uv_now(https->config.loop);
+    for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
+        uint64_t most_s = is_shaken(conn) ? https->config.idle_s : https->config.handshake_s;
+        if (!conn->waiting && now_ms - conn->since_ms > 1000 * most_s) {
+            (void)shutdown(conn->fd, SHUT_RDWR);
+        }
+    }
+}
+
+/* ---- connections ---- */
+
+static bool same_host(const struct sockaddr_storage *a, const struct sockaddr *b, socklen_t len)
+{
+    if (a->ss_family != b->sa_family) {
+        return false;
+    }
+    if (b->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
+        struct sockaddr_in in[2];
+        memcpy(&in[0], a, sizeof in[0]);
+        memcpy(&in[1], b, sizeof in[1]);
+        return in[0].sin_addr.s_addr == in[1].sin_addr.s_addr;
+    }
+    if (b->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
+        struct sockaddr_in6 in[2];
+        memcpy(&in[0], a, sizeof in[0]);
+        memcpy(&in[1], b, sizeof in[1]);
+        return memcmp(&in[0].sin6_addr, &in[1].sin6_addr, sizeof in[0].sin6_addr) == 0;
+    }
+    return false;
+}
+
+/* Whether a connection from there may come in. When all places are taken, the oldest that has not finished its
+ * handshake goes: silence must not keep out who has a certificate. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen_t len)
+{
+    struct emu_https *https = cls;
+    struct conn *oldest = NULL;
+    unsigned of_host = 0;
+    unsigned places = 0;
+    for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
+        if (!conn->cut) {
+            places++;
+            of_host += same_host(&conn->from, from, len);
+            oldest = is_shaken(conn) ? oldest : conn;
+        }
+    }
+    bool full = places >= https->config.connections_most;
+    if (of_host >= https->config.per_address_most || (full && oldest == NULL)) {
+        https->refused++;
+        return MHD_NO;
+    }
+    if (full) {
+        https->refused++;
+        oldest->cut = true;
+        (void)shutdown(oldest->fd, SHUT_RDWR);
+    }
+    return MHD_YES;
+}
+
+static void tls_demand(gnutls_session_t session)
+{
+    static const char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+    static gnutls_typed_vdata_st want = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                         .data = (unsigned char *)(uintptr_t)purpose};
+    gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+    gnutls_session_set_verify_cert2(session, &want, 1, 0);
+}
+
+static void conn_open(struct emu_https *https, struct MHD_Connection *connection, void **context)
+{
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection,
+                                                                 MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct conn *conn = calloc(1, sizeof *conn);
+    gnutls_session_t session = NULL;
+    *context = conn;
+    if (https->config.certificate != NULL) {
+        const union MHD_ConnectionInfo *tls =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        if (tls != NULL && tls->tls_session != NULL) {
+            session = tls->tls_session;
+            tls_demand(session);
+        }
+    }
+    if (conn == NULL || fd == NULL) {
+        return; /* its requests are refused */
+    }
+    conn->https = https;
+    conn->fd = fd->connect_fd;
+    conn->tls = session;
+    if (from != NULL && from->client_addr != NULL) {
+        memcpy(&conn->from, from->client_addr,
+               from->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                        : sizeof(struct sockaddr_in));
+    }
+    conn->since_ms = uv_now(https->config.loop);
+    conn->next = https->conns;
+    if (conn->next != NULL) {
+        conn->next->prev = conn;
+    }
+    https->conns = conn;
+    https->conn_count++;
+}
+
+static void conn_close(struct emu_https *https, struct conn *conn)
+{
+    if (conn == NULL || conn->https == NULL) {
+        free(conn);
+        return;
+    }
+    if (conn->next != NULL) {
+        conn->next->prev = conn->prev;
+    }
+    *(conn->prev != NULL ? &conn->prev->next : &https->conns) = conn->next;
+    https->conn_count--;
+    free(conn);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        conn_open(cls, connection, context);
+    } else {
+        conn_close(cls, *context);
+        *context = NULL;
+    }
+}
+
+/* Whom the certificate names. The handshake has verified it; a session without one names nobody. */
+static void peer_look(const struct emu_https *https, struct MHD_Connection *connection,
+                      struct conn *conn)
+{
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    unsigned status = 1;
+    unsigned count = 0;
+    conn->known = true;
+    if (tls == NULL || tls->tls_session == NULL ||
+        gnutls_certificate_verify_peers2(tls->tls_session, &status) != GNUTLS_E_SUCCESS ||
+        status != 0) {
+        return;
+    }
+    const gnutls_datum_t *der = gnutls_certificate_get_peers(tls->tls_session, &count);
+    if (count == 0 || emu_identity_get_der(der[0].data, der[0].size, https->config.identity,
+                                           conn->peer) != QKD_OK) {
+        conn->peer[0] = '\0';
+    }
+}
+
+/* ---- calls ---- */
+
+static void *uri_came(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct emu_https_call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    call->https = cls;
+    call->connection = connection;
+    call->uri = strdup(uri);
+    return call;
+}
+
+static void body_drop(struct emu_https_call *call)
+{
+    if (call->body != NULL) {
+        sodium_memzero(call->body, call->cap);
+        free(call->body);
+        call->body = NULL;
+    }
+    call->len = call->cap = 0;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct emu_https_call *call = *context;
+    (void)cls;
+    (void)connection;
+    (void)why;
+    *context = NULL;
+    if (call == NULL) {
+        return;
+    }
+    if (call->conn != NULL) {
+        call->conn->waiting = false;
+        call->conn->since_ms = uv_now(call->https->config.loop);
+    }
+    if (call->response != NULL) {
+        MHD_destroy_response(call->response);
+    }
+    body_drop(call);
+    free(call->uri);
+    free(call);
+}
+
+static bool body_add(struct emu_https_call *call, const char *bytes, size_t len)
+{
+    if (len > call->cap - call->len) {
+        size_t cap = 2 * (call->len + len) > BODY_FIRST ? 2 * (call->len + len) : BODY_FIRST;
+        char *body = malloc(cap);
+        if (body == NULL) {
+            return false;
+        }
+        size_t had = call->len;
+        if (had > 0) {
+            memcpy(body, call->body, had);
+        }
+        body_drop(call);
+        call->body = body;
+        call->cap = cap;
+        call->len = had;
+    }
+    memcpy(call->body + call->len, bytes, len);
+    call->len += len;
+    return true;
+}
+
+struct sent_body {
+    size_t len;
+    char *bytes;
+};
+
+static void sent_free(void *cls)
+{
+    struct sent_body *sent = cls;
+    sodium_memzero(sent->bytes, sent->len);
+    free(sent->bytes);
+    free(sent);
+}
+
+static struct MHD_Response *response_of(const struct emu_https_answer *answer)
+{
+    struct MHD_Response *response = NULL;
+    if (answer->body == NULL || answer->len == 0) {
+        free(answer->body);
+        static char none[1];
+        response = MHD_create_response_from_buffer(0, none, MHD_RESPMEM_PERSISTENT);
+    } else {
+        struct sent_body *sent = malloc(sizeof *sent);
+        if (sent != NULL) {
+            *sent = (struct sent_body){answer->len, answer->body};
+            response = MHD_create_response_from_buffer_with_free_callback_cls(answer->len,
+                                                                              answer->body,
+                                                                              sent_free, sent);
+        }
+        if (response == NULL) {
+            sodium_memzero(answer->body, answer->len);
+            free(answer->body);
+            free(sent);
+        }
+    }
+    if (response != NULL && answer->type != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+    }
+    if (response != NULL && answer->close) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
+    if (response != NULL && answer->allow != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+    }
+    return response;
+}
+
+void emu_https_answer(struct emu_https_call *call, const struct emu_https_answer *answer)
+{
+    QKD_ASSERT(call->handed && call->code == 0);
+    call->response = response_of(answer);
+    call->code = (unsigned)answer->code;
+    if (call->suspended) {
+        if (call->next != NULL) {
+            call->next->prev = call->prev;
+        }
+        *(call->prev != NULL ? &call->prev->next : &call->https->suspended) = call->next;
+        call->suspended = false;
+        MHD_resume_connection(call->connection);
+        (void)uv_timer_start(&call->https->timer, on_timer, 0, 0);
+    }
+}
+
+/* Gives the answer to the library; MHD_NO closes the connection. */
+static enum MHD_Result queue(struct emu_https_call *call)
+{
+    return call->response == NULL
+               ? MHD_NO
+               : MHD_queue_response(call->connection, call->code, call->response);
+}
+
+/* The request is whole. */
+static enum MHD_Result hand_over(struct emu_https_call *call, const char *method)
+{
+    struct emu_https *https = call->https;
+    struct emu_https_request request = {.method = method,
+                                        .uri = call->uri,
+                                        .body = call->body,
+                                        .body_len = call->len,
+                                        .peer = call->conn->peer};
+    call->handed = call->conn->waiting = true;
+    https->config.handle(https->config.ctx, call, &request);
+    body_drop(call);
+    if (call->code != 0) {
+        call->conn->waiting = false;
+        call->conn->since_ms = uv_now(https->config.loop);
+        return queue(call);
+    }
+    call->suspended = true;
+    call->next = https->suspended;
+    call->prev = NULL;
+    if (call->next != NULL) {
+        call->next->prev = call;
+    }
+    https->suspended = call;
+    MHD_suspend_connection(call->connection);
+    return MHD_YES;
+}
+
+/* What the headers say about the length of the body. */
+struct framing {
+    unsigned lengths, encodings;
+    bool bad; /* a length that is no number */
+    unsigned long long length;
+};
+
+/* The library's signature. */
+static enum MHD_Result framing_read(void *cls, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    struct framing *framing = cls;
+    (void)kind;
+    if (strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        framing->encodings++;
+    } else if (strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+        const char *digits = value == NULL ? "" : value;
+        framing->lengths++;
+        framing->bad = framing->bad || digits[0] == '\0' ||
+                       digits[strspn(digits, "0123456789")] != '\0';
+        framing->length = framing->bad ? 0 : strtoull(digits, NULL, 10);
+    }
+    return MHD_YES;
+}
+
+/* Refuses a request by itself, and closes. */
+static enum MHD_Result refuse(struct emu_https_call *call, const char *text)
+{
+    struct emu_https_answer answer = {.code = MHD_HTTP_BAD_REQUEST,
+                                      .type = "application/json",
+                                      .body = strdup(text),
+                                      .len = strlen(text),
+                                      .close = true};
+    call->response = response_of(&answer);
+    call->code = MHD_HTTP_BAD_REQUEST;
+    return queue(call);
+}
+
+#define TOO_LONG "{\"message\":\"the request body is too long\"}"
+
+/* The headers are there. A body that is announced as too long is refused without being read, and one whose
+ * end is said in two ways (RFC 9112 clause 6.3: a smuggled request may stand behind it). */
+static enum MHD_Result begin(struct emu_https_call *call)
+{
+    struct framing framing = {0};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    call->begun = true;
+    call->conn = info == NULL ? NULL : info->socket_context;
+    if (call->conn == NULL || call->conn->https == NULL || call->uri == NULL) {
+        return MHD_NO;
+    }
+    if (call->https->config.certificate != NULL && !call->conn->known) {
+        peer_look(call->https, call->connection, call->conn);
+    }
+    (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, framing_read, &framing);
+    if (framing.bad || framing.lengths + framing.encodings > 1) {
+        return refuse(call, "{\"message\":\"the length of the request body is not clear\"}");
+    }
+    return framing.length > call->https->config.body_most ? refuse(call, TOO_LONG) : MHD_YES;
+}
+
+/* A piece of the body. The library takes no answer before the end of it: what is too much is read, within
+ * limits, and thrown away. */
+static enum MHD_Result body_came(struct emu_https_call *call, const char *bytes, size_t len)
+{
+    size_t most = call->https->config.body_most;
+    if (call->discarded == 0 && len <= most - call->len) {
+        return body_add(call, bytes, len) ? MHD_YES : MHD_NO;
+    }
+    body_drop(call);
+    call->discarded += len;
+    return call->discarded <= DISCARD * most ? MHD_YES : MHD_NO;
+}
+
+/* The library's signature. NOLINTNEXTLINE(readability-function-size) */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **context)
+{
+    struct emu_https_call *call = *context;
+    (void)cls;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (call == NULL || (call->https->closing && !call->handed)) {
+        return MHD_NO;
+    }
+    if (!call->begun) {
+        return begin(call);
+    }
+    if (*upload_len > 0) {
+        enum MHD_Result good = body_came(call, upload, *upload_len);
+        *upload_len = 0;
+        return good;
+    }
+    if (call->code != 0) { /* resumed */
+        call->conn->waiting = false;
+        call->conn->since_ms = uv_now(call->https->config.loop);
+        return queue(call);
+    }
+    if (call->discarded > 0) {
+        return refuse(call, TOO_LONG);
+    }
+    return call->handed ? MHD_YES : hand_over(call, method);
+}
+
+/* ---- life ---- */
+
+static void log_nothing(void *cls, const char *format, va_list arguments)
+{
+    (void)cls;
+    (void)format;
+    (void)arguments; /* what clients do wrong is theirs to know; ours is counted above */
+}
+
+static int daemon_start(struct emu_https *https, struct emu_why *why)
+{
+    const struct emu_https_config *config = &https->config;
+    bool tls = config->certificate != NULL;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (tls ? (unsigned)MHD_USE_TLS : 0U);
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},
+        {MHD_OPTION_HTTPS_MEM_TRUST, 0, (void *)(uintptr_t)config->trust},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0,
+         (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"},
+        {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem nothing[] = {{MHD_OPTION_END, 0, NULL}};
+    https->daemon = MHD_start_daemon(
+        flags, https->port, on_accept, https, on_request, https, MHD_OPTION_EXTERNAL_LOGGER,
+        log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, https->fd, MHD_OPTION_CONNECTION_LIMIT,
+        config->connections_most + CROWD, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MOST, MHD_OPTION_URI_LOG_CALLBACK,
+        uri_came, https, MHD_OPTION_NOTIFY_COMPLETED, on_completed, https,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, https, MHD_OPTION_ARRAY,
+        tls ? secure : nothing, MHD_OPTION_END);
+    if (https->daemon == NULL) {
+        return emu_fail(why, QKD_ERR_INVALID, "cannot start the HTTP server at %s%s",
+                        config->listen,
+                        tls ? ": certificate, key or trusted certificates are no good" : "");
+    }
+    return QKD_OK;
+}
+
+static int loop_join(struct emu_https *https, struct emu_why *why)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(https->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    uv_loop_t *loop = https->config.loop;
+    int err = info == NULL ? UV_EINVAL : uv_poll_init(loop, &https->poll, info->epoll_fd);
+    if (err != 0) {
+        return emu_fail(why, QKD_ERR_IO, "cannot poll the HTTP server: %s", uv_strerror(err));
+    }
+    (void)uv_timer_init(loop, &https->timer);
+    (void)uv_timer_init(loop, &https->sweep);
+    https->poll.data = https->timer.data = https->sweep.data = https;
+    https->open_handles = HANDLES;
+    (void)uv_poll_start(&https->poll, UV_READABLE, on_poll);
+    (void)uv_timer_start(&https->timer, on_timer, 0, 0);
+    (void)uv_timer_start(&https->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    return QKD_OK;
+}
+
+int emu_https_new(const struct emu_https_config *config, struct emu_https **https,
+                  struct emu_why *why)
+{
+    struct emu_https *made = calloc(1, sizeof *made);
+    *https = NULL;
+    if (made == NULL) {
+        return emu_fail(why, QKD_ERR_NOMEM, "out of memory");
+    }
+    made->config = *config;
+    if (config->per_address_most == 0) {
+        made->config.per_address_most = (config->connections_most + 1) / 2;
+    }
+    if (config->handshake_s == 0) {
+        made->config.handshake_s = config->idle_s < HANDSHAKE_S ? config->idle_s : HANDSHAKE_S;
+    }
+    made->fd = -1;
+    int err = emu_listen(config->listen, &made->fd, why);
+    made->port = (uint16_t)(err == QKD_OK ? emu_port_of(made->fd) : 0);
+    err = err == QKD_OK ? daemon_start(made, why) : err;
+    err = err == QKD_OK ? loop_join(made, why) : err;
+    if (err != QKD_OK) {
+        if (made->daemon != NULL) {
+            MHD_stop_daemon(made->daemon);
+        } else if (made->fd >= 0) {
+            (void)close(made->fd);
+        }
+        free(made);
+        return err;
+    }
+    *https = made;
+    return QKD_OK;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct emu_https *https = handle->data;
+    if (--https->open_handles == 0) {
+        free(https);
+    }
+}
+
+void emu_https_free(struct emu_https *https)
+{
+    if (https == NULL) {
+        return;
+    }
+    https->closing = true;
+    while (https->suspended != NULL) {
+        emu_https_answer(https->suspended, &(struct emu_https_answer){.code = 503});
+    }
+    (void)MHD_run(https->daemon); /* takes the resumed connections in: it may not stop with any */
+    (void)uv_poll_stop(&https->poll);
+    MHD_stop_daemon(https->daemon);
+    uv_close((uv_handle_t *)&https->poll, on_closed);
+    uv_close((uv_handle_t *)&https->timer, on_closed);
+    uv_close((uv_handle_t *)&https->sweep, on_closed);
+}
+
+uint16_t emu_https_port(const struct emu_https *https)
+{
+    return https->port;
+}
+
+unsigned emu_https_connections(const struct emu_https *https)
+{
+    return https->conn_count;
+}
+
+uint64_t emu_https_refused(const struct emu_https *https)
+{
+    return https->refused;
+}

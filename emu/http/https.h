@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A small HTTP/1.1 server on the daemon's libuv loop (libmicrohttpd, one epoll descriptor, no threads): TLS 1.2
+ * or 1.3 with a certificate of each client (RFC 8446, RFC 5246), or plain. A request is handed over when it is
+ * whole and may be answered later; connections are kept alive. Sizes, connections and times are limited:
+ * whoever has not sent a whole request in the idle time is cut off, however slowly it sends, and whoever has
+ * not finished TLS much sooner. When all places are taken, the oldest unfinished handshake gives way. */
+#ifndef EMU_HTTPS_H
+#define EMU_HTTPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "emu/base/why.h"
+#include "emu/net/identity.h"
+
+struct emu_https;
+struct emu_https_call; /* a request that waits for its answer */
+
+struct emu_https_request {
+    const char *method; /* "GET" */
+    const char *uri;    /* the request target as it came: path and query, not decoded */
+    const char *body;   /* not terminated */
+    size_t body_len;
+    const char *peer; /* whom the client's certificate names; "": nobody, or plain HTTP */
+};
+
+/* All strings are the caller's and needed during emu_https_new() only; `identity` stays. */
+struct emu_https_config {
+    uv_loop_t *loop;
+    const char *listen;      /* "127.0.0.1:8443"; port 0: any, see emu_https_port() */
+    const char *certificate; /* PEM text, then key and trust too; NULL: plain HTTP */
+    const char *key;         /* PEM text */
+    const char *trust;       /* PEM text: who signs clients' certificates */
+    const struct emu_identity_rule *identity;
+    size_t body_most; /* bytes */
+    unsigned connections_most;
+    unsigned per_address_most; /* connections from one address; 0: half of all */
+    unsigned idle_s;
+    unsigned handshake_s; /* to finish TLS; 0: 5, at most idle_s */
+    /* Called with each whole request; valid during the call. The call is to be answered once. */
+    void (*handle)(void *ctx, struct emu_https_call *call, const struct emu_https_request *request);
+    void *ctx;
+};
+
+/* Listens. The errors of emu_listen(), QKD_ERR_INVALID (certificates), QKD_ERR_NOMEM. */
+int emu_https_new(const struct emu_https_config *config, struct emu_https **https,
+                  struct emu_why *why);
+
+/* Stops listening and answers open calls 503. The loop must run on until its handles are closed. */
+void emu_https_free(struct emu_https *https);
+
+uint16_t emu_https_port(const struct emu_https *https);
+
+/* Connections open now. */
+unsigned emu_https_connections(const struct emu_https *https);
+
+/* Connections so far that found no place, and those whose unfinished handshake gave way to others. */
+uint64_t emu_https_refused(const struct emu_https *https);
+
+struct emu_https_answer {
+    int code;
+    const char *type;  /* Content-Type; NULL: none */
+    const char *allow; /* Allow; NULL: none */
+    char *body;        /* malloc'd: taken over, wiped when it was sent, and freed; NULL: empty */
+    size_t len;
+    bool close; /* the connection, too */
+};
+
+/* Answers a call, at once or later; the call is gone then. */
+void emu_https_answer(struct emu_https_call *call, const struct emu_https_answer *answer);
+
+#endif
