@@ -6,8 +6,11 @@
 
 #include "core/base/err.h"
 #include "core/wire/messages.h"
+#include "emu/base/file.h"
 #include "emu/daemon/daemon_state.h"
 #include "emu/http/metrics.h"
+
+#define PEM_MOST (1U << 20) /* bytes */
 
 /* ---- reports ---- */
 
@@ -215,40 +218,9 @@ static char *on_metrics(void *ctx, size_t *len)
 
 /* ---- servers ---- */
 
-/* A file's text, zero-terminated; NULL if it cannot be read. */
-static char *text_read(const char *path, struct emu_why *why)
-{
-    FILE *file = fopen(path, "rb");
-    char *text = NULL;
-    long size = -1;
-    if (file != NULL && fseek(file, 0, SEEK_END) == 0) {
-        size = ftell(file);
-    }
-    if (size >= 0 && fseek(file, 0, SEEK_SET) == 0) {
-        text = calloc(1, (size_t)size + 1);
-    }
-    if (text != NULL && fread(text, 1, (size_t)size, file) != (size_t)size) {
-        free(text);
-        text = NULL;
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    if (text == NULL) {
-        (void)emu_fail(why, QKD_ERR_IO, "cannot read %s", path);
-    }
-    return text;
-}
-
-static void text_free(char *text)
-{
-    if (text != NULL) {
-        crypto_wipe(text, strlen(text));
-        free(text);
-    }
-}
-
-static int etsi014_serve(struct emu_daemon *daemon, char *const texts[3], struct emu_why *why)
+/* Certificate, key and authority as PEM text. */
+static int etsi014_serve(struct emu_daemon *daemon, const struct emu_file files[3],
+                         struct emu_why *why)
 {
     const struct emu_config *config = daemon->config;
     static const struct emu_e14_limits limits = {.key_size = 0, /* the application's */
@@ -262,9 +234,9 @@ static int etsi014_serve(struct emu_daemon *daemon, char *const texts[3], struct
     struct emu_etsi014_config server = {
         .https = {.loop = &daemon->loop,
                   .listen = config->etsi014.listen,
-                  .certificate = texts[0],
-                  .key = texts[1],
-                  .trust = texts[2],
+                  .certificate = (const char *)files[0].bytes,
+                  .key = (const char *)files[1].bytes,
+                  .trust = (const char *)files[2].bytes,
                   .identity = &daemon->identity,
                   .body_most = 65536,
                   .connections_most = 1024,
@@ -289,14 +261,16 @@ static int etsi014_start(struct emu_daemon *daemon, struct emu_why *why)
     if (rc != 0) {
         return emu_fail(why, rc, "out of memory");
     }
-    char *texts[3] = {text_read(config->certificates.certificate, why),
-                      text_read(config->certificates.key, why),
-                      text_read(config->certificates.authority, why)};
-    rc = texts[0] != NULL && texts[1] != NULL && texts[2] != NULL
-             ? etsi014_serve(daemon, texts, why)
-             : QKD_ERR_IO;
+    const char *paths[3] = {config->certificates.certificate, config->certificates.key,
+                            config->certificates.authority};
+    struct emu_file files[3] = {{.bytes = NULL}};
+    for (int i = 0; i < 3 && rc == 0; i++) {
+        const struct emu_file_rule rule = {i == 1 ? "a private key" : NULL, PEM_MOST};
+        rc = emu_file_read(paths[i], &rule, &files[i], why);
+    }
+    rc = rc == 0 ? etsi014_serve(daemon, files, why) : rc;
     for (int i = 0; i < 3; i++) {
-        text_free(texts[i]);
+        emu_file_wipe(&files[i]);
     }
     return rc;
 }

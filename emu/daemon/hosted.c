@@ -109,48 +109,6 @@ const struct emu_hosted_figures *emu_hosted_figures(const struct emu_hosted *hos
 
 /* ---- steps ---- */
 
-static struct emu_flight_bytes flight_bytes(const struct qkd_out *out, struct qkd_slice slice)
-{
-    return (struct emu_flight_bytes){qkd_out_at(out, slice), slice.len};
-}
-
-/* Outputs of the step that just ended, in the order of the port: so the record shows step after step,
- * though their commit is one. */
-static void flight_outputs(struct emu_hosted *hosted, const struct qkd_out *before)
-{
-    struct emu_flight *flight = hosted->config.flight;
-    const struct qkd_out *out = &hosted->out;
-    struct qkd_time at = emu_now();
-    for (size_t i = before->persist_count; i < out->persist_count; i++) {
-        const struct qkd_persist *put = &out->persist[i];
-        struct emu_flight_entry entry = {.type = EMU_FLIGHT_PERSIST, .at = at};
-        entry.u.persist.owner = put->owner;
-        entry.u.persist.del = put->del ? 1 : 0;
-        entry.u.persist.kind = put->kind;
-        entry.u.persist.key_len = put->key_len;
-        memcpy(entry.u.persist.key, put->key, put->key_len);
-        entry.u.persist.value = flight_bytes(out, put->value);
-        emu_flight_put(flight, &entry);
-    }
-    for (size_t i = before->send_count; i < out->send_count; i++) {
-        const struct qkd_send *send = &out->send[i];
-        struct emu_flight_entry entry = {.type = EMU_FLIGHT_SEND, .at = at};
-        entry.u.message.rp = (uint8_t)send->rp;
-        entry.u.message.flags = send->flags;
-        entry.u.message.from = send->from;
-        entry.u.message.to = send->to;
-        entry.u.message.bytes = flight_bytes(out, send->bytes);
-        entry.u.message.observed = flight_bytes(out, send->observed);
-        emu_flight_put(flight, &entry);
-    }
-    for (size_t i = before->report_count; i < out->report_count; i++) {
-        struct emu_flight_entry entry = {.type = EMU_FLIGHT_REPORT, .at = at};
-        entry.u.report.report = out->report[i];
-        entry.u.report.bytes = flight_bytes(out, out->report[i].bytes);
-        emu_flight_put(flight, &entry);
-    }
-}
-
 static int unit_step(struct emu_hosted *hosted, uint32_t number, struct qkd_event *event,
                      uint32_t part)
 {
@@ -164,7 +122,7 @@ static int unit_step(struct emu_hosted *hosted, uint32_t number, struct qkd_even
     struct qkd_out before = hosted->out;
     int rc = host_unit_step(unit, event, part, &hosted->out);
     if (hosted->config.flight != NULL) {
-        flight_outputs(hosted, &before);
+        emu_flight_step(hosted->config.flight, emu_now(), &hosted->out, &before);
     }
     hosted->deadline[hosted->index[number]] = host_unit_deadline(unit);
     return rc != 0 ? rc : hosted->out.failed ? QKD_ERR_LIMIT : 0;

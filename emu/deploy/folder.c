@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
-#include "core/crypto/crypto.h"
+#include "emu/base/file.h"
 
 #define DEPTH 8
 #define COPY_MAX (1U << 20)
@@ -75,41 +74,15 @@ int emu_file_write(const char *path, mode_t mode, const void *bytes, size_t len,
     return good ? QKD_OK : failed(why, path);
 }
 
-/* Reads up to `room` bytes; -1 and errno on failure. */
-static ssize_t bytes_get(int fd, uint8_t *to, size_t room)
-{
-    size_t len = 0;
-    ssize_t n = 1;
-    while (n != 0 && len < room) {
-        n = read(fd, to + len, room - len);
-        if (n < 0 && errno != EINTR) {
-            return -1;
-        }
-        len += n > 0 ? (size_t)n : 0;
-    }
-    return (ssize_t)len;
-}
-
 int emu_file_copy(const char *from, const char *to, mode_t mode, struct emu_why *why)
 {
-    uint8_t *bytes = malloc(COPY_MAX);
-    if (bytes == NULL) {
-        return emu_fail(why, QKD_ERR_NOMEM, "no memory");
+    const struct emu_file_rule rule = {NULL, COPY_MAX};
+    struct emu_file file;
+    int err = emu_file_read(from, &rule, &file, why);
+    if (err == QKD_OK) {
+        err = emu_file_write(to, mode, file.bytes, file.len, why);
     }
-    int fd = open(from, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : bytes_get(fd, bytes, COPY_MAX);
-    int err = QKD_OK;
-    if (len < 0 || len == COPY_MAX) {
-        err = emu_fail(why, QKD_ERR_IO, "%s: cannot be read: %s", from,
-                       len < 0 ? strerror(errno) : "too large");
-    } else {
-        err = emu_file_write(to, mode, bytes, (size_t)len, why);
-        crypto_wipe(bytes, (size_t)len); /* it may be a private key */
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    free(bytes);
+    emu_file_wipe(&file); /* it may be a private key */
     return err;
 }
 

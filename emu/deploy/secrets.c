@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads and derives. The file is read with read(2) into memory that is wiped, so that no buffer of the
- * C library keeps a copy. */
+/* Reads and derives. */
 #include "emu/deploy/secrets.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
+#include "emu/base/file.h"
 #include "emu/deploy/place.h"
 
 #define MAX_BYTES (16U << 20)
@@ -31,54 +27,10 @@ struct emu_secrets {
 /* The text of a file under way. */
 struct text {
     const char *file;
-    uint8_t *bytes;
+    const uint8_t *bytes;
     size_t len;
     struct emu_why *why;
 };
-
-/* ---- reading ---- */
-
-static int text_fill(struct text *text, int fd)
-{
-    struct stat about;
-    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
-        return emu_fail(text->why, QKD_ERR_IO, "%s: not a regular file", text->file);
-    }
-    if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return emu_fail(text->why, QKD_ERR_DENIED,
-                        "%s: secrets must be closed to group and others (chmod 600)", text->file);
-    }
-    if (about.st_size > (off_t)MAX_BYTES) {
-        return emu_fail(text->why, QKD_ERR_FORMAT, "%s: too large for secrets", text->file);
-    }
-    size_t size = (size_t)about.st_size;
-    text->bytes = malloc(size + 1);
-    if (text->bytes == NULL) {
-        return emu_fail(text->why, QKD_ERR_NOMEM, "no memory for %s", text->file);
-    }
-    ssize_t n = 1;
-    while (n != 0 && text->len < size) {
-        n = read(fd, text->bytes + text->len, size - text->len);
-        if (n < 0 && errno != EINTR) {
-            return emu_fail(text->why, QKD_ERR_IO, "%s: cannot be read: %s", text->file,
-                            strerror(errno));
-        }
-        text->len += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
-static int text_read(struct text *text)
-{
-    int fd = open(text->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return emu_fail(text->why, QKD_ERR_IO, "%s: cannot be read: %s", text->file,
-                        strerror(errno));
-    }
-    int err = text_fill(text, fd);
-    (void)close(fd);
-    return err;
-}
 
 /* ---- lines ---- */
 
@@ -178,19 +130,18 @@ static int lines_read(struct emu_secrets *secrets, const struct text *text)
 int emu_secrets_load(const char *file, struct emu_secrets **out, struct emu_why *why)
 {
     *out = NULL;
-    struct text text = {.file = file, .why = why};
+    const struct emu_file_rule rule = {"secrets", MAX_BYTES};
+    struct emu_file read = {.bytes = NULL};
     struct emu_secrets *secrets = calloc(1, sizeof *secrets);
     if (secrets == NULL) {
         return emu_fail(why, QKD_ERR_NOMEM, "no memory for %s", file);
     }
-    int err = text_read(&text);
+    int err = emu_file_read(file, &rule, &read, why);
     if (err == 0) {
+        struct text text = {file, read.bytes, read.len, why};
         err = lines_read(secrets, &text);
     }
-    if (text.bytes != NULL) {
-        crypto_wipe(text.bytes, text.len);
-        free(text.bytes);
-    }
+    emu_file_wipe(&read);
     if (err != 0) {
         emu_secrets_free(secrets);
         return err;

@@ -23,8 +23,7 @@
 
 struct emu_secrets;
 
-/* Reads a file. QKD_ERR_IO; QKD_ERR_DENIED: open to others; QKD_ERR_FORMAT: "file:line:column: what";
- * QKD_ERR_NOMEM. */
+/* Reads a file. The errors of emu_file_read(); QKD_ERR_FORMAT: "file:line:column: what". */
 int emu_secrets_load(const char *file, struct emu_secrets **out, struct emu_why *why);
 
 /* Wipes them, too. NULL: nothing. */

@@ -204,38 +204,53 @@ static struct emu_flight_bytes slice(const struct qkd_out *out, struct qkd_slice
     return (struct emu_flight_bytes){from.len > 0 ? qkd_out_at(out, from) : NULL, from.len};
 }
 
-void emu_flight_persists(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out)
+static void persists_put(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out,
+                         size_t from)
 {
-    for (size_t i = 0; i < out->persist_count; i++) {
-        const struct qkd_persist *from = &out->persist[i];
+    for (size_t i = from; i < out->persist_count; i++) {
+        const struct qkd_persist *put = &out->persist[i];
         struct emu_flight_entry entry = {.type = EMU_FLIGHT_PERSIST, .at = at};
-        entry.u.persist.owner = from->owner;
-        entry.u.persist.del = from->del;
-        entry.u.persist.kind = from->kind;
-        entry.u.persist.key_len = from->key_len;
-        memcpy(entry.u.persist.key, from->key, from->key_len);
-        entry.u.persist.value = slice(out, from->value);
+        entry.u.persist.owner = put->owner;
+        entry.u.persist.del = put->del ? 1 : 0;
+        entry.u.persist.kind = put->kind;
+        entry.u.persist.key_len = put->key_len;
+        memcpy(entry.u.persist.key, put->key, put->key_len);
+        entry.u.persist.value = slice(out, put->value);
         emu_flight_put(flight, &entry);
     }
 }
 
-void emu_flight_outputs(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out)
+static void sends_put(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out,
+                      size_t from)
 {
-    for (size_t i = 0; i < out->send_count; i++) {
-        const struct qkd_send *from = &out->send[i];
+    for (size_t i = from; i < out->send_count; i++) {
+        const struct qkd_send *send = &out->send[i];
         struct emu_flight_entry entry = {.type = EMU_FLIGHT_SEND, .at = at};
-        entry.u.message.rp = (uint8_t)from->rp;
-        entry.u.message.flags = from->flags;
-        entry.u.message.from = from->from;
-        entry.u.message.to = from->to;
-        entry.u.message.bytes = slice(out, from->bytes);
-        entry.u.message.observed = slice(out, from->observed);
+        entry.u.message.rp = (uint8_t)send->rp;
+        entry.u.message.flags = send->flags;
+        entry.u.message.from = send->from;
+        entry.u.message.to = send->to;
+        entry.u.message.bytes = slice(out, send->bytes);
+        entry.u.message.observed = slice(out, send->observed);
         emu_flight_put(flight, &entry);
     }
-    for (size_t i = 0; i < out->report_count; i++) {
+}
+
+static void reports_put(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out,
+                        size_t from)
+{
+    for (size_t i = from; i < out->report_count; i++) {
         struct emu_flight_entry entry = {.type = EMU_FLIGHT_REPORT, .at = at};
         entry.u.report.report = out->report[i];
         entry.u.report.bytes = slice(out, out->report[i].bytes);
         emu_flight_put(flight, &entry);
     }
+}
+
+void emu_flight_step(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out,
+                     const struct qkd_out *before)
+{
+    persists_put(flight, at, out, before->persist_count);
+    sends_put(flight, at, out, before->send_count);
+    reports_put(flight, at, out, before->report_count);
 }

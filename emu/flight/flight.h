@@ -10,7 +10,8 @@
  * The writer flushes with write(2), never with fsync(2): a record survives the kill of its daemon,
  * not that of the machine. Order in a daemon's turn, so that nothing is missing after a kill:
  *
- *     RECV, PERSIST ...  flush   commit of the store   COMMIT, SEND ..., REPORT ...  flush   sends
+ *     RECV, PERSIST ..., SEND ..., REPORT ... of each step   flush   commit of the store
+ *     COMMIT   flush   the sends leave
  *
  * So a PERSIST without a COMMIT behind it may or may not have become durable: the RECORDs behind
  * the next START tell. A SEND may be recorded and not have left; none leaves without being recorded.
@@ -114,9 +115,11 @@ void emu_flight_close(struct emu_flight *flight);
 /* Appends to the buffer. What cannot be kept (memory) is an error of the next flush. */
 void emu_flight_put(struct emu_flight *flight, const struct emu_flight_entry *entry);
 
-/* All persist entries of a batch; its sends and reports. */
-void emu_flight_persists(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out);
-void emu_flight_outputs(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out);
+/* What a step has added to `out`, which was as `before` (only its counts are read): what it persists, its
+ * sends, its reports, in the order of the port. So the record shows step after step, though their commit
+ * is one. */
+void emu_flight_step(struct emu_flight *flight, struct qkd_time at, const struct qkd_out *out,
+                     const struct qkd_out *before);
 
 /* Hands what is in the buffer to the kernel. After an error (QKD_ERR_IO, QKD_ERR_LIMIT: no room,
  * QKD_ERR_NOMEM) the record ends where it is: later entries are dropped and the error stays. */

@@ -11,14 +11,18 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include "core/base/err.h"
 #include "emu/base/bytes.h"
+#include "emu/base/file.h"
 
 /* RFC 8446, 5.5: at most 2^24.5 full records under one key of AES-GCM; we change it long before. */
 #define RECORDS_PER_KEY (UINT32_C(1) << 20)
 #define RECORD_MAX 16384
+#define KEY_MOST (1U << 20) /* bytes of a private key's file */
 
 struct emu_tls_context {
     SSL_CTX *ctx;
@@ -114,6 +118,25 @@ static int file_failed(struct emu_why *why, const char *path, const char *expect
     return QKD_ERR_INVALID;
 }
 
+/* Out of memory that is wiped, and only from a file that is closed to others. */
+static int key_load(SSL_CTX *ctx, const char *path, struct emu_why *why)
+{
+    const struct emu_file_rule rule = {"a private key", KEY_MOST};
+    struct emu_file file;
+    int err = emu_file_read(path, &rule, &file, why);
+    if (err != QKD_OK) {
+        return err;
+    }
+    BIO *bio = BIO_new_mem_buf(file.bytes, (int)file.len);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    bool good = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+                SSL_CTX_check_private_key(ctx) == 1;
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    emu_file_wipe(&file);
+    return good ? QKD_OK : file_failed(why, path, "the certificate's key, PEM, without a password");
+}
+
 static int files_load(struct emu_tls_context *context, const struct emu_tls_files *files,
                       struct emu_why *why)
 {
@@ -125,9 +148,9 @@ static int files_load(struct emu_tls_context *context, const struct emu_tls_file
     if (SSL_CTX_use_certificate_chain_file(ctx, files->certificate) != 1) {
         return file_failed(why, files->certificate, "a certificate, PEM");
     }
-    if (SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ctx) != 1) {
-        return file_failed(why, files->key, "the certificate's key, PEM, without a password");
+    int err = key_load(ctx, files->key, why);
+    if (err != QKD_OK) {
+        return err;
     }
     if (emu_identity_get(SSL_CTX_get0_certificate(ctx), &emu_identity_daemon, context->name) !=
         QKD_OK) {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads unlock secrets. read(2), not stdio, so that no buffer of the C library keeps a copy. */
+/* Reads unlock secrets. */
 #include "emu/store/unlock.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
+#include "emu/base/file.h"
 
-#define EMU_UNLOCK_ROOM                                                                            \
-    (EMU_UNLOCK_MAX + 2) /* a line end, and one more to see that it is too long */
+static int length_failed(const char *place, struct emu_why *why)
+{
+    return emu_fail(why, QKD_ERR_RANGE, "%s: an unlock secret has %d to %d bytes", place,
+                    EMU_UNLOCK_MIN, EMU_UNLOCK_MAX);
+}
 
 /* Takes the secret out of what was read. */
 static int take(struct emu_unlock *unlock, const uint8_t *bytes, size_t len, const char *place,
@@ -23,50 +23,23 @@ static int take(struct emu_unlock *unlock, const uint8_t *bytes, size_t len, con
         len--;
     }
     if (len < EMU_UNLOCK_MIN || len > EMU_UNLOCK_MAX) {
-        return emu_fail(why, QKD_ERR_RANGE, "%s: an unlock secret has %d to %d bytes", place,
-                        EMU_UNLOCK_MIN, EMU_UNLOCK_MAX);
+        return length_failed(place, why);
     }
     memcpy(unlock->bytes, bytes, len);
     unlock->len = len;
     return 0;
 }
 
-static int read_open(struct emu_unlock *unlock, int fd, const char *file, struct emu_why *why)
+static int read_file(struct emu_unlock *unlock, const char *path, struct emu_why *why)
 {
-    struct stat about;
-    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
-        return emu_fail(why, QKD_ERR_IO, "%s: not a regular file", file);
+    const struct emu_file_rule rule = {"an unlock secret", EMU_UNLOCK_MAX + 1}; /* a line end */
+    struct emu_file file;
+    int err = emu_file_read(path, &rule, &file, why);
+    if (err == QKD_ERR_RANGE) {
+        return length_failed(path, why);
     }
-    if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return emu_fail(why, QKD_ERR_DENIED,
-                        "%s: an unlock secret must be closed to group and others (chmod 600)",
-                        file);
-    }
-    uint8_t bytes[EMU_UNLOCK_ROOM];
-    size_t len = 0;
-    ssize_t n = 1;
-    while (n != 0 && len < sizeof bytes) {
-        n = read(fd, bytes + len, sizeof bytes - len);
-        if (n < 0 && errno != EINTR) {
-            crypto_wipe(bytes, sizeof bytes);
-            return emu_fail(why, QKD_ERR_IO, "%s: cannot be read: %s", file, strerror(errno));
-        }
-        len += n > 0 ? (size_t)n : 0;
-    }
-    int err = take(unlock, bytes, len, file, why);
-    crypto_wipe(bytes, sizeof bytes);
-    return err;
-}
-
-static int read_file(struct emu_unlock *unlock, const char *file, struct emu_why *why)
-{
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return emu_fail(why, errno == ENOENT ? QKD_ERR_UNKNOWN : QKD_ERR_IO,
-                        "%s: cannot be read: %s", file, strerror(errno));
-    }
-    int err = read_open(unlock, fd, file, why);
-    (void)close(fd);
+    err = err == 0 ? take(unlock, file.bytes, file.len, path, why) : err;
+    emu_file_wipe(&file);
     return err;
 }
 

@@ -342,7 +342,7 @@ START_TEST(no_room)
 }
 END_TEST
 
-/* A batch becomes entries with what they had, in order. */
+/* What each step adds becomes entries with what they had, in order, and nothing twice. */
 START_TEST(batches)
 {
     struct qkd_out out;
@@ -350,12 +350,15 @@ START_TEST(batches)
     struct emu_flight_reader *reader;
     struct emu_flight_entry entry;
     qkd_out_init(&out, 1 << 20);
+    struct qkd_out before = out;
     struct qkd_persist persist = {
         .owner = store_model_owner(1), .kind = 4, .key_len = 3, .key = "abc"};
     persist.value = qkd_out_copy(&out, "value", 5);
     qkd_out_put(&out, &persist);
     persist = (struct qkd_persist){.owner = store_model_owner(2), .del = true, .kind = 2};
     qkd_out_put(&out, &persist);
+    emu_flight_step(flight, (struct qkd_time){5}, &out, &before);
+    before = out;
     struct qkd_send sent = {.rp = QKD_RP_KX1,
                             .flags = QKD_SEND_REPLY,
                             .from = store_model_owner(0),
@@ -366,8 +369,7 @@ START_TEST(batches)
     struct qkd_report report = {.code = QKD_REPORT_LIFE, .who = store_model_owner(0), .d = 9};
     report.bytes = qkd_out_copy(&out, "life", 4);
     qkd_out_report(&out, &report);
-    emu_flight_persists(flight, (struct qkd_time){5}, &out);
-    emu_flight_outputs(flight, (struct qkd_time){6}, &out);
+    emu_flight_step(flight, (struct qkd_time){6}, &out, &before);
     emu_flight_close(flight);
     ck_assert_int_eq(emu_flight_reader_open(path, &reader, &why), 0);
     ck_assert_int_eq(emu_flight_next(reader, &entry, &why), 1);

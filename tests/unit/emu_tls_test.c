@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/err.h"
 #include "emu/net/tls.h"
@@ -169,6 +170,16 @@ START_TEST(files_that_are_none)
     files = (struct emu_tls_files){ca, certificate, wrong};
     ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(why.text, "n1.key"));
+    files = (struct emu_tls_files){ca, certificate, key};
+    for (mode_t open = 1; open <= 0040; open <<= 1) { /* to anybody but the owner, in any way */
+        ck_assert_int_eq(chmod(key, 0600 | open), 0);
+        ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_ERR_DENIED);
+        ck_assert_ptr_nonnull(strstr(why.text, "n0.key: a private key must be closed"));
+    }
+    ck_assert_int_eq(chmod(key, 0400), 0);
+    ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_OK);
+    emu_tls_context_free(context);
+    context = NULL;
     snprintf(certificate, sizeof certificate, "%s/sae.n1.crt", rig_folder());
     snprintf(key, sizeof key, "%s/sae.n1.key", rig_folder());
     files = (struct emu_tls_files){ca, certificate, key};
