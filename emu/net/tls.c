@@ -125,7 +125,7 @@ static int key_load(SSL_CTX *ctx, const char *path, struct emu_why *why)
     struct emu_file file;
     int err = emu_file_read(path, &rule, &file, why);
     if (err != QKD_OK) {
-        return err;
+        return err == QKD_ERR_UNKNOWN ? QKD_ERR_INVALID : err; /* none there: as the other files */
     }
     BIO *bio = BIO_new_mem_buf(file.bytes, (int)file.len);
     EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);

@@ -266,9 +266,12 @@ START_TEST(port_clash_is_named)
     config.name = "n2";
     ck_assert_int_eq(emu_net_new(&config, &second, &why), QKD_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(why.text, "is the certificate of 'n1'"));
-    config.files.key = certificate;
-    ck_assert_int_eq(emu_net_new(&config, &second, &why), QKD_ERR_INVALID);
+    config.files.key = certificate; /* anybody may read it */
+    ck_assert_int_eq(emu_net_new(&config, &second, &why), QKD_ERR_DENIED);
     ck_assert_ptr_nonnull(strstr(why.text, "n1.crt"));
+    config.files.key = "/nowhere";
+    ck_assert_int_eq(emu_net_new(&config, &second, &why), QKD_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(why.text, "/nowhere"));
 }
 END_TEST
 
