@@ -54,13 +54,8 @@ int crypto_gcm_open(const uint8_t key[CRYPTO_GCM_KEY_LEN], const uint8_t nonce[1
  * block function, zero nonce). Virtual worlds use it for QKD-keys that travel as a seed. */
 void crypto_expand(uint8_t *to, const uint8_t seed[32], uint64_t offset, size_t len);
 
-/* SHA-256 over the concatenation of parts. The workspace avoids an allocation per call and holds
- * no secret afterwards. */
-struct crypto_digest;
-struct crypto_digest *crypto_digest_new(void);
-void crypto_digest_free(struct crypto_digest *digest);
-int crypto_sha256(struct crypto_digest *digest, const struct crypto_part *parts, size_t count,
-                  uint8_t to[32]);
+/* SHA-256 over the concatenation of parts; 0 or QKD_ERR_CRYPTO. */
+int crypto_sha256(const struct crypto_part *parts, size_t count, uint8_t to[32]);
 
 /* HMAC-SHA-256 (RFC 2104) and HKDF-SHA-256 (RFC 5869), to at most 255*32 bytes. */
 void crypto_hmac(const uint8_t key[32], const struct crypto_part *parts, size_t count,

@@ -86,8 +86,7 @@ int kma_new(const struct km_config *config, struct kma **to)
                                           .to = qkd_eid_sibling(kma->self, QKD_ROLE_KMC),
                                           .rp = QKD_RP_KMI,
                                           .period = config->status_period};
-    kma->digest = crypto_digest_new();
-    int err = kma->digest == NULL ? QKD_ERR_NOMEM : chan_set_new(&chan, &kma->chan);
+    int err = chan_set_new(&chan, &kma->chan);
     err = err == 0 ? chan_reports_init(&kma->reports, &reports) : err;
     if (err != 0) {
         kma_free(kma);
@@ -133,7 +132,6 @@ void kma_free(struct kma *kma)
     qkd_timers_fini(&kma->timers);
     chan_reports_fini(&kma->reports);
     chan_set_free(kma->chan);
-    crypto_digest_free(kma->digest);
     qkd_rng_fini(&kma->rng);
     crypto_wipe(kma, sizeof *kma);
     free(kma);

@@ -20,8 +20,8 @@ static void acknowledge(const struct kma_step *s, struct qkd_eid module,
 }
 
 /* Bits of a file that is well formed; 0 if it must be refused. */
-static uint32_t file_bits(const struct kma_step *s, const struct kma_link *link,
-                          struct qkd_eid module, const struct wire_key_file *file)
+static uint32_t file_bits(const struct kma_link *link, struct qkd_eid module,
+                          const struct wire_key_file *file)
 {
     bool ours = qkd_eid_eq(link->module, module) &&
                 (!file->has_module_id || qkd_eid_eq(file->module_id, module)) &&
@@ -39,8 +39,7 @@ static uint32_t file_bits(const struct kma_step *s, const struct kma_link *link,
     if (file->has_hash) {
         uint8_t hash[32];
         struct crypto_part part = {file->key.at, file->key.len};
-        if (crypto_sha256(s->kma->digest, &part, 1, hash) != 0 ||
-            !crypto_equal(hash, file->hash.b, sizeof hash)) {
+        if (crypto_sha256(&part, 1, hash) != 0 || !crypto_equal(hash, file->hash.b, sizeof hash)) {
             return 0;
         }
     }
@@ -211,7 +210,7 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     struct kma *kma = s->kma;
     uint32_t index = qkd_map_get(&kma->link_by_id, &file->link);
     struct kma_link *link = index == QKD_MAP_NONE ? NULL : &kma->links[index];
-    uint32_t bits = link == NULL ? 0 : file_bits(s, link, module, file);
+    uint32_t bits = link == NULL ? 0 : file_bits(link, module, file);
     if (bits == 0) {
         acknowledge(s, module, file, WIRE_FILE_REFUSED);
         chan_report_security(&kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KQ1, s->out);

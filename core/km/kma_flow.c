@@ -76,19 +76,19 @@ static void base_id(const struct kma_step *s, struct kma_flow *flow)
                                   {kma->config->ip, sizeof kma->config->ip},
                                   {kma->config->mac, sizeof kma->config->mac},
                                   {kma->config->name, strlen(kma->config->name)}};
-    int err = crypto_sha256(kma->digest, parts, sizeof parts / sizeof parts[0], hash);
+    int err = crypto_sha256(parts, sizeof parts / sizeof parts[0], hash);
     QKD_ASSERT(err == 0);
     memcpy(flow->base.b, hash, sizeof flow->base.b);
     flow->counter = 0;
 }
 
-void kma_flow_key_id(struct kma *kma, struct kma_flow *flow, struct qkd_id *id)
+void kma_flow_key_id(struct kma_flow *flow, struct qkd_id *id)
 {
     uint8_t counter[8];
     uint8_t hash[32];
     wire_put_u64(counter, ++flow->counter);
     struct crypto_part parts[] = {{flow->base.b, sizeof flow->base.b}, {counter, sizeof counter}};
-    int err = crypto_sha256(kma->digest, parts, 2, hash);
+    int err = crypto_sha256(parts, 2, hash);
     QKD_ASSERT(err == 0);
     memcpy(id->b, hash, sizeof id->b);
 }
@@ -107,7 +107,7 @@ static void session_send(const struct kma_step *s, struct kma_flow *flow)
                                    .source_app = flow->source_app,
                                    .target_app = flow->target_app};
     struct crypto_part part = {flow->base.b, sizeof flow->base.b};
-    int err = crypto_sha256(kma->digest, &part, 1, session.key_id_hash.b);
+    int err = crypto_sha256(&part, 1, session.key_id_hash.b);
     QKD_ASSERT(err == 0);
     KMA_SEND(s, session, QKD_RP_KX1, flow->destination, &session);
     const struct kma_link *first = kma_link_of(kma, flow->route[1]);

@@ -216,7 +216,6 @@ struct kma {
     struct qkd_rng rng;
     struct chan_set *chan;
     struct chan_reports reports;
-    struct crypto_digest *digest;
     uint64_t message_id; /* next */
     struct qkd_timers timers;
     struct km_store store;
@@ -420,7 +419,7 @@ void kma_flow_timeout(const struct kma_step *s, uint32_t flow);
 void kma_flow_overdue(const struct kma_step *s, uint32_t flow);
 /* Tries again after `retransmit`, by when a GRANT may have come. */
 void kma_flow_wait(const struct kma_step *s, uint32_t flow);
-void kma_flow_key_id(struct kma *kma, struct kma_flow *flow, struct qkd_id *id);
+void kma_flow_key_id(struct kma_flow *flow, struct qkd_id *id);
 
 /* kma_source.c */
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);

@@ -51,7 +51,7 @@ static int take_bootstrap(const struct kma_step *s, struct kma_link *link, struc
     wire_put_u32(key + 12, link->id);
     wire_put_u64(key + 16, low);
     struct crypto_part part = {key, sizeof key};
-    int err = crypto_sha256(s->kma->digest, &part, 1, hash);
+    int err = crypto_sha256(&part, 1, hash);
     struct km_block block = {.bytes = (uint32_t)boot.len, .stored_wall = s->event->wall};
     memcpy(block.id.b, hash, sizeof block.id.b);
     uint32_t slot = err != 0 ? QKD_SLAB_NONE : km_pool_add(&link->pool, &block, boot.at, s->out);

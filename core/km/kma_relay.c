@@ -221,7 +221,7 @@ static int keep(const struct kma_step *s, const struct arrival *a)
     struct kma *kma = s->kma;
     struct crypto_part parts[] = {{a->keys.at, a->keys.len}, {a->compare, WIRE_COMPARE_LEN}};
     uint8_t digest[32];
-    if (crypto_sha256(kma->digest, parts, 2, digest) != 0) {
+    if (crypto_sha256(parts, 2, digest) != 0) {
         return QKD_ERR_CRYPTO;
     }
     uint32_t slot = qkd_map_get(&kma->stored_map, &a->item.key_id);

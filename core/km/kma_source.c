@@ -212,7 +212,7 @@ static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_
                                 .drawn = s->event->now,
                                 .drawn_wall = s->event->wall,
                                 .timer = QKD_TIMER_NONE};
-    kma_flow_key_id(kma, flow, &piece->key_id);
+    kma_flow_key_id(flow, &piece->key_id);
     if (qkd_map_put(&kma->piece_map, &piece->key_id, slot) != 0) {
         km_secbuf_give(&kma->bufs, &buf);
         qkd_slab_give(&kma->pieces, slot);

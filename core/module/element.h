@@ -28,7 +28,6 @@ struct mod {
     struct qkd_eid kma, kmc, device;
     struct chan_set *chans;
     struct chan_reports reports;
-    struct crypto_digest *digest;
     struct qkd_rng rng;
     struct qkd_timers timers; /* repetition of key files; tag: slot */
     struct mod_files files;

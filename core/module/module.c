@@ -29,8 +29,7 @@ static int parts_new(struct mod *mod)
     if (err != QKD_OK) {
         return err;
     }
-    mod->digest = crypto_digest_new();
-    return mod->digest == NULL ? QKD_ERR_NOMEM : chan_reports_init(&mod->reports, &reports);
+    return chan_reports_init(&mod->reports, &reports);
 }
 
 int mod_new(const struct mod_config *config, struct mod **mod)
@@ -68,7 +67,6 @@ void mod_free(struct mod *mod)
     }
     chan_reports_fini(&mod->reports);
     chan_set_free(mod->chans);
-    crypto_digest_free(mod->digest);
     mod_files_fini(&mod->files);
     qkd_timers_fini(&mod->timers);
     qkd_rng_fini(&mod->rng);

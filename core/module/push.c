@@ -209,7 +209,7 @@ void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *o
     file->key_length = block.key_length;
     file->form = block.form;
     file->generated = event->wall;
-    if (crypto_sha256(mod->digest, &part, 1, file->hash) != QKD_OK) {
+    if (crypto_sha256(&part, 1, file->hash) != QKD_OK) {
         mod->dropped++;
         mod_files_set(&mod->files, slot, MOD_FILE_DONE);
         return;

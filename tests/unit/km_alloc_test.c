@@ -193,7 +193,7 @@ START_TEST(new_without_memory)
         ck_assert(err == 0 || err == QKD_ERR_NOMEM);
     } while (err != 0);
     km_free(km);
-    ck_assert_int_gt(n, _i == 0 ? 8 : 3);
+    ck_assert_int_gt(n, _i == 0 ? 7 : 3);
 }
 END_TEST
 
