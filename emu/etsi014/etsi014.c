@@ -382,4 +382,5 @@ void emu_etsi014_count(const struct emu_etsi014 *server, struct emu_e14_counts *
     *counts = server->counts;
     counts->connections = emu_https_connections(server->https);
     counts->refused = emu_https_refused(server->https);
+    counts->handshakes = emu_https_begun(server->https);
 }

@@ -74,8 +74,9 @@ struct emu_e14_counts {
     uint64_t keys;
     uint64_t
         keys_lost; /* supplied by the backend, but too late, in the wrong number or without memory */
-    uint64_t refused; /* connections, see emu_https_refused() */
-    unsigned open;    /* questions that wait for their answer now */
+    uint64_t refused;    /* connections, see emu_https_refused() */
+    uint64_t handshakes; /* begun */
+    unsigned open;       /* questions that wait for their answer now */
     unsigned connections;
 };
 void emu_etsi014_count(const struct emu_etsi014 *server, struct emu_e14_counts *counts);

@@ -21,6 +21,7 @@
 
 #include "core/base/err.h"
 #include "emu/base/address.h"
+#include "emu/base/door.h"
 
 enum {
     HANDLES = 3,
@@ -28,6 +29,8 @@ enum {
     BODY_FIRST = 1024,
     HEADERS_MOST = 16384,
     HANDSHAKE_S = 5,
+    HANDSHAKES_PER_S = 100,
+    QUEUE = 256, /* connections that wait for their handshake to begin */
     CROWD = 32,  /* connections that wait to be closed for others, beyond those allowed */
     DISCARD = 16 /* times body_most of a chunked body are read, so that it can be answered */
 };
@@ -68,7 +71,7 @@ struct emu_https {
     uv_timer_t timer, sweep;
     unsigned open_handles;
     bool closing; /* takes no more requests */
-    int fd;       /* listening */
+    struct emu_door *door;
     uint16_t port;
     struct conn *conns; /* the newest first */
     unsigned conn_count;
@@ -119,6 +122,14 @@ static bool is_shaken(struct conn *conn)
     return conn->shaken;
 }
 
+/* The door lets somebody in. The library asks on_accept(), and closes what it does not take. */
+static void on_enter(void *ctx, int fd, const struct sockaddr *from, socklen_t len)
+{
+    struct emu_https *https = ctx;
+    (void)MHD_add_connection(https->daemon, fd, from, len);
+    (void)uv_timer_start(&https->timer, on_timer, 0, 0);
+}
+
 /* Cuts off who has been shaking hands, sending a request or reading an answer for too long. */
 static void on_sweep(uv_timer_t *timer)
 {
@@ -134,26 +145,6 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- connections ---- */
 
-static bool same_host(const struct sockaddr_storage *a, const struct sockaddr *b, socklen_t len)
-{
-    if (a->ss_family != b->sa_family) {
-        return false;
-    }
-    if (b->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
-        struct sockaddr_in in[2];
-        memcpy(&in[0], a, sizeof in[0]);
-        memcpy(&in[1], b, sizeof in[1]);
-        return in[0].sin_addr.s_addr == in[1].sin_addr.s_addr;
-    }
-    if (b->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
-        struct sockaddr_in6 in[2];
-        memcpy(&in[0], a, sizeof in[0]);
-        memcpy(&in[1], b, sizeof in[1]);
-        return memcmp(&in[0].sin6_addr, &in[1].sin6_addr, sizeof in[0].sin6_addr) == 0;
-    }
-    return false;
-}
-
 /* Whether a connection from there may come in. When all places are taken, the oldest that has not finished its
  * handshake goes: silence must not keep out who has a certificate. */
 static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen_t len)
@@ -162,10 +153,12 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen
     struct conn *oldest = NULL;
     unsigned of_host = 0;
     unsigned places = 0;
+    struct sockaddr_storage host = {0};
+    memcpy(&host, from, len < sizeof host ? len : sizeof host);
     for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
         if (!conn->cut) {
             places++;
-            of_host += same_host(&conn->from, from, len);
+            of_host += emu_same_host(&conn->from, &host);
             oldest = is_shaken(conn) ? oldest : conn;
         }
     }
@@ -561,8 +554,8 @@ static int daemon_start(struct emu_https *https, struct emu_why *why)
 {
     const struct emu_https_config *config = &https->config;
     bool tls = config->certificate != NULL;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     (tls ? (unsigned)MHD_USE_TLS : 0U);
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                     MHD_USE_ERROR_LOG | (tls ? (unsigned)MHD_USE_TLS : 0U);
     struct MHD_OptionItem secure[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},
@@ -572,19 +565,34 @@ static int daemon_start(struct emu_https *https, struct emu_why *why)
         {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem nothing[] = {{MHD_OPTION_END, 0, NULL}};
     https->daemon = MHD_start_daemon(
-        flags, https->port, on_accept, https, on_request, https, MHD_OPTION_EXTERNAL_LOGGER,
-        log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, https->fd, MHD_OPTION_CONNECTION_LIMIT,
-        config->connections_most + CROWD, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MOST, MHD_OPTION_URI_LOG_CALLBACK,
-        uri_came, https, MHD_OPTION_NOTIFY_COMPLETED, on_completed, https,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, https, MHD_OPTION_ARRAY,
-        tls ? secure : nothing, MHD_OPTION_END);
+        flags, 0, on_accept, https, on_request, https, MHD_OPTION_EXTERNAL_LOGGER, log_nothing,
+        NULL, MHD_OPTION_CONNECTION_LIMIT, config->connections_most + CROWD,
+        MHD_OPTION_CONNECTION_TIMEOUT, config->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADERS_MOST, MHD_OPTION_URI_LOG_CALLBACK, uri_came, https,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, https, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, https, MHD_OPTION_ARRAY, tls ? secure : nothing, MHD_OPTION_END);
     if (https->daemon == NULL) {
         return emu_fail(why, QKD_ERR_INVALID, "cannot start the HTTP server at %s%s",
                         config->listen,
                         tls ? ": certificate, key or trusted certificates are no good" : "");
     }
     return QKD_OK;
+}
+
+/* Takes the listening socket over. */
+static int door_open(struct emu_https *https, int fd, struct emu_why *why)
+{
+    const struct emu_https_config *config = &https->config;
+    struct emu_door_config door = {.loop = config->loop,
+                                   .fd = fd,
+                                   .per_s = config->certificate == NULL ? 0
+                                                                        : config->handshakes_per_s,
+                                   .queue = QUEUE,
+                                   .wait_ms = 1000 * config->handshake_s,
+                                   .enter = on_enter,
+                                   .ctx = https};
+    int err = emu_door_open(&door, &https->door);
+    return err == QKD_OK ? err : emu_fail(why, err, "cannot poll the HTTP server's socket");
 }
 
 static int loop_join(struct emu_https *https, struct emu_why *why)
@@ -620,16 +628,23 @@ int emu_https_new(const struct emu_https_config *config, struct emu_https **http
     if (config->handshake_s == 0) {
         made->config.handshake_s = config->idle_s < HANDSHAKE_S ? config->idle_s : HANDSHAKE_S;
     }
-    made->fd = -1;
-    int err = emu_listen(config->listen, &made->fd, why);
-    made->port = (uint16_t)(err == QKD_OK ? emu_port_of(made->fd) : 0);
+    if (config->handshakes_per_s == 0) {
+        made->config.handshakes_per_s = HANDSHAKES_PER_S;
+    }
+    int fd = -1;
+    int err = emu_listen(config->listen, &fd, why);
+    made->port = (uint16_t)(err == QKD_OK ? emu_port_of(fd) : 0);
     err = err == QKD_OK ? daemon_start(made, why) : err;
-    err = err == QKD_OK ? loop_join(made, why) : err;
+    err = err == QKD_OK ? door_open(made, fd, why) : err;
+    if (err == QKD_OK) {
+        err = loop_join(made, why);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
     if (err != QKD_OK) {
+        emu_door_close(made->door);
         if (made->daemon != NULL) {
             MHD_stop_daemon(made->daemon);
-        } else if (made->fd >= 0) {
-            (void)close(made->fd);
         }
         free(made);
         return err;
@@ -652,6 +667,7 @@ void emu_https_free(struct emu_https *https)
         return;
     }
     https->closing = true;
+    emu_door_close(https->door);
     while (https->suspended != NULL) {
         emu_https_answer(https->suspended, &(struct emu_https_answer){.code = 503});
     }
@@ -675,5 +691,10 @@ unsigned emu_https_connections(const struct emu_https *https)
 
 uint64_t emu_https_refused(const struct emu_https *https)
 {
-    return https->refused;
+    return https->refused + emu_door_turned_away(https->door);
+}
+
+uint64_t emu_https_begun(const struct emu_https *https)
+{
+    return emu_door_entered(https->door);
 }

@@ -3,7 +3,8 @@
  * or 1.3 with a certificate of each client (RFC 8446, RFC 5246), or plain. A request is handed over when it is
  * whole and may be answered later; connections are kept alive. Sizes, connections and times are limited:
  * whoever has not sent a whole request in the idle time is cut off, however slowly it sends, and whoever has
- * not finished TLS much sooner. When all places are taken, the oldest unfinished handshake gives way. */
+ * not finished TLS much sooner. When all places are taken, the oldest unfinished handshake gives way. Handshakes
+ * begin at a limited rate, and hosts take turns. */
 #ifndef EMU_HTTPS_H
 #define EMU_HTTPS_H
 
@@ -40,6 +41,8 @@ struct emu_https_config {
     unsigned per_address_most; /* connections from one address; 0: half of all */
     unsigned idle_s;
     unsigned handshake_s; /* to finish TLS; 0: 5, at most idle_s */
+    unsigned
+        handshakes_per_s; /* to begin TLS with, see emu/base/door.h; 0: 100; plain HTTP: no limit */
     /* Called with each whole request; valid during the call. The call is to be answered once. */
     void (*handle)(void *ctx, struct emu_https_call *call, const struct emu_https_request *request);
     void *ctx;
@@ -57,8 +60,12 @@ uint16_t emu_https_port(const struct emu_https *https);
 /* Connections open now. */
 unsigned emu_https_connections(const struct emu_https *https);
 
-/* Connections so far that found no place, and those whose unfinished handshake gave way to others. */
+/* Connections so far that found no place or were not let in in time, and those whose unfinished handshake gave
+ * way to others. */
 uint64_t emu_https_refused(const struct emu_https *https);
+
+/* Handshakes begun so far (plain: connections). */
+uint64_t emu_https_begun(const struct emu_https *https);
 
 struct emu_https_answer {
     int code;

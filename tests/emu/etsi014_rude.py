@@ -8,13 +8,18 @@
                                       second before, and one that asks properly meanwhile is answered
   framing PORT IDLE_S CA CERT KEY     requests whose end is not clear, a second one behind them: one
                                       answer, 400, and the connection is closed
+  flood PORT IDLE_S CA CERT KEY       a process that does nothing but TLS handshakes without a
+                                      certificate, in eight threads from one address; from another,
+                                      an open connection goes on asking, and new ones come in
   crowd PORT IDLE_S CA CERT KEY       35 silent connections from one address (30 are allowed), then 30
                                       from another (40 are in all): one that asks properly is answered
 """
 import os
 import socket
 import ssl
+import subprocess
 import sys
+import threading
 import time
 
 
@@ -140,8 +145,83 @@ def crowd(port, idle_s, ca, cert, key):
     return 0 if refused == 5 and gave_way >= 21 and stay == 30 and asked and took < 1.5 else 1
 
 
+FLOOD_S = 6
+
+
+def flood_make(port):
+    """The process that floods."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    end = time.monotonic() + FLOOD_S + 1
+    tries = []
+
+    def shake():
+        while time.monotonic() < end:
+            tries.append(1)
+            try:
+                with socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.2", 0)) as s:
+                    with context.wrap_socket(s) as secure:
+                        secure.recv(1)
+            except OSError:
+                pass
+    threads = [threading.Thread(target=shake) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return 0
+
+
+def asks(s, seconds):
+    """Requests per second on one connection, and the longest wait for an answer."""
+    count = 0
+    longest = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        s.sendall(b"GET /api/v1/keys/bob/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"}"):  # head and body may come apart
+            more = s.recv(4096)
+            if not more:
+                raise OSError("closed")
+            answer += more
+        if not answer.startswith(b"HTTP/1.1 200 OK"):
+            raise OSError(f"answered {answer}")
+        longest = max(longest, time.monotonic() - begin)
+        count += 1
+        time.sleep(0.001)
+    return count / seconds, longest
+
+
+def flood(port, idle_s, ca, cert, key):
+    honest = tls(port, ca, cert, key)
+    honest.settimeout(5)
+    quiet, quiet_longest = asks(honest, 2)
+    flooder = subprocess.Popen([sys.executable, "-B", __file__, "flood_make", str(port)])
+    time.sleep(1.5)  # the second's worth of handshakes that a quiet server allows is used up
+    loud, loud_longest = asks(honest, FLOOD_S - 3)
+    slowest = 0
+    for _ in range(5):
+        begin = time.monotonic()
+        with tls(port, ca, cert, key) as good:
+            good.sendall(b"GET /api/v1/keys/bob/status HTTP/1.1\r\nHost: x\r\n\r\n")
+            if good.recv(15) != b"HTTP/1.1 200 OK":
+                return 1
+        slowest = max(slowest, time.monotonic() - begin)
+    flooder.wait()
+    print(f"asked {quiet:.0f} times/s before, {loud:.0f} times/s in the flood; longest answer "
+          f"{1000 * quiet_longest:.0f} and {1000 * loud_longest:.0f} ms; new connection at most "
+          f"{1000 * slowest:.0f} ms")
+    # The flooder itself takes the processors: what honest clients lose to it is not the server's to give.
+    return 0 if loud > quiet / 10 and loud_longest < 1 and slowest < 1 else 1
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "flood_make":
+        sys.exit(flood_make(int(sys.argv[2])))
     if sys.argv[1] == "garbage":
         sys.exit(garbage(int(sys.argv[2])))
-    what = {"slow": slow, "framing": framing, "crowd": crowd}[sys.argv[1]]
+    what = {"slow": slow, "framing": framing, "crowd": crowd, "flood": flood}[sys.argv[1]]
     sys.exit(what(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:7]))

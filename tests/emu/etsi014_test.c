@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "emu/net/pki.h"
 #include "tests/lib/emu_kme.h"
@@ -193,6 +194,13 @@ START_TEST(lost_keys_are_counted)
 }
 END_TEST
 
+static double seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 static void rude(const char *what)
 {
     static char command[4000], output[OUTPUT];
@@ -221,6 +229,28 @@ START_TEST(crowds_do_not_lock_out)
 }
 END_TEST
 
+/* Eight threads that only shake hands, as fast as they can: as many begin as are allowed, and clients from
+ * another address neither lose their connection nor wait long for a new one. */
+START_TEST(floods_of_handshakes)
+{
+    static char command[4000], output[OUTPUT];
+    double before_s = seconds();
+    (void)snprintf(command, sizeof command,
+                   "python3 tests/emu/etsi014_rude.py flood %u %d '%s/ca.crt' '%s/sae.alice.crt' "
+                   "'%s/sae.alice.key' 2>&1",
+                   kme.port, KME_IDLE_S, kme.folder, kme.folder, kme.folder);
+    int code = shell(command, output);
+    double took_s = seconds() - before_s;
+    ck_assert_msg(code == 0, "%s", output);
+    const char *text = strstr(metrics(), "kme_handshakes ");
+    ck_assert_ptr_nonnull(text);
+    int handshakes = atoi(text + strlen("kme_handshakes "));
+    (void)printf("%s%d handshakes in %.1f s\n", output, handshakes, took_s);
+    ck_assert_int_le(handshakes, (int)((took_s + 1) * KME_HANDSHAKES_PER_S));
+    ck_assert_int_ge(handshakes, 3 * KME_HANDSHAKES_PER_S); /* the flood was one */
+}
+END_TEST
+
 /* Clients that open connections and send a byte now and then are cut off, and others are served. */
 START_TEST(slow_clients_are_cut_off)
 {
@@ -235,12 +265,13 @@ START_TEST(health_and_metrics)
     static char command[400], output[OUTPUT];
     static const struct {
         const char *path, *more, *want;
-    } cases[] = {{"/healthz", "", "ok\n|200|text/plain; charset=utf-8"},
-                 {"/metrics", "",
-                  "kme_keys 0\nkme_lost 0\nkme_refused 0\nkme_open 0\nkme_connections 0\n"
-                  "|200|text/plain; version=0.0.4; charset=utf-8"},
-                 {"/metrics", "-d x", "only GET\n|405|text/plain; charset=utf-8"},
-                 {"/", "", "only /healthz and /metrics are here\n|404|text/plain; charset=utf-8"}};
+    } cases[] = {
+        {"/healthz", "", "ok\n|200|text/plain; charset=utf-8"},
+        {"/metrics", "",
+         "kme_keys 0\nkme_lost 0\nkme_refused 0\nkme_open 0\nkme_connections 0\nkme_handshakes 0\n"
+         "|200|text/plain; version=0.0.4; charset=utf-8"},
+        {"/metrics", "-d x", "only GET\n|405|text/plain; charset=utf-8"},
+        {"/", "", "only /healthz and /metrics are here\n|404|text/plain; charset=utf-8"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         (void)snprintf(command, sizeof command,
                        "curl -sS --max-time 20 -w '|%%{http_code}|%%{content_type}' %s "
@@ -278,6 +309,7 @@ int main(void)
     tcase_add_test(c, lost_keys_are_counted);
     tcase_add_test(c, smuggled_requests);
     tcase_add_test(c, crowds_do_not_lock_out);
+    tcase_add_test(c, floods_of_handshakes);
     tcase_add_test(c, slow_clients_are_cut_off);
     tcase_add_test(c, health_and_metrics);
     tcase_add_test(c, ends_with_open_questions);

@@ -224,11 +224,13 @@ static char *metrics(void *ctx, size_t *len)
     struct emu_e14_counts counts;
     (void)ctx;
     emu_etsi014_count(w.server, &counts);
-    int n = snprintf(
-        text, 256,
-        "kme_keys %llu\nkme_lost %llu\nkme_refused %llu\nkme_open %u\nkme_connections %u\n",
-        (unsigned long long)counts.keys, (unsigned long long)counts.keys_lost,
-        (unsigned long long)counts.refused, counts.open, counts.connections);
+    int n =
+        snprintf(text, 256,
+                 "kme_keys %llu\nkme_lost %llu\nkme_refused %llu\nkme_open %u\nkme_connections %u\n"
+                 "kme_handshakes %llu\n",
+                 (unsigned long long)counts.keys, (unsigned long long)counts.keys_lost,
+                 (unsigned long long)counts.refused, counts.open, counts.connections,
+                 (unsigned long long)counts.handshakes);
     *len = (size_t)n;
     return text;
 }
@@ -267,7 +269,8 @@ static void serve(const char *folder, int port_to)
                   .connections_most = KME_CONNECTIONS,
                   .per_address_most = KME_PER_ADDRESS,
                   .idle_s = KME_IDLE_S,
-                  .handshake_s = KME_HANDSHAKE_S},
+                  .handshake_s = KME_HANDSHAKE_S,
+                  .handshakes_per_s = KME_HANDSHAKES_PER_S},
         .limits = {256, 64, 8 * KEY_BYTES, KME_MOST, KME_STORED},
         .backend = {NULL, get, fetch, status},
         .answer_within_s = 1,
