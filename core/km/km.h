@@ -15,6 +15,13 @@ struct km;
 
 enum km_parts { KM_KMA = 1, KM_KSA = 2, KM_KMC = 4, KM_ALL = 7 };
 
+/* What one request may ask for (ETSI GS QKD 014 Table 9). */
+enum {
+    KSA_KEYS_PER_REQUEST = 128, /* most keys at once */
+    KSA_KEY_BITS_LEAST = 64,
+    KSA_KEY_BITS_MOST = 4096
+};
+
 struct km_config {
     uint32_t node;         /* node number of the element IDs */
     uint32_t parts;        /* enum km_parts */

@@ -37,10 +37,7 @@
 
 enum {
     KSA_ID_LEN = 16,
-    KSA_KEYS_PER_BATCH = 64,    /* most keys with one KMA-key */
-    KSA_KEYS_PER_REQUEST = 128, /* most keys asked for at once */
-    KSA_KEY_BITS_LEAST = 64,
-    KSA_KEY_BITS_MOST = 4096,
+    KSA_KEYS_PER_BATCH = 64,   /* most keys with one KMA-key */
     KSA_TIMEOUT_MS = 5000,     /* of a request that names none */
     KSA_TOLD = 16,             /* supplies whose persisted fact is kept */
     KSA_APPLICATIONS = 262144, /* directory entries */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "core/base/err.h"
@@ -25,11 +26,13 @@ static void on_early_signal(int number)
     ended_early = 1;
 }
 
-/* From the first instant on: no core file with key in it, and an end that was asked for is a good one. */
+/* From the first instant on: no core file with key in it, no look into our memory by others of the same
+ * user (ptrace, /proc), and an end that was asked for is a good one. */
 static void process_prepare(void)
 {
     struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a full store is an error of its commit */
     (void)signal(SIGTERM, on_early_signal);
@@ -84,7 +87,7 @@ static int plan_make(struct emu_daemon *daemon)
         }
     }
     daemon->ready = emu_ready_new(daemon->plan, daemon->units, daemon->unit_count);
-    return daemon->ready == NULL ? QKD_ERR_NOMEM : 0;
+    return daemon->ready == NULL ? QKD_ERR_NOMEM : emu_gauges_new(daemon, &daemon->gauges);
 }
 
 static int log_open(struct emu_daemon *daemon, struct emu_why *why)
@@ -144,6 +147,7 @@ static void close_all(struct emu_daemon *daemon)
 {
     emu_hosted_free(daemon->hosted);
     emu_ready_free(daemon->ready);
+    emu_gauges_free(daemon->gauges);
     emu_sae_free(daemon->sae);
     emu_drive_fini(daemon);
     emu_flight_close(daemon->flight);

@@ -47,6 +47,7 @@ struct emu_daemon {
     struct emu_identity_rule identity; /* where an SAE's certificate says who it is */
     struct emu_etsi014 *etsi014;
     struct emu_health *health;
+    struct emu_gauges *gauges; /* metrics */
 
     struct host_optics optics; /* linkd */
     bool dark;                 /* before run time 0: what the modules want is only noted */
@@ -102,5 +103,17 @@ int emu_status_start(struct emu_daemon *daemon, struct emu_why *why);
 
 /* Logs and counts a report of an element. */
 void emu_status_report(struct emu_daemon *daemon, const struct qkd_report *report);
+
+/* ---- daemon_gauges.c ---- */
+
+/* Metrics of this daemon; QKD_ERR_NOMEM. Before the first turn. */
+int emu_gauges_new(const struct emu_daemon *daemon, struct emu_gauges **gauges);
+void emu_gauges_free(struct emu_gauges *gauges); /* NULL is allowed */
+
+void emu_gauges_commit(struct emu_gauges *gauges, struct qkd_span took);
+void emu_gauges_pool(struct emu_gauges *gauges, const struct qkd_report *report);
+
+/* ctx: the daemon. The text of /metrics, the caller's to free; NULL without memory. */
+char *emu_gauges_text(void *ctx, size_t *len);
 
 #endif

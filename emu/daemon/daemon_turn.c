@@ -147,6 +147,12 @@ static void on_bootstrap(void *ctx, uint32_t link, uint8_t *to, size_t len)
     }
 }
 
+static void on_committed(void *ctx, struct qkd_span took)
+{
+    const struct emu_daemon *daemon = ctx;
+    emu_gauges_commit(daemon->gauges, took);
+}
+
 /* ---- the turn ---- */
 
 static void on_timer(uv_timer_t *timer)
@@ -279,7 +285,7 @@ int emu_turn_start(struct emu_daemon *daemon, struct emu_why *why)
         .unit_count = daemon->unit_count,
         .store = daemon->store,
         .flight = daemon->flight,
-        .calls = {daemon, on_send, on_report, on_secret, on_bootstrap},
+        .calls = {daemon, on_send, on_report, on_secret, on_bootstrap, on_committed},
     };
     rc = emu_hosted_new(&hosted, &daemon->hosted);
     if (rc != 0) {

@@ -379,8 +379,13 @@ static int commit(struct emu_hosted *hosted, struct emu_why *why)
     const struct qkd_out *out = &hosted->out;
     int rc = flight == NULL ? 0 : emu_flight_flush(flight, why);
     if (rc == 0) {
+        struct qkd_time before = emu_now();
         rc = emu_store_commit(hosted->config.store, out, why);
         rc = rc == QKD_ERR_LIMIT || rc == QKD_ERR_IO ? QKD_ERR_AGAIN : rc;
+        if (rc == 0 && out->persist_count > 0) {
+            hosted->config.calls.committed(hosted->config.calls.ctx,
+                                           qkd_time_sub(emu_now(), before));
+        }
     }
     if (rc == 0 && flight != NULL) {
         struct emu_flight_entry entry = {.type = EMU_FLIGHT_COMMIT, .at = emu_now()};

@@ -33,6 +33,8 @@ struct emu_hosted_calls {
     bool (*secret)(void *ctx, enum qkd_rp rp, const struct qkd_eid sides[2], uint8_t secret[32]);
     /* The initial secret of a QKD link. */
     void (*bootstrap)(void *ctx, uint32_t link, uint8_t *to, size_t len);
+    /* A durable commit with entries took so long. */
+    void (*committed)(void *ctx, struct qkd_span took);
 };
 
 struct emu_hosted_config {

@@ -194,11 +194,14 @@ bool live_usage(const struct live *live, uint32_t number, struct live_usage *usa
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &cpu) != 0) {
         return false;
     }
+    /* A daemon is not dumpable: only root may look into its map; the rest is open to all. */
+    bool root = geteuid() == 0;
     *usage = (struct live_usage){
         .cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec * 1e-9,
-        .rss_kib = proc_kib(pid, "smaps_rollup", "Rss:"),
+        .rss_kib = proc_kib(pid, "status", "VmRSS:"),
         .pss_kib = proc_kib(pid, "smaps_rollup", "Pss:"),
-        .anonymous_kib = proc_kib(pid, "smaps_rollup", "Anonymous:"),
+        .anonymous_kib = root ? proc_kib(pid, "smaps_rollup", "Anonymous:")
+                              : proc_kib(pid, "status", "RssAnon:"),
         .files = files_open(pid),
         .store_kib = file_kib(live, number, "store.db"),
         .wal_kib = file_kib(live, number, "store.db-wal"),
