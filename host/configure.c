@@ -88,6 +88,9 @@ static int config_application(const struct host_plan *plan, const struct host_co
     static const uint8_t levels[] = {[SCN_LEVEL_ANY] = WIRE_LEVEL_ANY,
                                      [SCN_LEVEL_OTP_PREFERRED] = WIRE_LEVEL_OTP_PREFERRED,
                                      [SCN_LEVEL_OTP_ONLY] = WIRE_LEVEL_OTP_ONLY};
+    static const uint8_t relays[] = {[SCN_RELAY_HOP_BY_HOP] = WIRE_RELAY_HOP_BY_HOP,
+                                     [SCN_RELAY_FIRST_KEY] = WIRE_RELAY_FIRST_KEY};
+    enum scn_relay relay = scn_relay_of(plan->scenario, app);
     struct qkd_eid ksa = qkd_eid_sibling(host_agent_eid(plan, agent), QKD_ROLE_KSA);
     uint8_t bytes[CONFIG_BYTES];
     for (uint32_t i = 0; i < 2; i++) {
@@ -98,6 +101,8 @@ static int config_application(const struct host_plan *plan, const struct host_co
             .name = {(const uint8_t *)app->id, strlen(app->id)},
             .peer_app = host_agent_eid(plan, about ^ 1U),
             .level = levels[app->level],
+            .has_relay = relay != SCN_RELAY_HOP_BY_HOP,
+            .relay = relays[relay],
         };
         host_access_describe(plan, &config);
         int rc = config_send(how, ksa, bytes, wire_cfg_app_encode(&config, bytes, sizeof(bytes)));

@@ -197,6 +197,11 @@ const char *scn_level_name(enum scn_level level)
     return scn_word_of(scn_words_level, (int)level);
 }
 
+const char *scn_relay_name(enum scn_relay relay)
+{
+    return scn_word_of(scn_words_relay, (int)relay);
+}
+
 const char *scn_fault_name(enum scn_fault_what what)
 {
     return scn_word_of(scn_words_fault, (int)what);

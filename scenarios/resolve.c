@@ -39,6 +39,11 @@ bool scn_given(const struct scn_ctx *ctx, enum scn_kind kind, size_t index, cons
     return scn_tree_find(ctx->items[kind].trees[index], key) != NULL;
 }
 
+enum scn_relay scn_relay_of(const struct scn_scenario *scenario, const struct scn_application *app)
+{
+    return app->relay < 0 ? scenario->key_management.relay : (enum scn_relay)app->relay;
+}
+
 static struct scn_place root_place(const struct scn_ctx *ctx, const char *key)
 {
     const struct scn_tree *found = scn_tree_find(ctx->root, key);

@@ -149,7 +149,11 @@ struct scn_classical {
     int64_t disturbed_until_ns; /* from here on none of the three; SCN_AUTO: never */
 };
 
-enum scn_relay { SCN_RELAY_HOP_BY_HOP };
+enum scn_relay {
+    SCN_RELAY_HOP_BY_HOP, /* a random key, from hop to hop */
+    SCN_RELAY_FIRST_KEY,  /* the first link's key, from hop to hop */
+    SCN_RELAY_COUNT
+};
 
 enum scn_fallback {
     SCN_FALLBACK_NONE,  /* no pad, no relay */
@@ -266,6 +270,7 @@ struct scn_application {
     struct mdl_arrivals_level *profile; /* diurnal: rates by time of day, or NULL */
     size_t profile_count;
     enum scn_level level;
+    int relay; /* enum scn_relay; -1: that of key_management, see scn_relay_of() */
     int64_t timeout_ns;
     bool wait; /* queue up to the time-out when refused for want of key */
     struct scn_session session;
@@ -445,9 +450,13 @@ uint32_t scn_application_find(const struct scn_scenario *scenario, const char *i
 bool scn_pattern_matches(const char *pattern, const char *id);
 
 /* The words of the file for enum values; never NULL. */
+/* How the keys of an application cross more than one link. */
+enum scn_relay scn_relay_of(const struct scn_scenario *scenario, const struct scn_application *app);
+
 const char *scn_engine_name(enum scn_engine engine);
 const char *scn_role_name(enum scn_node_role role);
 const char *scn_level_name(enum scn_level level);
+const char *scn_relay_name(enum scn_relay relay);
 const char *scn_fault_name(enum scn_fault_what what);
 
 #endif

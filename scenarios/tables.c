@@ -37,11 +37,11 @@ const struct scn_word scn_words_compare[] = {{"<", SCN_LT},  {"<=", SCN_LE}, {"=
                                              {"!=", SCN_NE}, {">=", SCN_GE}, {">", SCN_GT},
                                              {NULL, 0}};
 
-static const struct scn_word words_relay[] = {{"hop-by-hop", SCN_RELAY_HOP_BY_HOP},
-                                              {"hop-by-hop-first-key", SCN_LATER},
-                                              {"destination", SCN_LATER},
-                                              {"multipath", SCN_LATER},
-                                              {NULL, 0}};
+const struct scn_word scn_words_relay[] = {{"hop-by-hop", SCN_RELAY_HOP_BY_HOP},
+                                           {"hop-by-hop-first-key", SCN_RELAY_FIRST_KEY},
+                                           {"destination", SCN_LATER},
+                                           {"multipath", SCN_LATER},
+                                           {NULL, 0}};
 
 static const struct scn_word words_fallback[] = {{"none", SCN_FALLBACK_NONE},
                                                  {"aes-256", SCN_LATER},
@@ -70,7 +70,7 @@ static const struct scn_field key_management_fields[] = {
         .doc = "size of a KMA-key unit"),
     BITS("store", store_bits, 8, .fallback = "64 Mbit",
          .doc = "default limit of a link's key store at each end"),
-    WORD("relay", relay, words_relay, "hop-by-hop", "how keys cross more than one link"),
+    WORD("relay", relay, scn_words_relay, "hop-by-hop", "how keys cross more than one link"),
     WORD("fallback", fallback, words_fallback, "none", "what replaces a pad that is not there"),
     NUM("bootstrap", bootstrap_bits, SCN_T_I64, SCN_DIM_BITS, 1000, 20480, .fallback = "4 kbit",
         .multiple = 8, .doc = "initial secret of each link: pays the first tags"),

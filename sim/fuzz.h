@@ -3,6 +3,7 @@
  *
  *   fuzz_plan.c    from a seed, a plan: network, load, faults (each seed uses some of the features)
  *   fuzz_extra.c   what else a plan may have, drawn apart from the rest
+ *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_print.c   a plan as a scenario file
  *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
@@ -71,6 +72,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_SLOW,                    /* channels too slow for liveness to be judged */
     SIM_FUZZ_SESSIONS,                /* sessions with a guaranteed rate */
     SIM_FUZZ_NOISE,                   /* light too noisy for key, for a while */
+    SIM_FUZZ_RELAY,                   /* several schemes of key relay; drawn apart: fuzz_relay.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -98,6 +100,7 @@ struct sim_fuzz_plan {
         bool off, poisson, wait;
         uint32_t from, to, key_bits, count, tenths_per_s, timeout_s, start_ms, stop_ms;
         enum scn_level level;
+        int relay; /* enum scn_relay; -1: the default */
         enum { SIM_FUZZ_STEADY, SIM_FUZZ_BY_BURSTS, SIM_FUZZ_BY_DAY } shape;
         uint32_t on_ms, off_ms, day_ms;
         bool fixed_periods;

@@ -184,7 +184,7 @@ void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed)
     struct extra m = {.plan = plan};
     qkd_rng_init_named(&m.rng, plan->seed, "fuzz extra", 0);
     uint32_t density = between(&m, 0, DENSITY);
-    for (uint32_t f = SIM_FUZZ_EXTRA; f < SIM_FUZZ_FEATURES; f++) {
+    for (uint32_t f = SIM_FUZZ_EXTRA; f < SIM_FUZZ_RELAY; f++) {
         bool on = between(&m, 1, DICE) <= density && (allowed >> f & 1) != 0;
         plan->features |= on ? SIM_FUZZ_BIT(f) : 0;
     }

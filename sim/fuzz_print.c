@@ -231,6 +231,9 @@ static void put_applications(struct writer *w)
         put(w, "     timeout: %" PRIu32 " s, wait: %s, start: %" PRIu32 " ms, stop: %" PRIu32 " ms",
             p->app[i].timeout_s, p->app[i].wait ? "true" : "false", p->app[i].start_ms,
             p->app[i].stop_ms);
+        if (p->app[i].relay >= 0) {
+            put(w, ", relay: %s", scn_relay_name((enum scn_relay)p->app[i].relay));
+        }
         if (p->app[i].session_bps > 0) {
             put_session(w, i);
         }

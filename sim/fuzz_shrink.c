@@ -205,6 +205,13 @@ static void seeds(struct sim_fuzz_plan *c)
     }
 }
 
+static void one_scheme(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->app_count; i++) {
+        c->app[i].relay = -1;
+    }
+}
+
 static void small_requests(struct sim_fuzz_plan *c)
 {
     for (uint32_t i = 0; i < c->app_count; i++) {
@@ -309,12 +316,11 @@ static void sooner(struct sim_fuzz_plan *c)
 static bool simplify(struct shrinker *s)
 {
     static void (*const steps[])(struct sim_fuzz_plan * c) = {
-        no_loss,        no_duplicate,   no_reorder,       no_clocks,
-        no_limits,      one_by_one,     one_process,      no_retention,
-        out_of_band,    long_lives,     rich_links,       big_stores,
-        seeds,          small_requests, fewer_requests,   default_times,
-        default_lease,  sooner,         no_demand,        no_sessions,
-        steady,         no_hub,         default_policies, nothing_at_first,
+        no_loss,        no_duplicate,  no_reorder,    no_clocks,        no_limits,
+        one_by_one,     one_process,   no_retention,  out_of_band,      long_lives,
+        rich_links,     big_stores,    seeds,         one_scheme,       small_requests,
+        fewer_requests, default_times, default_lease, sooner,           no_demand,
+        no_sessions,    steady,        no_hub,        default_policies, nothing_at_first,
         regular_blocks, no_noise};
     bool any = false;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

@@ -174,7 +174,7 @@ static void take_new(struct watch_oracle *o, const struct watch_orc_sight *s)
     uint32_t keys = s->frame.length - WIRE_FRAME_TAG_LEN - WIRE_COMPARE_LEN;
     bool good = len == (int)s->frame.body_len && body.count > 0 &&
                 (uint64_t)(body.key_size / 8) * body.count == keys &&
-                qkd_eid_eq(body.source, s->send->from) && qkd_eid_eq(body.destination, s->send->to);
+                qkd_eid_eq(body.source, s->send->from);
     if (!watch_orc_check(o, good, "rule 3: TAKE body malformed", &s->scene)) {
         return;
     }
@@ -186,7 +186,8 @@ static void take_new(struct watch_oracle *o, const struct watch_orc_sight *s)
                                       .key_size = body.key_size,
                                       .count = body.count,
                                       .first = true,
-                                      .taken = true};
+                                      .taken = true,
+                                      .direct = qkd_eid_eq(body.destination, s->send->to)};
     watch_orc_key_travels(o, &travel, &s->scene);
 }
 

@@ -118,6 +118,8 @@ static void first_sight(struct watch_oracle *o, const struct watch_orc_travel *t
                                       .born_ns = o->now_ns,
                                       .key_size = travel->key_size,
                                       .count = travel->count,
+                                      .taken = travel->taken,
+                                      .direct = travel->direct,
                                       .open = travel->count,
                                       .first = QKD_SLAB_NONE,
                                       .prev = o->key_last,
@@ -174,6 +176,18 @@ void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel
 
 /* ---- comparison at Kx-2 ---- */
 
+/* Whether it crossed the network as its application asks; what neighbours share may be their link's. */
+static bool scheme_good(const struct watch_oracle *o, const struct watch_orc_kma_key *kma,
+                        struct qkd_eid master)
+{
+    uint32_t app = qkd_eid_instance(master) / 2;
+    if (app >= o->scenario->application_count || (kma->taken && kma->direct)) {
+        return true;
+    }
+    enum scn_relay relay = scn_relay_of(o->scenario, &o->scenario->applications[app]);
+    return kma->taken == (relay == SCN_RELAY_FIRST_KEY);
+}
+
 static void name_keys(struct watch_oracle *o, uint32_t slot,
                       const struct wire_supply_notify *notify, const struct watch_orc_scene *scene)
 {
@@ -196,6 +210,8 @@ static void name_keys(struct watch_oracle *o, uint32_t slot,
         k = key->next;
     }
     if (!was) {
+        (void)watch_orc_check(o, scheme_good(o, kma, notify->source_app),
+                              "rule 4: a key is not relayed as its application asks", scene);
         kma->master = notify->source_app;
         kma->slave = notify->target_app;
         kma->named = true;

@@ -189,8 +189,9 @@ struct watch_orc_kma_key {
     uint32_t first;       /* KSA-key */
     uint32_t prev, next;  /* in order of age */
     bool named, matched;
-    bool dead;   /* its source crashed or gave it up: the master may not supply it */
-    bool closed; /* its KSA-keys are forgotten */
+    bool taken, direct; /* link key, not drawn; straight to its destination */
+    bool dead;          /* its source crashed or gave it up: the master may not supply it */
+    bool closed;        /* its KSA-keys are forgotten */
 };
 
 /* Windows of 8 bytes of recent keys: all 8 phases of each key, so that only every 8th offset of a
@@ -426,8 +427,9 @@ struct watch_orc_travel {
     const struct qkd_id *id;
     const uint8_t *keys, *compare;
     uint32_t key_size, count;
-    bool first; /* it is the source that sends */
-    bool taken; /* pool units */
+    bool first;  /* it is the source that sends */
+    bool taken;  /* pool units */
+    bool direct; /* over the one link between source and destination */
 };
 void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel *travel,
                            const struct watch_orc_scene *scene);

@@ -41,6 +41,7 @@
     X(HELLO_BLIND,    "link: what the peer can no longer decrypt is not given up")                 \
     X(HOP_FLIPS,      "relay: a hop hands on other bits")                                          \
     X(RETRY_DRAWS,    "source: a retry draws new bits under the same ID")                          \
+    X(SCHEME_IGNORED, "source: a key that should be the first link's is drawn")                    \
     X(COMPARE_AGAIN,  "source: compare keys are not fresh")                                        \
     X(ROUTE_STUCK,    "source: a route that cannot pay is kept")                                   \
     X(COMPARE_SKIP,   "supply: keys are released whatever the comparison says")                     \

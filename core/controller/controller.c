@@ -378,7 +378,8 @@ static uint8_t request_check(struct ctl *ctl, const struct qkd_event *event,
     }
     bool is_valid = route->key_amount > 0 && route->key_size > 0 &&
                     qkd_eid_role(route->destination_id) == QKD_ROLE_KMA &&
-                    !qkd_eid_eq(route->source_id, route->destination_id);
+                    !qkd_eid_eq(route->source_id, route->destination_id) &&
+                    !(route->has_relay && route->relay >= WIRE_RELAY_COUNT);
     return is_valid ? WIRE_REASON_NONE : WIRE_REASON_BAD_REQUEST;
 }
 
@@ -431,6 +432,13 @@ static bool route_search(struct ctl *ctl, struct ctl_query *query, const struct 
     return route_search_rules(ctl, query, after_failure, path);
 }
 
+/* What a hop pays for the keys of a request. */
+static uint64_t hop_cost(const struct wire_route *route, struct wire_hop hop)
+{
+    hop.relay = route->has_relay ? route->relay : WIRE_RELAY_HOP_BY_HOP;
+    return wire_hop_cost_bits(&hop, route->key_size, route->key_amount, route->batch);
+}
+
 /* Finds the route and promises its hops; the reason if there is none. */
 static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
                           const struct wire_route *route, struct ctl_path *path)
@@ -439,9 +447,11 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
     struct ctl_query query = {
         .source = ctl_topology_find(t, qkd_eid_node(route->source_id)),
         .destination = ctl_topology_find(t, qkd_eid_node(route->destination_id)),
-        .relay_bits = wire_relay_cost_bits(route->key_size, route->key_amount, route->batch),
-        .direct_bits = wire_take_cost_bits(route->key_size, route->key_amount, route->batch),
+        .relay_bits = hop_cost(route, (struct wire_hop){0}),
+        .direct_bits = hop_cost(route, (struct wire_hop){.is_first = true, .is_direct = true}),
         .now = event->now};
+    query.first_saved_bits = query.relay_bits -
+                             hop_cost(route, (struct wire_hop){.is_first = true});
     if (query.source == CTL_NONE || query.destination == CTL_NONE) {
         return WIRE_REASON_NO_ROUTE;
     }
@@ -450,8 +460,8 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
                                                          : WIRE_REASON_NO_ROUTE;
     }
     for (uint32_t i = 0; i < path->hops; i++) {
-        ctl_half_promise(t, path->halves[i],
-                         path->hops == 1 ? query.direct_bits : query.relay_bits);
+        uint64_t relay_bits = query.relay_bits - (i == 0 ? query.first_saved_bits : 0);
+        ctl_half_promise(t, path->halves[i], path->hops == 1 ? query.direct_bits : relay_bits);
     }
     return WIRE_REASON_NONE;
 }

@@ -86,7 +86,8 @@ uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *
     bool has_failed = from == q->failed_from && t->halves[half].to == q->failed_to;
     available = has_failed ? 0 : available;
     bool is_direct = from == q->source && t->halves[half].to == q->destination;
-    return available >= (is_direct ? q->direct_bits : q->relay_bits) ? available : 0;
+    uint64_t relay_bits = q->relay_bits - (from == q->source ? q->first_saved_bits : 0);
+    return available >= (is_direct ? q->direct_bits : relay_bits) ? available : 0;
 }
 
 /* Levels counted back from the destination over hops of at least `width`; whether the source was

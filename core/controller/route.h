@@ -17,6 +17,7 @@
 struct ctl_query {
     uint32_t source, destination;    /* slots, different */
     uint64_t relay_bits;             /* what a hop pays */
+    uint64_t first_saved_bits;       /* so much less is what the hop from the source pays */
     uint64_t direct_bits;            /* what a link straight from source to destination pays */
     bool quiet_only;                 /* avoid links whose light is noisy */
     bool own_only;                   /* count on no GRANT: the last route could not pay */

@@ -20,7 +20,9 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
     wire_put_u64(key, need->source_app.v);
     wire_put_u64(key + 8, need->target_app.v);
     uint32_t slot = qkd_map_get(&kma->flow_map, key);
+    uint8_t relay = need->has_relay ? need->relay : WIRE_RELAY_HOP_BY_HOP;
     if (slot != QKD_MAP_NONE) {
+        flow_at(kma, slot)->relay = relay;
         return slot;
     }
     slot = qkd_slab_take(&kma->flows);
@@ -34,6 +36,7 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
     *flow_at(kma, slot) = (struct kma_flow){.source_app = need->source_app,
                                             .target_app = need->target_app,
                                             .destination = need->destination_id,
+                                            .relay = relay,
                                             .timer = QKD_TIMER_NONE,
                                             .needs = QKD_SLAB_NONE,
                                             .last_need = QKD_SLAB_NONE};
@@ -193,7 +196,9 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
                                .has_failed_from = again && flow->failed_to.v != 0,
                                .failed_from = flow->failed_from,
                                .has_failed_to = again && flow->failed_to.v != 0,
-                               .failed_to = flow->failed_to};
+                               .failed_to = flow->failed_to,
+                               .has_relay = flow->relay != WIRE_RELAY_HOP_BY_HOP,
+                               .relay = flow->relay};
     flow->failed_from = flow->failed_to = QKD_NOBODY;
     flow->state = KMA_FLOW_ROUTING;
     flow->route_again = again;

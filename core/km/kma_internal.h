@@ -9,6 +9,7 @@
  *   kma_session.c SESSION and UPDATE at hops and destination (Tables 7-9, 7-10)
  *   kma_flow.c    source: route and session of an application pair
  *   kma_source.c  source: a need of the KSA, served piece by piece
+ *   kma_piece.c   source: how a piece travels
  *   kma_life.c    life-cycle records
  *
  * A flow (application pair at its source KMA):
@@ -158,7 +159,8 @@ struct kma_flow {
     uint32_t generation;
     struct qkd_eid *route; /* from this KMA to the destination */
     uint32_t route_len, route_cap;
-    bool direct; /* neighbours: pool units, no session */
+    bool direct;   /* neighbours: pool units, no session */
+    uint8_t relay; /* how keys cross more than one link, enum wire_relay */
     struct qkd_time route_until, session_until;
     uint64_t route_message;                /* of the ROUTE under way; 0: none */
     bool route_again;                      /* it asks again after the last route could not pay */
@@ -190,7 +192,8 @@ struct kma_piece {
     uint32_t need;
     uint16_t count;
     uint8_t attempt;
-    bool direct;           /* pool units */
+    bool direct;           /* pool units, for the neighbour */
+    bool taken;            /* pool units of the first link: not drawn */
     uint32_t buf;          /* keys, then the compare key */
     struct qkd_time drawn; /* monotonic: for the Timer of its ID */
     struct qkd_time drawn_wall;
@@ -420,6 +423,11 @@ void kma_flow_overdue(const struct kma_step *s, uint32_t flow);
 /* Tries again after `retransmit`, by when a GRANT may have come. */
 void kma_flow_wait(const struct kma_step *s, uint32_t flow);
 void kma_flow_key_id(struct kma_flow *flow, struct qkd_id *id);
+
+/* kma_piece.c */
+/* Sends the piece over its flow's route: 0 or a negative error. What is taken from the pool is in its
+ * buffer then. */
+int kma_piece_send(const struct kma_step *s, uint32_t piece);
 
 /* kma_source.c */
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);

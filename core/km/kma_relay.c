@@ -343,6 +343,26 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
     arrived(s, &a, &key);
 }
 
+/* The neighbour's pool units are the key itself, which goes on to its destination (first-key). */
+static void take_onward(const struct kma_step *s, const struct arrival *a,
+                        const struct wire_take_body *take, const struct kma_forward *key)
+{
+    struct wire_relay_body body = {.session_id = take->session_id,
+                                   .key_id = take->key_id,
+                                   .source = take->source,
+                                   .destination = take->destination,
+                                   .attempt = key->attempt,
+                                   .hop = a->item.hop,
+                                   .grade = a->item.grade,
+                                   .key_size = take->key_size,
+                                   .count = take->count,
+                                   .metadata = take->metadata,
+                                   .keys = a->keys};
+    memcpy(body.compare.b, a->compare, WIRE_COMPARE_LEN);
+    relay_onward(s, &body, key);
+    crypto_wipe(body.compare.b, sizeof body.compare.b);
+}
+
 void kma_take_receive(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame, const uint8_t *bytes,
                       const struct km_take *pad)
@@ -353,10 +373,10 @@ void kma_take_receive(const struct kma_step *s, struct kma_link *link,
     uint32_t keys_len = frame->length - WIRE_FRAME_TAG_LEN - WIRE_COMPARE_LEN;
     good = good && body.count > 0 && (uint64_t)body.key_size / 8 * body.count == keys_len &&
            body.key_size % 8 == 0 && qkd_eid_eq(body.source, link->peer) &&
-           qkd_eid_eq(body.destination, s->kma->self) &&
            wire_relay_metadata_decode(&metadata, body.metadata.at, body.metadata.len) > 0 &&
            qkd_id_eq(&metadata.kma_key_id, &body.key_id) && /* MD-T1: mandatory items */
-           qkd_eid_eq(metadata.matching_kma_id, s->kma->self);
+           qkd_eid_eq(metadata.matching_kma_id, body.destination);
+    bool ours = qkd_eid_eq(body.destination, s->kma->self);
     if (!good) {
         kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
                                           .peer = link->peer,
@@ -381,7 +401,8 @@ void kma_take_receive(const struct kma_step *s, struct kma_link *link,
                         .compare = bytes + keys_len};
     struct kma_forward key = {.source = body.source,
                               .key_id = body.key_id,
-                              .session = body.session_id};
+                              .session = body.session_id,
+                              .attempt = ours ? 0 : 1}; /* a later attempt is a RELAY */
     life_relay(s, link, &a.item, pad);
     kma_report(s, (struct qkd_report){.code = QKD_REPORT_RELAY,
                                       .peer = link->peer,
@@ -389,7 +410,11 @@ void kma_take_receive(const struct kma_step *s, struct kma_link *link,
                                       .a = link->id,
                                       .b = 1,
                                       .c = 8 * (uint64_t)frame->length});
-    arrived(s, &a, &key);
+    if (ours) {
+        arrived(s, &a, &key);
+    } else {
+        take_onward(s, &a, &body, &key);
+    }
 }
 
 /* ---- hand-over to the slave's KSA ---- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KMA as source of a relay: a need of the KSA is served piece by piece, each piece the keys of one
- * frame. Far destinations get random keys by hop-by-hop relay, neighbours get pool units
- * (docs/protocol.md, "A key request"). */
+ * frame. How a piece travels is kma_piece.c (docs/protocol.md, "A key request"). */
 #include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
@@ -69,9 +68,9 @@ static void life_piece(const struct kma_step *s, const struct kma_piece *piece,
                                    .length_bits = first ? need->key_size * piece->count : 0,
                                    .source = first ? s->kma->self : QKD_NOBODY,
                                    .destination = first ? need->destination : QKD_NOBODY,
-                                   .method = !first          ? 0
-                                             : piece->direct ? WIRE_METHOD_POOL
-                                                             : WIRE_METHOD_OTP,
+                                   .method = !first         ? 0
+                                             : piece->taken ? WIRE_METHOD_POOL
+                                                            : WIRE_METHOD_OTP,
                                    .reason = reason});
 }
 
@@ -97,97 +96,6 @@ static void piece_arm(const struct kma_step *s, uint32_t slot)
                                   kma_tag(KMA_TIMER_PIECE, slot));
 }
 
-/* Relays a piece over the flow's route: 0 or a negative error. */
-static int piece_relay(const struct kma_step *s, uint32_t slot)
-{
-    struct kma *kma = s->kma;
-    struct kma_piece *piece = piece_at(kma, slot);
-    const struct kma_need *need = need_at(kma, piece->need);
-    const struct kma_flow *flow = flow_of(kma, need);
-    struct kma_link *first = kma_link_of(kma, flow->route[1]);
-    const uint8_t *keys = km_secbuf_at(&kma->bufs, piece->buf);
-    size_t keys_len = (size_t)need->key_size / 8 * piece->count;
-    uint8_t meta[64];
-    uint8_t bytes[KMA_FRAME_MAX];
-    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
-                                           .key_type = WIRE_FOR_ENCRYPTION,
-                                           .matching_kma_id = need->destination,
-                                           .generated = piece->drawn_wall};
-    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
-    QKD_ASSERT(meta_len > 0);
-    struct wire_relay_body body = {.session_id = flow->session,
-                                   .key_id = piece->key_id,
-                                   .source = kma->self,
-                                   .destination = need->destination,
-                                   .attempt = piece->attempt,
-                                   .hop = 1,
-                                   .grade = WIRE_METHOD_OTP,
-                                   .key_size = need->key_size,
-                                   .count = piece->count,
-                                   .metadata = {meta, (size_t)meta_len},
-                                   .keys = {keys, keys_len}};
-    memcpy(body.compare.b, keys + keys_len, WIRE_COMPARE_LEN);
-    int len = wire_relay_body_encode(&body, bytes, sizeof bytes);
-    crypto_wipe(body.compare.b, sizeof body.compare.b);
-    if (len < 0) {
-        return len;
-    }
-    struct kma_forward forward = {.body = bytes,
-                                  .len = (uint32_t)len,
-                                  .source = kma->self,
-                                  .key_id = piece->key_id,
-                                  .session = flow->session,
-                                  .attempt = piece->attempt};
-    int err = first == NULL ? QKD_ERR_STATE : kma_relay_forward(s, first, &forward);
-    crypto_wipe(bytes, (size_t)len);
-    return err;
-}
-
-/* Takes pool units for the neighbour and tells it which. */
-static int piece_take(const struct kma_step *s, uint32_t slot)
-{
-    struct kma *kma = s->kma;
-    struct kma_piece *piece = piece_at(kma, slot);
-    const struct kma_need *need = need_at(kma, piece->need);
-    const struct kma_flow *flow = flow_of(kma, need);
-    struct kma_link *link = kma_link_of(kma, need->destination);
-    uint8_t meta[64];
-    uint8_t bytes[256];
-    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
-                                           .key_type = WIRE_FOR_ENCRYPTION,
-                                           .matching_kma_id = need->destination,
-                                           .generated = piece->drawn_wall};
-    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
-    QKD_ASSERT(meta_len > 0);
-    struct wire_take_body body = {.session_id = flow->session,
-                                  .key_id = piece->key_id,
-                                  .source = kma->self,
-                                  .destination = need->destination,
-                                  .key_size = need->key_size,
-                                  .count = piece->count,
-                                  .taken = piece->drawn_wall,
-                                  .source_app = flow->source_app,
-                                  .target_app = flow->target_app,
-                                  .metadata = {meta, (size_t)meta_len}};
-    int len = wire_take_body_encode(&body, bytes, sizeof bytes);
-    QKD_ASSERT(len > 0);
-    struct kma_send send = {.type = WIRE_FRAME_TAKE,
-                            .body = bytes,
-                            .body_len = (uint32_t)len,
-                            .key_len = (uint32_t)wire_take_bytes(need->key_size, piece->count),
-                            .keys = km_secbuf_at(&kma->bufs, piece->buf),
-                            .source = kma->self,
-                            .key_id = piece->key_id,
-                            .session = flow->session};
-    struct km_take take;
-    if (link == NULL || !link->up || !chan_is_up(kma->chan, QKD_RP_KX1, link->peer)) {
-        return QKD_ERR_STATE;
-    }
-    int err = kma_frame_send(s, link, &send, &take);
-    kma_link_mark(s, link);
-    return err;
-}
-
 /* A new piece of `count` keys; QKD_SLAB_NONE at a limit. */
 static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_t count)
 {
@@ -208,6 +116,8 @@ static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_
                                 .count = count,
                                 .attempt = 1,
                                 .direct = flow->direct,
+                                .taken = flow->direct || (flow->relay == WIRE_RELAY_FIRST_KEY &&
+                                                          !QKDN_MUTANT(SCHEME_IGNORED)),
                                 .buf = buf,
                                 .drawn = s->event->now,
                                 .drawn_wall = s->event->wall,
@@ -231,18 +141,15 @@ static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t c
     }
     struct kma_piece *piece = piece_at(kma, slot);
     struct kma_need *need = need_at(kma, need_slot);
-    int err;
-    if (piece->direct) {
-        err = piece_take(s, slot);
-    } else {
+    if (!piece->taken) {
         qkd_rng_bytes(&kma->rng, km_secbuf_at(&kma->bufs, piece->buf),
                       (size_t)need->key_size / 8 * count + WIRE_COMPARE_LEN);
         if (QKDN_MUTANT(COMPARE_AGAIN)) {
             memset(km_secbuf_at(&kma->bufs, piece->buf) + (size_t)need->key_size / 8 * count, 7,
                    WIRE_COMPARE_LEN);
         }
-        err = piece_relay(s, slot);
     }
+    int err = kma_piece_send(s, slot);
     if (err != 0) {
         piece_give(s, slot);
         return err;
@@ -314,7 +221,8 @@ void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need
         return; /* repeated: under way (GM-04) */
     }
     if (need->count == 0 || need->key_size == 0 || need->key_size % 8 != 0 ||
-        need->key_size / 8 > WIRE_FRAME_KEY_BYTES) {
+        need->key_size / 8 > WIRE_FRAME_KEY_BYTES ||
+        (need->has_relay && need->relay >= WIRE_RELAY_COUNT)) {
         refused.reason = WIRE_REASON_BAD_REQUEST;
         kma_supply_send(s, &refused);
         return;
@@ -389,7 +297,8 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct 
     struct kma_flow *flow = flow_of(kma, need);
     struct kma_link *first = kma_link_of(kma, flow->route[1]);
     uint8_t reason = reason_of(err);
-    if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && flow->direct &&
+    bool is_taken = flow->direct || flow->relay == WIRE_RELAY_FIRST_KEY; /* a RELAY is held */
+    if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && is_taken &&
         km_pool_peer_payload(&first->pool) / 2 >= wire_take_cost_bits(need->key_size, 1, 1) / 8) {
         need->graced = true;
         kma_grant_want(s, first, km_pool_peer_payload(&first->pool) / 2);
@@ -517,7 +426,7 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
     piece->attempt++;
     piece_arm(s, slot);
     km_secbuf_at(&kma->bufs, piece->buf)[0] ^= QKDN_MUTANT(RETRY_DRAWS);
-    int err = piece_relay(s, slot);
+    int err = kma_piece_send(s, slot);
     if (err != 0 && err != QKD_ERR_LIMIT) {
         piece_again(s, slot, reason_of(err));
         need_stuck(s, need_slot, err, kma->self);
@@ -560,7 +469,7 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
         .has_matching_module_id = first != NULL,
         .matching_module_id = first == NULL ? QKD_NOBODY : first->peer_module,
         .has_method = true,
-        .method = piece->direct ? WIRE_METHOD_POOL : WIRE_METHOD_OTP};
+        .method = piece->taken ? WIRE_METHOD_POOL : WIRE_METHOD_OTP};
     int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
     QKD_ASSERT(meta_len > 0);
     struct wire_kmi_supply supply = {.head = kma_head(kma, QKD_RP_KMI, need->message_id),

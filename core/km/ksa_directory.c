@@ -25,6 +25,7 @@ int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
     app->level = entry->level;
     app->operator_id = entry->operator_id;
     app->role = entry->role;
+    app->relay = entry->has_relay ? entry->relay : WIRE_RELAY_HOP_BY_HOP;
     app->name = (struct wire_b32){{0}};
     size_t len = entry->name.len < sizeof app->name.b ? entry->name.len : sizeof app->name.b;
     if (len > 0) {

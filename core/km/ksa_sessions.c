@@ -162,6 +162,7 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
         .timeout_ms = command->has_timeout_ms && command->timeout_ms > 0 ? command->timeout_ms
                                                                          : KSA_TIMEOUT_MS,
         .level = level,
+        .relay = entry->relay,
         .wait = command->has_wait && command->wait != 0,
     };
     enum wire_reason reason = WIRE_REASON_NONE;

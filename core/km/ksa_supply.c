@@ -102,6 +102,8 @@ enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event
         .key_size = need->key_size,
         .count = need->amount,
         .level = need->level,
+        .has_relay = need->relay != WIRE_RELAY_HOP_BY_HOP,
+        .relay = need->relay,
         .wait = need->wait,
         .timeout_ms = need->timeout_ms,
     };

@@ -138,6 +138,14 @@ uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
                      keys_bytes(key_size, amount), amount, wire_keys_per_frame(key_size, batch));
 }
 
+uint64_t wire_hop_cost_bits(const struct wire_hop *hop, uint32_t key_size, uint32_t amount,
+                            uint32_t batch)
+{
+    bool is_taken = hop->is_direct || (hop->is_first && hop->relay == WIRE_RELAY_FIRST_KEY);
+    return is_taken ? wire_take_cost_bits(key_size, amount, batch)
+                    : wire_relay_cost_bits(key_size, amount, batch);
+}
+
 uint64_t wire_rate_cost_bps(uint64_t rate_bps, uint64_t key_bits, uint64_t cost_bits)
 {
     uint64_t whole = rate_bps / key_bits;

@@ -67,12 +67,24 @@ size_t wire_take_bytes(uint32_t key_size, uint32_t count);
 uint32_t wire_keys_per_frame(uint32_t key_size, uint32_t batch);
 
 /* Bits that one hop pays to relay `amount` keys of `key_size` bits in frames of at most `batch`:
- * per frame body (wire_relay_body with wire_relay_metadata) and tag. The one place where the cost
- * of a hop is defined; controller and KMA both use it. Saturates at UINT64_MAX. */
+ * per frame body (wire_relay_body with wire_relay_metadata) and tag. Saturates at UINT64_MAX. What a
+ * hop of a given scheme pays is wire_hop_cost_bits(). */
 uint64_t wire_relay_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch);
 
-/* The same for neighbours that supply pool units: keys, 256 bits for comparison, tag, per frame. */
+/* The same where link key becomes the key itself (TAKE): keys, 256 bits for comparison, tag, per frame. */
 uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch);
+
+/* A hop of a route, as far as its cost is concerned. */
+struct wire_hop {
+    uint8_t relay;  /* enum wire_relay */
+    bool is_first;  /* it begins at the source */
+    bool is_direct; /* and ends at the destination: neighbours supply pool units */
+};
+
+/* What this hop pays: wire_take_cost_bits() where link key becomes the key itself, else
+ * wire_relay_cost_bits(). */
+uint64_t wire_hop_cost_bits(const struct wire_hop *hop, uint32_t key_size, uint32_t amount,
+                            uint32_t batch);
 
 /* Bits per second that a hop pays for `rate_bps` of key if it pays cost_bits for key_bits of it,
  * rounded up; key_bits > 0. Saturates at UINT64_MAX. */

@@ -43,6 +43,10 @@ enum wire_method {
 /* Security level an application asks for; the stricter of it and the policy wins. */
 enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_OTP_ONLY = 2 };
 
+/* How a key crosses more than one link: "relay" of a scenario. FIRST_KEY: the key is the first link's
+ * own; the others draw it at random. */
+enum wire_relay { WIRE_RELAY_HOP_BY_HOP = 0, WIRE_RELAY_FIRST_KEY = 1, WIRE_RELAY_COUNT };
+
 /* How a request ended (one per request) and why. */
 /* The lists are laid out by hand: clang-format indents each line of them more than the last. */
 /* clang-format off */
@@ -173,12 +177,13 @@ enum wire_status_item {
 #define WIRE_STATUS_RSP(M, O) M(u32, table) O(blob, links) O(blob, modules) M(u8, code)
 
 /* Table 8-3 / 8-4 at Ck, and KMA -> KMC at KMI. key_amount counts keys of key_size bits in frames
- * of `batch` keys: what a hop pays is wire_relay_cost_bits(). route: element IDs of the KMAs from
- * source to destination, 8 bytes each. */
+ * of `batch` keys: what a hop pays is wire_hop_cost_bits(). route: element IDs of the KMAs from
+ * source to destination, 8 bytes each. relay: enum wire_relay; absent: HOP_BY_HOP. */
 #define WIRE_ROUTE(M, O)                                                                           \
     M(eid, source_id) M(eid, destination_id) M(u32, key_amount) M(u32, key_size) M(u32, batch)     \
     O(u8, level) O(u8, reroute) /* 1: the last route could not pay */                              \
-    O(eid, failed_from) O(eid, failed_to) /* the hop that could not */
+    O(eid, failed_from) O(eid, failed_to) /* the hop that could not */                             \
+    O(u8, relay)
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
     M(u8, code)
@@ -261,7 +266,7 @@ enum wire_status_item {
  * a relayed key by KMA-key ID; SUPPLY answers both (piece by piece for NEED: count_id, last). */
 #define WIRE_KMI_NEED(M, O)                                                                        \
     M(eid, destination_id) M(eid, source_app) M(eid, target_app) M(u32, key_size) M(u32, count)    \
-    M(u8, level) M(u8, wait) M(u32, timeout_ms)
+    M(u8, level) M(u8, wait) M(u32, timeout_ms) O(u8, relay) /* as in ROUTE */
 #define WIRE_KMI_FETCH(M, O) M(id, key_id) M(eid, source_app) M(eid, target_app)
 #define WIRE_KMI_SUPPLY(M, O)                                                                      \
     M(u8, code) M(u8, reason) O(id, key_id) O(u32, key_size) O(blob, key_data)                     \
@@ -330,7 +335,8 @@ enum wire_file_code {
 enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER = 3 };
 #define WIRE_CFG_PEER(M, O) M(u8, rp) M(eid, peer) M(b32, secret)
 #define WIRE_CFG_APP(M, O)                                                                         \
-    M(eid, app) M(str, name) M(eid, peer_app) M(u8, level) O(u32, operator_id) O(u8, role)
+    M(eid, app) M(str, name) M(eid, peer_app) M(u8, level) O(u32, operator_id) O(u8, role)         \
+    O(u8, relay) /* of its keys, enum wire_relay; absent: HOP_BY_HOP */
 #define WIRE_CFG_ACCESS(M, O) M(blob, rules)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \

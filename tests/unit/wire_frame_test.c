@@ -234,6 +234,24 @@ START_TEST(take_cost)
 }
 END_TEST
 
+/* Where link key is the key itself, 16 + 64 bytes for one of 256 bit; else body and tag, 186. */
+START_TEST(cost_of_a_hop_by_its_scheme)
+{
+    static const struct {
+        struct wire_hop hop;
+        uint64_t bits;
+    } cases[] = {
+        {{WIRE_RELAY_HOP_BY_HOP, true, true}, 640},    {{WIRE_RELAY_HOP_BY_HOP, true, false}, 1488},
+        {{WIRE_RELAY_HOP_BY_HOP, false, false}, 1488}, {{WIRE_RELAY_FIRST_KEY, true, true}, 640},
+        {{WIRE_RELAY_FIRST_KEY, true, false}, 640},    {{WIRE_RELAY_FIRST_KEY, false, false}, 1488},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_uint_eq(wire_hop_cost_bits(&cases[i].hop, 256, 1, 1), cases[i].bits);
+        ck_assert_uint_eq(wire_hop_cost_bits(&cases[i].hop, 256, 6, 1), 6 * cases[i].bits);
+    }
+}
+END_TEST
+
 START_TEST(costs_saturate)
 {
     /* 2^29 bytes each, 2^32 - 1 of them, and a frame each: over 2^64 bits */
@@ -275,6 +293,7 @@ int main(void)
     tcase_add_test(costs, relay_cost);
     tcase_add_test(costs, relay_cost_is_the_sum_of_its_frames);
     tcase_add_test(costs, take_cost);
+    tcase_add_test(costs, cost_of_a_hop_by_its_scheme);
     tcase_add_test(costs, costs_saturate);
     suite_add_tcase(suite, costs);
     SRunner *runner = srunner_create(suite);

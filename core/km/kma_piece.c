@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* KMA: how a piece leaves its source (7.1.3; docs/protocol.md, "Schemes of key relay"). A random key
+ * goes in a RELAY frame. Pool units of the first link are named in a TAKE frame: for the neighbour, or
+ * as the key that the neighbour is to relay on. */
+#include "core/km/kma_internal.h"
+
+#include <string.h>
+
+static struct kma_need *need_of(struct kma *kma, const struct kma_piece *piece)
+{
+    return qkd_slab_at(&kma->needs, piece->need);
+}
+
+/* Relays a piece over the flow's route: 0 or a negative error. */
+static int piece_relay(const struct kma_step *s, const struct kma_piece *piece)
+{
+    struct kma *kma = s->kma;
+    const struct kma_need *need = need_of(kma, piece);
+    const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
+    struct kma_link *first = kma_link_of(kma, flow->route[1]);
+    const uint8_t *keys = km_secbuf_at(&kma->bufs, piece->buf);
+    size_t keys_len = (size_t)need->key_size / 8 * piece->count;
+    uint8_t meta[64];
+    uint8_t bytes[KMA_FRAME_MAX];
+    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
+                                           .key_type = WIRE_FOR_ENCRYPTION,
+                                           .matching_kma_id = need->destination,
+                                           .generated = piece->drawn_wall};
+    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
+    QKD_ASSERT(meta_len > 0);
+    struct wire_relay_body body = {.session_id = flow->session,
+                                   .key_id = piece->key_id,
+                                   .source = kma->self,
+                                   .destination = need->destination,
+                                   .attempt = piece->attempt,
+                                   .hop = 1,
+                                   .grade = WIRE_METHOD_OTP,
+                                   .key_size = need->key_size,
+                                   .count = piece->count,
+                                   .metadata = {meta, (size_t)meta_len},
+                                   .keys = {keys, keys_len}};
+    memcpy(body.compare.b, keys + keys_len, WIRE_COMPARE_LEN);
+    int len = wire_relay_body_encode(&body, bytes, sizeof bytes);
+    crypto_wipe(body.compare.b, sizeof body.compare.b);
+    if (len < 0) {
+        return len;
+    }
+    struct kma_forward forward = {.body = bytes,
+                                  .len = (uint32_t)len,
+                                  .source = kma->self,
+                                  .key_id = piece->key_id,
+                                  .session = flow->session,
+                                  .attempt = piece->attempt};
+    int err = first == NULL ? QKD_ERR_STATE : kma_relay_forward(s, first, &forward);
+    crypto_wipe(bytes, (size_t)len);
+    return err;
+}
+
+/* Takes pool units of the first link and tells the neighbour which. */
+static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
+{
+    struct kma *kma = s->kma;
+    const struct kma_need *need = need_of(kma, piece);
+    const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
+    struct kma_link *link = kma_link_of(kma, flow->route[1]);
+    uint8_t meta[64];
+    uint8_t bytes[256];
+    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
+                                           .key_type = WIRE_FOR_ENCRYPTION,
+                                           .matching_kma_id = need->destination,
+                                           .generated = piece->drawn_wall};
+    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
+    QKD_ASSERT(meta_len > 0);
+    struct wire_take_body body = {.session_id = flow->session,
+                                  .key_id = piece->key_id,
+                                  .source = kma->self,
+                                  .destination = need->destination,
+                                  .key_size = need->key_size,
+                                  .count = piece->count,
+                                  .taken = piece->drawn_wall,
+                                  .source_app = flow->source_app,
+                                  .target_app = flow->target_app,
+                                  .metadata = {meta, (size_t)meta_len}};
+    int len = wire_take_body_encode(&body, bytes, sizeof bytes);
+    QKD_ASSERT(len > 0);
+    struct kma_send send = {.type = WIRE_FRAME_TAKE,
+                            .body = bytes,
+                            .body_len = (uint32_t)len,
+                            .key_len = (uint32_t)wire_take_bytes(need->key_size, piece->count),
+                            .keys = km_secbuf_at(&kma->bufs, piece->buf),
+                            .source = kma->self,
+                            .key_id = piece->key_id,
+                            .session = flow->session,
+                            .attempt = piece->direct ? 0 : piece->attempt};
+    struct km_take take;
+    if (link == NULL || !link->up || !chan_is_up(kma->chan, QKD_RP_KX1, link->peer)) {
+        return QKD_ERR_STATE;
+    }
+    int err = kma_frame_send(s, link, &send, &take);
+    kma_link_mark(s, link);
+    return err;
+}
+
+int kma_piece_send(const struct kma_step *s, uint32_t slot)
+{
+    const struct kma_piece *piece = qkd_slab_at(&s->kma->pieces, slot);
+    bool is_take = piece->taken && piece->attempt == 1; /* then the same keys again, under pads */
+    return is_take ? piece_take(s, piece) : piece_relay(s, piece);
+}

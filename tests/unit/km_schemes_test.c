@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Schemes of key relay on the wire of real elements (FG QIT4N D2.3 clause 7.1.3): that both ends get the
+ * same key, which bits the key is made of, and what each hop pays, to the bit. Topology: a line of four nodes
+ * A B C D, keys from A to D. The bits of a block are known here: they are the key stream of the seed that
+ * tests/lib/kmnet.c hands to both modules. Costs by hand from docs/protocol.md, "Frames at Kx-1": 138 bytes of
+ * body and metadata, 32 of key, 16 of tag; or 32 of key, 32 of compare key, 16 of tag. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/crypto/crypto.h"
+#include "core/wire/codec.h"
+#include "core/wire/frame.h"
+#include "tests/lib/kmnet.h"
+
+enum {
+    NODES = 4,
+    LINKS = NODES - 1,
+    KEY_BYTES = 32,
+    SECRET_BYTES = KEY_BYTES + WIRE_COMPARE_LEN,
+    KEYS = 20,
+    RELAY_BITS = 8 * (138 + 32 + 16),
+    TAKE_BITS = 8 * (32 + 32 + 16)
+};
+
+/* What the tap has seen of one key. */
+struct seen_key {
+    struct qkd_id id;
+    uint8_t taken[LINKS][SECRET_BYTES]; /* link key named by TAKE frames */
+    uint8_t relayed[LINKS][SECRET_BYTES];
+    unsigned takes[LINKS], relays[LINKS];
+};
+
+static struct {
+    struct seen_key key[KEYS];
+    size_t keys;
+    uint64_t paid_bits[LINKS];
+    unsigned drop_takes; /* so many TAKE frames are lost */
+} seen;
+
+static struct kmn *net;
+
+static struct seen_key *key_of(const struct qkd_id *id)
+{
+    for (size_t i = 0; i < seen.keys; i++) {
+        if (qkd_id_eq(&seen.key[i].id, id)) {
+            return &seen.key[i];
+        }
+    }
+    ck_assert_uint_lt(seen.keys, KEYS);
+    seen.key[seen.keys].id = *id;
+    return &seen.key[seen.keys++];
+}
+
+/* Key bytes of a link's first block, which all pads here are from. */
+static void link_key(const struct wire_frame *frame, uint8_t *to, size_t len)
+{
+    uint8_t seed[32] = {1, 2, (uint8_t)frame->link, 1};
+    ck_assert_uint_eq(frame->block & 0xfffff, 1);
+    crypto_expand(to, seed, frame->offset, len);
+}
+
+static void frame_see(const struct wire_frame *frame)
+{
+    struct wire_take_body take;
+    struct wire_relay_body body;
+    if (frame->type == WIRE_FRAME_TAKE) {
+        ck_assert_int_gt(wire_take_body_decode(&take, frame->body, frame->body_len), 0);
+        struct seen_key *key = key_of(&take.key_id);
+        key->takes[frame->link]++;
+        ck_assert_uint_eq(frame->length, SECRET_BYTES + WIRE_FRAME_TAG_LEN);
+        link_key(frame, key->taken[frame->link], SECRET_BYTES);
+    } else if (frame->type == WIRE_FRAME_RELAY) {
+        ck_assert_int_gt(wire_relay_body_decode(&body, frame->body, frame->body_len), 0);
+        struct seen_key *key = key_of(&body.key_id);
+        key->relays[frame->link]++;
+        ck_assert_uint_eq(body.keys.len, KEY_BYTES);
+        memcpy(key->relayed[frame->link], body.keys.at, KEY_BYTES);
+        memcpy(key->relayed[frame->link] + KEY_BYTES, body.compare.b, WIRE_COMPARE_LEN);
+    } else {
+        return;
+    }
+    seen.paid_bits[frame->link] += 8 * (uint64_t)frame->length;
+}
+
+static bool tap(void *ctx, const struct pump_message *m)
+{
+    (void)ctx;
+    struct wire_frame frame;
+    if (m->rp != QKD_RP_KX1 || m->observed == NULL || m->observed[0] != WIRE_FRAME_MAGIC) {
+        return true;
+    }
+    ck_assert_int_eq(wire_frame_decode(&frame, m->observed, m->observed_len), 0);
+    if (frame.type == WIRE_FRAME_TAKE && seen.drop_takes > 0) {
+        seen.drop_takes--;
+        return false;
+    }
+    frame_see(&frame);
+    return true;
+}
+
+static void begin(uint8_t relay)
+{
+    memset(&seen, 0, sizeof seen);
+    struct kmn_config config = kmn_line(NODES);
+    config.relay = relay;
+    net = kmn_new(&config);
+    pump_tap(net->pump, tap, NULL);
+    kmn_settle(net, 1);
+}
+
+static void serve(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        kmn_ask(net, 0, 1);
+        kmn_run(net, 500);
+    }
+    kmn_run(net, 3000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), count); /* compared at Kx-2 */
+    ck_assert_uint_eq(seen.keys, count);
+}
+
+static void end(void)
+{
+    kmn_free(net);
+    net = NULL;
+}
+
+/* A: n + m + t on each link. */
+START_TEST(random_key_pays_each_hop_in_full)
+{
+    begin(WIRE_RELAY_HOP_BY_HOP);
+    serve(KEYS);
+    for (size_t i = 0; i < LINKS; i++) {
+        ck_assert_uint_eq(seen.paid_bits[i], (uint64_t)KEYS * RELAY_BITS);
+    }
+    end();
+}
+END_TEST
+
+/* A': the key is the first link's, and pads are paid from the second link on. */
+START_TEST(first_key_is_the_first_links)
+{
+    begin(WIRE_RELAY_FIRST_KEY);
+    serve(KEYS);
+    for (size_t i = 0; i < KEYS; i++) {
+        const struct seen_key *key = &seen.key[i];
+        ck_assert_uint_eq(key->takes[0], 1);
+        ck_assert_uint_eq(key->relays[0] + key->takes[1] + key->takes[2], 0);
+        for (size_t link = 1; link < LINKS; link++) {
+            ck_assert_uint_eq(key->relays[link], 1);
+            ck_assert_mem_eq(key->relayed[link], key->taken[0], SECRET_BYTES);
+        }
+    }
+    ck_assert_uint_eq(seen.paid_bits[0], (uint64_t)KEYS * TAKE_BITS);
+    ck_assert_uint_eq(seen.paid_bits[1], (uint64_t)KEYS * RELAY_BITS);
+    ck_assert_uint_eq(seen.paid_bits[2], (uint64_t)KEYS * RELAY_BITS);
+    end();
+}
+END_TEST
+
+/* A TAKE that is lost comes again as it was: no second range is paid. */
+START_TEST(first_key_survives_loss)
+{
+    begin(WIRE_RELAY_FIRST_KEY);
+    seen.drop_takes = 2;
+    serve(1);
+    ck_assert_uint_eq(seen.drop_takes, 0);
+    ck_assert_uint_eq(seen.paid_bits[0], TAKE_BITS);
+    ck_assert_mem_eq(seen.key[0].relayed[2], seen.key[0].taken[0], SECRET_BYTES);
+    end();
+}
+END_TEST
+
+/* A node on the way falls: keys asked for afterwards are served again. */
+START_TEST(first_key_after_a_crash_on_the_way)
+{
+    begin(WIRE_RELAY_FIRST_KEY);
+    serve(2);
+    kmn_restart(net, 1);
+    kmn_run(net, 5000);
+    kmn_ask(net, 0, 1);
+    kmn_run(net, 5000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 3);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("relay schemes");
+    TCase *tc = tcase_create("relay schemes");
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, random_key_pays_each_hop_in_full);
+    tcase_add_test(tc, first_key_is_the_first_links);
+    tcase_add_test(tc, first_key_survives_loss);
+    tcase_add_test(tc, first_key_after_a_crash_on_the_way);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

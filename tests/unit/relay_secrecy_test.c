@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the schemes of key relay show to others, counted: for every key and every pad of 4 bits, on routes of up
+ * to 4 hops, with the functions of core that make what is sent. A view is independent of the key if each view
+ * occurs equally often with every key (Shannon 1949, perfect secrecy). Schemes: FG QIT4N D2.3 7.1.3; what each
+ * hides, and what it does not, is worked out apart from the code in docs/protocol.md, "Schemes of key relay". */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/crypto/crypto.h"
+
+enum { VALUES = 16, HOPS_MOST = 4, WIRES_MOST = 4 };
+
+/* One transmission of a scheme: `pads` are the link keys, drawn the random numbers of the source. */
+struct play {
+    unsigned hops;
+    uint8_t pad[HOPS_MOST];   /* key of each link */
+    uint8_t drawn;            /* by the source */
+    uint8_t wire[WIRES_MOST]; /* what is sent in clear */
+    unsigned wires;
+    uint8_t key; /* what the source ends with */
+    uint8_t got; /* what the destination ends with */
+};
+
+static uint8_t padded(uint8_t plain, uint8_t pad)
+{
+    uint8_t to;
+    crypto_xor(&to, &plain, &pad, 1);
+    return to;
+}
+
+/* Hop by hop from link `first` on. */
+static void hops_play(struct play *p, unsigned first)
+{
+    uint8_t at = p->key;
+    for (unsigned i = first; i < p->hops; i++) {
+        uint8_t sent = padded(at, p->pad[i]);
+        p->wire[p->wires++] = sent;
+        at = padded(sent, p->pad[i]);
+    }
+    p->got = at;
+}
+
+static void random_key(struct play *p)
+{
+    p->key = p->drawn;
+    hops_play(p, 0);
+}
+
+static void first_key(struct play *p)
+{
+    p->key = p->pad[0];
+    hops_play(p, 1);
+}
+
+/* A mistake that must be seen: the same pad on two links. */
+static void pad_twice(struct play *p)
+{
+    p->pad[1] = p->pad[0];
+    p->key = p->drawn;
+    hops_play(p, 0);
+    p->wire[1] = padded(p->wire[1], p->key); /* and one in clear */
+}
+
+struct scheme {
+    void (*play)(struct play *p);
+    bool draws;
+};
+
+/* How often each (view, key) comes; views of up to four nibbles. */
+static uint32_t counts[1 << 16][VALUES];
+
+static void count_all(const struct scheme *scheme, unsigned hops)
+{
+    memset(counts, 0, sizeof counts);
+    unsigned digits = hops + (scheme->draws ? 1 : 0);
+    for (uint32_t all = 0; all < UINT32_C(1) << (4 * digits); all++) {
+        struct play p = {.hops = hops};
+        for (unsigned i = 0; i < hops; i++) {
+            p.pad[i] = (uint8_t)(all >> (4 * i) & 15);
+        }
+        p.drawn = (uint8_t)(all >> (4 * hops) & 15);
+        scheme->play(&p);
+        ck_assert_uint_eq(p.got, p.key); /* the same at both ends */
+        uint32_t view = 0;
+        for (unsigned i = 0; i < p.wires; i++) {
+            view |= (uint32_t)p.wire[i] << (4 * i);
+        }
+        counts[view][p.key]++;
+    }
+}
+
+/* Whether all keys are equally likely, whatever is seen. */
+static bool independent(void)
+{
+    for (uint32_t view = 0; view < UINT32_C(1) << 16; view++) {
+        for (unsigned key = 1; key < VALUES; key++) {
+            if (counts[view][key] != counts[view][0]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+START_TEST(links_show_nothing_of_the_key)
+{
+    static const struct scheme schemes[] = {{random_key, true}, {first_key, false}};
+    for (size_t s = 0; s < sizeof schemes / sizeof schemes[0]; s++) {
+        for (unsigned hops = 2; hops <= HOPS_MOST; hops++) {
+            count_all(&schemes[s], hops);
+            ck_assert_msg(independent(), "scheme %zu, %u hops", s, hops);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_leak_is_seen)
+{
+    static const struct scheme leaky = {pad_twice, true};
+    memset(counts, 0, sizeof counts);
+    for (uint32_t all = 0; all < UINT32_C(1) << 12; all++) {
+        struct play p = {.hops = 2, .pad = {all & 15, all >> 4 & 15}, .drawn = all >> 8 & 15};
+        leaky.play(&p);
+        counts[p.wire[0] | (uint32_t)p.wire[1] << 4][p.key]++;
+    }
+    ck_assert(!independent());
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("relay secrecy");
+    TCase *tc = tcase_create("relay secrecy");
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, links_show_nothing_of_the_key);
+    tcase_add_test(tc, a_leak_is_seen);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
