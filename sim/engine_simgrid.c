@@ -240,7 +240,9 @@ static bool grid_takes(struct grid *grid, const struct sim_packet *packet, int64
         *arrival_ns = sim_net_schedule(channel, grid->base.now_ns, packet->wire_len);
         return *arrival_ns >= 0;
     }
-    return channel->held_bytes + packet->wire_len <= channel->held_limit;
+    /* as in sim_net_schedule() */
+    return channel->held_bytes == 0 ||
+           channel->held_bytes + packet->wire_len <= channel->held_limit;
 }
 
 static void grid_launch(struct grid *grid, struct sim_packet *packet, int64_t extra_ns,

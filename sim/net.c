@@ -337,7 +337,8 @@ int64_t sim_net_schedule(struct sim_channel *channel, int64_t now_ns, uint32_t w
 {
     int64_t took_ns = sending_ns(wire_len, channel->bandwidth_bps);
     int64_t start_ns = channel->free_ns > now_ns ? channel->free_ns : now_ns;
-    if (start_ns - now_ns > channel->queue_ns - took_ns) {
+    bool waits = start_ns > now_ns;
+    if (waits && start_ns - now_ns > channel->queue_ns - took_ns) {
         return -1;
     }
     channel->free_ns = start_ns + took_ns;

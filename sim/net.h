@@ -87,7 +87,7 @@ bool sim_net_open(const struct sim_net *net, const struct sim_channel *channel);
 
 /* Takes a frame into the channel as the fast engine does: it leaves when what was taken before has
  * left, at the channel's bandwidth, and arrives one latency later. When it arrives, or -1: the queue
- * is full. */
+ * is full. A frame that has not to wait is taken whatever its length: else no try would bring it over. */
 int64_t sim_net_schedule(struct sim_channel *channel, int64_t now_ns, uint32_t wire_len);
 
 /* What chance does to one frame. */

@@ -161,6 +161,23 @@ START_TEST(management_is_a_network_of_its_own)
 }
 END_TEST
 
+/* Longer than the queue of 1,000 bytes: taken if it has not to wait, as in docs/scenario.md. */
+START_TEST(long_frame_passes_alone)
+{
+    struct bench bench;
+    struct sim_net_config config = line_config();
+    setup(&bench, &config);
+    ck_assert(send_on(&bench, 0, 1, 4000, 1)); /* nobody before it */
+    ck_assert(!send_on(&bench, 0, 1, 4000, 2));
+    ck_assert_int_eq(sim_engine_run(bench.engine, 32000), 0);
+    ck_assert(send_on(&bench, 0, 1, 4000, 3)); /* 4,000 bytes take 32,000 ns */
+    ck_assert_int_eq(sim_engine_run(bench.engine, 1000000), 0);
+    ck_assert_uint_eq(bench.count, 2);
+    ck_assert_uint_eq(sim_engine_stats(bench.engine)->dropped_queue, 1);
+    teardown(&bench);
+}
+END_TEST
+
 /* Queue of 1,000 bytes, frames of 400 (3,200 ns each): two fit, the third does not; after 3,200 ns
  * 600 bytes are left, and a third fits again. */
 START_TEST(full_queue_drops)
@@ -464,6 +481,7 @@ int main(void)
     tcase_add_test(tests, latency_and_serialisation);
     tcase_add_test(tests, route_latency_and_bottleneck);
     tcase_add_test(tests, management_is_a_network_of_its_own);
+    tcase_add_test(tests, long_frame_passes_alone);
     tcase_add_test(tests, full_queue_drops);
     tcase_add_test(tests, ties_keep_their_order);
     tcase_add_test(tests, deadlines_move);
