@@ -20,6 +20,7 @@ libsqlite3-dev  module sqlite3
 libgraphviz-dev module libgvc
 graphviz        command dot
 check           module check
+libigraph-dev   module igraph
 libsimgrid-dev  module simgrid
 libuv1-dev      module libuv
 libmicrohttpd-dev module libmicrohttpd

@@ -20,6 +20,16 @@ if(NOT QKDN_HAVE_SIMGRID)
     message(STATUS "SimGrid is off or absent: `engine: simgrid` will be refused, all else is built")
 endif()
 
+# Tests check the controller's routings against igraph; nothing else uses it.
+set(QKDN_HAVE_IGRAPH FALSE)
+if(QKDN_WITH_IGRAPH)
+    pkg_check_modules(IGRAPH IMPORTED_TARGET igraph>=0.10)
+    set(QKDN_HAVE_IGRAPH ${IGRAPH_FOUND})
+endif()
+if(NOT QKDN_HAVE_IGRAPH)
+    message(STATUS "igraph is off or absent: tests that compare routes with it are left out")
+endif()
+
 # The live world: event loop, TLS, HTTPS server (GnuTLS reads its client certificates), JSON.
 set(QKDN_HAVE_EMU FALSE)
 if(QKDN_WITH_EMU)

@@ -17,6 +17,14 @@ function(qkdn_without_emu list)
     endif()
 endfunction()
 
+# And those that need igraph (*_igraph_test) where it is not there.
+function(qkdn_without_igraph list)
+    if(NOT QKDN_HAVE_IGRAPH)
+        list(FILTER ${list} EXCLUDE REGEX "_igraph_test\\.c$")
+        set(${list} ${${list}} PARENT_SCOPE)
+    endif()
+endfunction()
+
 # Helpers for tests, in tests/lib.
 file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
 qkdn_without_emu(testlib_sources)
@@ -50,12 +58,16 @@ endfunction()
 foreach(level unit sim threat emu)
     file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${level}/*_test.c)
     qkdn_without_emu(tests)
+    qkdn_without_igraph(tests)
     foreach(source IN LISTS tests)
         get_filename_component(name ${source} NAME_WE)
         set(target ${level}_${name})
         add_executable(${target} ${source})
         qkdn_test_rooms(${level} ${name} rooms)
         target_link_libraries(${target} PRIVATE qkdn_testlib ${rooms} qkdn_core)
+        if(name MATCHES "_igraph_test$")
+            target_link_libraries(${target} PRIVATE PkgConfig::IGRAPH)
+        endif()
         if(name MATCHES "alloc")
             # Only these count allocations: references to malloc and friends from our own objects
             # go to the __wrap_ functions of tests/lib.

@@ -51,6 +51,7 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .fetch_within = {given->fetch_within_ns},
         .timer = {given->timer_ns},
         .status_period = {scenario->control.status_period_ns},
+        .measure_delay = scenario->control.routing == SCN_ROUTING_LOWEST_DELAY,
         .preserve = given->retention == SCN_RETENTION_PRESERVE,
         .metadata_clear = given->relay_metadata == SCN_METADATA_CLEAR,
         .request_limit = REQUEST_LIMIT,
@@ -83,11 +84,17 @@ static int module_make(const struct host_plan *plan, struct host_unit *unit)
 
 static int controller_make(const struct host_plan *plan, struct host_unit *unit)
 {
+    static const enum ctl_routing routings[SCN_ROUTING_COUNT] = {
+        [SCN_ROUTING_FEWEST_HOPS] = CTL_FEWEST_HOPS,   [SCN_ROUTING_WIDEST] = CTL_WIDEST,
+        [SCN_ROUTING_LOWEST_DELAY] = CTL_LOWEST_DELAY, [SCN_ROUTING_REFILL_TIME] = CTL_REFILL_TIME,
+        [SCN_ROUTING_LEAST_LOADED] = CTL_LEAST_LOADED, [SCN_ROUTING_K_SHORTEST] = CTL_K_SHORTEST,
+        [SCN_ROUTING_DISJOINT] = CTL_DISJOINT};
     const struct scn_scenario *scenario = plan->scenario;
     struct ctl_config config = {
         .self = host_controller_eid(plan),
         .manager = host_manager_eid(plan),
-        .routing = scenario->control.routing == SCN_ROUTING_WIDEST ? CTL_WIDEST : CTL_FEWEST_HOPS,
+        .routing = routings[scenario->control.routing],
+        .paths = scenario->control.paths,
         .keep_route = scenario->control.keep_route,
         .low_mark_bits = scenario->control.low_mark_bits,
         .reservable_ppm = (uint32_t)lround(scenario->control.reservable * PPM),

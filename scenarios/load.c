@@ -202,6 +202,11 @@ const char *scn_relay_name(enum scn_relay relay)
     return scn_word_of(scn_words_relay, (int)relay);
 }
 
+const char *scn_routing_name(enum scn_routing routing)
+{
+    return scn_word_of(scn_words_routing, (int)routing);
+}
+
 const char *scn_fault_name(enum scn_fault_what what)
 {
     return scn_word_of(scn_words_fault, (int)what);

@@ -194,12 +194,22 @@ struct scn_key_management {
     int64_t processing_ns; /* how late every output of a KM leaves */
 };
 
-enum scn_routing { SCN_ROUTING_FEWEST_HOPS, SCN_ROUTING_WIDEST };
+enum scn_routing {
+    SCN_ROUTING_FEWEST_HOPS,
+    SCN_ROUTING_WIDEST,
+    SCN_ROUTING_LOWEST_DELAY,
+    SCN_ROUTING_REFILL_TIME,
+    SCN_ROUTING_LEAST_LOADED,
+    SCN_ROUTING_K_SHORTEST,
+    SCN_ROUTING_DISJOINT,
+    SCN_ROUTING_COUNT
+};
 
 enum scn_control_mode { SCN_MODE_ON_REQUEST };
 
 struct scn_control {
     enum scn_routing routing;
+    uint32_t paths; /* among which k-shortest and disjoint choose */
     enum scn_control_mode mode;
     int64_t route_validity_ns;
     int64_t status_period_ns;
@@ -457,6 +467,7 @@ const char *scn_engine_name(enum scn_engine engine);
 const char *scn_role_name(enum scn_node_role role);
 const char *scn_level_name(enum scn_level level);
 const char *scn_relay_name(enum scn_relay relay);
+const char *scn_routing_name(enum scn_routing routing);
 const char *scn_fault_name(enum scn_fault_what what);
 
 #endif

@@ -15,11 +15,11 @@ const struct scn_word scn_words_role[] = {
 const struct scn_word scn_words_routing[] = {{"fewest-hops", SCN_ROUTING_FEWEST_HOPS},
                                              {"widest", SCN_ROUTING_WIDEST},
                                              {"key-aware", SCN_ROUTING_WIDEST},
-                                             {"lowest-delay", SCN_LATER},
-                                             {"refill-time", SCN_LATER},
-                                             {"least-loaded", SCN_LATER},
-                                             {"k-shortest", SCN_LATER},
-                                             {"disjoint", SCN_LATER},
+                                             {"lowest-delay", SCN_ROUTING_LOWEST_DELAY},
+                                             {"refill-time", SCN_ROUTING_REFILL_TIME},
+                                             {"least-loaded", SCN_ROUTING_LEAST_LOADED},
+                                             {"k-shortest", SCN_ROUTING_K_SHORTEST},
+                                             {"disjoint", SCN_ROUTING_DISJOINT},
                                              {NULL, 0}};
 
 const struct scn_word scn_words_level[] = {{"any", SCN_LEVEL_ANY},
@@ -103,6 +103,8 @@ static TABLE(key_management_table, "key_management", key_management_fields, scn_
 #define STRUCT scn_control
 static const struct scn_field control_fields[] = {
     WORD("routing", routing, scn_words_routing, "widest", "how the QKDN controller chooses routes"),
+    NUM("paths", paths, SCN_T_U32, SCN_DIM_NUMBER, 2, 8, .fallback = "3",
+        .doc = "routes among which k-shortest and disjoint choose"),
     WORD("mode", mode, words_mode, "on-request", "when routes are computed"),
     TIME("route_validity", route_validity_ns, 0, .fallback = "10 s",
          .doc = "how long a KM may use a route without asking again"),

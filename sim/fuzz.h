@@ -4,6 +4,7 @@
  *   fuzz_plan.c    from a seed, a plan: network, load, faults (each seed uses some of the features)
  *   fuzz_extra.c   what else a plan may have, drawn apart from the rest
  *   fuzz_relay.c   schemes of key relay, drawn apart again
+ *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_print.c   a plan as a scenario file
  *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
@@ -73,6 +74,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_SESSIONS,                /* sessions with a guaranteed rate */
     SIM_FUZZ_NOISE,                   /* light too noisy for key, for a while */
     SIM_FUZZ_RELAY,                   /* several schemes of key relay; drawn apart: fuzz_relay.c */
+    SIM_FUZZ_CONTROL,                 /* any routing; from here on fuzz_control.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -126,6 +128,11 @@ struct sim_fuzz_plan {
         uint32_t output;        /* 0: none */
     } fault[SIM_FUZZ_FAULTS];
     bool in_band, two, preserve, widest, hub, keep_route;
+    struct {
+        bool is_set; /* else: what `widest` says, the default */
+        enum scn_routing routing;
+        uint32_t paths;
+    } control;
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */
     uint32_t bandwidth_kbps, queue_kib;                    /* 0: the defaults */

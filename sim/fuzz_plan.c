@@ -68,6 +68,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_SESSIONS] = "sessions",
     [SIM_FUZZ_NOISE] = "noise",
     [SIM_FUZZ_RELAY] = "relay",
+    [SIM_FUZZ_CONTROL] = "control",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -421,4 +422,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     qkd_rng_fini(&m.rng);
     sim_fuzz_plan_extra(plan, allowed);
     sim_fuzz_plan_relay(plan, allowed);
+    sim_fuzz_plan_control(plan, allowed);
 }

@@ -12,5 +12,7 @@ void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed);
 
 /* Adds what keys of applications are relayed by. */
 void sim_fuzz_plan_relay(struct sim_fuzz_plan *plan, uint64_t allowed);
+/* Adds how the controller works. */
+void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed);
 
 #endif

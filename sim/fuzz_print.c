@@ -132,7 +132,13 @@ static void put_policy(struct writer *w)
     }
     put(w, "}\n");
     put(w, "control: {routing: %s, route_validity: %" PRIu32 " s, status_period: %" PRIu32 " ms",
-        p->widest ? "widest" : "fewest-hops", p->validity_s, p->period_ms);
+        p->control.is_set ? scn_routing_name(p->control.routing)
+        : p->widest       ? "widest"
+                          : "fewest-hops",
+        p->validity_s, p->period_ms);
+    if (p->control.is_set) {
+        put(w, ", paths: %" PRIu32, p->control.paths);
+    }
     if (p->low_mark_kbit > 0) {
         put(w, ", low_mark: %" PRIu32 " kbit", p->low_mark_kbit);
     }

@@ -256,6 +256,7 @@ static void default_policies(struct sim_fuzz_plan *c)
 {
     c->processing_ms = c->low_mark_kbit = c->unit_bits = 0;
     c->keep_route = false;
+    c->control.is_set = false;
 }
 
 static void nothing_at_first(struct sim_fuzz_plan *c)

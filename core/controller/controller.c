@@ -18,6 +18,7 @@
 
 #define INCARNATION_SHIFT 40 /* of message IDs */
 #define PEER_CHUNK 64
+#define PATHS_DEFAULT 3
 #define SMALL_MESSAGE 128    /* bytes of a STATUS */
 #define STOCK_MOST 1000000   /* keys; more need not be told apart */
 #define ROUTE_RSP_BYTES 1024 /* bytes of the longest ROUTE_RSP */
@@ -39,7 +40,7 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
                     config->status_period.ns > 0 && config->status_period.ns <= INT64_MAX / 16 &&
                     config->route_validity.ns >= 0 && config->node_limit > 0 &&
                     config->link_limit > 0 && config->link_limit < CTL_NONE / 4 &&
-                    config->reservable_ppm <= CTL_PPM;
+                    config->reservable_ppm <= CTL_PPM && config->paths <= CTL_PATHS_MAX;
     if (!is_valid) {
         return QKD_ERR_INVALID;
     }
@@ -48,6 +49,7 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
         return QKD_ERR_NOMEM;
     }
     ctl->config = *config;
+    ctl->config.paths = config->paths == 0 ? PATHS_DEFAULT : config->paths;
     ctl->sweep_at = QKD_NEVER;
     uint32_t modules = 2 * config->link_limit;
     uint32_t peers = config->node_limit < UINT32_MAX - modules - 1 ? config->node_limit + modules
@@ -152,6 +154,7 @@ static void status_command(struct ctl *ctl, const struct qkd_event *event,
     bool is_km = peer->node != CTL_NONE;
     enum qkd_rp rp = is_km ? QKD_RP_CK : QKD_RP_CQ;
     int64_t period_ms = ctl->config.status_period.ns / QKD_NS_PER_MS;
+    uint32_t delay = ctl->config.routing == CTL_LOWEST_DELAY ? WIRE_STATUS_DELAY : 0;
     struct wire_status status = {.head = {.rp = (uint8_t)rp,
                                           .message_id = ctl->next_message_id++,
                                           .sender = ctl->config.self},
@@ -159,7 +162,8 @@ static void status_command(struct ctl *ctl, const struct qkd_event *event,
                                  .period_ms = period_ms < 1            ? 1
                                               : period_ms > UINT32_MAX ? UINT32_MAX
                                                                        : (uint32_t)period_ms,
-                                 .table = is_km ? WIRE_STATUS_KEY_AMOUNT | WIRE_STATUS_CONSUMPTION |
+                                 .table = is_km ? delay | WIRE_STATUS_KEY_AMOUNT |
+                                                      WIRE_STATUS_CONSUMPTION |
                                                       WIRE_STATUS_KM_LINK | WIRE_STATUS_KEY_RATE
                                                 : WIRE_STATUS_KEY_RATE | WIRE_STATUS_QKD_LINK};
     uint8_t bytes[SMALL_MESSAGE];
@@ -386,7 +390,10 @@ static uint8_t request_check(struct ctl *ctl, const struct qkd_event *event,
 ctl_routing_fn *ctl_routing_of(const struct ctl *ctl)
 {
     static ctl_routing_fn *const routings[] = {
-        [CTL_FEWEST_HOPS] = ctl_route_fewest_hops, [CTL_WIDEST] = ctl_route_widest};
+        [CTL_FEWEST_HOPS] = ctl_route_fewest_hops,   [CTL_WIDEST] = ctl_route_widest,
+        [CTL_LOWEST_DELAY] = ctl_route_lowest_delay, [CTL_REFILL_TIME] = ctl_route_refill_time,
+        [CTL_LEAST_LOADED] = ctl_route_least_loaded, [CTL_K_SHORTEST] = ctl_route_k_shortest,
+        [CTL_DISJOINT] = ctl_route_disjoint};
     return routings[ctl->config.routing];
 }
 
@@ -449,6 +456,7 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
         .destination = ctl_topology_find(t, qkd_eid_node(route->destination_id)),
         .relay_bits = hop_cost(route, (struct wire_hop){0}),
         .direct_bits = hop_cost(route, (struct wire_hop){.is_first = true, .is_direct = true}),
+        .paths = ctl->config.paths,
         .now = event->now};
     query.first_saved_bits = query.relay_bits -
                              hop_cost(route, (struct wire_hop){.is_first = true});
@@ -529,6 +537,7 @@ static uint32_t stock_count(struct ctl *ctl, const struct qkd_event *event,
                                                                qkd_eid_node(stock->destination_id)),
                               .relay_bits = wire_relay_cost_bits(stock->key_size, 1, stock->batch),
                               .direct_bits = UINT64_MAX, /* looked at by itself */
+                              .paths = ctl->config.paths,
                               .now = event->now};
     if (query.source == CTL_NONE || query.destination == CTL_NONE) {
         return 0;

@@ -11,12 +11,21 @@
 
 struct ctl;
 
-enum ctl_routing { CTL_FEWEST_HOPS, CTL_WIDEST };
+enum ctl_routing {
+    CTL_FEWEST_HOPS,
+    CTL_WIDEST,
+    CTL_LOWEST_DELAY, /* KMs measure delays only if they are told so: km_config */
+    CTL_REFILL_TIME,
+    CTL_LEAST_LOADED,
+    CTL_K_SHORTEST,
+    CTL_DISJOINT
+};
 
 struct ctl_config {
     struct qkd_eid self;    /* role CONTROLLER */
     struct qkd_eid manager; /* QKD_NOBODY: none */
     enum ctl_routing routing;
+    uint32_t paths;          /* k of k-shortest and disjoint: 1 ... CTL_PATHS_MAX; 0: 3 */
     bool keep_route;         /* two KMs keep their route while every hop can pay */
     uint64_t low_mark_bits;  /* no route leads over a link that has less; 0: any that can pay */
     uint32_t reservable_ppm; /* share of a link's key rate that sessions may reserve */

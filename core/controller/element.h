@@ -11,7 +11,6 @@
 #include "core/controller/kept.h"
 #include "core/controller/reserve.h"
 
-#define CTL_STALE_PERIODS 3
 #define CTL_YOUNG_ANSWER_S 10 /* a KMC repeats a request for less than this */
 
 /* A KMC or module that has authenticated itself. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What all routings share: see controller/route.h. */
-#include "core/controller/route.h"
+#include "core/controller/route_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,20 +18,30 @@ void ctl_search_fini(struct ctl_search *s)
 {
     free(s->mark);
     free(s->level);
-    free(s->width);
+    free(s->key);
     free(s->place);
     free(s->heap);
+    free(s->label);
+    free(s->parent);
+    free(s->stamp);
+    free(s->queue);
+    free(s->after);
+    free(s->before);
     *s = (struct ctl_search){0};
 }
 
-static bool resize(void **items, size_t bytes)
+static bool resize_u32(uint32_t **items, size_t count)
 {
-    void *grown = realloc(*items, bytes);
-    if (grown == NULL) {
-        return false;
-    }
-    *items = grown;
-    return true;
+    uint32_t *grown = realloc(*items, count * sizeof *grown);
+    *items = grown == NULL ? *items : grown;
+    return grown != NULL;
+}
+
+static bool resize_u64(uint64_t **items, size_t count)
+{
+    uint64_t *grown = realloc(*items, count * sizeof *grown);
+    *items = grown == NULL ? *items : grown;
+    return grown != NULL;
 }
 
 int ctl_search_fit(struct ctl_search *s, uint32_t nodes)
@@ -43,21 +53,18 @@ int ctl_search_fit(struct ctl_search *s, uint32_t nodes)
     while (cap < nodes) {
         cap *= 2;
     }
-    void *items[] = {s->mark, s->level, s->width, s->place, s->heap};
-    bool grown = resize(&items[0], cap * sizeof *s->mark);
-    grown = resize(&items[1], cap * sizeof *s->level) && grown;
-    grown = resize(&items[2], cap * sizeof *s->width) && grown;
-    grown = resize(&items[3], cap * sizeof *s->place) && grown;
-    grown = resize(&items[4], cap * sizeof *s->heap) && grown;
-    s->mark = items[0];
-    s->level = items[1];
-    s->width = items[2];
-    s->place = items[3];
-    s->heap = items[4];
+    size_t two = 2 * (size_t)cap;
+    bool grown = resize_u32(&s->mark, cap) && resize_u32(&s->level, cap) &&
+                 resize_u64(&s->key, cap) && resize_u32(&s->place, cap) &&
+                 resize_u32(&s->heap, cap) && resize_u64(&s->label, two) &&
+                 resize_u32(&s->parent, two) && resize_u32(&s->stamp, two) &&
+                 resize_u32(&s->queue, two) && resize_u32(&s->after, cap) &&
+                 resize_u32(&s->before, cap);
     if (!grown) {
-        return QKD_ERR_NOMEM;
+        return QKD_ERR_NOMEM; /* what has grown is longer than needed */
     }
     memset(s->mark + s->cap, 0, (cap - s->cap) * sizeof *s->mark);
+    memset(s->stamp + 2 * (size_t)s->cap, 0, 2 * (size_t)(cap - s->cap) * sizeof *s->stamp);
     s->cap = cap;
     return 0;
 }
@@ -67,6 +74,7 @@ void ctl_search_begin(struct ctl_search *s)
     s->heap_count = 0;
     if (++s->epoch == 0) {
         memset(s->mark, 0, s->cap * sizeof *s->mark);
+        memset(s->stamp, 0, 2 * (size_t)s->cap * sizeof *s->stamp);
         s->epoch = 1;
     }
 }
@@ -90,99 +98,38 @@ uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *
     return available >= (is_direct ? q->direct_bits : relay_bits) ? available : 0;
 }
 
-/* Levels counted back from the destination over hops of at least `width`; whether the source was
- * reached. A hop is looked at in the direction of the route: the twin of the one walked here. */
-static bool levels_from_destination(const struct ctl_topology *t, struct ctl_search *s,
-                                    const struct ctl_query *q, uint64_t width)
+uint64_t ctl_path_bottleneck(const struct ctl_topology *t, const struct ctl_query *q,
+                             const struct ctl_path *path)
 {
-    ctl_search_begin(s);
-    s->mark[q->destination] = s->epoch;
-    s->level[q->destination] = 0;
-    s->heap[s->heap_count++] = q->destination;
-    for (uint32_t at = 0; at < s->heap_count; at++) {
-        uint32_t node = s->heap[at];
-        uint32_t level = s->level[node] + 1;
-        if (level > CTL_HOPS_MAX) {
-            return false;
-        }
-        for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = t->halves[h].next) {
-            uint32_t before = t->halves[h].to;
-            if (s->mark[before] == s->epoch || ctl_route_usable(t, q, before, h ^ 1U) < width) {
-                continue;
-            }
-            s->mark[before] = s->epoch;
-            s->level[before] = level;
-            if (before == q->source) {
-                return true;
-            }
-            s->heap[s->heap_count++] = before;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < path->hops; i++) {
+        uint64_t bits = ctl_route_usable(t, q, path->nodes[i], path->halves[i]);
+        least = bits < least ? bits : least;
+    }
+    return least;
+}
+
+bool ctl_path_is_before(const struct ctl_topology *t, const struct ctl_path *a,
+                        const struct ctl_path *b)
+{
+    if (a->hops != b->hops) {
+        return a->hops < b->hops;
+    }
+    for (uint32_t i = 0; i <= a->hops; i++) {
+        uint32_t x = t->nodes[a->nodes[i]].number;
+        uint32_t y = t->nodes[b->nodes[i]].number;
+        if (x != y) {
+            return x < y;
         }
     }
     return false;
 }
 
-/* The next hop: one level nearer, lowest node number, then most bits, then lowest link ID. */
-static uint32_t next_half(const struct ctl_topology *t, const struct ctl_search *s,
-                          const struct ctl_query *q, uint32_t node, uint64_t width)
-{
-    uint32_t best = CTL_NONE;
-    uint64_t best_bits = 0;
-    for (uint32_t h = t->nodes[node].first; h != CTL_NONE; h = t->halves[h].next) {
-        uint32_t to = t->halves[h].to;
-        if (s->mark[to] != s->epoch || s->level[to] + 1 != s->level[node]) {
-            continue;
-        }
-        uint64_t bits = ctl_route_usable(t, q, node, h);
-        if (bits < width) {
-            continue;
-        }
-        uint32_t number = t->nodes[to].number;
-        uint32_t best_number = best == CTL_NONE ? 0 : t->nodes[t->halves[best].to].number;
-        bool is_better = best == CTL_NONE || number < best_number ||
-                         (number == best_number &&
-                          (bits > best_bits ||
-                           (bits == best_bits && t->links[h >> 1].id < t->links[best >> 1].id)));
-        if (is_better) {
-            best = h;
-            best_bits = bits;
-        }
-    }
-    return best;
-}
-
-/* All hops of the search's nodes one level apart are marked by the time the source is, because
- * every node of a lower level was expanded before. */
-static bool path_lowest(const struct ctl_topology *t, struct ctl_search *s,
-                        const struct ctl_query *q, uint64_t width, struct ctl_path *path)
-{
-    if (!levels_from_destination(t, s, q, width)) {
-        return false;
-    }
-    uint32_t node = q->source;
-    path->hops = 0;
-    path->nodes[0] = node;
-    while (node != q->destination) {
-        uint32_t half = next_half(t, s, q, node, width);
-        QKD_ASSERT(half != CTL_NONE && path->hops < CTL_HOPS_MAX);
-        node = t->halves[half].to;
-        path->halves[path->hops++] = half;
-        path->nodes[path->hops] = node;
-    }
-    return true;
-}
-
 bool ctl_route(const struct ctl_topology *t, struct ctl_search *s, ctl_routing_fn *routing,
                const struct ctl_query *q, struct ctl_path *path)
 {
-    uint64_t width = routing(t, s, q);
-    if (width == 0) {
-        return false;
-    }
-    if (path_lowest(t, s, q, width, path)) {
-        return true;
-    }
-    width = ctl_route_fewest_hops(t, s, q);
-    return width > 0 && path_lowest(t, s, q, width, path);
+    return routing(t, s, q, path) ||
+           (routing != ctl_route_fewest_hops && ctl_route_fewest_hops(t, s, q, path));
 }
 
 bool ctl_route_exists(const struct ctl_topology *t, struct ctl_search *s, const struct ctl_query *q)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* routing: fewest-hops. Breadth first from the source; of the ways to a node in its level the
  * widest counts, which is complete once the level before has been expanded. */
-#include "core/controller/route.h"
+#include "core/controller/route_parts.h"
 
 static void expand(const struct ctl_topology *t, struct ctl_search *s, const struct ctl_query *q,
                    uint32_t node)
@@ -17,25 +17,26 @@ static void expand(const struct ctl_topology *t, struct ctl_search *s, const str
         if (bits == 0) {
             continue;
         }
-        uint64_t width = bits < s->width[node] ? bits : s->width[node];
+        uint64_t width = bits < s->key[node] ? bits : s->key[node];
         if (!is_seen) {
             s->mark[to] = s->epoch;
             s->level[to] = level;
-            s->width[to] = width;
+            s->key[to] = width;
             s->heap[s->heap_count++] = to;
-        } else if (width > s->width[to]) {
-            s->width[to] = width;
+        } else if (width > s->key[to]) {
+            s->key[to] = width;
         }
     }
 }
 
-uint64_t ctl_route_fewest_hops(const struct ctl_topology *t, struct ctl_search *s,
-                               const struct ctl_query *q)
+/* The width of the widest of the routes of least hops; 0: there is none. */
+static uint64_t width_best(const struct ctl_topology *t, struct ctl_search *s,
+                           const struct ctl_query *q)
 {
     ctl_search_begin(s);
     s->mark[q->source] = s->epoch;
     s->level[q->source] = 0;
-    s->width[q->source] = UINT64_MAX;
+    s->key[q->source] = UINT64_MAX;
     s->heap[s->heap_count++] = q->source;
     for (uint32_t at = 0; at < s->heap_count; at++) {
         uint32_t node = s->heap[at];
@@ -48,5 +49,13 @@ uint64_t ctl_route_fewest_hops(const struct ctl_topology *t, struct ctl_search *
         }
         expand(t, s, q, node);
     }
-    return s->mark[q->destination] == s->epoch ? s->width[q->destination] : 0;
+    return s->mark[q->destination] == s->epoch ? s->key[q->destination] : 0;
+}
+
+bool ctl_route_fewest_hops(const struct ctl_topology *t, struct ctl_search *s,
+                           const struct ctl_query *q, struct ctl_path *path)
+{
+    struct ctl_narrow narrow = {.width = ctl_route_usable};
+    narrow.least = width_best(t, s, q);
+    return narrow.least > 0 && ctl_path_of_width(t, s, q, &narrow, path);
 }

@@ -221,6 +221,7 @@ static uint8_t room_find(struct ctl *ctl, const struct qkd_event *event,
             m->rate_bps, key_bits, wire_take_cost_bits(m->key_size, m->key_amount, m->batch)),
         .quiet_only = true, /* no key is to be had from noisy light */
         .of_rate = true,
+        .paths = ctl->config.paths,
         .now = event->now};
     if (query.source == CTL_NONE || query.destination == CTL_NONE) {
         return WIRE_REASON_NO_ROUTE;

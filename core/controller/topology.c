@@ -181,6 +181,9 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     bool below_mark = sum(status->own_bits, status->peer_bits) < t->low_bits;
     link->up[side] = status->up != 0;
     link->at[side] = now;
+    link->consumed_bps[side] = status->consumption_bps;
+    link->promised[side] = 0;
+    link->delay_ns[side] = status->has_delay_ns ? status->delay_ns : link->delay_ns[side];
     t->halves[2 * slot + side].own = status->own_bits;
     t->halves[2 * slot + side].available = below_mark ? 0 : sum(status->own_bits, grant);
     t->halves[2 * slot].until_ns = t->halves[2 * slot + 1].until_ns = link_until(t, link);
@@ -218,11 +221,37 @@ void ctl_topology_rate(struct ctl_topology *t, uint32_t number, uint32_t id, uin
     }
 }
 
-uint64_t ctl_link_capacity_bps(const struct ctl_topology *t, const struct ctl_link *link)
+uint64_t ctl_link_rate_bps(const struct ctl_link *link)
 {
     uint64_t a = link->rate_bps[0];
     uint64_t b = link->rate_bps[1];
-    uint64_t rate = a == 0 || (b > 0 && b < a) ? b : a;
+    return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
+uint64_t ctl_link_delay_ns(const struct ctl_link *link)
+{
+    uint64_t a = link->delay_ns[0];
+    uint64_t b = link->delay_ns[1];
+    return a == 0 ? b : b == 0 ? a : a / 2 + b / 2;
+}
+
+uint64_t ctl_link_load_ppm(const struct ctl_topology *t, uint32_t slot)
+{
+    const struct ctl_link *link = &t->links[slot];
+    uint64_t rate = ctl_link_rate_bps(link);
+    uint64_t promised = sum(link->promised[0], link->promised[1]);
+    uint64_t period_us = (uint64_t)t->fresh.ns / 1000 / CTL_STALE_PERIODS;
+    uint64_t per_s = promised < UINT64_MAX / CTL_PPM ? promised * CTL_PPM / (period_us + 1)
+                                                     : UINT64_MAX;
+    uint64_t used = sum(sum(link->consumed_bps[0], link->consumed_bps[1]), per_s);
+    bool is_most = rate == 0 || used >= UINT64_MAX / CTL_PPM ||
+                   used * CTL_PPM / rate > CTL_LOAD_MOST_PPM;
+    return is_most ? CTL_LOAD_MOST_PPM : used * CTL_PPM / rate;
+}
+
+uint64_t ctl_link_capacity_bps(const struct ctl_topology *t, const struct ctl_link *link)
+{
+    uint64_t rate = ctl_link_rate_bps(link);
     return rate / CTL_PPM * t->reservable_ppm + rate % CTL_PPM * t->reservable_ppm / CTL_PPM;
 }
 
@@ -236,4 +265,6 @@ void ctl_half_promise(struct ctl_topology *t, uint32_t half, uint64_t bits)
 {
     struct ctl_half *h = &t->halves[half];
     h->available = h->available > bits ? h->available - bits : 0;
+    uint64_t *promised = &t->links[half >> 1].promised[half & 1U];
+    *promised = sum(*promised, bits);
 }

@@ -16,6 +16,7 @@
 
 #define CTL_NONE UINT32_MAX
 #define CTL_PPM 1000000
+#define CTL_STALE_PERIODS 3 /* a status is used for so many periods */
 
 struct ctl_half {
     uint64_t available; /* bits: own, half of the peer's (a GRANT may bring it), less promises; 0 if
@@ -27,13 +28,16 @@ struct ctl_half {
 };
 
 struct ctl_link {
-    uint32_t id;           /* of the scenario */
-    uint32_t node[2];      /* slots of the two KMs, lower number first */
-    bool up[2];            /* as each end says */
-    bool noisy[2];         /* as each end's module says: no key can be had from its light */
-    struct qkd_time at[2]; /* of each end's last status; INT64_MIN: never */
-    uint64_t rate_bps[2];  /* as each end's module said when it last had one; 0: never */
-    uint64_t reserved_bps; /* for sessions */
+    uint32_t id;              /* of the scenario */
+    uint32_t node[2];         /* slots of the two KMs, lower number first */
+    bool up[2];               /* as each end says */
+    bool noisy[2];            /* as each end's module says: no key can be had from its light */
+    struct qkd_time at[2];    /* of each end's last status; INT64_MIN: never */
+    uint64_t rate_bps[2];     /* as each end's module said when it last had one; 0: never */
+    uint64_t reserved_bps;    /* for sessions */
+    uint64_t consumed_bps[2]; /* as each end says */
+    uint64_t promised[2];     /* bits, by direction, since the last status of its start */
+    uint64_t delay_ns[2];     /* one way, as each end measured; 0: not yet */
 };
 
 struct ctl_node {
@@ -80,6 +84,18 @@ void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bo
 /* Takes in the key rate that a module reports. 0 is no news: a module that is paused because the
  * store is full, or has no block yet, reports none. */
 void ctl_topology_rate(struct ctl_topology *t, uint32_t number, uint32_t id, uint64_t rate_bps);
+
+/* The lower of the rates that its two modules said, of whom one may not have said any; 0: neither. */
+uint64_t ctl_link_rate_bps(const struct ctl_link *link);
+
+/* One way, the mean of what its two ends measured; 0: not known. */
+uint64_t ctl_link_delay_ns(const struct ctl_link *link);
+
+#define CTL_LOAD_MOST_PPM UINT64_C(100000000) /* a hundred times the rate; more counts as this */
+
+/* What a link pays per second, as both its ends say, and what was promised since as if it were paid
+ * within a status period, as a share of its rate; the most if no rate is known. */
+uint64_t ctl_link_load_ppm(const struct ctl_topology *t, uint32_t link);
 
 /* Bits per second that sessions may reserve on a link, both directions together: the reservable share
  * of the lower of its modules' rates; 0 while no rate is known. */

@@ -40,6 +40,7 @@ struct km_config {
     struct qkd_span fetch_within; /* slave's time to fetch */
     struct qkd_span timer;        /* lifetime of a KMA-key ID (Table 7-9; there in s, rounded up) */
     struct qkd_span status_period;
+    bool measure_delay;     /* of KM links, by HELLO and its reply; told to the controller */
     bool preserve;          /* retention: keep supplied keys until deleted or expired */
     bool metadata_clear;    /* relay_metadata: clear (not available yet: refused by km_new) */
     uint32_t request_limit; /* most requests under way per part */

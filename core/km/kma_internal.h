@@ -75,6 +75,9 @@ struct kma_link {
     uint32_t peer_epoch;
     uint64_t hello_id;     /* message ID of the peer's latest HELLO */
     struct qkd_time heard; /* last authenticated message */
+    uint64_t hello_asked;  /* message ID of our last HELLO that is no reply; 0: answered */
+    struct qkd_time hello_asked_at;
+    uint64_t round_trip_ns; /* smoothed; 0: not measured yet */
     uint8_t tx_key[16], rx_key[16], hello_key[32];
     /* sending */
     uint32_t seq;      /* next */

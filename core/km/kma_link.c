@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define STATUS_SHIFT 3 /* rates are averaged over about 8 status periods */
+#define DELAY_SHARE 8  /* of a new sample in the smoothed round trip */
 
 struct kma_link *kma_link_make(const struct kma_step *s, uint32_t id)
 {
@@ -176,7 +177,15 @@ static uint8_t *rx_list(const struct kma_link *link, size_t *len, struct qkd_out
     return list;
 }
 
-static void hello_send(const struct kma_step *s, struct kma_link *link, bool reply, bool list)
+/* A HELLO of our own, or the reply to that of a message ID (0: our own). */
+struct hello_order {
+    bool reply; /* as the message says: the peer knows our incarnation */
+    bool list;
+    uint64_t orig;
+};
+
+static void hello_send(const struct kma_step *s, struct kma_link *link,
+                       const struct hello_order *order)
 {
     const struct km_config *config = s->kma->config;
     if (!chan_is_up(s->kma->chan, QKD_RP_KX1, link->peer)) {
@@ -184,16 +193,16 @@ static void hello_send(const struct kma_step *s, struct kma_link *link, bool rep
         (void)chan_open(s->kma->chan, s->event, QKD_RP_KX1, link->peer, s->out);
         return;
     }
-    struct wire_hello hello = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
-                               .sender_name = {(const uint8_t *)config->name, strlen(config->name)},
-                               .community = {(const uint8_t *)config->community,
-                                             strlen(config->community)},
-                               .link = link->id,
-                               .epoch = s->kma->incarnation,
-                               .peer_epoch = link->known ? link->peer_epoch : 0,
-                               .next_seq = link->oldest,
-                               .reply = reply,
-                               .has_rx = list || !link->up};
+    struct wire_hello hello = {
+        .head = kma_head(s->kma, QKD_RP_KX1, config->measure_delay ? order->orig : 0),
+        .sender_name = {(const uint8_t *)config->name, strlen(config->name)},
+        .community = {(const uint8_t *)config->community, strlen(config->community)},
+        .link = link->id,
+        .epoch = s->kma->incarnation,
+        .peer_epoch = link->known ? link->peer_epoch : 0,
+        .next_seq = link->oldest,
+        .reply = order->reply,
+        .has_rx = order->list || !link->up};
     memcpy(hello.sender_ip.b, config->ip, sizeof config->ip);
     if (hello.has_rx) {
         hello.rx.at = rx_list(link, &hello.rx.len, s->out);
@@ -201,8 +210,26 @@ static void hello_send(const struct kma_step *s, struct kma_link *link, bool rep
             return;
         }
     }
+    if (order->orig == 0) {
+        link->hello_asked = hello.head.message_id;
+        link->hello_asked_at = s->event->now;
+    }
     hello_auth(link, s->kma->self, link->peer, &hello, hello.auth_info.b);
     KMA_SEND(s, hello, QKD_RP_KX1, link->peer, &hello);
+}
+
+/* The round trip of a HELLO, smoothed as in RFC 6298. */
+static void delay_take(const struct kma_step *s, struct kma_link *link,
+                       const struct wire_hello *hello)
+{
+    if (link->hello_asked == 0 || hello->head.orig_message_id != link->hello_asked) {
+        return;
+    }
+    link->hello_asked = 0;
+    int64_t round_ns = qkd_time_sub(s->event->now, link->hello_asked_at).ns;
+    uint64_t sample = round_ns > 0 ? (uint64_t)round_ns : 1;
+    uint64_t old = link->round_trip_ns;
+    link->round_trip_ns = old == 0 ? sample : old - old / DELAY_SHARE + sample / DELAY_SHARE;
 }
 
 static bool hello_valid(const struct kma_step *s, const struct kma_link *link,
@@ -357,6 +384,7 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
         qkd_timers_cancel(&s->kma->timers, &link->ack_timer);
     }
     link->heard = s->event->now;
+    delay_take(s, link, hello);
     bool mutual = hello->peer_epoch == s->kma->incarnation;
     if (mutual) {
         kma_frame_closed(link, hello->next_seq);
@@ -370,7 +398,9 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
         adjacency_up(s, link, hello);
     }
     if (!hello->reply || !mutual) {
-        hello_send(s, link, mutual, list);
+        hello_send(
+            s, link,
+            &(struct hello_order){.reply = mutual, .list = list, .orig = hello->head.message_id});
     }
 }
 
@@ -378,7 +408,7 @@ void kma_link_channel_up(const struct kma_step *s, struct qkd_eid peer)
 {
     struct kma_link *link = kma_link_of(s->kma, peer);
     if (link != NULL && link->configured) {
-        hello_send(s, link, false, false);
+        hello_send(s, link, &(struct hello_order){.orig = 0});
     }
 }
 
@@ -411,8 +441,9 @@ void kma_link_mark(const struct kma_step *s, struct kma_link *link)
     }
 }
 
-static struct wire_link_status status_of(const struct kma_link *link)
+static struct wire_link_status status_of(const struct kma *kma, const struct kma_link *link)
 {
+    uint64_t delay_ns = link->round_trip_ns / 2;
     return (struct wire_link_status){.link = link->id,
                                      .peer = link->peer,
                                      .up = link->up,
@@ -428,13 +459,16 @@ static struct wire_link_status status_of(const struct kma_link *link)
                                      .expired_bits = link->n.expired,
                                      .discarded_bits = link->n.discarded,
                                      .retransmissions = link->n.retransmissions,
-                                     .tag_failures = link->n.tag_failures};
+                                     .tag_failures = link->n.tag_failures,
+                                     .has_delay_ns = kma->config->measure_delay && delay_ns > 0,
+                                     .delay_ns = delay_ns < UINT32_MAX ? (uint32_t)delay_ns
+                                                                       : UINT32_MAX};
 }
 
 void kma_link_status(const struct kma_step *s)
 {
     struct kma *kma = s->kma;
-    struct wire_link_status probe = {0};
+    struct wire_link_status probe = {.has_delay_ns = kma->config->measure_delay};
     size_t each = wire_link_status_size(&probe);
     size_t len = 0;
     uint8_t *list = qkd_out_scratch(s->out, kma->link_count * each + 1);
@@ -443,7 +477,7 @@ void kma_link_status(const struct kma_step *s)
     }
     for (uint32_t i = 0; i < kma->link_count; i++) {
         if (kma->links[i].configured) {
-            struct wire_link_status status = status_of(&kma->links[i]);
+            struct wire_link_status status = status_of(kma, &kma->links[i]);
             len += (size_t)wire_link_status_encode(&status, list + len, each);
         }
     }
@@ -481,7 +515,7 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
                               .code = QKD_REPORT_PEER_DOWN, .peer = link->peer, .a = QKD_RP_KX1});
         }
     }
-    hello_send(s, link, false, false);
+    hello_send(s, link, &(struct hello_order){.orig = 0});
     if (link->up) {
         kma_skip_resend(s, link);
         kma_expire(s, link);
@@ -494,7 +528,7 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
         kma_link_mark(s, link);
         kma_file_room(s, link);
     }
-    struct wire_link_status status = status_of(link);
+    struct wire_link_status status = status_of(s->kma, link);
     chan_report_link(&s->kma->reports, s->event, &status, s->out);
     kma_report(s, (struct qkd_report){.code = QKD_REPORT_POOL,
                                       .peer = link->peer,

@@ -15,7 +15,7 @@
 #define MESSAGE_EXTRA_BYTES 128U /* a STATUS_RSP besides its records */
 #define KM_ITEMS                                                                                   \
     (WIRE_STATUS_KEY_AMOUNT | WIRE_STATUS_CONSUMPTION | WIRE_STATUS_KM_LINK | WIRE_STATUS_KEY_RATE)
-#define ALL_ITEMS (KM_ITEMS | WIRE_STATUS_QKD_LINK)
+#define ALL_ITEMS (KM_ITEMS | WIRE_STATUS_QKD_LINK | WIRE_STATUS_DELAY)
 #define MANAGER_PATIENCE_MS 2000 /* beyond the silent periods: reports repeat after 1 s */
 
 static struct qkd_span silence(const struct kmc *kmc)
@@ -115,8 +115,9 @@ static void link_encode(struct kmc_link *link, const struct status_order *order,
                         const struct status_room *room, struct wire_status_rsp *rsp)
 {
     if (link->has_status && (order->table & KM_ITEMS) != 0) {
-        int len = wire_link_status_encode(&link->status, room->links + rsp->links.len,
-                                          LINK_RECORD_BYTES);
+        struct wire_link_status status = link->status;
+        status.has_delay_ns = status.has_delay_ns && (order->table & WIRE_STATUS_DELAY) != 0;
+        int len = wire_link_status_encode(&status, room->links + rsp->links.len, LINK_RECORD_BYTES);
         QKD_ASSERT(len > 0);
         rsp->links.len += (size_t)len;
         link->was_sent = true;

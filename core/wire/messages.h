@@ -171,7 +171,8 @@ enum wire_status_item {
     WIRE_STATUS_CONSUMPTION = 2,
     WIRE_STATUS_KM_LINK = 4,
     WIRE_STATUS_KEY_RATE = 8,
-    WIRE_STATUS_QKD_LINK = 16
+    WIRE_STATUS_QKD_LINK = 16,
+    WIRE_STATUS_DELAY = 32 /* of a KM link */
 };
 #define WIRE_STATUS(M, O) O(u32, period_ms) M(u32, table)
 #define WIRE_STATUS_RSP(M, O) M(u32, table) O(blob, links) O(blob, modules) M(u8, code)
@@ -412,7 +413,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     M(u64, rate_bps)        /* confirmed key per second, averaged */                               \
     M(u64, consumption_bps) /* pads, tags and pool keys per second, averaged */                    \
     M(u64, generated_bits) M(u64, pad_bits) M(u64, tag_bits) M(u64, relayed_as_key_bits)           \
-    M(u64, expired_bits) M(u64, discarded_bits) M(u64, retransmissions) M(u64, tag_failures)
+    M(u64, expired_bits) M(u64, discarded_bits) M(u64, retransmissions) M(u64, tag_failures)       \
+    O(u32, delay_ns) /* one way to the neighbour, smoothed; as far as it is measured */
 #define WIRE_MODULE_STATUS(M, O)                                                                   \
     M(eid, module) M(u32, link) M(u8, generating) M(u64, rate_bps) M(u32, qber_ppm)                \
     M(u64, blocks) M(u32, queued) /* key files not yet acknowledged */                             \

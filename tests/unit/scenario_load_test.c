@@ -274,7 +274,9 @@ START_TEST(print_is_complete)
         "bootstrap: 4 kbit, lease: 16 kbit, batch: 1, retransmit: 200 ms, retries: 5, expiry: 1 h, "
         "fetch_within: 1 min, retention: delete, timer: 10 min, relay_metadata: otp, deployment: "
         "one, processing: 0 ns}\n",
-        "control: {routing: widest, mode: on-request, route_validity: 10 s, status_period: 1 s, "
+        "control: {routing: widest, paths: 3, mode: on-request, route_validity: 10 s, "
+        "status_period: "
+        "1 s, "
         "low_mark: 0 bit, reservable: 0.9, keep_route: false, at: \"A\"}\nmanagement: {at: "
         "\"A\"}\n",
         "  - {id: \"v\", from: \"A\", to: \"C\", key: 256 bit, count: 1, arrivals: poisson, rate: "
