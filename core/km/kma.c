@@ -340,6 +340,7 @@ static void receive(const struct kma_step *s)
     case CHAN_UP:
         if (m.rp == QKD_RP_KX1) {
             kma_link_channel_up(s, m.peer);
+            kma_flow_channel_up(s, m.peer);
         }
         break;
     case CHAN_DATA:

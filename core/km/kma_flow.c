@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SESSION_MARGIN 16 /* the last of so many parts of a session's Timer is not used */
+
 static struct kma_flow *flow_at(struct kma *kma, uint32_t slot)
 {
     return qkd_slab_at(&kma->flows, slot);
@@ -112,6 +114,7 @@ static void session_send(const struct kma_step *s, struct kma_flow *flow)
     struct crypto_part part = {flow->base.b, sizeof flow->base.b};
     int err = crypto_sha256(&part, 1, session.key_id_hash.b);
     QKD_ASSERT(err == 0);
+    flow->spoken = chan_is_up(kma->chan, QKD_RP_KX1, flow->destination);
     KMA_SEND(s, session, QKD_RP_KX1, flow->destination, &session);
     const struct kma_link *first = kma_link_of(kma, flow->route[1]);
     uint8_t route[8 * (KMA_HOP_MAX + 1)];
@@ -134,12 +137,19 @@ static void session_send(const struct kma_step *s, struct kma_flow *flow)
     KMA_SEND(s, update, QKD_RP_KX1, first->peer, &update);
 }
 
+/* How long the source uses a session: hops forget it after `timer` by clocks that may run faster. */
+static struct qkd_span session_life(const struct kma_step *s)
+{
+    int64_t timer_ns = s->kma->config->timer.ns;
+    return qkd_span_ns(timer_ns - timer_ns / SESSION_MARGIN);
+}
+
 static void session_begin(const struct kma_step *s, uint32_t slot, bool renew)
 {
     struct kma_flow *flow = flow_at(s->kma, slot);
     if (renew) {
         flow->session = qkd_rng_u64(&s->kma->rng);
-        flow->session_until = kma_after(s, s->kma->config->timer);
+        flow->session_until = kma_after(s, session_life(s));
         flow->generation = 0;
         base_id(s, flow);
     }
@@ -173,6 +183,22 @@ void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
             kma_flow_reroute(s, i);
         }
         return;
+    }
+}
+
+void kma_flow_channel_up(const struct kma_step *s, struct qkd_eid peer)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; i < kma->flows.top; i++) {
+        struct kma_flow *flow = qkd_slab_live(&kma->flows, i) ? flow_at(kma, i) : NULL;
+        if (flow == NULL || flow->state != KMA_FLOW_SETUP || !qkd_eid_eq(flow->destination, peer)) {
+            continue;
+        }
+        if (flow->spoken) {
+            session_send(s, flow);
+            arm(s, i);
+        }
+        flow->spoken = true; /* what waited for the channel has just left */
     }
 }
 

@@ -169,6 +169,7 @@ struct kma_flow {
     bool route_again;                      /* it asks again after the last route could not pay */
     struct qkd_eid failed_from, failed_to; /* the hop that could not: for the next ROUTE */
     uint32_t tries, timer;
+    bool spoken; /* SESSION went out through a channel that was up, not to wait for it */
     uint32_t needs, last_need; /* needs with keys to launch, oldest first */
 };
 
@@ -417,6 +418,8 @@ void kma_flow_reroute(const struct kma_step *s, uint32_t flow);
 /* The far end forgot the session: SESSION and UPDATE again. */
 void kma_flow_forgotten(const struct kma_step *s, uint32_t flow);
 void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp);
+/* The channel to a KMA came up anew: a SESSION that went out through the old one is said again. */
+void kma_flow_channel_up(const struct kma_step *s, struct qkd_eid peer);
 void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
                       const struct wire_session_rsp *rsp);
 void kma_flow_timeout(const struct kma_step *s, uint32_t flow);

@@ -401,8 +401,9 @@ static void piece_again(const struct kma_step *s, uint32_t slot, uint8_t reason)
     }
 }
 
-/* Relays the same keys under fresh pads (attempt + 1), or starts anew when that cannot be. */
-static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
+/* Relays the same keys under fresh pads (attempt + 1), or starts anew when that cannot be; at most
+ * `most` times. */
+static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew, uint32_t most)
 {
     struct kma *kma = s->kma;
     struct kma_piece *piece = piece_at(kma, slot);
@@ -410,7 +411,7 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
     uint32_t flow_slot = need_at(kma, need_slot)->flow;
     const struct kma_flow *flow = flow_of(kma, need_at(kma, need_slot));
     struct qkd_time end = qkd_time_add(piece->drawn, kma->config->timer);
-    if (piece->attempt > kma->config->retries) {
+    if (piece->attempt > most) {
         kma_need_fail(s, need_slot, WIRE_REASON_RELAY_FAILED);
         return;
     }
@@ -436,7 +437,7 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew)
 void kma_piece_timeout(const struct kma_step *s, uint32_t slot)
 {
     piece_at(s->kma, slot)->timer = QKD_TIMER_NONE;
-    piece_retry(s, slot, false);
+    piece_retry(s, slot, false, s->kma->config->retries);
 }
 
 static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
@@ -519,6 +520,8 @@ void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
     uint32_t need_slot = piece->need;
     struct kma_need *need = need_at(kma, need_slot);
     bool ours = done->attempt == 0 || done->attempt == piece->attempt;
+    /* Nothing was lost where a hop says what it lacked: once more is always worth it. */
+    uint32_t most = kma->config->retries > 0 ? kma->config->retries : 1;
     if (done->reason == WIRE_REASON_NONE && !qkd_eid_eq(peer, need->destination)) {
         chan_report_security(&kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KX1, s->out);
         return; /* a hop cannot say that the destination has it */
@@ -529,13 +532,13 @@ void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
         break;
     case WIRE_REASON_GONE:
         if (ours) {
-            piece_retry(s, slot, piece->direct);
+            piece_retry(s, slot, piece->direct, most);
         }
         break;
     case WIRE_REASON_NO_SESSION:
         if (ours) {
             kma_flow_forgotten(s, need->flow);
-            piece_retry(s, slot, piece->direct);
+            piece_retry(s, slot, piece->direct, most);
         }
         break;
     case WIRE_REASON_INSUFFICIENT_KEY:

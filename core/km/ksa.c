@@ -312,6 +312,9 @@ static void on_recv(struct ksa *ksa, const struct qkd_event *event, struct qkd_o
         break;
     case CHAN_UP:
         ksa_sessions_up(ksa, event, &message, out);
+        if (message.rp == QKD_RP_KX2) {
+            ksa_notify_channel_up(ksa, event, message.peer, out);
+        }
         break;
     case CHAN_NONE:
         break;

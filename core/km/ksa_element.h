@@ -124,6 +124,7 @@ struct ksa_batch {
     uint8_t phase;     /* enum ksa_phase */
     bool slave;
     uint8_t tries;   /* SUPPLY_NOTIFY sent */
+    bool spoken;     /* the last one through a channel that was up, not to wait for it */
     uint8_t tag[16]; /* own (master) or received (slave) digest */
     struct ksa_buf buf;
     uint32_t request; /* master, comparing: slot */
@@ -289,6 +290,9 @@ void ksa_piece_arrived(struct ksa *ksa, const struct qkd_event *event, uint32_t 
                        const struct wire_kmi_supply *supply, struct qkd_out *out);
 void ksa_notify_answered(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
                          const struct wire_supply_notify_rsp *answer, struct qkd_out *out);
+/* The channel to a KSA came up anew: what went out through the old one is lost, and is said again. */
+void ksa_notify_channel_up(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid peer,
+                           struct qkd_out *out);
 void ksa_notify_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
                         struct qkd_out *out);
 void ksa_request_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,

@@ -175,7 +175,8 @@ static void notify_send(struct ksa *ksa, const struct qkd_event *event, uint32_t
         .fetch_within_ms = (uint32_t)(ksa->config->fetch_within.ns / QKD_NS_PER_MS),
     };
     struct ksa_to to = {QKD_RP_KX2, qkd_eid_sibling(batch->target_app, QKD_ROLE_KSA), 0, NULL};
-    if (batch->tries == 0 || chan_is_up(ksa->chans, to.rp, to.peer)) {
+    batch->spoken = chan_is_up(ksa->chans, to.rp, to.peer);
+    if (batch->tries == 0 || batch->spoken) {
         (void)KSA_SEND(ksa, event, to, supply_notify, &notify, out); /* lost: it is repeated */
     }
     batch->tries++;
@@ -189,6 +190,27 @@ static bool notify_wait(struct ksa *ksa, const struct qkd_event *event, uint32_t
     doublings = doublings < BACKOFF_LIMIT ? doublings : BACKOFF_LIMIT;
     struct qkd_span wait = qkd_span_ns(ksa->config->retransmit.ns * (INT64_C(1) << doublings));
     return ksa_batch_linger(ksa, event, slot, wait);
+}
+
+void ksa_notify_channel_up(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid peer,
+                           struct qkd_out *out)
+{
+    for (uint32_t slot = 0; slot < ksa->batches.top; slot++) {
+        if (!qkd_slab_live(&ksa->batches, slot)) {
+            continue;
+        }
+        struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+        if (batch->phase != KSA_COMPARING ||
+            !qkd_eid_eq(qkd_eid_sibling(batch->target_app, QKD_ROLE_KSA), peer)) {
+            continue;
+        }
+        if (batch->spoken) {
+            batch->tries--; /* it is no further try: the last one was lost with the old channel */
+            notify_send(ksa, event, slot, out);
+            (void)notify_wait(ksa, event, slot); /* its timer runs: it is only moved */
+        }
+        batch->spoken = true; /* what waited for the channel has just left */
+    }
 }
 
 static bool piece_good(const struct ksa_request *request, const struct wire_kmi_supply *supply)

@@ -3,7 +3,8 @@
  *
  * Reports of one sender are stored in the order of their numbers and once: a duplicate is only
  * acknowledged again, one behind a gap waits for its repetition until the gap is GAP_PATIENCE_S
- * old (its sender dropped what is missing). Acknowledgements are cumulative and leave together,
+ * old (its sender dropped what is missing, or it cannot get through); then the first of those that
+ * came since ends the gap, for whom it waits once as long again. Acknowledgements are cumulative and leave together,
  * ACK_DELAY_MS after the first report they answer. */
 #include "core/manager/manager.h"
 
@@ -32,6 +33,7 @@ struct peer {
     uint32_t incarnation;
     uint64_t next_seq;         /* not stored yet */
     struct qkd_time gap_since; /* QKD_NEVER: no gap */
+    uint64_t gap_end;          /* the first report behind the gap that came since */
     bool is_ack_due;
     uint32_t next_due; /* list of peers with is_ack_due, in order; QKD_SLAB_NONE ends it */
 };
@@ -318,6 +320,9 @@ static void acks_send(struct mgr *mgr, const struct qkd_event *event, struct qkd
         struct peer *peer = qkd_slab_at(&mgr->peers, mgr->due_first);
         mgr->due_first = peer->next_due;
         peer->is_ack_due = false;
+        if (!chan_is_up(mgr->set, peer->rp, peer->eid)) {
+            continue; /* what would wait for the channel would count for the next incarnation */
+        }
         struct wire_report_ack ack = {.head = {.rp = (uint8_t)peer->rp,
                                                .message_id = mgr->next_message_id++,
                                                .sender = mgr->config.self},
@@ -339,9 +344,12 @@ static bool seq_accept(struct mgr *mgr, struct peer *peer, uint64_t seq, struct 
         return false;
     }
     if (seq > peer->next_seq) {
-        struct qkd_time patience = qkd_time_add(peer->gap_since, qkd_span_s(GAP_PATIENCE_S));
-        if (qkd_time_before(now, patience)) {
-            peer->gap_since = qkd_time_min(peer->gap_since, now);
+        bool is_new = peer->gap_since.ns == QKD_NEVER.ns;
+        peer->gap_since = qkd_time_min(peer->gap_since, now);
+        peer->gap_end = is_new || seq < peer->gap_end ? seq : peer->gap_end;
+        struct qkd_span patience = qkd_span_s(seq == peer->gap_end ? GAP_PATIENCE_S
+                                                                   : 2 * GAP_PATIENCE_S);
+        if (qkd_time_before(now, qkd_time_add(peer->gap_since, patience))) {
             return false;
         }
         bool is_first = mgr->is_restarted && peer->next_seq == 1;

@@ -543,6 +543,30 @@ START_TEST(other_side_unreachable)
 }
 END_TEST
 
+/* The other KSA has restarted: the notification is lost with the old channel, and said again through
+ * the new one, be there repetitions or not. */
+START_TEST(other_side_restarted)
+{
+    struct qkd_id id;
+    ksn_supply(&net, 1, 1, 5, &id); /* the channel is up */
+    ksn_restart(&net, 1);
+    net.config[0].retries = 0;
+    net.config[0].retransmit = qkd_span_ms(300); /* longer than opening the channel takes */
+    struct notify_seen seen = {0};
+    pump_tap(net.p, notify_tap, &seen);
+    (void)ksn_ask(&net, 1, 256, 6);
+    struct ksn_piece piece = {
+        .orig = ksn_need(&net), .tag = 2, .count = 1, .key_size = 256, .last = true};
+    ksn_piece(&net, 0, &piece);
+    ksn_run(&net, 200);
+    ck_assert_int_eq(seen.count, 2);
+    ck_assert_uint_eq(seen.message_ids[1], seen.message_ids[0]);
+    piece.orig = ksn_fetch_of_kma(&net);
+    ksn_piece(&net, 1, &piece);
+    ck_assert_uint_eq(ksn_answer(net.master).code, WIRE_SUFFICIENT);
+}
+END_TEST
+
 /* Only the KSA of the source application's own node may notify. */
 START_TEST(notification_of_a_stranger_is_refused)
 {
@@ -726,6 +750,7 @@ int main(void)
     tcase_add_test(c, unknown_command_fails);
     tcase_add_test(c, request_times_out);
     tcase_add_test(c, other_side_unreachable);
+    tcase_add_test(c, other_side_restarted);
     tcase_add_test(c, notification_of_a_stranger_is_refused);
     tcase_add_test(c, overload_is_refused);
     tcase_add_test(c, bad_network_at_kx2);

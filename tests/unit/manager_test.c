@@ -195,6 +195,33 @@ START_TEST(dropped_reports_are_counted_after_a_while)
 }
 END_TEST
 
+/* What stands behind a gap is not lost because a later one came first when the patience was over; but
+ * nobody waits for ever for one that does not come again. */
+START_TEST(the_first_behind_a_gap_ends_it)
+{
+    life_send(1, 1, WIRE_ACTION_STORAGE);
+    life_send(3, 1, WIRE_ACTION_SUPPLY); /* 2 is lost for good */
+    life_send(4, 1, WIRE_ACTION_SUPPLY);
+    pump_run(pump, qkd_span_ms(5500));
+    life_send(4, 1, WIRE_ACTION_SUPPLY);
+    ck_assert_uint_eq(acked(), 1);
+    life_send(3, 1, WIRE_ACTION_SUPPLY);
+    life_send(4, 1, WIRE_ACTION_SUPPLY);
+    ck_assert_uint_eq(acked(), 4);
+    ck_assert_uint_eq(mgr_counts(mgr).gaps, 1);
+    life_send(6, 1, WIRE_ACTION_SUPPLY); /* 5 is lost for good, and then 6 is dropped */
+    for (int i = 0; i < 4; i++) {
+        pump_run(pump, qkd_span_ms(2300));
+        life_send(7, 1, WIRE_ACTION_SUPPLY);
+        ck_assert_uint_eq(acked(), 4);
+    }
+    life_send(7, 1, WIRE_ACTION_SUPPLY);
+    ck_assert_uint_eq(acked(), 7);
+    ck_assert_uint_eq(mgr_counts(mgr).gaps, 3);
+    ck_assert_uint_eq(mgr_counts(mgr).reports, 4);
+}
+END_TEST
+
 START_TEST(restarted_sender_counts_from_one)
 {
     life_send(1, 1, WIRE_ACTION_STORAGE);
@@ -648,6 +675,7 @@ int main(void)
     tcase_add_test(tests, duplicates_are_stored_once);
     tcase_add_test(tests, lost_report_is_waited_for);
     tcase_add_test(tests, dropped_reports_are_counted_after_a_while);
+    tcase_add_test(tests, the_first_behind_a_gap_ends_it);
     tcase_add_test(tests, restarted_sender_counts_from_one);
     tcase_add_test(tests, restarted_manager_counts_no_gap);
     tcase_add_test(tests, restarted_manager_greets_the_controller);
