@@ -87,7 +87,16 @@ static const char *fault_words(enum scn_fault_what what)
         return "crash in a commit";
     case SCN_FAULT_DISK_FULL:
         return "disk full";
+    case SCN_FAULT_DEGRADED:
+        return "degraded";
+    case SCN_FAULT_MODULE:
+        return "module fault";
+    case SCN_FAULT_IMPAIRED:
+        return "classical channel impaired";
+    case SCN_FAULT_PARTITION:
+        return "management cut off";
     case SCN_FAULT_BOTH:
+    case SCN_FAULT_WHATS:
         break;
     }
     return "fault";

@@ -54,7 +54,8 @@ static bool fault_is_ours(const struct scn_fault *fault)
 static bool fault_is_run(const struct scn_fault *fault)
 {
     return fault_is_ours(fault) ||
-           (fault->target == SCN_TARGET_LINK && fault->what == SCN_FAULT_QUANTUM);
+           (fault->target == SCN_TARGET_LINK &&
+            (fault->what == SCN_FAULT_QUANTUM || fault->what == SCN_FAULT_DEGRADED));
 }
 
 static void faults_check(const struct live *live)
@@ -69,7 +70,7 @@ static void faults_check(const struct live *live)
         cli_complain(
             live->run->outcome->command,
             "note: %zu of %zu faults are left out: the live world makes `what: quantum` of "
-            "links (also of `both`) and plain crashes of nodes",
+            "links (also of `both`), `what: degraded`, and plain crashes of nodes",
             left_out, scenario->fault_count);
     }
 }

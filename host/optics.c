@@ -9,6 +9,7 @@
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
+#include "host/light.h"
 
 enum { MESSAGE_BYTES = 256 /* of a Q_BLOCK without its key */ };
 
@@ -19,40 +20,24 @@ static const struct scn_qkd *qkd_of(const struct host_optics *optics)
     return &optics->plan->scenario->links[optics->link].qkd;
 }
 
-static size_t point_count(const struct scn_qkd *qkd)
-{
-    return qkd->model == SCN_QKD_TRACE ? qkd->trace_count : 1;
-}
-
 /* The next point at which the light becomes too noisy for key, or quiet again. */
 static void noise_seek(struct host_optics *optics, size_t from)
 {
-    struct mdl_link_params params = {.points = optics->points,
-                                     .count = qkd_of(optics)->trace_count};
+    struct mdl_link_params params = {.points = optics->points, .count = optics->point_count};
     optics->noise_at = mdl_link_noise_change(&params, from, optics->noisy);
 }
 
 int host_optics_init(struct host_optics *optics, const struct host_plan *plan, uint32_t link)
 {
     *optics = (struct host_optics){.plan = plan, .link = link, .lost = true};
-    const struct scn_qkd *qkd = qkd_of(optics);
-    size_t count = point_count(qkd);
-    optics->points = calloc(count, sizeof(*optics->points));
-    if (optics->points == NULL) {
-        return QKD_ERR_NOMEM;
-    }
-    if (qkd->model == SCN_QKD_TRACE) {
-        for (size_t i = 0; i < count; i++) {
-            optics->points[i] = (struct mdl_point){qkd->trace[i].t_ns, qkd->trace[i].rate_bps,
-                                                   qkd->trace[i].qber};
-        }
-    } else {
-        optics->points[0] = (struct mdl_point){0, qkd->rate_bps, qkd->qber};
+    int rc = host_light_points(plan->scenario, link, &optics->points, &optics->point_count);
+    if (rc != 0) {
+        return rc;
     }
     uint64_t seed = scn_link_seed(plan->scenario, link);
     qkd_rng_init_named(&optics->rng, seed, "QKD link", link);
     qkd_rng_init_named(&optics->instants, seed, "QKD link instants", link);
-    noise_seek(optics, 0); /* a constant rate has no series and never changes */
+    noise_seek(optics, 0);
     return 0;
 }
 
@@ -82,7 +67,7 @@ struct qkd_time host_optics_block_due(const struct host_optics *optics)
 
 struct qkd_time host_optics_noise_due(const struct host_optics *optics)
 {
-    return optics->noise_at < qkd_of(optics)->trace_count
+    return optics->noise_at < optics->point_count
                ? (struct qkd_time){optics->points[optics->noise_at].t_ns}
                : QKD_NEVER;
 }
@@ -100,7 +85,7 @@ static void update(struct host_optics *optics, struct qkd_time now, bool lose)
     if (optics->lost) {
         const struct scn_qkd *qkd = qkd_of(optics);
         struct mdl_link_params params = {.points = optics->points,
-                                         .count = point_count(qkd),
+                                         .count = optics->point_count,
                                          .block_bits = qkd->block_bits,
                                          .poisson = qkd->blocks == SCN_BLOCKS_POISSON
                                                         ? &optics->instants
@@ -171,14 +156,11 @@ void host_optics_stop(struct host_optics *optics, struct qkd_time now, uint8_t e
     update(optics, now, true);
 }
 
-static uint64_t rate_at(const struct scn_qkd *qkd, int64_t t_ns)
+static uint64_t rate_at(const struct host_optics *optics, int64_t t_ns)
 {
-    uint64_t rate_bps = qkd->rate_bps;
-    for (size_t i = 0; qkd->model == SCN_QKD_TRACE && i < qkd->trace_count; i++) {
-        if (qkd->trace[i].t_ns > t_ns) {
-            break;
-        }
-        rate_bps = qkd->trace[i].rate_bps;
+    uint64_t rate_bps = 0;
+    for (size_t i = 0; i < optics->point_count && optics->points[i].t_ns <= t_ns; i++) {
+        rate_bps = optics->points[i].rate_bps;
     }
     return rate_bps;
 }
@@ -241,7 +223,7 @@ int host_optics_block(struct host_optics *optics, const struct host_optics_calls
     struct wire_q_block block = {
         .key_length = (uint32_t)qkd->block_bits,
         .qber_ppm = (uint32_t)lround(done.qber * PPM),
-        .rate_bps = rate_at(qkd, done.done.ns),
+        .rate_bps = rate_at(optics, done.done.ns),
     };
     return block_make(optics, &block, calls);
 }

@@ -15,7 +15,8 @@ struct host_optics {
     const struct host_plan *plan;
     uint32_t link;
     struct mdl_link model;
-    struct mdl_point *points; /* of the model */
+    struct mdl_point *points; /* of the model, degradations included */
+    size_t point_count;
     struct qkd_rng rng;
     struct qkd_rng instants; /* of Poisson blocks: a stream of its own */
     bool run[2];             /* what each end's module wants */

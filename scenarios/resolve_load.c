@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What depends on more than one key of an application, an access rule or a fault: defaults and
- * checks. */
+/* What depends on more than one key of an application or an access rule: defaults and checks. */
 #include <string.h>
 
 #include "scenarios/field.h"
@@ -209,25 +208,6 @@ void scn_applications_resolve(struct scn_ctx *ctx)
     }
 }
 
-/* Where the classical network is another one, a QKD link has light only, and a classical link has
- * none. */
-static void light_resolve(struct scn_ctx *ctx, size_t i, enum scn_fault_what only)
-{
-    struct scn_fault *fault = &ctx->scenario->faults[i];
-    if ((int)fault->what >= 0 && fault->what != only) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "what"),
-                    "what '%s' is not for this link: expected %s, as network.classical.links gives "
-                    "the classical network",
-                    scn_word_of(scn_words_fault, (int)fault->what),
-                    scn_word_of(scn_words_fault, (int)only));
-    }
-    if (fault->output > 0) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "output"),
-                    "output: expected with crash or torn-commit only");
-    }
-    fault->what = only;
-}
-
 /* Operators are names without a list of their own: one that no node has is a slip of the pen. */
 static void operator_check(struct scn_ctx *ctx, size_t i, const char *path, const char *name)
 {
@@ -258,50 +238,5 @@ void scn_access_resolve(struct scn_ctx *ctx)
         const struct scn_access *access = &ctx->scenario->access[i];
         operator_check(ctx, i, "from.operator", access->from.operator_id);
         operator_check(ctx, i, "to.operator", access->to.operator_id);
-    }
-}
-
-static void fault_resolve(struct scn_ctx *ctx, size_t i)
-{
-    struct scn_fault *fault = &ctx->scenario->faults[i];
-    bool link = scn_given(ctx, SCN_KIND_FAULT, i, "link");
-    bool node = scn_given(ctx, SCN_KIND_FAULT, i, "node");
-    bool classical = scn_given(ctx, SCN_KIND_FAULT, i, "classical_link");
-    if (link + node + classical != 1) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, link && node ? "node" : ""),
-                    "expected a link, a node or a classical link%s",
-                    link || node || classical ? ": more than one is given" : ": none is given");
-        return;
-    }
-    if (classical || (link && ctx->scenario->classical.link_count > 0)) {
-        light_resolve(ctx, i, classical ? SCN_FAULT_CLASSICAL : SCN_FAULT_QUANTUM);
-        return;
-    }
-    int what = (int)fault->what;
-    bool of_node = what >= SCN_FAULT_CRASH;
-    if (what < 0) {
-        fault->what = link ? SCN_FAULT_BOTH : SCN_FAULT_CRASH;
-    } else if (of_node == link) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "what"),
-                    "what '%s' is not for a %s: %s", scn_word_of(scn_words_fault, what),
-                    link ? "link" : "node",
-                    link ? "expected both, quantum or classical"
-                         : "expected crash, down, torn-commit or disk-full");
-    }
-    if (fault->output > 0 && fault->what != SCN_FAULT_CRASH && fault->what != SCN_FAULT_TORN) {
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "output"),
-                    "output: expected with crash or torn-commit only");
-    }
-}
-
-void scn_faults_resolve(struct scn_ctx *ctx)
-{
-    struct scn_scenario *s = ctx->scenario;
-    for (size_t i = 0; i < s->fault_count; i++) {
-        fault_resolve(ctx, i);
-        if (s->duration_ns > 0 && s->faults[i].at_ns >= s->duration_ns) {
-            scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_FAULT, i, "at"),
-                        "the fault is not before the end of the run");
-        }
     }
 }

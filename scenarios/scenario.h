@@ -245,6 +245,7 @@ struct scn_seeds {
     int64_t links;    /* of all QKD links: key, its IDs, when random blocks are complete */
     int64_t losses;   /* which frames are lost, doubled, held back */
     int64_t elements; /* what elements of core draw, and their pairwise secrets */
+    int64_t faults;   /* when what fails at random fails */
 };
 
 enum scn_session_keys { SCN_SESSION_AT_RATE, SCN_SESSION_NO_KEYS };
@@ -305,18 +306,37 @@ struct scn_access {
     uint32_t application;            /* index of the pair; UINT32_MAX: any */
 };
 
-enum scn_target { SCN_TARGET_LINK, SCN_TARGET_NODE, SCN_TARGET_CLASSICAL };
+enum scn_target {
+    SCN_TARGET_LINK,
+    SCN_TARGET_NODE,
+    SCN_TARGET_CLASSICAL,
+    SCN_TARGET_ELEMENT /* the controller or the manager, at their nodes */
+};
+
+/* The elements that a fault may name. */
+enum scn_fault_element { SCN_ELEMENT_CONTROLLER, SCN_ELEMENT_MANAGER };
 
 enum scn_fault_what {
     SCN_FAULT_BOTH,      /* link: no light and no classical frame */
     SCN_FAULT_QUANTUM,   /* link: no light */
     SCN_FAULT_CLASSICAL, /* link: no classical frame */
-    SCN_FAULT_CRASH,     /* node: drop all elements; restart from what was persisted */
+    SCN_FAULT_CRASH,     /* node: drop all elements; restart from what was persisted; controller,
+                            manager: it is gone, and starts anew */
     SCN_FAULT_DOWN,      /* node: cut off, elements keep their memory */
     SCN_FAULT_TORN,      /* node: crash in a commit, of which nothing is durable (torn-commit) */
-    SCN_FAULT_DISK_FULL  /* node: commits are refused until it ends; all outputs wait for them */
+    SCN_FAULT_DISK_FULL, /* node: commits are refused until it ends; all outputs wait for them */
+    SCN_FAULT_DEGRADED,  /* link: more loss, more QBER, less key */
+    SCN_FAULT_MODULE,    /* link: the module at one end is gone, and starts anew */
+    SCN_FAULT_IMPAIRED,  /* link, classical link: frames are delayed, lost, corrupted */
+    SCN_FAULT_PARTITION, /* node: on the management network it reaches only the nodes that the same
+                            event cuts off with it */
+    SCN_FAULT_WHATS
 };
 
+struct scn_tree;
+
+/* One thing that fails once. What a file says of groups, repetition and chance has become such
+ * faults when it is loaded; together they are an event (fault.event). */
 struct scn_fault {
     int64_t at_ns;
     int64_t for_ns; /* > 0; SCN_FOREVER if the file says nothing */
@@ -325,6 +345,20 @@ struct scn_fault {
     enum scn_fault_what what;
     uint64_t output; /* crash: after this many outputs of the node (commits, sends) from at_ns on;
                         torn-commit: in place of this many-th commit; 0: crash at once, or 1 */
+    char event[SCN_ID_SIZE]; /* faults of the same name are one event; "": an event of its own */
+    uint32_t event_number;   /* of 0 to fault_events - 1, in the order of the faults */
+    int element;             /* enum scn_fault_element; -1 if another thing fails */
+    uint32_t end;            /* module: the node where it is */
+    double loss_db;          /* degraded: more than before; key rate x 10^(-loss_db / 10) */
+    double qber;             /* degraded: more than before, a fraction */
+    double rate;             /* degraded: the key rate is multiplied by this too */
+    int64_t delay_ns;        /* impaired: more than before, one way */
+    double frame_loss;       /* impaired: probability per frame */
+    double frame_corruption; /* impaired: probability per frame */
+    /* While loading only; then unset. */
+    const struct scn_tree *many; /* several targets: a list of ids, or a pattern */
+    const struct scn_tree *group;
+    int64_t every_ns, until_ns, mtbf_ns, mttr_ns;
 };
 
 enum scn_compare { SCN_LT, SCN_LE, SCN_EQ, SCN_NE, SCN_GE, SCN_GT };
@@ -384,6 +418,7 @@ struct scn_scenario {
     size_t access_count;
     struct scn_fault *faults; /* in the order of the file */
     size_t fault_count;
+    uint32_t fault_events; /* how many events they are */
     struct scn_expect *expects;
     size_t expect_count;
     struct scn_watch *watches; /* of the expectations */

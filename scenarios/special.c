@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Values with a form of their own: the ends of a link, hardware addresses, targets of faults, the
- * application of an access rule. */
+/* Values with a form of their own: the ends of a link, hardware addresses, the application of an
+ * access rule. */
 #include <stdio.h>
 #include <string.h>
 
@@ -98,76 +98,6 @@ static bool mac_print(struct scn_buffer *out, const struct scn_scenario *scenari
 const struct scn_special scn_special_mac = {
     mac_decode, mac_print,
     "\"type\": \"string\", \"pattern\": \"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$\""};
-
-static void fault_target(struct scn_ctx *ctx, const struct scn_tree *value, struct scn_fault *fault,
-                         enum scn_target target)
-{
-    if (value == NULL) {
-        return;
-    }
-    static const char *const names[] = {"link", "node", "classical link"};
-    static const enum scn_kind kinds[] = {SCN_KIND_LINK, SCN_KIND_NODE, SCN_KIND_CLASSICAL};
-    if (value->kind != SCN_TREE_SCALAR || scn_tree_is_null(value)) {
-        scn_mistake(ctx, value->place, "expected the id of a %s", names[target]);
-        return;
-    }
-    fault->target = target;
-    fault->index = scn_ref_find(ctx, kinds[target], value->text, value->place);
-}
-
-static void fault_link_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
-{
-    struct scn_fault *fault = base;
-    fault->index = UINT32_MAX;
-    fault_target(ctx, value, fault, SCN_TARGET_LINK);
-}
-
-static void fault_node_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
-{
-    fault_target(ctx, value, base, SCN_TARGET_NODE);
-}
-
-static void fault_classical_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
-{
-    fault_target(ctx, value, base, SCN_TARGET_CLASSICAL);
-}
-
-static bool fault_link_print(struct scn_buffer *out, const struct scn_scenario *scenario,
-                             const void *base)
-{
-    const struct scn_fault *fault = base;
-    if (fault->target == SCN_TARGET_LINK) {
-        scn_buffer_quoted(out, scenario->links[fault->index].id);
-    }
-    return fault->target == SCN_TARGET_LINK;
-}
-
-static bool fault_node_print(struct scn_buffer *out, const struct scn_scenario *scenario,
-                             const void *base)
-{
-    const struct scn_fault *fault = base;
-    if (fault->target == SCN_TARGET_NODE) {
-        scn_buffer_quoted(out, scenario->nodes[fault->index].id);
-    }
-    return fault->target == SCN_TARGET_NODE;
-}
-
-static bool fault_classical_print(struct scn_buffer *out, const struct scn_scenario *scenario,
-                                  const void *base)
-{
-    const struct scn_fault *fault = base;
-    if (fault->target == SCN_TARGET_CLASSICAL) {
-        scn_buffer_quoted(out, scenario->classical.links[fault->index].id);
-    }
-    return fault->target == SCN_TARGET_CLASSICAL;
-}
-
-const struct scn_special scn_special_fault_link = {fault_link_decode, fault_link_print,
-                                                   SCN_SCHEMA_ID};
-const struct scn_special scn_special_fault_node = {fault_node_decode, fault_node_print,
-                                                   SCN_SCHEMA_ID};
-const struct scn_special scn_special_fault_classical = {fault_classical_decode,
-                                                        fault_classical_print, SCN_SCHEMA_ID};
 
 static void access_application_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
 {

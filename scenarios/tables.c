@@ -31,7 +31,9 @@ const struct scn_word scn_words_fault[] = {
     {"both", SCN_FAULT_BOTH},           {"quantum", SCN_FAULT_QUANTUM},
     {"classical", SCN_FAULT_CLASSICAL}, {"crash", SCN_FAULT_CRASH},
     {"down", SCN_FAULT_DOWN},           {"torn-commit", SCN_FAULT_TORN},
-    {"disk-full", SCN_FAULT_DISK_FULL}, {NULL, 0}};
+    {"disk-full", SCN_FAULT_DISK_FULL}, {"degraded", SCN_FAULT_DEGRADED},
+    {"module", SCN_FAULT_MODULE},       {"impaired", SCN_FAULT_IMPAIRED},
+    {"partition", SCN_FAULT_PARTITION}, {NULL, 0}};
 
 const struct scn_word scn_words_compare[] = {{"<", SCN_LT},  {"<=", SCN_LE}, {"==", SCN_EQ},
                                              {"!=", SCN_NE}, {">=", SCN_GE}, {">", SCN_GT},
@@ -145,6 +147,7 @@ static const struct scn_field seeds_fields[] = {
     SEED("links", links, "key of all QKD links, and when random blocks are complete"),
     SEED("losses", losses, "which frames are lost, doubled, held back"),
     SEED("elements", elements, "what key managers and other elements draw, and their secrets"),
+    SEED("faults", faults, "when what fails at random fails"),
 };
 static TABLE(seeds_table, "seeds", seeds_fields, scn_seeds, SCN_KIND_NONE);
 #undef STRUCT

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Keys of a scenario file under `applications` and `faults`: what happens to the network. */
+#include "scenarios/risk.h"
 #include "scenarios/rows.h"
 
 const struct scn_word scn_words_arrivals[] = {
@@ -169,24 +170,38 @@ static const struct scn_field access_fields[] = {
 TABLE(scn_table_access, "access rule", access_fields, scn_access, SCN_KIND_ACCESS);
 #undef STRUCT
 
+static const struct scn_word words_element[] = {{"controller", SCN_ELEMENT_CONTROLLER},
+                                                {"manager", SCN_ELEMENT_MANAGER},
+                                                {NULL, 0}};
+
 #define STRUCT scn_fault
 static const struct scn_field fault_fields[] = {
-    TIME("at", at_ns, 0, .required = true, .doc = "when it begins"),
+    TIME("at", at_ns, 0, .unset = SCN_AUTO, .doc = "when it begins; with mtbf: not before this"),
     {.key = "link",
-     .doc = "the QKD link that fails (or `node`)",
+     .doc = "the QKD link that fails, or a list of links",
      .type = SCN_T_SPECIAL,
      .special = &scn_special_fault_link},
     {.key = "node",
-     .doc = "the node that fails (or `link`)",
+     .doc = "the node that fails, or a list of nodes",
      .type = SCN_T_SPECIAL,
      .special = &scn_special_fault_node},
     {.key = "classical_link",
-     .doc = "the link of network.classical.links that fails",
+     .doc = "the link of network.classical.links that fails, or a list of them",
      .type = SCN_T_SPECIAL,
      .special = &scn_special_fault_classical},
+    {.key = "element",
+     .doc = "the QKDN controller or the QKDN manager fails",
+     .type = SCN_T_WORD,
+     AT(element),
+     .words = words_element,
+     .unset = -1},
+    {.key = "group",
+     .doc = "all of a group of network.risk_groups fail at once",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_fault_group},
     {.key = "what",
-     .doc = "link: both (default), quantum, classical; node: crash (default), down, torn-commit, "
-            "disk-full",
+     .doc = "link: both (default), quantum, classical, degraded, module, impaired; node: crash "
+            "(default), down, torn-commit, disk-full, partition; element: crash",
      .type = SCN_T_WORD,
      AT(what),
      .words = scn_words_fault,
@@ -196,6 +211,59 @@ static const struct scn_field fault_fields[] = {
     NUM("output", output, SCN_T_I64, SCN_DIM_NUMBER, 1, 1e12, .unset = 0,
         .doc = "crash: after so many outputs of the node (commits, messages) from `at` on; "
                "torn-commit: in this commit, by default the first"),
+    {.key = "event",
+     .doc = "faults with the same name count as one event",
+     .type = SCN_T_ID,
+     AT(event)},
+    {.key = "end",
+     .doc = "module: the node at which the module of the link is",
+     .type = SCN_T_NODE,
+     AT(end),
+     .unset = UINT32_MAX},
+    NUM("loss", loss_db, SCN_T_REAL, SCN_DIM_LOSS, 0, 200, .unset = 0,
+        .doc =
+            "degraded: added to the loss; the key rate falls in proportion to the transmittance"),
+    NUM("qber", qber, SCN_T_REAL, SCN_DIM_FRACTION, 0, 0.5, .unset = 0,
+        .doc = "degraded: added to the QBER"),
+    NUM("rate", rate, SCN_T_REAL, SCN_DIM_FRACTION, 0, 1, .unset = 1,
+        .doc = "degraded: share of the key rate that is left"),
+    TIME("delay", delay_ns, 0, .unset = 0, .doc = "impaired: added to the latency, one way"),
+    NUM("frame_loss", frame_loss, SCN_T_REAL, SCN_DIM_FRACTION, 0, 1, .unset = 0,
+        .doc = "impaired: probability that a frame is lost"),
+    NUM("frame_corruption", frame_corruption, SCN_T_REAL, SCN_DIM_FRACTION, 0, 1, .unset = 0,
+        .doc = "impaired: probability that a bit of a frame is flipped"),
+    TIME("every", every_ns, 1, .unset = 0,
+         .doc = "it comes again so long after each begin: maintenance windows"),
+    TIME("until", until_ns, 1, .unset = SCN_FOREVER,
+         .doc = "every, mtbf: none begins at or after; default: the end of the run"),
+    TIME("mtbf", mtbf_ns, 1, .unset = 0,
+         .doc = "it comes at random, after this (mean) time without it"),
+    TIME("mttr", mttr_ns, 1, .unset = 0, .doc = "and is repaired after this (mean) time"),
 };
-TABLE(scn_table_fault, "fault", fault_fields, scn_fault, SCN_KIND_FAULT);
+const struct scn_table scn_table_fault = {
+    .name = "fault",
+    .fields = fault_fields,
+    .field_count = COUNT_OF(fault_fields),
+    .item_bytes = sizeof(struct scn_fault),
+    .kind = SCN_KIND_FAULT,
+    .needs = "\"anyOf\": [{\"required\": [\"at\"]}, {\"required\": [\"mtbf\"]}]"};
+#undef STRUCT
+
+#define STRUCT scn_risk_group
+static const struct scn_field risk_group_fields[] = {
+    ID("id", id, "a unique name for the group"),
+    {.key = "links",
+     .doc = "QKD links that fail together",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_risk_links},
+    {.key = "nodes",
+     .doc = "nodes that fail together",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_risk_nodes},
+    {.key = "classical_links",
+     .doc = "links of network.classical.links that fail together",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_risk_classical},
+};
+TABLE(scn_table_risk_group, "risk group", risk_group_fields, scn_risk_group, SCN_KIND_RISK);
 #undef STRUCT

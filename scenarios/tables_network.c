@@ -2,6 +2,7 @@
 /* Keys of a scenario file under `network`: nodes, QKD links, the classical network. The order is
  * the order of decoding: what is referred to comes before what refers to it. */
 #include "scenarios/expand.h"
+#include "scenarios/risk.h"
 #include "scenarios/rows.h"
 
 static const struct scn_word words_model[] = {{"rate", SCN_QKD_RATE},    {"trace", SCN_QKD_TRACE},
@@ -234,6 +235,16 @@ static const struct scn_field network_fields[] = {
      .doc = "further nodes and links: a network by rule or by chance",
      .type = SCN_T_SECTION,
      .table = &scn_table_generate,
+     .early = true},
+#undef STRUCT
+#define STRUCT scn_risk_groups
+    {.key = "risk_groups",
+     .doc = "what shares a risk, such as a duct, for faults that name the group",
+     .type = SCN_T_LIST,
+     AT(items),
+     .count_offset = offsetof(struct scn_risk_groups, count),
+     .table = &scn_table_risk_group,
+     .limit = SCN_MAX_RISK_GROUPS,
      .early = true},
 #undef STRUCT
 #define STRUCT scn_spans

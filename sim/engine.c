@@ -85,6 +85,18 @@ void sim_engine_tell(const struct sim_engine *engine, const struct sim_packet *p
     }
 }
 
+struct sim_fate sim_engine_chance(struct sim_engine *engine, struct sim_packet *packet)
+{
+    struct sim_fate fate = sim_net_fate(engine->config.net, packet->channel);
+    if (fate.damaged && (packet->checked || packet->len == 0)) {
+        fate.copies = 0;
+    } else if (fate.damaged) {
+        uint64_t bit = fate.bit % (8 * (uint64_t)packet->len);
+        packet->bytes[bit / 8] = (uint8_t)(packet->bytes[bit / 8] ^ 1U << bit % 8);
+    }
+    return fate;
+}
+
 bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet, enum watch_fate fate)
 {
     struct sim_engine_stats *stats = &engine->stats;

@@ -67,10 +67,10 @@ static bool fast_send(struct sim_engine *engine, struct sim_packet *packet)
     if (arrival_ns < 0) {
         return sim_engine_drop(engine, packet, WATCH_FATE_QUEUE);
     }
-    if (channel->rng == NULL) {
+    if (channel->rng == NULL && !sim_net_impaired(engine->config.net)) {
         return launch(engine, packet, arrival_ns);
     }
-    struct sim_fate fate = sim_net_fate(engine->config.net, channel);
+    struct sim_fate fate = sim_engine_chance(engine, packet);
     if (fate.copies == 0) {
         return sim_engine_drop(engine, packet, WATCH_FATE_CHANCE);
     }

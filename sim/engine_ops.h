@@ -36,6 +36,10 @@ void sim_engine_why(const struct sim_engine_config *config, const char *why);
 void sim_engine_tell(const struct sim_engine *engine, const struct sim_packet *packet,
                      enum watch_fate fate);
 
+/* What chance and impairments do to a packet that its channel took: damage is done to it here, the rest
+ * is the engine's. */
+struct sim_fate sim_engine_chance(struct sim_engine *engine, struct sim_packet *packet);
+
 /* Counts a packet that is dropped, tells of it and gives it back; false. */
 bool sim_engine_drop(struct sim_engine *engine, struct sim_packet *packet, enum watch_fate fate);
 

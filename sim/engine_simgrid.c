@@ -261,12 +261,11 @@ static void grid_launch(struct grid *grid, struct sim_packet *packet, int64_t ex
 static bool grid_send(struct sim_engine *engine, struct sim_packet *packet)
 {
     struct grid *grid = grid_of(engine);
-    struct sim_channel *channel = packet->channel;
     int64_t arrival_ns = 0;
     if (!grid_takes(grid, packet, &arrival_ns)) {
         return sim_engine_drop(engine, packet, WATCH_FATE_QUEUE);
     }
-    struct sim_fate fate = sim_net_fate(engine->config.net, channel);
+    struct sim_fate fate = sim_engine_chance(engine, packet);
     if (fate.copies == 2) {
         struct sim_packet *copy = sim_pool_copy(engine->config.pool, packet);
         if (copy == NULL) {

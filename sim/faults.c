@@ -5,7 +5,10 @@
  * find nobody; it starts again from what was persisted), at an instant, after one of its outputs, or
  * in a commit that is then lost; or it is cut off (no light and no frame in or out; its elements run
  * on); or its disk is full (its outputs wait). Frames only passing through such a node pass: the
- * classical network's routers are not the QKDN's nodes. */
+ * classical network's routers are not the QKDN's nodes. A module, the controller or the manager fails
+ * alone: it is gone, and starts anew when the fault ends. A channel gets slower, loses frames or flips
+ * bits in them. A node loses the management network. Light that gets worse is in the series of its link
+ * from the start (host/light.h); here it is only noted. */
 #include <stdio.h>
 
 #include "sim/world.h"
@@ -19,6 +22,9 @@ static void entity(const struct sim_world *world, const struct scn_fault *fault,
     const struct scn_scenario *scenario = world->scenario;
     if (fault->target == SCN_TARGET_LINK) {
         (void)snprintf(text, ENTITY_BYTES, "link %s", scenario->links[fault->index].id);
+    } else if (fault->target == SCN_TARGET_ELEMENT) {
+        (void)snprintf(text, ENTITY_BYTES, "%s",
+                       fault->element == SCN_ELEMENT_CONTROLLER ? "controller" : "manager");
     } else if (fault->target == SCN_TARGET_CLASSICAL) {
         (void)snprintf(text, ENTITY_BYTES, "classical link %s",
                        scenario->classical.links[fault->index].id);
@@ -48,8 +54,8 @@ void sim_faults_start(struct sim_world *world)
         const struct scn_fault *fault = &scenario->faults[i];
         uint32_t node = 0; /* a classical link may have no node */
         if (fault->target != SCN_TARGET_CLASSICAL) {
-            node = fault->target == SCN_TARGET_NODE ? fault->index
-                                                    : scenario->links[fault->index].a;
+            node = fault->target == SCN_TARGET_LINK ? scenario->links[fault->index].a
+                                                    : fault->index;
         }
         sim_world_post(world, node, fault->at_ns, sim_world_tag(SIM_TIMER_FAULT_BEGIN, 0, i));
         if (!by_output(fault) && fault->for_ns < scenario->duration_ns - fault->at_ns) {
@@ -132,6 +138,9 @@ static void node_fault(struct sim_world *world, const struct scn_fault *fault, b
 {
     if (fault->what == SCN_FAULT_DOWN) {
         node_cut(world, fault->index, begin);
+    } else if (fault->what == SCN_FAULT_PARTITION) {
+        int rc = sim_net_cut(world->net, fault->event_number, fault->index, begin);
+        sim_world_fail(world, rc, "partition");
     } else if (fault->what == SCN_FAULT_DISK_FULL) {
         disk_fault(world, fault->index, begin);
     } else if (begin) {
@@ -141,16 +150,71 @@ static void node_fault(struct sim_world *world, const struct scn_fault *fault, b
     }
 }
 
+/* ---- elements ---- */
+
+/* What the watchers are told of an element that is gone. */
+static void element_gone(struct sim_world *world, const struct host_unit *unit)
+{
+    int64_t now_ns = sim_world_now(world);
+    if (unit->kind == HOST_UNIT_MODULE) {
+        const struct host_node *node = &world->plan->nodes[unit->node];
+        uint32_t link = world->plan->ports[node->first_port + unit->instance].link;
+        if (world->oracle != NULL) {
+            watch_oracle_crash_modules(world->oracle, now_ns, link);
+        }
+    } else if (unit->kind == HOST_UNIT_CONTROLLER) {
+        if (world->oracle != NULL) {
+            watch_oracle_crash_controller(world->oracle, now_ns);
+        }
+        watch_stats_crash_controller(world->stats, now_ns);
+    }
+}
+
+static void unit_fault(struct sim_world *world, uint32_t number, bool begin)
+{
+    struct sim_unit *unit = &world->units[number];
+    const struct host_unit *hosted = &world->plan->units[number];
+    bool alone = world->nodes[hosted->node].crashed == 0; /* else its node's fault does the rest */
+    if (begin && unit->failed++ == 0 && alone) {
+        sim_unit_drop(world, number);
+        element_gone(world, hosted);
+    } else if (!begin && --unit->failed == 0 && alone) {
+        sim_unit_start(world, number);
+    }
+}
+
+static uint32_t unit_of(const struct sim_world *world, const struct scn_fault *fault)
+{
+    if (fault->what == SCN_FAULT_MODULE) {
+        uint32_t end = world->scenario->links[fault->index].a == fault->end ? 0 : 1;
+        return world->plan->modules[fault->index][end];
+    }
+    const struct host_node *node = &world->plan->nodes[fault->index];
+    return fault->element == SCN_ELEMENT_CONTROLLER ? node->controller_unit : node->manager_unit;
+}
+
 /* ---- links ---- */
+
+static void impair(struct sim_world *world, const struct scn_fault *fault, bool begin)
+{
+    struct sim_impairment how = {fault->delay_ns, fault->frame_loss, fault->frame_corruption};
+    sim_world_fail(world, sim_net_impair(world->net, fault->index, &how, begin), "impairment");
+}
 
 static void link_fault(struct sim_world *world, const struct scn_fault *fault, bool begin)
 {
-    if (fault->target == SCN_TARGET_LINK && fault->what != SCN_FAULT_CLASSICAL) {
-        if (begin) {
-            sim_device_break(world, fault->index);
-        } else {
-            sim_device_mend(world, fault->index);
-        }
+    bool light = fault->target == SCN_TARGET_LINK && fault->what != SCN_FAULT_CLASSICAL;
+    if (fault->what == SCN_FAULT_DEGRADED) {
+        return; /* the series of its light has it */
+    }
+    if (fault->what == SCN_FAULT_IMPAIRED) {
+        impair(world, fault, begin);
+        return;
+    }
+    if (light && begin) {
+        sim_device_break(world, fault->index);
+    } else if (light) {
+        sim_device_mend(world, fault->index);
     }
     if (fault->what != SCN_FAULT_QUANTUM) {
         sim_net_link_set(world->net, fault->index, !begin);
@@ -172,7 +236,9 @@ static void fault_do(struct sim_world *world, uint32_t number, bool begin)
     if (begin) {
         watch_stats_fault(world->stats, sim_world_now(world), fault);
     }
-    if (fault->target == SCN_TARGET_NODE) {
+    if (fault->target == SCN_TARGET_ELEMENT || fault->what == SCN_FAULT_MODULE) {
+        unit_fault(world, unit_of(world, fault), begin);
+    } else if (fault->target == SCN_TARGET_NODE) {
         node_fault(world, fault, begin);
     } else {
         link_fault(world, fault, begin);

@@ -5,6 +5,7 @@
  *   fuzz_extra.c   what else a plan may have, drawn apart from the rest
  *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_control.c how the controller works, drawn apart again
+ *   fuzz_trouble.c faults of further kinds, drawn apart from both
  *   fuzz_print.c   a plan as a scenario file
  *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
@@ -23,6 +24,7 @@ enum {
     SIM_FUZZ_LINKS = 20,
     SIM_FUZZ_APPS = 10,
     SIM_FUZZ_FAULTS = 8,
+    SIM_FUZZ_TROUBLES = 6,
     SIM_FUZZ_RULES = 3,
     SIM_FUZZ_TEXT = 16384, /* bytes of a plan as a scenario, with its final zero */
     SIM_FUZZ_WHY = 512
@@ -75,7 +77,16 @@ enum sim_fuzz_feature {
     SIM_FUZZ_NOISE,                   /* light too noisy for key, for a while */
     SIM_FUZZ_RELAY,                   /* several schemes of key relay; drawn apart: fuzz_relay.c */
     SIM_FUZZ_CONTROL,                 /* any routing; from here on fuzz_control.c */
-    SIM_FUZZ_FEATURES
+    SIM_FUZZ_TROUBLE,                 /* from here on fuzz_trouble.c: */
+    SIM_FUZZ_DEGRADED = SIM_FUZZ_TROUBLE, /* light gets worse */
+    SIM_FUZZ_MODULE,                      /* modules are gone */
+    SIM_FUZZ_IMPAIRED,                    /* channels delay, lose and damage frames */
+    SIM_FUZZ_ELEMENT,                     /* the controller or the manager is gone */
+    SIM_FUZZ_PARTITION,                   /* the management network is in parts */
+    SIM_FUZZ_GROUP,                       /* links fail together, and again */
+    SIM_FUZZ_RANDOM,                      /* links fail at random */
+    SIM_FUZZ_TROUBLE_END,
+    SIM_FUZZ_FEATURES = SIM_FUZZ_TROUBLE_END
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
 #define SIM_FUZZ_ALL UINT64_MAX
@@ -127,6 +138,15 @@ struct sim_fuzz_plan {
         uint32_t index;         /* node or link, by what */
         uint32_t output;        /* 0: none */
     } fault[SIM_FUZZ_FAULTS];
+    struct {
+        bool off;
+        enum sim_fuzz_feature kind;
+        uint32_t at_ms, for_ms;
+        uint32_t index;   /* link; element: 0 controller, 1 manager */
+        uint32_t some;    /* group: bits of links; partition: bits of nodes */
+        uint32_t x, y, z; /* by kind, see fuzz_trouble.c */
+    } trouble[SIM_FUZZ_TROUBLES];
+    uint32_t trouble_count;
     bool in_band, two, preserve, widest, hub, keep_route;
     struct {
         bool is_set; /* else: what `widest` says, the default */

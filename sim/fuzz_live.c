@@ -378,11 +378,26 @@ static bool alarm_of_key(const struct sim_fuzz_note *note)
     return strcmp(note->fault, "no_key") == 0 || strcmp(note->fault, "pool_low") == 0;
 }
 
+/* Whether the manager alone crashes after this. */
+static bool manager_crashes(const struct live *l, int64_t after_ns)
+{
+    for (size_t i = 0; i < l->scenario->fault_count; i++) {
+        const struct scn_fault *fault = &l->scenario->faults[i];
+        if (fault->element == SCN_ELEMENT_MANAGER && fault->at_ns >= after_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether an alarm was cleared after it was raised, or forgotten by a manager that crashed. A report
  * may wait for one that is lost, so they have until the end. */
 static bool alarm_over(const struct live *l, size_t raised)
 {
     const struct sim_fuzz_note *alarm = &l->record->notes[raised];
+    if (manager_crashes(l, alarm->time_ns)) {
+        return true;
+    }
     for (size_t i = raised + 1; i < l->record->note_count; i++) {
         const struct sim_fuzz_note *note = &l->record->notes[i];
         if (note->kind == SIM_FUZZ_NOTE_CRASH && note->node == l->scenario->management.at) {

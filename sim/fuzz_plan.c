@@ -69,6 +69,13 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_NOISE] = "noise",
     [SIM_FUZZ_RELAY] = "relay",
     [SIM_FUZZ_CONTROL] = "control",
+    [SIM_FUZZ_DEGRADED] = "degraded",
+    [SIM_FUZZ_MODULE] = "module",
+    [SIM_FUZZ_IMPAIRED] = "impaired",
+    [SIM_FUZZ_ELEMENT] = "element",
+    [SIM_FUZZ_PARTITION] = "partition",
+    [SIM_FUZZ_GROUP] = "group",
+    [SIM_FUZZ_RANDOM] = "random",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -423,4 +430,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     sim_fuzz_plan_extra(plan, allowed);
     sim_fuzz_plan_relay(plan, allowed);
     sim_fuzz_plan_control(plan, allowed);
+    sim_fuzz_plan_trouble(plan, allowed);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What fuzz_plan.c and fuzz_extra.c share. */
+/* What the files that make and print a plan share. */
 #ifndef SIM_FUZZ_PLAN_H
 #define SIM_FUZZ_PLAN_H
 
@@ -14,5 +14,13 @@ void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed);
 void sim_fuzz_plan_relay(struct sim_fuzz_plan *plan, uint64_t allowed);
 /* Adds how the controller works. */
 void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed);
+
+/* Adds features from SIM_FUZZ_TROUBLE on, and prints what they are: items of `faults`. */
+void sim_fuzz_plan_trouble(struct sim_fuzz_plan *plan, uint64_t allowed);
+void sim_fuzz_trouble_print(const struct sim_fuzz_plan *plan, uint32_t number, char *text,
+                            size_t size);
+
+/* What the troubles become when a link or a node is left out. */
+void sim_fuzz_trouble_drop(struct sim_fuzz_plan *plan, bool node, uint32_t index);
 
 #endif

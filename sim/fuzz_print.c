@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "core/base/err.h"
-#include "sim/fuzz.h"
+#include "sim/fuzz_plan.h"
 
 struct writer {
     const struct sim_fuzz_plan *plan;
@@ -275,6 +275,14 @@ static void put_faults(struct writer *w)
         }
         put(w, "}\n");
         first = false;
+    }
+    for (uint32_t i = 0; i < p->trouble_count; i++) {
+        char text[512];
+        sim_fuzz_trouble_print(p, i, text, sizeof text);
+        if (!p->trouble[i].off) {
+            put(w, "%s  - {%s}\n", first ? "faults:\n" : "", text);
+            first = false;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
  * that remove most to those that only simplify, again and again until none succeeds. A plan that is
  * nonsense after a step (an application without its node ...) does not load, so it does not fail as
  * the first one did and is not taken. */
-#include "sim/fuzz.h"
+#include "sim/fuzz_plan.h"
 
 #include <string.h>
 
@@ -66,6 +66,11 @@ static bool drop_faults(struct shrinker *s)
         c.fault[i].off = true;
         any = take(s, &c) || any;
     }
+    for (uint32_t i = 0; i < s->plan->trouble_count; i++) {
+        struct sim_fuzz_plan c = *s->plan;
+        c.trouble[i].off = true;
+        any = take(s, &c) || any;
+    }
     return any;
 }
 
@@ -75,6 +80,7 @@ static void fault_links_off(struct sim_fuzz_plan *c, uint32_t link)
         bool hit = c->fault[i].what < SCN_FAULT_CRASH && c->fault[i].index == link;
         c->fault[i].off = c->fault[i].off || hit;
     }
+    sim_fuzz_trouble_drop(c, false, link);
 }
 
 static bool drop_links(struct shrinker *s)
@@ -106,6 +112,7 @@ static void node_off(struct sim_fuzz_plan *c, uint32_t node, uint32_t heir)
         bool hit = c->fault[i].what >= SCN_FAULT_CRASH && c->fault[i].index == node;
         c->fault[i].off = c->fault[i].off || hit;
     }
+    sim_fuzz_trouble_drop(c, true, node);
     c->controller = c->controller == node ? heir : c->controller;
     c->manager = c->manager == node ? heir : c->manager;
 }
@@ -303,6 +310,10 @@ static void sooner(struct sim_fuzz_plan *c)
     for (uint32_t i = 0; i < c->fault_count; i++) {
         c->fault[i].at_ms -= c->fault[i].at_ms / 4;
         c->fault[i].for_ms -= c->fault[i].for_ms / 4;
+    }
+    for (uint32_t i = 0; i < c->trouble_count; i++) {
+        c->trouble[i].at_ms -= c->trouble[i].at_ms / 4;
+        c->trouble[i].for_ms -= c->trouble[i].for_ms / 4;
     }
     for (uint32_t i = 0; i < c->link_count; i++) {
         c->link[i].noise_ms -= c->link[i].noise_ms / 4;

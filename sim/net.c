@@ -17,6 +17,17 @@ enum {
 #define NS_PER_BYTE_AT_1BPS INT64_C(8000000000)
 #define LATENCY_MOST_NS (INT64_MAX / 4) /* of a route: an instant in a run plus this is one too */
 
+/* An impairment that lasts. */
+struct impairment {
+    uint32_t link;
+    struct sim_impairment how;
+};
+
+/* A node that is cut off on the management plane. */
+struct cut {
+    uint32_t number, node;
+};
+
 struct sim_net {
     struct sim_net_config config;
     struct sim_net_link *links;
@@ -31,6 +42,11 @@ struct sim_net {
     uint32_t down_total;
     bool calm;         /* chance does nothing any more */
     uint32_t *scratch; /* a route as it is found, as long as there are nodes and switches */
+    struct sim_impairment *impaired; /* what each link does now; NULL until one is impaired */
+    struct impairment *impairments;
+    uint32_t impairment_count, impairment_cap;
+    struct cut *cuts;
+    uint32_t cut_count, cut_cap;
 };
 
 void sim_net_free(struct sim_net *net)
@@ -42,6 +58,7 @@ void sim_net_free(struct sim_net *net)
         struct sim_channel *channel = sim_net_channel_at(net, i);
         free(channel->route);
         free(channel->rng);
+        free(channel->bad);
     }
     for (uint32_t i = 0; i < net->chunk_count; i++) {
         free(net->chunks[i]);
@@ -51,6 +68,9 @@ void sim_net_free(struct sim_net *net)
     free(net->link_down);
     free(net->node_down);
     free(net->scratch);
+    free(net->impaired);
+    free(net->impairments);
+    free(net->cuts);
     free(net->links);
     sim_routes_free(net->routes);
     free(net);
@@ -317,8 +337,59 @@ void sim_net_node_set(struct sim_net *net, uint32_t node, bool up)
     down_count(net, &net->node_down[node], up);
 }
 
+static bool is_cut(const struct sim_net *net, uint32_t number, uint32_t node)
+{
+    for (uint32_t i = 0; i < net->cut_count; i++) {
+        if (net->cuts[i].number == number && net->cuts[i].node == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether some partition separates the channel's ends. */
+static bool separated(const struct sim_net *net, const struct sim_channel *channel)
+{
+    for (uint32_t i = 0; i < net->cut_count; i++) {
+        const struct cut *cut = &net->cuts[i];
+        uint32_t other = cut->node == channel->from ? channel->to : channel->from;
+        if ((cut->node == channel->from || cut->node == channel->to) &&
+            !is_cut(net, cut->number, other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int sim_net_cut(struct sim_net *net, uint32_t number, uint32_t node, bool begin)
+{
+    if (begin) {
+        if (net->cut_count == net->cut_cap) {
+            uint32_t cap = 2 * net->cut_cap + 8;
+            struct cut *grown = realloc(net->cuts, cap * sizeof(*grown));
+            if (grown == NULL) {
+                return QKD_ERR_NOMEM;
+            }
+            net->cuts = grown;
+            net->cut_cap = cap;
+        }
+        net->cuts[net->cut_count++] = (struct cut){number, node};
+        return 0;
+    }
+    for (uint32_t i = 0; i < net->cut_count; i++) {
+        if (net->cuts[i].number == number && net->cuts[i].node == node) {
+            net->cuts[i] = net->cuts[--net->cut_count];
+            break;
+        }
+    }
+    return 0;
+}
+
 bool sim_net_open(const struct sim_net *net, const struct sim_channel *channel)
 {
+    if (net->cut_count > 0 && channel->plane == SIM_PLANE_MANAGEMENT && separated(net, channel)) {
+        return false;
+    }
     if (net->down_total == 0) {
         return true;
     }
@@ -350,25 +421,138 @@ void sim_net_calm(struct sim_net *net)
     net->calm = true;
 }
 
+/* ---- impairments ---- */
+
+bool sim_net_impaired(const struct sim_net *net)
+{
+    return net->impairment_count > 0;
+}
+
+/* What all impairments of a link come to. */
+static void impairments_sum(struct sim_net *net, uint32_t link)
+{
+    struct sim_impairment *sum = &net->impaired[link];
+    double kept = 1;
+    double whole = 1;
+    *sum = (struct sim_impairment){0};
+    for (uint32_t i = 0; i < net->impairment_count; i++) {
+        const struct impairment *one = &net->impairments[i];
+        if (one->link == link) {
+            bool far = one->how.delay_ns > LATENCY_MOST_NS - sum->delay_ns;
+            sum->delay_ns = far ? LATENCY_MOST_NS : sum->delay_ns + one->how.delay_ns;
+            kept *= 1 - one->how.loss;
+            whole *= 1 - one->how.corruption;
+        }
+    }
+    sum->loss = 1 - kept;
+    sum->corruption = 1 - whole;
+}
+
+static int impairment_add(struct sim_net *net, uint32_t link, const struct sim_impairment *how)
+{
+    if (net->impairment_count == net->impairment_cap) {
+        uint32_t cap = 2 * net->impairment_cap + 8;
+        struct impairment *grown = realloc(net->impairments, cap * sizeof(*grown));
+        if (grown == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+        net->impairments = grown;
+        net->impairment_cap = cap;
+    }
+    if (net->impaired == NULL) {
+        net->impaired = calloc(net->config.link_count, sizeof(*net->impaired));
+        if (net->impaired == NULL) {
+            return QKD_ERR_NOMEM;
+        }
+    }
+    net->impairments[net->impairment_count++] = (struct impairment){link, *how};
+    return 0;
+}
+
+static bool impairment_is(const struct impairment *one, uint32_t link,
+                          const struct sim_impairment *how)
+{
+    return one->link == link && memcmp(&one->how, how, sizeof(*how)) == 0;
+}
+
+int sim_net_impair(struct sim_net *net, uint32_t link, const struct sim_impairment *how, bool begin)
+{
+    if (begin) {
+        int rc = impairment_add(net, link, how);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    for (uint32_t i = 0; i < net->impairment_count && !begin; i++) {
+        if (impairment_is(&net->impairments[i], link, how)) {
+            net->impairments[i] = net->impairments[--net->impairment_count];
+            break;
+        }
+    }
+    impairments_sum(net, link);
+    return 0;
+}
+
+/* The impaired links of a channel's route do to a frame what they do. */
+static void impair(struct sim_net *net, struct sim_channel *channel, struct sim_fate *fate)
+{
+    int64_t delay_ns = 0;
+    double kept = 1;
+    double whole = 1;
+    for (uint32_t i = 0; i < channel->route_len; i++) {
+        const struct sim_impairment *one = &net->impaired[channel->route[i]];
+        bool far = one->delay_ns > LATENCY_MOST_NS - delay_ns;
+        delay_ns = far ? LATENCY_MOST_NS : delay_ns + one->delay_ns;
+        kept *= 1 - one->loss;
+        whole *= 1 - one->corruption;
+    }
+    if ((kept < 1 || whole < 1) && channel->bad == NULL) {
+        channel->bad = malloc(sizeof(*channel->bad));
+        if (channel->bad == NULL) {
+            fate->copies = 0; /* as good as lost */
+            return;
+        }
+        uint64_t index = (uint64_t)channel->from << 31 | channel->to;
+        qkd_rng_init_named(channel->bad, net->config.seed, "impaired channel", index);
+    }
+    fate->extra_ns[0] += delay_ns;
+    fate->extra_ns[1] += delay_ns;
+    if (kept < 1 && qkd_rng_unit(channel->bad) >= kept) {
+        fate->copies = 0;
+    } else if (whole < 1 && qkd_rng_unit(channel->bad) >= whole) {
+        fate->damaged = true;
+        fate->bit = qkd_rng_u64(channel->bad);
+    }
+}
+
+/* ---- chance ---- */
+
+static void chance(struct sim_net *net, struct sim_channel *channel, struct sim_fate *fate)
+{
+    const struct sim_net_config *config = &net->config;
+    if (config->loss > 0 && qkd_rng_unit(channel->rng) < config->loss) {
+        fate->copies = 0;
+        return;
+    }
+    if (config->duplicate > 0 && qkd_rng_unit(channel->rng) < config->duplicate) {
+        fate->copies = 2;
+    }
+    for (uint32_t i = 0; i < fate->copies && config->reorder > 0; i++) {
+        if (qkd_rng_unit(channel->rng) < config->reorder && config->reorder_jitter_ns > 0) {
+            fate->extra_ns[i] = (int64_t)qkd_rng_below(channel->rng,
+                                                       (uint64_t)config->reorder_jitter_ns + 1);
+        }
+    }
+}
+
 struct sim_fate sim_net_fate(struct sim_net *net, struct sim_channel *channel)
 {
     struct sim_fate fate = {.copies = 1};
-    const struct sim_net_config *config = &net->config;
-    if (channel->rng == NULL || net->calm) {
-        return fate;
+    if (channel->rng != NULL && !net->calm) {
+        chance(net, channel, &fate);
     }
-    if (config->loss > 0 && qkd_rng_unit(channel->rng) < config->loss) {
-        fate.copies = 0;
-        return fate;
-    }
-    if (config->duplicate > 0 && qkd_rng_unit(channel->rng) < config->duplicate) {
-        fate.copies = 2;
-    }
-    for (uint32_t i = 0; i < fate.copies && config->reorder > 0; i++) {
-        if (qkd_rng_unit(channel->rng) < config->reorder && config->reorder_jitter_ns > 0) {
-            fate.extra_ns[i] = (int64_t)qkd_rng_below(channel->rng,
-                                                      (uint64_t)config->reorder_jitter_ns + 1);
-        }
+    if (net->impairment_count > 0 && channel->plane == SIM_PLANE_DATA && fate.copies > 0) {
+        impair(net, channel, &fate);
     }
     return fate;
 }

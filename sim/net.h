@@ -59,6 +59,7 @@ struct sim_channel {
     uint32_t tag;        /* for the engine; SIM_NET_NONE at first */
     bool in_platform;    /* simgrid engine: SimGrid knows its route */
     struct qkd_rng *rng; /* NULL until chance is needed */
+    struct qkd_rng *bad; /* the same of impairments */
 };
 
 struct sim_net;
@@ -85,6 +86,22 @@ void sim_net_link_set(struct sim_net *net, uint32_t link, bool up);
 void sim_net_node_set(struct sim_net *net, uint32_t node, bool up);
 bool sim_net_open(const struct sim_net *net, const struct sim_channel *channel);
 
+/* What a classical link does to every frame while a fault lasts. */
+struct sim_impairment {
+    int64_t delay_ns;        /* more than before */
+    double loss, corruption; /* probabilities */
+};
+
+/* An impairment of a link begins, or one that began with these values ends; several add up. 0 or
+ * QKD_ERR_NOMEM. */
+int sim_net_impair(struct sim_net *net, uint32_t link, const struct sim_impairment *how,
+                   bool begin);
+bool sim_net_impaired(const struct sim_net *net); /* any link is */
+
+/* On the management plane a node reaches only those cut off under the same number, until that ends.
+ * Calls with other numbers cut further. 0 or QKD_ERR_NOMEM. */
+int sim_net_cut(struct sim_net *net, uint32_t number, uint32_t node, bool begin);
+
 /* Takes a frame into the channel as the fast engine does: it leaves when what was taken before has
  * left, at the channel's bandwidth, and arrives one latency later. When it arrives, or -1: the queue
  * is full. A frame that has not to wait is taken whatever its length: else no try would bring it over. */
@@ -94,6 +111,8 @@ int64_t sim_net_schedule(struct sim_channel *channel, int64_t now_ns, uint32_t w
 struct sim_fate {
     uint32_t copies;     /* 0 lost, 1, 2 duplicated */
     int64_t extra_ns[2]; /* further delay of each copy */
+    bool damaged;        /* a bit is flipped ... */
+    uint64_t bit;        /* ... this one, modulo the frame's length */
 };
 void sim_net_calm(struct sim_net *net); /* from now on nothing */
 struct sim_fate sim_net_fate(struct sim_net *net, struct sim_channel *channel);

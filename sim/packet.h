@@ -4,6 +4,7 @@
 #ifndef SIM_PACKET_H
 #define SIM_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct sim_packet {
     uint8_t plane;      /* enum sim_plane */
     uint8_t rp;         /* enum qkd_rp */
     uint32_t note;      /* the recorder's handle of it; 0: none */
+    bool checked;       /* its transport drops it when a bit of it is wrong */
     struct qkd_eid from, to;
     uint8_t bytes[];
 };

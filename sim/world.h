@@ -32,8 +32,9 @@ struct sim_secret {
 
 /* What the world keeps of a unit of the plan, under the same number. */
 struct sim_unit {
-    bool dirty;   /* its deadline may have moved */
-    uint8_t idle; /* time-outs in a row that moved nothing */
+    bool dirty;      /* its deadline may have moved */
+    uint8_t idle;    /* time-outs in a row that moved nothing */
+    uint32_t failed; /* faults that hold it alone down */
     uint32_t secret_count, secret_cap;
     struct sim_secret *secrets; /* what it was given; given again after a restart */
 };
@@ -93,6 +94,7 @@ struct sim_world {
     struct sim_node *nodes;
     struct host_plan *plan; /* what stands at the nodes */
     struct sim_unit *units; /* as plan->units */
+    uint32_t starting;      /* the unit that sim_unit_start() configures */
     struct sim_device *devices;
     struct host_load *loads;
 
@@ -180,6 +182,10 @@ void sim_world_bootstrap(const struct sim_world *world, uint32_t link, uint8_t *
 
 /* Drops all elements of a node. */
 void sim_node_drop(struct sim_world *world, uint32_t node);
+
+/* Drops one unit of a node that runs on; starts it again. */
+void sim_unit_drop(struct sim_world *world, uint32_t unit);
+void sim_unit_start(struct sim_world *world, uint32_t unit);
 
 /* ---- world_exec.c ---- */
 

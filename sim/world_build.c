@@ -98,6 +98,15 @@ static void on_bootstrap(void *ctx, uint32_t link, uint8_t *to, size_t len)
     sim_world_bootstrap(ctx, link, to, len);
 }
 
+static void node_configure(struct sim_world *world, uint32_t number,
+                           bool (*wants)(void *ctx, struct qkd_eid element))
+{
+    struct host_configure how = {.sender = {world, &world->message_id, on_config},
+                                 .wants = wants,
+                                 .bootstrap = on_bootstrap};
+    sim_world_fail(world, host_configure_node(world->plan, number, &how), "configuration");
+}
+
 void sim_node_start(struct sim_world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
@@ -105,16 +114,56 @@ void sim_node_start(struct sim_world *world, uint32_t number)
     node->incarnation++;
     /* A crash hook may take the node down again at its first output. */
     for (uint32_t i = 0; i < place->unit_count && node->crashed == 0; i++) {
+        if (world->units[place->first_unit + i].failed > 0) {
+            continue;
+        }
         uint32_t known = world->units[place->first_unit + i].secret_count;
         unit_start(world, place->first_unit + i);
         sim_unit_introduce_again(world, place->first_unit + i, known);
     }
     if (node->crashed == 0) {
-        struct host_configure how = {.sender = {world, &world->message_id, on_config},
-                                     .bootstrap = on_bootstrap};
-        sim_world_fail(world, host_configure_node(world->plan, number, &how), "configuration");
+        node_configure(world, number, NULL);
     }
     sim_world_drain(world);
+}
+
+static bool is_starting(void *ctx, struct qkd_eid element)
+{
+    const struct sim_world *world = ctx;
+    return host_unit_find(world->plan, element) == world->starting;
+}
+
+void sim_unit_start(struct sim_world *world, uint32_t number)
+{
+    uint32_t node = world->plan->units[number].node;
+    uint32_t known = world->units[number].secret_count;
+    world->nodes[node].incarnation++; /* of whatever starts at the node */
+    world->starting = number;
+    unit_start(world, number);
+    sim_unit_introduce_again(world, number, known);
+    if (world->nodes[node].crashed == 0) {
+        node_configure(world, node, is_starting);
+    }
+    sim_world_drain(world);
+}
+
+static void modules_stop(struct sim_world *world, const struct host_node *node, uint32_t first,
+                         uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        const struct host_port *port = &world->plan->ports[node->first_port + i];
+        sim_device_stop(world, port->link, port->end);
+    }
+}
+
+void sim_unit_drop(struct sim_world *world, uint32_t number)
+{
+    struct host_unit *unit = &world->plan->units[number];
+    host_unit_free(unit);
+    sim_engine_deadline(world->engine, number, SIM_NEVER);
+    if (unit->kind == HOST_UNIT_MODULE) {
+        modules_stop(world, &world->plan->nodes[unit->node], unit->instance, 1);
+    }
 }
 
 void sim_node_drop(struct sim_world *world, uint32_t number)
@@ -124,8 +173,5 @@ void sim_node_drop(struct sim_world *world, uint32_t number)
         host_unit_free(&world->plan->units[node->first_unit + i]);
         sim_engine_deadline(world->engine, node->first_unit + i, SIM_NEVER);
     }
-    for (uint32_t i = 0; i < node->module_count; i++) {
-        const struct host_port *port = &world->plan->ports[node->first_port + i];
-        sim_device_stop(world, port->link, port->end);
-    }
+    modules_stop(world, node, 0, node->module_count);
 }

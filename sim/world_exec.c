@@ -160,6 +160,7 @@ static void transport(struct sim_world *world, const struct qkd_send *send, uint
         packet->from_node = node;
         packet->to_node = to_node;
         packet->plane = (uint8_t)plane_of(world, send->rp);
+        packet->checked = send->rp == QKD_RP_APP; /* applications talk over a transport of theirs */
         packet->wire_len = send->rp == QKD_RP_APP ? APP_NOTIFY_BYTES
                                                   : packet->len + SIM_TRANSPORT_BYTES;
         (void)sim_engine_send(world->engine, packet);

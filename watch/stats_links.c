@@ -155,6 +155,9 @@ static void pool_report(struct watch_stats *stats, int64_t now_ns, const struct 
 static bool fault_touches(const struct watch_stats *stats, const struct scn_fault *fault,
                           uint32_t a, uint32_t b)
 {
+    if (fault->target == SCN_TARGET_ELEMENT || fault->what == SCN_FAULT_PARTITION) {
+        return false; /* no link is hit */
+    }
     if (fault->target == SCN_TARGET_NODE) {
         return fault->index == a || fault->index == b;
     }
@@ -188,6 +191,15 @@ static bool fault_shows(const struct scn_fault *fault, enum sight sight)
     case SCN_FAULT_TORN:
     case SCN_FAULT_DISK_FULL:
         return sight != SIGHT_NO_KEY;
+    case SCN_FAULT_DEGRADED:
+        return sight == SIGHT_NO_KEY;
+    case SCN_FAULT_MODULE:
+        return sight != SIGHT_LINK;
+    case SCN_FAULT_IMPAIRED:
+        return sight == SIGHT_LINK;
+    case SCN_FAULT_PARTITION:
+    case SCN_FAULT_WHATS:
+        break;
     }
     return false;
 }

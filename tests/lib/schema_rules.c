@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MESSAGES = 24 };
+enum { MESSAGES = 32 };
 
 static const struct {
     const char *name;
@@ -17,14 +17,30 @@ static const struct {
     {"key lengths are whole bytes", {"is not a multiple of"}},
     {"names refer to something",
      {"unknown node", "unknown link", "unknown application", "no node has the operator",
-      "no item with the id"}},
+      "unknown risk group", "is called like", "is no end of", "no item with the id"}},
     {"ids and keys are used once", {"is used twice", "is given twice"}},
     {"an end is not its other end", {"joins node", "at one node", "joins these nodes already"}},
     {"applications are joined by links", {"no chain of QKD links joins"}},
     {"some keys need others, or exclude them",
-     {"has no meaning", "needs it", "is missing in qkd", "are both given", "is given, but",
-      "go together", "expected a link", "is not for a", "expected one of table",
-      "is missing in demand", "with crash or torn-commit only", "weights above 0",
+     {"has no meaning",
+      "needs it",
+      "is missing in qkd",
+      "are both given",
+      "is given, but",
+      "go together",
+      "expected a link",
+      "is not for a",
+      "expected one of table",
+      "is missing in demand",
+      "with crash or torn-commit only",
+      "weights above 0",
+      "expected with",
+      "expected both or none",
+      "expected one link, not several",
+      "is missing: what",
+      "needs at least one of",
+      "has no members",
+      "shorter than it",
       "gravity needs a weight"}},
     {"times are in order",
      {"not before the end", "not after start", "not shorter than duration", "unsorted"}},
@@ -40,7 +56,8 @@ static const struct {
     {"expectations name figures that there are", {"have brackets"}},
     {"whole numbers are decimal", {"'0x"}},
     {"there is room for all that is made",
-     {"are read in all", "are possible", "in all", "engine simgrid takes at most"}},
+     {"are more than", "too long a name", "are read in all", "are possible", "in all",
+      "engine simgrid takes at most"}},
     {"the classical network joins whom it must", {"no path in the classical network"}},
     {"files can be read",
      {"cannot be named here", "cannot open", "cannot read", "no nodes: expected at least one, in"}},

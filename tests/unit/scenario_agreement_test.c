@@ -178,12 +178,17 @@ static const char all_keys[] =
     "prefix: g, link: {qkd: {rate: 1 kbit/s}}}, scale: 2, max_span: 100 km, classical: "
     "{bandwidth: 1 Gbit/s, latency: auto, queue: 1 MiB, management: separate, management_latency: "
     "1 ms, management_bandwidth: 1 Gbit/s, loss: 0, duplicate: 0, reorder: 0, reorder_jitter: 1 "
-    "ms}}, key_management: {unit: 256 bit, relay: hop-by-hop, batch: 1}, control: {routing: "
+    "ms}, risk_groups: [{id: r, links: [AB], nodes: [C]}]}, key_management: {unit: 256 bit, relay: "
+    "hop-by-hop, batch: 1}, control: {routing: "
     "widest, "
     "at: A}, management: {at: B}, applications: [{id: v, from: A, to: C, key: 256 bit, count: 1, "
     "arrivals: poisson, rate: 1 /s, level: any, timeout: 1 s, wait: false, start: 0, stop: 1 h}, "
     "{id: t, from: A, to: B, arrivals: trace, times: [1 s, 2 s]}], faults: [{at: 1 s, link: AB, "
-    "what: both, for: 1 s}, {at: 1 s, node: A}], expect: [served_fraction > 0.1]}";
+    "what: both, for: 1 s}, {at: 1 s, node: A}, {at: 1 s, link: [AB, BC], what: degraded, loss: 1 "
+    "dB, qber: 1 %, rate: 0.5, event: e, every: 9 s, for: 1 s, until: 1 min}, {mtbf: 1 h, mttr: 1 "
+    "s, node: '*', what: down}, {at: 1 s, link: AB, what: module, end: A}, {at: 1 s, link: AB, "
+    "what: impaired, delay: 1 s, frame_loss: 0.5, frame_corruption: 0.5}, {at: 1 s, element: "
+    "controller}, {at: 1 s, group: r}], expect: [served_fraction > 0.1]}";
 
 static const char other_keys[] =
     "{scenario: x, duration: 1 h, engine: fast, network: {generate: {kind: waxman, nodes: 6, side: "

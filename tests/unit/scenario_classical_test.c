@@ -118,12 +118,13 @@ START_TEST(what_a_fault_hits)
                       "  - {at: 1 s, classical_link: A-B, what: quantum}\n"
                       "  - {at: 1 s, classical_link: A-C}\n"
                       "  - {at: 1 s, link: AB, classical_link: A-B}\n",
-           "t:9:31: what 'both' is not for this link: expected quantum, as network.classical.links "
+           "t:9:31: what 'both' is not for this link: expected quantum, degraded or module, as "
+           "network.classical.links "
            "gives the classical network\n"
-           "t:10:42: what 'quantum' is not for this link: expected classical, as "
-           "network.classical.links gives the classical network\n"
+           "t:10:42: what 'quantum' is not for a classical link: expected classical or impaired\n"
            "t:11:31: unknown classical link 'A-C': did you mean 'A-B'?\n"
-           "t:12:5: expected a link, a node or a classical link: more than one is given");
+           "t:12:41: expected a link, a node, a classical link, an element or a group: more than "
+           "one is given");
     refuse("scenario: c\nduration: 1 s\nnetwork:\n  nodes: [{id: A}, {id: B}]\n  links: [{id: AB, "
            "ends: [A, B], classical: {latency: 1 ms}, qkd: {rate: 1 kbit/s}}]\n"
            "  classical: {links: [{ends: [A, B]}]}\nfaults: [{at: 0, classical_link: AB}]\n",
