@@ -152,6 +152,7 @@ struct scn_classical {
 enum scn_relay {
     SCN_RELAY_HOP_BY_HOP, /* a random key, from hop to hop */
     SCN_RELAY_FIRST_KEY,  /* the first link's key, from hop to hop */
+    SCN_RELAY_DESTINATION, /* sums of link keys, sent straight to the destination */
     SCN_RELAY_COUNT
 };
 

@@ -41,7 +41,7 @@ const struct scn_word scn_words_compare[] = {{"<", SCN_LT},  {"<=", SCN_LE}, {"=
 
 const struct scn_word scn_words_relay[] = {{"hop-by-hop", SCN_RELAY_HOP_BY_HOP},
                                            {"hop-by-hop-first-key", SCN_RELAY_FIRST_KEY},
-                                           {"destination", SCN_LATER},
+                                           {"destination", SCN_RELAY_DESTINATION},
                                            {"multipath", SCN_LATER},
                                            {NULL, 0}};
 

@@ -387,6 +387,9 @@ static void message_sent(struct watch_oracle *o, const struct qkd_send *send, co
     case WIRE_CMD_HOP_ACK:
         watch_orc_ack_sent(o, send, bytes, observed);
         break;
+    case WIRE_CMD_RELAY_SUM:
+        watch_orc_sum(o, send, observed);
+        break;
     case WIRE_CMD_SUPPLY_NOTIFY:
         watch_orc_notify(o, send, observed);
         break;

@@ -172,9 +172,10 @@ static void take_new(struct watch_oracle *o, const struct watch_orc_sight *s)
     struct wire_take_body body;
     int len = wire_take_body_decode(&body, s->frame.body, s->frame.body_len);
     uint32_t keys = s->frame.length - WIRE_FRAME_TAG_LEN - WIRE_COMPARE_LEN;
+    uint8_t hop = len > 0 && body.has_hop ? body.hop : 1;
     bool good = len == (int)s->frame.body_len && body.count > 0 &&
                 (uint64_t)(body.key_size / 8) * body.count == keys &&
-                qkd_eid_eq(body.source, s->send->from);
+                (hop > 1 || qkd_eid_eq(body.source, s->send->from));
     if (!watch_orc_check(o, good, "rule 3: TAKE body malformed", &s->scene)) {
         return;
     }
@@ -188,7 +189,12 @@ static void take_new(struct watch_oracle *o, const struct watch_orc_sight *s)
                                       .first = true,
                                       .taken = true,
                                       .direct = qkd_eid_eq(body.destination, s->send->to)};
-    watch_orc_key_travels(o, &travel, &s->scene);
+    if (hop == 1) {
+        watch_orc_key_travels(o, &travel, &s->scene);
+    }
+    if (body.has_hop) {
+        watch_orc_key_summed(o, &travel, hop, &s->scene);
+    }
 }
 
 /* ---- new or again ---- */
@@ -198,7 +204,10 @@ static void payload_of(const struct wire_frame *frame, struct watch_orc_frame *f
     uint32_t rest = frame->length - WIRE_FRAME_TAG_LEN;
     f->payload = WATCH_ORC_PADS;
     f->payload_bytes = rest;
-    if (frame->type == WIRE_FRAME_TAKE) {
+    struct wire_take_body take;
+    bool take_good = frame->type == WIRE_FRAME_TAKE &&
+                     wire_take_body_decode(&take, frame->body, frame->body_len) > 0;
+    if (take_good && !(take.has_hop && take.hop > 1)) { /* else it is summed: pads */
         f->payload = WATCH_ORC_RELAYED;
         f->payload_bytes = rest - WIRE_COMPARE_LEN;
     } else if (frame->method == WIRE_METHOD_AES) {

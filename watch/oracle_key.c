@@ -120,6 +120,7 @@ static void first_sight(struct watch_oracle *o, const struct watch_orc_travel *t
                                       .count = travel->count,
                                       .taken = travel->taken,
                                       .direct = travel->direct,
+                                      .padded = !travel->taken,
                                       .open = travel->count,
                                       .first = QKD_SLAB_NONE,
                                       .prev = o->key_last,
@@ -167,11 +168,73 @@ void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel
         }
         return;
     }
-    const struct watch_orc_kma_key *kma = kma_at(o, slot);
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
     if (!kma->closed) {
+        kma->padded = kma->padded || !travel->taken;
         (void)watch_orc_check(o, same_keys(o, kma, travel),
                               "rule 4: a key travels on with other bits than before", scene);
     }
+}
+
+/* ---- relay to the destination ---- */
+
+/* Linear: that of an XOR is the XOR of those of its terms. */
+static uint64_t fingerprint(const uint8_t *bytes, size_t len)
+{
+    uint64_t print = 0;
+    for (size_t i = 0; i < len; i++) {
+        unsigned turn = (unsigned)(i * 11 % 64);
+        uint64_t byte = bytes[i];
+        print ^= byte << turn | (turn > 56 ? byte >> (64 - turn) : 0);
+    }
+    return print;
+}
+
+void watch_orc_key_summed(struct watch_oracle *o, const struct watch_orc_travel *travel,
+                          uint8_t hop, const struct watch_orc_scene *scene)
+{
+    uint32_t slot = qkd_map_get(&o->kma_by_id, travel->id);
+    if (slot == QKD_MAP_NONE || kma_at(o, slot)->closed) {
+        return; /* a straggler */
+    }
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    bool fits = hop == kma->hop + 1 && kma->key_size == travel->key_size &&
+                kma->count == travel->count;
+    (void)watch_orc_check(o, fits, "rule 4: link key is named for a hop that is not the next",
+                          scene);
+    kma->hop = hop;
+    kma->print[1] = kma->print[0];
+    kma->print[0] = fingerprint(travel->keys, travel->key_size / 8 * travel->count) ^
+                    fingerprint(travel->compare, WIRE_COMPARE_LEN) << 1;
+}
+
+/* It is sent with the TAKE of the next link; what is said again later is not judged again. */
+void watch_orc_sum(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed)
+{
+    struct wire_relay_sum sum;
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp};
+    bool good = wire_relay_sum_decode(&sum, observed, send->observed.len) == 0 &&
+                sum.sum.len > WIRE_COMPARE_LEN;
+    if (!watch_orc_check(o, good, "rule 4: RELAY_SUM malformed", &scene)) {
+        return;
+    }
+    scene.id = &sum.key_id;
+    uint32_t slot = qkd_map_get(&o->kma_by_id, &sum.key_id);
+    if (slot == QKD_MAP_NONE || kma_at(o, slot)->closed) {
+        return;
+    }
+    struct watch_orc_kma_key *kma = kma_at(o, slot);
+    if (sum.hop + 1 != kma->hop || sum.hop <= kma->sums) {
+        return;
+    }
+    kma->sums = sum.hop;
+    size_t keys = sum.sum.len - WIRE_COMPARE_LEN;
+    uint64_t print = fingerprint(sum.sum.at, keys) ^
+                     fingerprint(sum.sum.at + keys, WIRE_COMPARE_LEN) << 1;
+    bool fits = keys == (size_t)kma->key_size / 8 * kma->count &&
+                qkd_eid_eq(send->to, kma->destination);
+    (void)watch_orc_check(o, fits && print == (kma->print[0] ^ kma->print[1]),
+                          "rule 4: a sum is not that of two link keys of the way", &scene);
 }
 
 /* ---- comparison at Kx-2 ---- */
@@ -185,7 +248,14 @@ static bool scheme_good(const struct watch_oracle *o, const struct watch_orc_kma
         return true;
     }
     enum scn_relay relay = scn_relay_of(o->scenario, &o->scenario->applications[app]);
-    return kma->taken == (relay == SCN_RELAY_FIRST_KEY);
+    switch (relay) {
+    case SCN_RELAY_FIRST_KEY:
+        return kma->taken && kma->sums == 0;
+    case SCN_RELAY_DESTINATION: /* the sum of every link but the first, and of no frame a RELAY */
+        return kma->taken && !kma->padded && kma->sums > 0 && kma->sums + 1 == kma->hop;
+    default:
+        return !kma->taken && kma->sums == 0;
+    }
 }
 
 static void name_keys(struct watch_oracle *o, uint32_t slot,

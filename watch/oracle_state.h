@@ -190,6 +190,9 @@ struct watch_orc_kma_key {
     uint32_t prev, next;  /* in order of age */
     bool named, matched;
     bool taken, direct; /* link key, not drawn; straight to its destination */
+    bool padded;        /* it crossed a link in a RELAY frame */
+    uint8_t hop, sums;  /* relay to the destination: last hop whose link key was named; sums sent */
+    uint64_t print[2];  /* fingerprints of the keys of that hop's link and of the one before */
     bool dead;          /* its source crashed or gave it up: the master may not supply it */
     bool closed;        /* its KSA-keys are forgotten */
 };
@@ -433,6 +436,10 @@ struct watch_orc_travel {
 };
 void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel *travel,
                            const struct watch_orc_scene *scene);
+/* Relay to the destination: key of a further link is named; a node on the way sends a sum. */
+void watch_orc_key_summed(struct watch_oracle *o, const struct watch_orc_travel *travel,
+                          uint8_t hop, const struct watch_orc_scene *scene);
+void watch_orc_sum(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed);
 void watch_orc_notify(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed);
 void watch_orc_notify_rsp(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                           const uint8_t *observed);

@@ -296,6 +296,10 @@ static uint64_t read_command(const struct sight *s)
         REQUEST_BY(update, s, read_session(s, m.session_id));
     case WIRE_CMD_RELAY_DONE:
         REQUEST_BY(relay_done, s, request_of(r, m.key_id));
+    case WIRE_CMD_RELAY_SUM:
+        REQUEST_BY(relay_sum, s, request_of(r, m.key_id));
+    case WIRE_CMD_RELAY_SUM_ACK:
+        REQUEST_BY(relay_sum_ack, s, request_of(r, m.key_id));
     case WIRE_CMD_KMI_FETCH:
         REQUEST_BY(kmi_fetch, s, request_of(r, m.key_id));
     case WIRE_CMD_KMI_DROP:

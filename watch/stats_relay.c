@@ -183,7 +183,7 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
         link->last_seq[end] = frame.seq;
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_RELAYED_KEYS);
         hop.kma_key = body.key_id;
-        hop.hop = 1;
+        hop.hop = body.has_hop ? body.hop : 1;
         hop.attempt = 1;
         hop.method = "pool";
     } else {

@@ -53,6 +53,8 @@ static void containers_init(struct kma *kma, const struct km_config *config)
     qkd_slab_init(&kma->needs, sizeof(struct kma_need), 16, n);
     qkd_slab_init(&kma->pieces, sizeof(struct kma_piece), 16, 4 * n);
     qkd_slab_init(&kma->holds, sizeof(struct kma_hold), 4, n);
+    qkd_slab_init(&kma->sums, sizeof(struct kma_sum), 4, n);
+    qkd_slab_init(&kma->gathers, sizeof(struct kma_gather), 4, n);
     kma->waiting = kma->fetched = (struct kma_list){QKD_SLAB_NONE, QKD_SLAB_NONE};
 }
 
@@ -67,6 +69,8 @@ static void maps_init(struct kma *kma)
     qkd_map_init(&kma->piece_map, 16, 4 * n, salt);
     qkd_map_init(&kma->need_map, 8, n, salt);
     qkd_map_init(&kma->route_map, 8, n, salt);
+    qkd_map_init(&kma->sum_map, 16, n, salt);
+    qkd_map_init(&kma->gather_map, 16, n, salt);
     crypto_wipe(salt, sizeof salt);
 }
 
@@ -118,14 +122,15 @@ void kma_free(struct kma *kma)
     free(kma->skips);
     km_store_fini(&kma->store);
     km_secbuf_fini(&kma->bufs);
-    struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored, &kma->flows,
-                                &kma->needs,    &kma->pieces, &kma->holds};
+    struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored, &kma->flows, &kma->needs,
+                                &kma->pieces,   &kma->holds,  &kma->sums,  &kma->gathers};
     for (size_t i = 0; i < sizeof slabs / sizeof slabs[0]; i++) {
         qkd_slab_fini(slabs[i]);
     }
     struct qkd_map *maps[] = {&kma->link_by_id, &kma->link_by_peer, &kma->session_map,
                               &kma->stored_map, &kma->flow_map,     &kma->piece_map,
-                              &kma->need_map,   &kma->route_map};
+                              &kma->need_map,   &kma->route_map,    &kma->sum_map,
+                              &kma->gather_map};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         qkd_map_fini(maps[i]);
     }
@@ -256,6 +261,8 @@ static bool on_kx1(const struct kma_step *s, const struct chan_message *m, uint8
         KMA_CASE(SESSION_RSP, session_rsp, kma_flow_session(s, m->peer, &msg))
         KMA_CASE(UPDATE, update, kma_session_update(s, m->peer, &msg))
         KMA_CASE(RELAY_DONE, relay_done, kma_piece_done(s, m->peer, &msg))
+        KMA_CASE(RELAY_SUM, relay_sum, kma_sum_receive(s, m->peer, &msg))
+        KMA_CASE(RELAY_SUM_ACK, relay_sum_ack, kma_sum_acked(s, m->peer, &msg))
         KMA_CASE(HOP_ACK, hop_ack, kma_frame_acked(s, m->peer, &msg))
         KMA_CASE(GRANT_REQUEST, grant_request, kma_grant_request(s, m->peer, &msg))
     default:
@@ -362,6 +369,7 @@ static void tick(const struct kma_step *s)
     kma_link_tick(s);
     kma_session_sweep(s);
     kma_stored_sweep(s);
+    kma_gather_sweep(s);
     kma_source_tick(s);
 }
 
@@ -393,6 +401,9 @@ static void timer_fired(const struct kma_step *s, uint64_t tag)
         break;
     case KMA_TIMER_HOLD:
         kma_hold_timeout(s, index);
+        break;
+    case KMA_TIMER_SUM:
+        kma_sum_timeout(s, index);
         break;
     }
 }

@@ -84,8 +84,10 @@ static void count_sent(struct kma_link *link, const struct kma_send *send)
     if (send->type == WIRE_FRAME_RELAY) {
         link->n.pads += 8 * (uint64_t)send->body_len;
     } else if (send->type == WIRE_FRAME_TAKE) {
-        link->n.relayed_as_key += 8 * (uint64_t)(send->key_len - WIRE_COMPARE_LEN);
-        link->n.tags += 8 * WIRE_COMPARE_LEN;
+        uint64_t as_key = send->as_pad ? 0 : send->key_len - WIRE_COMPARE_LEN;
+        link->n.relayed_as_key += 8 * as_key;
+        link->n.pads += send->as_pad ? 8 * (uint64_t)send->key_len : 0;
+        link->n.tags += send->as_pad ? 0 : 8 * WIRE_COMPARE_LEN;
     }
 }
 

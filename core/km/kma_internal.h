@@ -6,6 +6,8 @@
  *   kma_frame.c   frames that take pads: send, receive, acknowledge, repeat (rules 2, 3)
  *   kma_grant.c   GRANT, SKIP, expiry: ownership of chunks (rule 1)
  *   kma_relay.c   a relay frame at a hop and at the destination (7.1.3)
+ *   kma_sum.c     relay to the destination at a hop
+ *   kma_gather.c  keys that come to the destination in parts
  *   kma_session.c SESSION and UPDATE at hops and destination (Tables 7-9, 7-10)
  *   kma_flow.c    source: route and session of an application pair
  *   kma_source.c  source: a need of the KSA, served piece by piece
@@ -206,13 +208,35 @@ struct kma_piece {
 
 /* A key at a hop, or at its source, that waits for a GRANT. */
 struct kma_hold {
-    uint32_t link;     /* index */
-    uint32_t buf, len; /* encoded relay body */
+    uint32_t link;         /* index */
+    uint32_t buf, len;     /* encoded body, and after it: */
+    uint32_t upstream_len; /* relay to the destination: key of the link before; else 0 */
+    uint8_t hop;
+    struct qkd_eid destination;
     struct qkd_eid source;
     struct qkd_id key_id;
     uint64_t session;
     uint8_t attempt;
     uint32_t timer;
+};
+
+/* A sum of two link keys on its way to the destination. */
+struct kma_sum {
+    struct qkd_id key_id;
+    struct qkd_eid source, destination;
+    uint64_t session;
+    uint32_t buf, len;
+    uint8_t hop, tries;
+    uint32_t timer;
+};
+
+/* A key that comes in parts, whose XOR it is. */
+struct kma_gather {
+    struct kma_stored item; /* as that of a key that came whole; valid if parts > 0 */
+    uint64_t have;          /* bit per part */
+    uint8_t parts;          /* 0: how many is not known yet */
+    uint8_t attempt;
+    uint32_t buf, len; /* XOR of the parts that came: keys, then the compare key */
 };
 
 struct kma {
@@ -230,10 +254,11 @@ struct kma {
     struct kma_link *links;
     uint32_t link_count, link_cap;
     struct qkd_map link_by_id, link_by_peer;
-    struct qkd_slab sessions, stored, flows, needs, pieces, holds;
+    struct qkd_slab sessions, stored, flows, needs, pieces, holds, sums, gathers;
     struct qkd_map session_map, stored_map, flow_map, piece_map, need_map, route_map;
-    struct kma_list waiting, fetched; /* of stored */
-    struct kma_grant_record {         /* GRANTs without acknowledgement and not in flight */
+    struct qkd_map sum_map, gather_map; /* by KMA-key ID */
+    struct kma_list waiting, fetched;   /* of stored */
+    struct kma_grant_record {           /* GRANTs without acknowledgement and not in flight */
         uint32_t link;
         struct wire_grant_body grant;
     } * grants;
@@ -259,7 +284,8 @@ enum kma_timer_kind {
     KMA_TIMER_NEED,
     KMA_TIMER_FLOW,
     KMA_TIMER_PIECE,
-    KMA_TIMER_HOLD
+    KMA_TIMER_HOLD,
+    KMA_TIMER_SUM
 };
 
 static inline uint64_t kma_tag(enum kma_timer_kind kind, uint32_t index)
@@ -328,6 +354,7 @@ struct kma_send {
     uint32_t body_len;
     uint32_t key_len; /* TAKE: key and compare bytes before the tag's pad */
     uint8_t *keys;    /* TAKE: receives them */
+    bool as_pad;      /* TAKE: they are no key, but what one is summed with */
     struct qkd_eid source;
     struct qkd_id key_id;
     uint64_t session;
@@ -380,10 +407,15 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
 void kma_take_receive(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame, const uint8_t *keys,
                       const struct km_take *pad);
-/* Sends or holds an encoded relay body on a link: 0, or a negative error (nothing was sent). */
+/* Sends or holds an encoded relay body on a link, or with an upstream key an encoded take body: 0, or a
+ * negative error (nothing was sent). */
 struct kma_forward {
     const uint8_t *body;
     uint32_t len;
+    const uint8_t *upstream; /* relay to the destination: key of the link before, NULL if none */
+    uint32_t upstream_len;
+    uint8_t hop;                /* with it: that brought this key */
+    struct qkd_eid destination; /* with it */
     struct qkd_eid source;
     struct qkd_id key_id;
     uint64_t session;
@@ -392,6 +424,15 @@ struct kma_forward {
 int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
                       const struct kma_forward *forward);
 void kma_relay_fail(const struct kma_step *s, const struct kma_forward *forward, uint8_t reason);
+/* A key as it arrived at its destination. */
+struct kma_arrival {
+    struct kma_stored item; /* all but digest, buf, lists */
+    struct wire_bytes keys;
+    const uint8_t *compare;
+};
+/* Keeps it for the KSA and tells the source. */
+void kma_arrived(const struct kma_step *s, const struct kma_arrival *a,
+                 const struct kma_forward *key);
 void kma_hold_timeout(const struct kma_step *s, uint32_t slot);
 void kma_hold_retry(const struct kma_step *s, struct kma_link *link);
 void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch);
@@ -400,7 +441,37 @@ void kma_stored_sweep(const struct kma_step *s);
 /* Sends a KMI_SUPPLY to the KSA; the encoded bytes, which hold key data, are wiped. */
 void kma_supply_send(const struct kma_step *s, const struct wire_kmi_supply *supply);
 
+/* kma_sum.c */
+/* At a hop: takes as much of the next link as came from the link before, and sums. */
+void kma_sum_onward(const struct kma_step *s, const struct wire_take_body *take,
+                    struct wire_bytes upstream, const struct kma_forward *key);
+/* Sends the sum of a forward whose TAKE is under way. */
+void kma_sum_send(const struct kma_step *s, const struct kma_forward *forward, const uint8_t *sum);
+void kma_sum_receive(const struct kma_step *s, struct qkd_eid peer,
+                     const struct wire_relay_sum *sum);
+void kma_sum_acked(const struct kma_step *s, struct qkd_eid peer,
+                   const struct wire_relay_sum_ack *ack);
+void kma_sum_timeout(const struct kma_step *s, uint32_t sum);
+
+/* kma_gather.c */
+struct kma_part {
+    struct qkd_id key_id;
+    uint8_t index; /* from 0 */
+    uint8_t parts; /* how many there are, at most 64; 0: this one does not say */
+    uint8_t attempt;
+    const struct kma_stored *item; /* with parts > 0 */
+    struct wire_bytes bytes;       /* keys and compare key, or what is summed to them */
+};
+/* Takes a part in; with the last one the key has arrived. */
+void kma_gather_add(const struct kma_step *s, const struct kma_part *part);
+void kma_gather_sweep(const struct kma_step *s);
+
 /* kma_session.c */
+/* The session of this source that ends here, both halves of it, while it lives; NULL: none. */
+const struct kma_session *kma_session_here(const struct kma_step *s, uint64_t id,
+                                           struct qkd_eid source);
+/* The next hop of a session that this source may use here; NOBODY: none. */
+struct qkd_eid kma_session_next(const struct kma_step *s, uint64_t id, struct qkd_eid source);
 void kma_session_command(const struct kma_step *s, struct qkd_eid peer,
                          const struct wire_session *session);
 void kma_session_update(const struct kma_step *s, struct qkd_eid peer,

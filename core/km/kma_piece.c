@@ -63,6 +63,7 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
     const struct kma_need *need = need_of(kma, piece);
     const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
     struct kma_link *link = kma_link_of(kma, flow->route[1]);
+    bool summed = !piece->direct && flow->relay == WIRE_RELAY_DESTINATION;
     uint8_t meta[64];
     uint8_t bytes[256];
     struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
@@ -80,7 +81,9 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
                                   .taken = piece->drawn_wall,
                                   .source_app = flow->source_app,
                                   .target_app = flow->target_app,
-                                  .metadata = {meta, (size_t)meta_len}};
+                                  .metadata = {meta, (size_t)meta_len},
+                                  .has_hop = summed,
+                                  .hop = 1};
     int len = wire_take_body_encode(&body, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);
     struct kma_send send = {.type = WIRE_FRAME_TAKE,

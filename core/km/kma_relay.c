@@ -39,13 +39,15 @@ void kma_relay_fail(const struct kma_step *s, const struct kma_forward *forward,
 static int hold(const struct kma_step *s, struct kma_link *link, const struct kma_forward *forward)
 {
     struct kma *kma = s->kma;
-    uint64_t need = forward->len + WIRE_FRAME_TAG_LEN;
+    uint32_t payload = forward->upstream != NULL ? forward->upstream_len : forward->len;
+    uint64_t need = payload + WIRE_FRAME_TAG_LEN;
     if (km_pool_peer_payload(&link->pool) / 2 < need) {
         return QKD_ERR_INSUFFICIENT;
     }
     uint32_t slot = qkd_slab_take(&kma->holds);
-    uint32_t buf = slot == QKD_SLAB_NONE ? KM_SECBUF_NONE
-                                         : km_secbuf_take(&kma->bufs, forward->len);
+    uint32_t buf = slot == QKD_SLAB_NONE
+                       ? KM_SECBUF_NONE
+                       : km_secbuf_take(&kma->bufs, forward->len + forward->upstream_len);
     if (buf == KM_SECBUF_NONE) {
         if (slot != QKD_SLAB_NONE) {
             qkd_slab_give(&kma->holds, slot);
@@ -53,10 +55,17 @@ static int hold(const struct kma_step *s, struct kma_link *link, const struct km
         return QKD_ERR_LIMIT;
     }
     memcpy(km_secbuf_at(&kma->bufs, buf), forward->body, forward->len);
+    if (forward->upstream != NULL) {
+        memcpy(km_secbuf_at(&kma->bufs, buf) + forward->len, forward->upstream,
+               forward->upstream_len);
+    }
     struct kma_hold *h = qkd_slab_at(&kma->holds, slot);
     *h = (struct kma_hold){.link = (uint32_t)(link - kma->links),
                            .buf = buf,
                            .len = forward->len,
+                           .upstream_len = forward->upstream_len,
+                           .hop = forward->hop,
+                           .destination = forward->destination,
                            .source = forward->source,
                            .key_id = forward->key_id,
                            .session = forward->session,
@@ -67,9 +76,36 @@ static int hold(const struct kma_step *s, struct kma_link *link, const struct km
     return 0;
 }
 
+/* Relay to the destination: names key of the next link, and sends its sum with that of the link before. */
+static int send_take(const struct kma_step *s, struct kma_link *link,
+                     const struct kma_forward *forward)
+{
+    uint8_t sum[KMA_FRAME_MAX];
+    struct kma_send send = {.type = WIRE_FRAME_TAKE,
+                            .body = forward->body,
+                            .body_len = forward->len,
+                            .key_len = forward->upstream_len,
+                            .keys = sum,
+                            .as_pad = true,
+                            .source = forward->source,
+                            .key_id = forward->key_id,
+                            .session = forward->session,
+                            .attempt = forward->attempt};
+    struct km_take take;
+    int err = kma_frame_send(s, link, &send, &take);
+    if (err == 0) {
+        crypto_xor(sum, sum, forward->upstream, forward->upstream_len);
+        kma_sum_send(s, forward, sum);
+    }
+    return err;
+}
+
 static int send_body(const struct kma_step *s, struct kma_link *link,
                      const struct kma_forward *forward)
 {
+    if (forward->upstream != NULL) {
+        return send_take(s, link, forward);
+    }
     struct kma_send send = {.type = WIRE_FRAME_RELAY,
                             .body = forward->body,
                             .body_len = forward->len,
@@ -84,7 +120,8 @@ static int send_body(const struct kma_step *s, struct kma_link *link,
 int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
                       const struct kma_forward *forward)
 {
-    if (!link->up) {
+    bool closed = forward->upstream != NULL && !chan_is_up(s->kma->chan, QKD_RP_KX1, link->peer);
+    if (!link->up || closed) {
         return QKD_ERR_STATE;
     }
     int err = send_body(s, link, forward);
@@ -105,8 +142,13 @@ static void hold_give(struct kma *kma, uint32_t slot)
 
 static struct kma_forward hold_forward(struct kma *kma, const struct kma_hold *h)
 {
-    return (struct kma_forward){.body = km_secbuf_at(&kma->bufs, h->buf),
+    const uint8_t *bytes = km_secbuf_at(&kma->bufs, h->buf);
+    return (struct kma_forward){.body = bytes,
                                 .len = h->len,
+                                .upstream = h->upstream_len > 0 ? bytes + h->len : NULL,
+                                .upstream_len = h->upstream_len,
+                                .hop = h->hop,
+                                .destination = h->destination,
                                 .source = h->source,
                                 .key_id = h->key_id,
                                 .session = h->session,
@@ -152,15 +194,12 @@ static void relay_onward(const struct kma_step *s, const struct wire_relay_body 
                          const struct kma_forward *key)
 {
     struct kma *kma = s->kma;
-    const struct kma_session *session = kma_session_find(kma, body->session_id);
-    bool known = session != NULL && session->has_update && session->next.v != 0 &&
-                 qkd_eid_eq(session->source, body->source) &&
-                 qkd_time_before(s->event->now, session->until);
-    if (!known || body->hop == KMA_HOP_MAX || qkd_eid_eq(body->source, kma->self)) {
+    struct qkd_eid next = kma_session_next(s, body->session_id, body->source);
+    if (next.v == 0 || body->hop == KMA_HOP_MAX || qkd_eid_eq(body->source, kma->self)) {
         kma_relay_fail(s, key, WIRE_REASON_NO_SESSION);
         return;
     }
-    struct kma_link *onward = kma_link_of(kma, session->next);
+    struct kma_link *onward = kma_link_of(kma, next);
     uint8_t bytes[KMA_FRAME_MAX];
     struct kma_forward forward = *key;
     int len = body_onward(body, bytes);
@@ -208,15 +247,8 @@ static void list_append(struct kma *kma, struct kma_list *list, uint32_t slot)
     list->last = slot;
 }
 
-/* A key as it arrived, by RELAY or TAKE. */
-struct arrival {
-    struct kma_stored item; /* all but digest, buf, lists */
-    struct wire_bytes keys;
-    const uint8_t *compare;
-};
-
 /* Keeps it. 0 also when it was kept before with the same bytes; QKD_ERR_EXISTS with others. */
-static int keep(const struct kma_step *s, const struct arrival *a)
+static int keep(const struct kma_step *s, const struct kma_arrival *a)
 {
     struct kma *kma = s->kma;
     struct crypto_part parts[] = {{a->keys.at, a->keys.len}, {a->compare, WIRE_COMPARE_LEN}};
@@ -252,8 +284,8 @@ static int keep(const struct kma_step *s, const struct arrival *a)
     return 0;
 }
 
-static void arrived(const struct kma_step *s, const struct arrival *a,
-                    const struct kma_forward *key)
+void kma_arrived(const struct kma_step *s, const struct kma_arrival *a,
+                 const struct kma_forward *key)
 {
     int err = keep(s, a);
     if (err == QKD_ERR_EXISTS) {
@@ -299,19 +331,19 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
                                           .b = -QKD_ERR_FORMAT});
         return;
     }
-    struct arrival a = {.item = {.key_id = body.key_id,
-                                 .session = body.session_id,
-                                 .source = body.source,
-                                 .relay_source = link->peer,
-                                 .generated = metadata.generated,
-                                 .relayed = s->event->wall,
-                                 .key_size = body.key_size,
-                                 .count = body.count,
-                                 .grade = body.grade,
-                                 .hop = body.hop,
-                                 .method = frame->method},
-                        .keys = body.keys,
-                        .compare = body.compare.b};
+    struct kma_arrival a = {.item = {.key_id = body.key_id,
+                                     .session = body.session_id,
+                                     .source = body.source,
+                                     .relay_source = link->peer,
+                                     .generated = metadata.generated,
+                                     .relayed = s->event->wall,
+                                     .key_size = body.key_size,
+                                     .count = body.count,
+                                     .grade = body.grade,
+                                     .hop = body.hop,
+                                     .method = frame->method},
+                            .keys = body.keys,
+                            .compare = body.compare.b};
     struct kma_forward key = {.source = body.source,
                               .key_id = body.key_id,
                               .session = body.session_id,
@@ -327,10 +359,8 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
         relay_onward(s, &body, &key);
         return;
     }
-    const struct kma_session *session = kma_session_find(s->kma, body.session_id);
-    bool live = session != NULL && session->has_session && session->has_update &&
-                qkd_eid_eq(session->source, body.source) &&
-                qkd_time_before(s->event->now, session->until);
+    const struct kma_session *session = kma_session_here(s, body.session_id, body.source);
+    bool live = session != NULL;
     bool again = qkd_map_get(&s->kma->stored_map, &body.key_id) != QKD_MAP_NONE;
     if (!live && !again) {
         kma_relay_fail(s, &key, WIRE_REASON_NO_SESSION);
@@ -340,11 +370,11 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
         a.item.source_app = session->source_app;
         a.item.target_app = session->target_app;
     }
-    arrived(s, &a, &key);
+    kma_arrived(s, &a, &key);
 }
 
 /* The neighbour's pool units are the key itself, which goes on to its destination (first-key). */
-static void take_onward(const struct kma_step *s, const struct arrival *a,
+static void take_onward(const struct kma_step *s, const struct kma_arrival *a,
                         const struct wire_take_body *take, const struct kma_forward *key)
 {
     struct wire_relay_body body = {.session_id = take->session_id,
@@ -371,8 +401,9 @@ void kma_take_receive(const struct kma_step *s, struct kma_link *link,
     struct wire_relay_metadata metadata = {0};
     bool good = wire_take_body_decode(&body, frame->body, frame->body_len) == (int)frame->body_len;
     uint32_t keys_len = frame->length - WIRE_FRAME_TAG_LEN - WIRE_COMPARE_LEN;
+    bool summed = good && body.has_hop && body.hop > 1; /* the key is another link's */
     good = good && body.count > 0 && (uint64_t)body.key_size / 8 * body.count == keys_len &&
-           body.key_size % 8 == 0 && qkd_eid_eq(body.source, link->peer) &&
+           body.key_size % 8 == 0 && (summed || qkd_eid_eq(body.source, link->peer)) &&
            wire_relay_metadata_decode(&metadata, body.metadata.at, body.metadata.len) > 0 &&
            qkd_id_eq(&metadata.kma_key_id, &body.key_id) && /* MD-T1: mandatory items */
            qkd_eid_eq(metadata.matching_kma_id, body.destination);
@@ -384,21 +415,21 @@ void kma_take_receive(const struct kma_step *s, struct kma_link *link,
                                           .b = -QKD_ERR_FORMAT});
         return;
     }
-    struct arrival a = {.item = {.key_id = body.key_id,
-                                 .session = body.session_id,
-                                 .source = body.source,
-                                 .source_app = body.source_app,
-                                 .target_app = body.target_app,
-                                 .relay_source = link->peer,
-                                 .generated = body.taken,
-                                 .relayed = s->event->wall,
-                                 .key_size = body.key_size,
-                                 .count = body.count,
-                                 .grade = WIRE_METHOD_OTP, /* no cipher touched it */
-                                 .hop = 1,
-                                 .method = WIRE_METHOD_POOL},
-                        .keys = {bytes, keys_len},
-                        .compare = bytes + keys_len};
+    struct kma_arrival a = {.item = {.key_id = body.key_id,
+                                     .session = body.session_id,
+                                     .source = body.source,
+                                     .source_app = body.source_app,
+                                     .target_app = body.target_app,
+                                     .relay_source = link->peer,
+                                     .generated = body.taken,
+                                     .relayed = s->event->wall,
+                                     .key_size = body.key_size,
+                                     .count = body.count,
+                                     .grade = WIRE_METHOD_OTP, /* no cipher touched it */
+                                     .hop = summed ? body.hop : 1,
+                                     .method = summed ? WIRE_METHOD_OTP : WIRE_METHOD_POOL},
+                            .keys = {bytes, keys_len},
+                            .compare = bytes + keys_len};
     struct kma_forward key = {.source = body.source,
                               .key_id = body.key_id,
                               .session = body.session_id,
@@ -408,10 +439,18 @@ void kma_take_receive(const struct kma_step *s, struct kma_link *link,
                                       .peer = link->peer,
                                       .id = body.key_id,
                                       .a = link->id,
-                                      .b = 1,
+                                      .b = a.item.hop,
                                       .c = 8 * (uint64_t)frame->length});
-    if (ours) {
-        arrived(s, &a, &key);
+    struct wire_bytes secret = {bytes, keys_len + WIRE_COMPARE_LEN};
+    if (ours && summed && kma_session_here(s, body.session_id, body.source) == NULL) {
+        kma_relay_fail(s, &key, WIRE_REASON_NO_SESSION); /* and the sums find none, either */
+    } else if (ours && summed) {
+        struct kma_part part = {body.key_id, 0, body.hop, key.attempt, &a.item, secret};
+        kma_gather_add(s, &part);
+    } else if (ours) {
+        kma_arrived(s, &a, &key);
+    } else if (body.has_hop) {
+        kma_sum_onward(s, &body, secret, &key);
     } else {
         take_onward(s, &a, &body, &key);
     }

@@ -11,6 +11,24 @@ struct kma_session *kma_session_find(struct kma *kma, uint64_t id)
     return slot == QKD_MAP_NONE ? NULL : qkd_slab_at(&kma->sessions, slot);
 }
 
+struct qkd_eid kma_session_next(const struct kma_step *s, uint64_t id, struct qkd_eid source)
+{
+    const struct kma_session *session = kma_session_find(s->kma, id);
+    bool known = session != NULL && session->has_update && qkd_eid_eq(session->source, source) &&
+                 qkd_time_before(s->event->now, session->until);
+    return known ? session->next : QKD_NOBODY;
+}
+
+const struct kma_session *kma_session_here(const struct kma_step *s, uint64_t id,
+                                           struct qkd_eid source)
+{
+    const struct kma_session *session = kma_session_find(s->kma, id);
+    bool live = session != NULL && session->has_session && session->has_update &&
+                qkd_eid_eq(session->source, source) &&
+                qkd_time_before(s->event->now, session->until);
+    return live ? session : NULL;
+}
+
 static struct kma_session *session_make(struct kma *kma, uint64_t id)
 {
     struct kma_session *session = kma_session_find(kma, id);

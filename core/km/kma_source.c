@@ -96,6 +96,13 @@ static void piece_arm(const struct kma_step *s, uint32_t slot)
                                   kma_tag(KMA_TIMER_PIECE, slot));
 }
 
+/* Whether its keys are pool units of the first link; else they are drawn. */
+static bool flow_takes(const struct kma_flow *flow)
+{
+    bool of_link = flow->relay == WIRE_RELAY_FIRST_KEY || flow->relay == WIRE_RELAY_DESTINATION;
+    return flow->direct || (of_link && !QKDN_MUTANT(SCHEME_IGNORED));
+}
+
 /* A new piece of `count` keys; QKD_SLAB_NONE at a limit. */
 static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_t count)
 {
@@ -116,8 +123,7 @@ static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_
                                 .count = count,
                                 .attempt = 1,
                                 .direct = flow->direct,
-                                .taken = flow->direct || (flow->relay == WIRE_RELAY_FIRST_KEY &&
-                                                          !QKDN_MUTANT(SCHEME_IGNORED)),
+                                .taken = flow_takes(flow),
                                 .buf = buf,
                                 .drawn = s->event->now,
                                 .drawn_wall = s->event->wall,
@@ -297,7 +303,7 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct 
     struct kma_flow *flow = flow_of(kma, need);
     struct kma_link *first = kma_link_of(kma, flow->route[1]);
     uint8_t reason = reason_of(err);
-    bool is_taken = flow->direct || flow->relay == WIRE_RELAY_FIRST_KEY; /* a RELAY is held */
+    bool is_taken = flow_takes(flow); /* a RELAY is held */
     if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && is_taken &&
         km_pool_peer_payload(&first->pool) / 2 >= wire_take_cost_bits(need->key_size, 1, 1) / 8) {
         need->graced = true;
@@ -419,7 +425,8 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew, uint
         kma_need_fail(s, need_slot, WIRE_REASON_EXPIRED); /* HS-T2: the ID's Timer */
         return;
     }
-    if (anew || flow->direct != piece->direct || flow->state != KMA_FLOW_READY) {
+    bool summed = piece->taken && !piece->direct && flow->relay == WIRE_RELAY_DESTINATION;
+    if (anew || summed || flow->direct != piece->direct || flow->state != KMA_FLOW_READY) {
         piece_again(s, slot, WIRE_REASON_GONE);
         kma_flow_go(s, flow_slot);
         return;

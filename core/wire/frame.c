@@ -141,7 +141,8 @@ uint64_t wire_take_cost_bits(uint32_t key_size, uint32_t amount, uint32_t batch)
 uint64_t wire_hop_cost_bits(const struct wire_hop *hop, uint32_t key_size, uint32_t amount,
                             uint32_t batch)
 {
-    bool is_taken = hop->is_direct || (hop->is_first && hop->relay == WIRE_RELAY_FIRST_KEY);
+    bool is_taken = hop->is_direct || hop->relay == WIRE_RELAY_DESTINATION ||
+                    (hop->is_first && hop->relay == WIRE_RELAY_FIRST_KEY);
     return is_taken ? wire_take_cost_bits(key_size, amount, batch)
                     : wire_relay_cost_bits(key_size, amount, batch);
 }

@@ -43,9 +43,15 @@ enum wire_method {
 /* Security level an application asks for; the stricter of it and the policy wins. */
 enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_OTP_ONLY = 2 };
 
-/* How a key crosses more than one link: "relay" of a scenario. FIRST_KEY: the key is the first link's
- * own; the others draw it at random. */
-enum wire_relay { WIRE_RELAY_HOP_BY_HOP = 0, WIRE_RELAY_FIRST_KEY = 1, WIRE_RELAY_COUNT };
+/* How a key crosses more than one link: "relay" of a scenario. HOP_BY_HOP draws it at random; with
+ * FIRST_KEY and DESTINATION it is the first link's. */
+enum wire_relay {
+    WIRE_RELAY_HOP_BY_HOP = 0,
+    WIRE_RELAY_FIRST_KEY = 1,
+    WIRE_RELAY_DESTINATION =
+        2, /* nodes on the way send the sum of two link keys to the destination */
+    WIRE_RELAY_COUNT
+};
 
 /* How a request ended (one per request) and why. */
 /* The lists are laid out by hand: clang-format indents each line of them more than the last. */
@@ -249,6 +255,12 @@ enum wire_status_item {
 #define WIRE_RELAY_DONE(M, O)                                                                      \
     M(id, key_id) M(u64, session_id) M(u8, attempt) M(u8, reason) M(eid, at) O(u8, grade)
 
+/* Relay to the destination: a KMA on the way -> destination KMA, straight; repeated until acknowledged.
+ * hop: of the frame that brought it the key of the link before; sum: XOR of that link's key and the
+ * next one's, keys and compare key. */
+#define WIRE_RELAY_SUM(M, O) M(id, key_id) M(u64, session_id) M(eid, source) M(u8, hop) M(blob, sum)
+#define WIRE_RELAY_SUM_ACK(M, O) M(id, key_id) M(u8, hop)
+
 /* Hop acknowledgement, cumulative: all sequence numbers < next, and next + 1 + i for bit i.
  * ungranted: frames of this epoch that were `gone` (below the receive lease), u32 each. */
 #define WIRE_HOP_ACK(M, O) M(u32, link) M(u32, epoch) M(u32, next) M(u64, bitmap) O(blob, gone)
@@ -372,6 +384,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(SESSION_RSP, session_rsp, 0xA1)                                                              \
     X(UPDATE, update, 0x22)                                                                        \
     X(RELAY_DONE, relay_done, 0x31)                                                                \
+    X(RELAY_SUM, relay_sum, 0x34)                                                                  \
+    X(RELAY_SUM_ACK, relay_sum_ack, 0xB4)                                                          \
     X(SUPPLY_NOTIFY, supply_notify, 0x32)                                                          \
     X(SUPPLY_NOTIFY_RSP, supply_notify_rsp, 0x33)                                                  \
     X(FAULT, fault, 0x40)                                                                          \
@@ -470,7 +484,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_SKIP_BODY(M, O) M(u32, block) M(u32, start) M(u32, end) M(u8, reason)
 #define WIRE_TAKE_BODY(M, O)                                                                       \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u32, key_size)           \
-    M(u16, count) M(time, taken) M(eid, source_app) M(eid, target_app) M(blob, metadata)
+    M(u16, count) M(time, taken) M(eid, source_app) M(eid, target_app) M(blob, metadata)           \
+    O(u8, hop) /* relay to the destination: number of this hop, from 1 */
 /* Persisted values (keys of the entries: see enum wire_persist_kind). */
 #define WIRE_P_BLOCK(M, O)                                                                         \
     M(u32, link) M(id, qkd_key_id) M(u32, number) M(u8, confirmed) M(u32, bytes) M(u8, form)       \

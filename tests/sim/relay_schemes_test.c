@@ -126,6 +126,30 @@ static void disturbed(const char *relay, double least_fraction)
     }
 }
 
+/* The first link gives the key, the others pads of the same length, compare key included. */
+START_TEST(destination_pays_no_metadata)
+{
+    lib_run_text(&run, text("relay: destination", ""));
+    all_served(KEYS);
+    ck_assert_uint_eq(run.summary.keys.drawn, 0);
+    ck_assert_uint_eq(run.summary.keys.relayed_as_key, KEYS * KEY_BITS);
+    link_taken(0, KEYS);
+    for (size_t link = 1; link < 3; link++) {
+        const struct scn_bits *bits = &run.summary.links[link].bits;
+        ck_assert_uint_eq(bits->pads, KEYS * (KEY_BITS + COMPARE_BITS));
+        ck_assert_uint_eq(bits->relayed_as_key, 0);
+        ck_assert_uint_le(other_tags(link, KEYS * TAG_BITS), 100 * TAG_BITS);
+    }
+    lib_end(&run);
+}
+END_TEST
+
+START_TEST(destination_in_a_disturbed_network)
+{
+    disturbed("destination", 0.5);
+}
+END_TEST
+
 START_TEST(first_key_in_a_disturbed_network)
 {
     disturbed("hop-by-hop-first-key", 0.5);
@@ -141,6 +165,8 @@ int main(void)
     tcase_add_test(tc, first_key_is_booked_as_key_of_the_first_link);
     tcase_add_test(tc, application_chooses);
     tcase_add_test(tc, first_key_in_a_disturbed_network);
+    tcase_add_test(tc, destination_pays_no_metadata);
+    tcase_add_test(tc, destination_in_a_disturbed_network);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -29,6 +29,8 @@ struct seen_key {
     uint8_t taken[LINKS][SECRET_BYTES]; /* link key named by TAKE frames */
     uint8_t relayed[LINKS][SECRET_BYTES];
     unsigned takes[LINKS], relays[LINKS];
+    uint8_t sum[LINKS][SECRET_BYTES]; /* of the link and the next */
+    unsigned sums[LINKS];
 };
 
 static struct {
@@ -36,6 +38,7 @@ static struct {
     size_t keys;
     uint64_t paid_bits[LINKS];
     unsigned drop_takes; /* so many TAKE frames are lost */
+    unsigned drop_sums;  /* and RELAY_SUM */
 } seen;
 
 static struct kmn *net;
@@ -83,12 +86,39 @@ static void frame_see(const struct wire_frame *frame)
     seen.paid_bits[frame->link] += 8 * (uint64_t)frame->length;
 }
 
+/* RELAY_SUM goes from a node on the way straight to the last one. */
+static bool sum_see(const struct pump_message *m)
+{
+    struct wire_relay_sum sum;
+    if (wire_relay_sum_decode(&sum, m->observed, m->observed_len) != 0) {
+        return true;
+    }
+    if (seen.drop_sums > 0) {
+        seen.drop_sums--;
+        return false;
+    }
+    uint32_t link = qkd_eid_node(m->from) - 1; /* that leads to this node */
+    struct seen_key *key = key_of(&sum.key_id);
+    ck_assert(qkd_eid_eq(m->to, kmn_kma(NODES - 1)));
+    ck_assert_uint_eq(sum.hop, link + 1);
+    ck_assert_uint_eq(sum.sum.len, SECRET_BYTES);
+    memcpy(key->sum[link], sum.sum.at, SECRET_BYTES);
+    key->sums[link]++;
+    return true;
+}
+
 static bool tap(void *ctx, const struct pump_message *m)
 {
     (void)ctx;
     struct wire_frame frame;
-    if (m->rp != QKD_RP_KX1 || m->observed == NULL || m->observed[0] != WIRE_FRAME_MAGIC) {
+    struct wire_head head;
+    if (m->rp != QKD_RP_KX1 || m->observed == NULL) {
         return true;
+    }
+    if (m->observed[0] != WIRE_FRAME_MAGIC) {
+        bool is_sum = wire_head_decode(&head, m->observed, m->observed_len) == 0 &&
+                      head.command == WIRE_CMD_RELAY_SUM;
+        return is_sum ? sum_see(m) : true;
     }
     ck_assert_int_eq(wire_frame_decode(&frame, m->observed, m->observed_len), 0);
     if (frame.type == WIRE_FRAME_TAKE && seen.drop_takes > 0) {
@@ -186,6 +216,78 @@ START_TEST(first_key_after_a_crash_on_the_way)
 }
 END_TEST
 
+/* B: each link names as much key as the first one's, and nothing is padded; what goes to the destination is
+ * the sum of two links' keys, so that it can take all but the first from what it knows of the last. */
+START_TEST(destination_sums_link_keys)
+{
+    begin(WIRE_RELAY_DESTINATION);
+    serve(KEYS);
+    for (size_t i = 0; i < KEYS; i++) {
+        const struct seen_key *key = &seen.key[i];
+        uint8_t got[SECRET_BYTES];
+        memcpy(got, key->taken[LINKS - 1], sizeof got);
+        for (size_t link = 0; link < LINKS; link++) {
+            ck_assert_uint_eq(key->takes[link], 1);
+            ck_assert_uint_eq(key->relays[link], 0);
+            ck_assert_uint_eq(key->sums[link], link < LINKS - 1);
+            for (size_t k = 0; link < LINKS - 1 && k < SECRET_BYTES; k++) {
+                ck_assert_uint_eq(key->sum[link][k], key->taken[link][k] ^ key->taken[link + 1][k]);
+                got[k] ^= key->sum[link][k];
+            }
+        }
+        ck_assert_mem_eq(got, key->taken[0], SECRET_BYTES);
+    }
+    for (size_t link = 0; link < LINKS; link++) {
+        ck_assert_uint_eq(seen.paid_bits[link], (uint64_t)KEYS * TAKE_BITS);
+    }
+    end();
+}
+END_TEST
+
+/* A sum that is lost is said again: nothing is paid twice. */
+START_TEST(destination_survives_loss)
+{
+    begin(WIRE_RELAY_DESTINATION);
+    seen.drop_sums = 2; /* the first of each node on the way */
+    seen.drop_takes = 1;
+    serve(1);
+    ck_assert_uint_eq(seen.drop_sums, 0);
+    for (size_t link = 0; link < LINKS; link++) {
+        ck_assert_uint_eq(seen.paid_bits[link], TAKE_BITS);
+    }
+    end();
+}
+END_TEST
+
+/* A sum that never comes: the key fails as a whole, and another is made of other bits. */
+START_TEST(destination_begins_anew_without_a_sum)
+{
+    begin(WIRE_RELAY_DESTINATION);
+    seen.drop_sums = 8; /* more than both nodes repeat before the source misses the key */
+    kmn_ask(net, 0, 1);
+    kmn_run(net, 8000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 1);
+    ck_assert_uint_ge(seen.keys, 2);
+    ck_assert(memcmp(seen.key[0].taken[0], seen.key[1].taken[0], SECRET_BYTES) != 0);
+    end();
+}
+END_TEST
+
+START_TEST(destination_after_a_crash_on_the_way)
+{
+    begin(WIRE_RELAY_DESTINATION);
+    serve(2);
+    for (uint32_t node = 1; node < NODES; node++) {
+        kmn_restart(net, node);
+        kmn_run(net, 5000);
+        kmn_ask(net, 0, 1);
+        kmn_run(net, 5000);
+        ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 2 + node);
+    }
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("relay schemes");
@@ -195,6 +297,10 @@ int main(void)
     tcase_add_test(tc, first_key_is_the_first_links);
     tcase_add_test(tc, first_key_survives_loss);
     tcase_add_test(tc, first_key_after_a_crash_on_the_way);
+    tcase_add_test(tc, destination_sums_link_keys);
+    tcase_add_test(tc, destination_survives_loss);
+    tcase_add_test(tc, destination_begins_anew_without_a_sum);
+    tcase_add_test(tc, destination_after_a_crash_on_the_way);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

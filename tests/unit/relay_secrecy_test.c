@@ -53,6 +53,18 @@ static void first_key(struct play *p)
     hops_play(p, 1);
 }
 
+/* Relay to the destination: Ci = Ki ^ Ki+1, to whom holds the last link's key. */
+static void destination(struct play *p)
+{
+    p->key = p->pad[0];
+    p->got = p->pad[p->hops - 1];
+    for (unsigned i = 0; i + 1 < p->hops; i++) {
+        uint8_t sum = padded(p->pad[i], p->pad[i + 1]);
+        p->wire[p->wires++] = sum;
+        p->got = padded(p->got, sum);
+    }
+}
+
 /* A mistake that must be seen: the same pad on two links. */
 static void pad_twice(struct play *p)
 {
@@ -105,11 +117,35 @@ static bool independent(void)
 
 START_TEST(links_show_nothing_of_the_key)
 {
-    static const struct scheme schemes[] = {{random_key, true}, {first_key, false}};
+    static const struct scheme schemes[] = {{random_key, true},
+                                            {first_key, false},
+                                            {destination, false}};
     for (size_t s = 0; s < sizeof schemes / sizeof schemes[0]; s++) {
         for (unsigned hops = 2; hops <= HOPS_MOST; hops++) {
             count_all(&schemes[s], hops);
             ck_assert_msg(independent(), "scheme %zu, %u hops", s, hops);
+        }
+    }
+}
+END_TEST
+
+/* What the scheme costs in trust: a node that knows one link's key and hears all sums has the key. */
+START_TEST(sums_and_one_link_key_are_the_key)
+{
+    for (unsigned hops = 2; hops <= HOPS_MOST; hops++) {
+        for (uint32_t all = 0; all < UINT32_C(1) << (4 * hops); all++) {
+            struct play p = {.hops = hops};
+            for (unsigned i = 0; i < hops; i++) {
+                p.pad[i] = (uint8_t)(all >> (4 * i) & 15);
+            }
+            destination(&p);
+            for (unsigned node = 1; node < hops; node++) { /* it knows the link before it */
+                uint8_t known = p.pad[node - 1];
+                for (unsigned i = node - 1; i-- > 0;) {
+                    known = padded(known, p.wire[i]);
+                }
+                ck_assert_uint_eq(known, p.key);
+            }
         }
     }
 }
@@ -134,6 +170,7 @@ int main(void)
     TCase *tc = tcase_create("relay secrecy");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, links_show_nothing_of_the_key);
+    tcase_add_test(tc, sums_and_one_link_key_are_the_key);
     tcase_add_test(tc, a_leak_is_seen);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -241,9 +241,14 @@ START_TEST(cost_of_a_hop_by_its_scheme)
         struct wire_hop hop;
         uint64_t bits;
     } cases[] = {
-        {{WIRE_RELAY_HOP_BY_HOP, true, true}, 640},    {{WIRE_RELAY_HOP_BY_HOP, true, false}, 1488},
-        {{WIRE_RELAY_HOP_BY_HOP, false, false}, 1488}, {{WIRE_RELAY_FIRST_KEY, true, true}, 640},
-        {{WIRE_RELAY_FIRST_KEY, true, false}, 640},    {{WIRE_RELAY_FIRST_KEY, false, false}, 1488},
+        {{WIRE_RELAY_HOP_BY_HOP, true, true}, 640},
+        {{WIRE_RELAY_HOP_BY_HOP, true, false}, 1488},
+        {{WIRE_RELAY_HOP_BY_HOP, false, false}, 1488},
+        {{WIRE_RELAY_FIRST_KEY, true, true}, 640},
+        {{WIRE_RELAY_FIRST_KEY, true, false}, 640},
+        {{WIRE_RELAY_FIRST_KEY, false, false}, 1488},
+        {{WIRE_RELAY_DESTINATION, true, false}, 640},
+        {{WIRE_RELAY_DESTINATION, false, false}, 640},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_uint_eq(wire_hop_cost_bits(&cases[i].hop, 256, 1, 1), cases[i].bits);
