@@ -162,6 +162,13 @@ void sim_devices_start(struct sim_world *world)
 
 void sim_load_timer(struct sim_world *world, uint32_t application)
 {
+    uint32_t from = world->scenario->applications[application].from;
+    if (world->nodes[from].incarnation == 0 && world->booted < world->scenario->node_count) {
+        /* Its node is about to start: a large network does so in groups. */
+        sim_world_post(world, from, sim_world_now(world) + SIM_BOOT_GROUP_NS,
+                       sim_world_tag(SIM_TIMER_LOAD, 0, application));
+        return;
+    }
     struct host_sender sender = {world, &world->message_id, on_message};
     host_load_ask(&world->loads[application], &sender);
     load_arm(world, application);

@@ -138,15 +138,47 @@ static void oracle_bootstrap(struct sim_world *world)
     free(secret);
 }
 
+static void boot_node(struct sim_world *world, uint32_t number)
+{
+    if (world->nodes[number].incarnation ==
+        0) { /* else it was started before */
+        sim_node_start(world, number);
+    }
+}
+
+/* Starts the next group of nodes. A large network starts in groups: handshakes take memory while they
+ * last, and all at once would be the peak of the run. Controller and manager come first, then the
+ * highest numbers: neighbours' channels are opened by the lower one, who then finds the other. */
+static void boot_group(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    uint32_t count = (uint32_t)scenario->node_count;
+    bool large = count > SIM_BOOT_GROUP;
+    if (large && world->booted == 0) {
+        boot_node(world, scenario->control.at);
+        boot_node(world, scenario->management.at);
+    }
+    for (uint32_t i = 0; i < SIM_BOOT_GROUP && world->booted < count && world->error == 0; i++) {
+        uint32_t place = world->booted++;
+        boot_node(world, large ? count - 1 - place : place);
+    }
+    if (world->booted < count && world->error == 0) {
+        sim_world_post(world, 0, sim_world_now(world) + SIM_BOOT_GROUP_NS,
+                       sim_world_tag(SIM_TIMER_BOOT, 0, 0));
+    }
+}
+
 static void boot(struct sim_world *world)
 {
     const struct scn_scenario *scenario = world->scenario;
+    if (world->booted > 0) {
+        boot_group(world);
+        return;
+    }
     if (world->oracle != NULL) {
         oracle_bootstrap(world);
     }
-    for (uint32_t n = 0; n < scenario->node_count && world->error == 0; n++) {
-        sim_node_start(world, n);
-    }
+    boot_group(world);
     sim_devices_start(world);
     sim_faults_start(world);
     sim_world_post(world, 0, scenario->warmup_ns, sim_world_tag(SIM_TIMER_WARM, 0, 0));

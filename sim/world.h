@@ -41,6 +41,11 @@ struct sim_unit {
 
 struct sim_late;
 
+enum {
+    SIM_BOOT_GROUP = 256,       /* nodes that start at once */
+    SIM_BOOT_GROUP_NS = 2000000 /* time from one group to the next */
+};
+
 struct sim_node {
     struct sim_clock clock;
     struct sim_store store;
@@ -104,6 +109,7 @@ struct sim_world {
     uint32_t *dirty;
     uint32_t dirty_count;
 
+    uint32_t booted;    /* nodes that were started: sim/world.c */
     uint8_t secret[32]; /* of the run: secrets and seeds of elements derive from it */
     uint64_t message_id;
     uint64_t events;   /* steps */

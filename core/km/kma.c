@@ -108,6 +108,7 @@ void kma_free(struct kma *kma)
     for (uint32_t i = 0; i < kma->link_count; i++) {
         km_pool_fini(&kma->links[i].pool);
         free(kma->links[i].tx);
+        free(kma->links[i].confirm);
     }
     if (kma->links != NULL) {
         crypto_wipe(kma->links, kma->link_cap * sizeof *kma->links);

@@ -5,6 +5,7 @@
 #include "core/km/kma_internal.h"
 #include "core/km/sync.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TRIES_LEFT 8         /* confirmations that tags must pay for after those in flight */
@@ -100,6 +101,25 @@ static void block_confirmed(const struct kma_step *s, struct kma_link *link, uin
     kma_hold_retry(s, link);
 }
 
+/* Makes room for one more; false if there is none. */
+static bool confirm_room(struct kma_link *link)
+{
+    enum { CAP_FIRST = 2 };
+    if (link->confirm_count < link->confirm_cap) {
+        return true;
+    }
+    uint32_t cap = link->confirm_cap == 0 ? CAP_FIRST : 2 * link->confirm_cap;
+    struct kma_confirm_wait *grown = NULL;
+    if (cap <= KMA_CONFIRM_QUEUE) {
+        grown = realloc(link->confirm, cap * sizeof *grown);
+    }
+    if (grown != NULL) {
+        link->confirm = grown;
+        link->confirm_cap = cap;
+    }
+    return grown != NULL;
+}
+
 static void confirm_keep(struct kma_link *link, const struct kma_confirm_wait *wait)
 {
     for (uint32_t i = 0; i < link->confirm_count; i++) {
@@ -108,7 +128,10 @@ static void confirm_keep(struct kma_link *link, const struct kma_confirm_wait *w
             return;
         }
     }
-    if (link->confirm_count == KMA_CONFIRM_QUEUE) { /* the oldest: it will be asked again */
+    if (!confirm_room(link)) { /* the oldest leaves: it will be asked again */
+        if (link->confirm_count == 0) {
+            return;
+        }
         link->confirm_count--;
         memmove(link->confirm, link->confirm + 1, link->confirm_count * sizeof link->confirm[0]);
     }
@@ -284,7 +307,9 @@ void kma_file_confirm_again(const struct kma_step *s, struct kma_link *link)
     }
     struct kma_confirm_wait waits[KMA_CONFIRM_QUEUE];
     uint32_t count = link->confirm_count;
-    memcpy(waits, link->confirm, count * sizeof waits[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        waits[i] = link->confirm[i];
+    }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t slot = km_pool_find(&link->pool, &waits[i].id);
         if (slot != QKD_SLAB_NONE) {

@@ -99,8 +99,8 @@ struct kma_link {
         struct qkd_id id;
         uint32_t number, length;
         struct qkd_time asked;
-    } confirm[KMA_CONFIRM_QUEUE];
-    uint32_t confirm_count;
+    } * confirm; /* oldest first; room for confirm_cap */
+    uint32_t confirm_count, confirm_cap;
     bool confirm_again;     /* lower KMA: some question was not sent, or did not arrive */
     uint32_t block_counter; /* lower KMA: blocks numbered in this incarnation */
     bool paused;            /* module was told that the store is full */
