@@ -6,7 +6,7 @@
 
 #include "core/base/err.h"
 
-enum { CAP_FIRST = 16 };
+enum { CAP_FIRST = 4 }; /* most elements have few, and they are many */
 
 void qkd_timers_init(struct qkd_timers *timers, uint32_t limit)
 {
@@ -29,6 +29,9 @@ static void put_at(struct qkd_timers *timers, uint32_t index, struct qkd_timer t
 {
     timers->heap[index] = timer;
     timers->where[timer.handle] = index;
+    if (index == 0) {
+        timers->first = timer.at;
+    }
 }
 
 static void sift_up(struct qkd_timers *timers, uint32_t index)
@@ -135,14 +138,9 @@ void qkd_timers_cancel(struct qkd_timers *timers, uint32_t *handle)
     }
 }
 
-struct qkd_time qkd_timers_next(const struct qkd_timers *timers)
-{
-    return timers->count > 0 ? timers->heap[0].at : QKD_NEVER;
-}
-
 bool qkd_timers_pop(struct qkd_timers *timers, struct qkd_time now, uint64_t *tag)
 {
-    if (timers->count == 0 || qkd_time_before(now, timers->heap[0].at)) {
+    if (qkd_time_before(now, qkd_timers_next(timers))) {
         return false;
     }
     *tag = timers->heap[0].tag;

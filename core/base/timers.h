@@ -22,6 +22,7 @@ struct qkd_timers {
     uint32_t free_head;
     uint32_t limit;
     uint64_t next_seq;
+    struct qkd_time first; /* that of heap[0], found without another load; void while count is 0 */
 };
 
 void qkd_timers_init(struct qkd_timers *timers, uint32_t limit);
@@ -39,7 +40,10 @@ void qkd_timers_move(struct qkd_timers *timers, uint32_t handle, struct qkd_time
 void qkd_timers_cancel(struct qkd_timers *timers, uint32_t *handle);
 
 /* The earliest deadline, QKD_NEVER if there is none. */
-struct qkd_time qkd_timers_next(const struct qkd_timers *timers);
+static inline struct qkd_time qkd_timers_next(const struct qkd_timers *timers)
+{
+    return timers->count > 0 ? timers->first : QKD_NEVER;
+}
 
 /* Takes the earliest timer if it is due at `now`; false if none is. */
 bool qkd_timers_pop(struct qkd_timers *timers, struct qkd_time now, uint64_t *tag);

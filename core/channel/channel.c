@@ -9,7 +9,7 @@
 #include "core/channel/state.h"
 #include "core/wire/codec.h"
 
-enum { KEY_LEN = 9, CHUNK = 2, NEAR_PEERS = 32 }; /* small chunks: most elements have few peers */
+enum { KEY_LEN = 9, CHUNK = 4, NEAR_PEERS = 32 }; /* small chunks: most elements have few peers */
 
 /* ---- the table ---- */
 
@@ -26,21 +26,70 @@ static uint32_t near_index(enum qkd_rp rp, struct qkd_eid peer)
     return (uint32_t)(mixed >> (64 - CHAN_NEAR_BITS));
 }
 
-/* The slot of the channel to (rp, peer); QKD_MAP_NONE. A slot in `near` may have been freed, which
- * wiped its peer, or used again. */
+/* Whether a slot holds the channel to (rp, peer): a freed one was wiped, so peer 0 is in none. */
+static bool slot_is(const struct chan_set *set, uint32_t slot, enum qkd_rp rp, struct qkd_eid peer)
+{
+    const struct chan_channel *channel = qkd_slab_at(&set->channels, slot);
+    return channel->peer.v == peer.v && channel->rp == (uint8_t)rp && peer.v != 0;
+}
+
+/* The slot of the channel to (rp, peer); QKD_MAP_NONE. A slot in `near` may have been freed or used
+ * again. */
 static uint32_t slot_find(const struct chan_set *set, enum qkd_rp rp, struct qkd_eid peer)
 {
-    uint32_t slot = set->near[near_index(rp, peer)];
-    bool few = set->channels.top <= NEAR_PEERS; /* with many, a wrong guess costs a cold line */
-    if (few && slot < set->channels.top && peer.v != 0) {
-        const struct chan_channel *channel = qkd_slab_at(&set->channels, slot);
-        if (channel->peer.v == peer.v && channel->rp == (uint8_t)rp) {
-            return slot;
+    uint32_t top = set->channels.top;
+    uint32_t near = set->near[near_index(rp, peer)];
+    bool few = top <= NEAR_PEERS; /* with many, a wrong guess costs a cold line */
+    if (few && near < top && slot_is(set, near, rp, peer)) {
+        return near;
+    }
+    if (set->by_peer.count == 0) {
+        uint32_t slot = 0;
+        while (slot < top && !slot_is(set, slot, rp, peer)) {
+            slot++;
         }
+        return slot < top ? slot : QKD_MAP_NONE;
     }
     uint8_t key[KEY_LEN];
     make_key(key, rp, peer);
     return qkd_map_get(&set->by_peer, key);
+}
+
+/* Makes the map know a slot; 0 or QKD_ERR_NOMEM. */
+static int slot_index(struct chan_set *set, uint32_t slot)
+{
+    const struct chan_channel *channel = qkd_slab_at(&set->channels, slot);
+    uint8_t key[KEY_LEN];
+    make_key(key, (enum qkd_rp)channel->rp, channel->peer);
+    return qkd_map_put(&set->by_peer, key, slot);
+}
+
+/* Makes the map know a new channel, or all of them once they are more than few. */
+static int slot_add(struct chan_set *set, uint32_t slot)
+{
+    if (set->by_peer.count > 0) {
+        return slot_index(set, slot);
+    }
+    int err = QKD_OK;
+    for (uint32_t i = 0; set->channels.top > CHAN_FEW && i < set->channels.top && err == QKD_OK;
+         i++) {
+        if (qkd_slab_live(&set->channels, i)) {
+            err = slot_index(set, i);
+        }
+    }
+    if (err != QKD_OK) {
+        qkd_map_fini(&set->by_peer);
+    }
+    return err;
+}
+
+static void slot_drop(struct chan_set *set, uint32_t slot)
+{
+    const struct chan_channel *channel = qkd_slab_at(&set->channels, slot);
+    uint8_t key[KEY_LEN];
+    make_key(key, (enum qkd_rp)channel->rp, channel->peer);
+    (void)qkd_map_del(&set->by_peer, key);
+    qkd_slab_give(&set->channels, slot);
 }
 
 /* Points the call at the channel to (rp, peer); false if there is none. */
@@ -68,10 +117,7 @@ static void evict_stranger(struct chan_set *set)
         uint32_t slot = set->evict_at++ % set->channels.top;
         struct chan_channel *channel = qkd_slab_at(&set->channels, slot);
         if (qkd_slab_live(&set->channels, slot) && is_stranger(channel)) {
-            uint8_t key[KEY_LEN];
-            make_key(key, (enum qkd_rp)channel->rp, channel->peer);
-            qkd_map_del(&set->by_peer, key);
-            qkd_slab_give(&set->channels, slot);
+            slot_drop(set, slot);
             return;
         }
     }
@@ -84,20 +130,18 @@ static int find_or_make(struct chan_call *call, enum qkd_rp rp, struct qkd_eid p
     if (find(call, rp, peer)) {
         return QKD_OK;
     }
-    uint8_t key[KEY_LEN];
-    make_key(key, rp, peer);
     call->slot = qkd_slab_take(&set->channels);
     if (call->slot == QKD_SLAB_NONE) {
         return set->channels.live == set->config.limit ? QKD_ERR_LIMIT : QKD_ERR_NOMEM;
     }
-    int err = qkd_map_put(&set->by_peer, key, call->slot);
+    call->channel = qkd_slab_at(&set->channels, call->slot);
+    call->channel->rp = (uint8_t)rp;
+    call->channel->peer = peer;
+    int err = slot_add(set, call->slot);
     if (err != QKD_OK) {
         qkd_slab_give(&set->channels, call->slot);
         return err;
     }
-    call->channel = qkd_slab_at(&set->channels, call->slot);
-    call->channel->rp = (uint8_t)rp;
-    call->channel->peer = peer;
     call->channel->shake = QKD_SLAB_NONE;
     call->channel->queue = QKD_SLAB_NONE;
     return QKD_OK;
@@ -167,7 +211,7 @@ void chan_set_free(struct chan_set *set)
 
 void chan_set_start(struct chan_set *set, uint32_t incarnation, struct qkd_rng *rng)
 {
-    QKD_ASSERT(set->by_peer.count == 0);
+    QKD_ASSERT(set->channels.live == 0);
     set->incarnation = incarnation;
     set->rng = rng;
     uint8_t salt[16];

@@ -22,13 +22,13 @@
 #include "core/crypto/crypto.h"
 
 struct chan_session {
-    uint8_t seal[32];     /* AES-256 key of what we send */
-    uint8_t open[32];     /* AES-256 key of what we receive */
     uint64_t sent;        /* counter of our next record */
     uint64_t top;         /* one above the highest counter opened */
     uint64_t window;      /* bit i: counter top - 1 - i was opened */
     uint32_t id;          /* in every header */
     uint32_t incarnation; /* of the peer */
+    uint8_t seal[32];     /* AES-256 key of what we send */
+    uint8_t open[32];     /* AES-256 key of what we receive */
 };
 
 enum chan_next { CHAN_NEXT_NONE, CHAN_NEXT_PENDING, CHAN_NEXT_AUTH };
@@ -50,23 +50,24 @@ struct chan_shake {
     bool peer_ok; /* we accepted the peer's */
 };
 
+/* What each message needs comes first: in a large network every line of memory is a wait. */
 struct chan_channel {
+    struct qkd_eid peer;
+    uint32_t shake; /* slot of the handshake under way or QKD_SLAB_NONE */
+    uint8_t rp;
+    bool serves; /* `serving` is UP */
+    bool has_secret;
+    bool wanted; /* WANT_SECRET was reported */
     struct chan_session serving;
     uint8_t secret[32];
-    struct qkd_eid peer;
     struct qkd_time answer_at; /* earliest next RESET or prompt to this peer */
     struct qkd_time reopen_at; /* earliest time a RESET may make us open again */
-    uint32_t shake;            /* slot of the handshake under way or QKD_SLAB_NONE */
     uint32_t queue;            /* slot of the waiting messages or QKD_SLAB_NONE */
     uint32_t serial;           /* of our last OPEN */
     uint32_t peer_incarnation; /* newest authenticated, 0: none yet */
     uint32_t peer_serial;      /* of the newest OPEN of that incarnation */
-    uint8_t rp;
-    bool has_secret;
-    bool wanted;         /* WANT_SECRET was reported */
-    bool serves;         /* `serving` is UP */
-    bool asked;          /* chan_open() wants it */
-    bool peer_open_used; /* the newest OPEN led to a session: seen again it is a replay */
+    bool asked;                /* chan_open() wants it */
+    bool peer_open_used;       /* the newest OPEN led to a session: seen again it is a replay */
 };
 
 /* One message that waits for UP; bytes on the heap, wiped when it leaves. */
@@ -82,7 +83,11 @@ struct chan_queue {
     uint32_t bytes;
 };
 
-enum { CHAN_NEAR_BITS = 3, CHAN_NEAR = 1 << CHAN_NEAR_BITS };
+enum {
+    CHAN_NEAR_BITS = 3,
+    CHAN_NEAR = 1 << CHAN_NEAR_BITS,
+    CHAN_FEW = 8 /* so many are looked through; with more there is a map */
+};
 
 struct chan_set {
     struct chan_config config;
@@ -93,7 +98,7 @@ struct chan_set {
     struct qkd_slab channels;
     struct qkd_slab shakes;
     struct qkd_slab queues;
-    struct qkd_map by_peer; /* (rp, peer) -> slot in channels */
+    struct qkd_map by_peer; /* (rp, peer) -> slot in channels; empty while there are CHAN_FEW */
     uint32_t
         near[CHAN_NEAR]; /* slots found last, by a hash of (rp, peer): most messages are for them */
     struct qkd_timers timers;
