@@ -66,7 +66,8 @@ enum qkd_report_code {
     QKD_REPORT_POOL,         /* KMA: a = link, b = own free payload bits, c = the peer's,
                                 d = stored bits */
     QKD_REPORT_POOL_EMPTY,   /* KMA: a = link, b = 1 exhausted, 0 recovered */
-    QKD_REPORT_ROUTE,        /* KMA: id = request's first KMA-key ID, a = hops, b = 1 rerouted */
+    QKD_REPORT_ROUTE,        /* KMA: id = request's first KMA-key ID, a = hops, b = 1 rerouted,
+                                c = 1 unasked */
     QKD_REPORT_RELAY,        /* KMA: id = KMA-key ID, a = link, b = hop number, c = bits of pad */
     QKD_REPORT_PIECE,        /* KMA: id = KMA-key ID made for a need, a = that need's message ID */
     QKD_REPORT_RETRANSMIT,   /* KMA: a = link, b = frame type */
@@ -78,6 +79,8 @@ enum qkd_report_code {
                                 wire_reason, c = bits of key per second */
     QKD_REPORT_RESERVED,     /* controller: a = link, b = bits per second reserved on it from now
                                 on, c = bits per second that may be */
+    QKD_REPORT_REROUTE,      /* controller: a = link that is no good any more, b = routes over it
+                                for which there is another one, c = for which there is none */
     QKD_REPORT_COUNT
 };
 

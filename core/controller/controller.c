@@ -5,6 +5,7 @@
  *   STATUS_RSP {links}     ──▶  topology, ages   (3 periods of silence: asked again, LINK_DOWN)
  *   ROUTE                  ──▶  pays? promised   ROUTE_RSP {route, validity | reason}  ──▶
  *   RESERVE, RELEASE       ──▶  see sessions.c
+ *   a link is worse        ──▶  see pushes.c     ROUTE_TABLE unasked, until acknowledged  ──▶
  *
  * Timers: one sweep per status period for silent KMs; the channels' and reports' own. */
 #include "core/controller/controller.h"
@@ -51,6 +52,7 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
     ctl->config = *config;
     ctl->config.paths = config->paths == 0 ? PATHS_DEFAULT : config->paths;
     ctl->sweep_at = QKD_NEVER;
+    ctl->push_at = QKD_NEVER;
     uint32_t modules = 2 * config->link_limit;
     uint32_t peers = config->node_limit < UINT32_MAX - modules - 1 ? config->node_limit + modules
                                                                    : UINT32_MAX - 1;
@@ -76,6 +78,7 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
     ctl->topology.reservable_ppm = config->reservable_ppm;
     ctl_search_init(&ctl->search);
     ctl_kept_init(&ctl->kept);
+    ctl_given_init(&ctl->given);
     ctl_reserve_init(&ctl->reserve);
     ctl_answers_init(&ctl->answers, qkd_span_s(CTL_YOUNG_ANSWER_S));
     qkd_slab_init(&ctl->peers, sizeof(struct ctl_peer), PEER_CHUNK, peers);
@@ -95,6 +98,7 @@ void ctl_free(struct ctl *ctl)
     ctl_search_fini(&ctl->search);
     ctl_answers_fini(&ctl->answers);
     ctl_kept_fini(&ctl->kept);
+    ctl_given_fini(&ctl->given);
     ctl_reserve_fini(&ctl->reserve);
     qkd_slab_fini(&ctl->peers);
     qkd_map_fini(&ctl->peer_map);
@@ -115,7 +119,7 @@ void ctl_bad_bytes(const struct ctl *ctl, const struct chan_message *m, int err,
 
 /* ---- peers ---- */
 
-static struct ctl_peer *peer_find(const struct ctl *ctl, struct qkd_eid eid)
+struct ctl_peer *ctl_peer_find(const struct ctl *ctl, struct qkd_eid eid)
 {
     uint8_t key[8];
     eid_key(key, eid);
@@ -144,7 +148,7 @@ static struct ctl_peer *peer_add(struct ctl *ctl, struct qkd_eid eid, struct qkd
         return NULL;
     }
     struct ctl_peer *peer = qkd_slab_at(&ctl->peers, slot);
-    *peer = (struct ctl_peer){.eid = eid, .heard = now, .node = node};
+    *peer = (struct ctl_peer){.eid = eid, .heard = now, .node = node, .push_at = QKD_NEVER};
     return peer;
 }
 
@@ -179,7 +183,7 @@ static void on_up(struct ctl *ctl, const struct qkd_event *event, const struct c
     if (m->rp != QKD_RP_CK && m->rp != QKD_RP_CQ) {
         return;
     }
-    struct ctl_peer *peer = peer_find(ctl, m->peer);
+    struct ctl_peer *peer = ctl_peer_find(ctl, m->peer);
     if (peer == NULL) {
         peer = peer_add(ctl, m->peer, event->now);
     }
@@ -206,6 +210,7 @@ static void links_silent(struct ctl *ctl, const struct qkd_event *event,
     for (uint32_t h = t->nodes[peer->node].first; h != CTL_NONE; h = t->halves[h].next) {
         (void)chan_report_raise(&ctl->reports, event, WIRE_FAULT_LINK_DOWN, t->links[h >> 1].id,
                                 out);
+        ctl_topology_worse(&ctl->topology, h >> 1);
     }
 }
 
@@ -215,7 +220,7 @@ static void links_heard(struct ctl *ctl, const struct qkd_event *event, const st
     const struct ctl_topology *t = &ctl->topology;
     for (uint32_t h = t->nodes[peer->node].first; h != CTL_NONE; h = t->halves[h].next) {
         uint32_t number = t->nodes[t->halves[h].to].number;
-        const struct ctl_peer *other = peer_find(ctl, qkd_eid_make(QKD_ROLE_KMC, 0, number));
+        const struct ctl_peer *other = ctl_peer_find(ctl, qkd_eid_make(QKD_ROLE_KMC, 0, number));
         if (other == NULL || !other->silent) {
             (void)chan_report_clear(&ctl->reports, event, WIRE_FAULT_LINK_DOWN, t->links[h >> 1].id,
                                     out);
@@ -246,6 +251,8 @@ static void sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out
             status_command(ctl, event, peer, out);
         }
     }
+    ctl_pushes_sweep(ctl, event);
+    ctl_reroute(ctl, event, out);
     ctl_sessions_sweep(ctl, event, out);
     ctl->sweep_at = qkd_time_add(event->now, ctl->config.status_period);
 }
@@ -298,7 +305,7 @@ static void modules_take(struct ctl *ctl, const struct ctl_peer *peer, struct wi
         at += (size_t)len;
         if (qkd_eid_eq(status.module, peer->eid)) {
             ctl_topology_noise(&ctl->topology, qkd_eid_node(peer->eid), status.link,
-                               status.qber_ppm > WIRE_QBER_LIMIT_PPM);
+                               status.qber_ppm);
             ctl_topology_rate(&ctl->topology, qkd_eid_node(peer->eid), status.link,
                               status.rate_bps);
         }
@@ -316,7 +323,7 @@ static void on_status(struct ctl *ctl, const struct qkd_event *event, const stru
         ctl_bad_bytes(ctl, m, err, out);
         return;
     }
-    struct ctl_peer *peer = peer_find(ctl, m->peer);
+    struct ctl_peer *peer = ctl_peer_find(ctl, m->peer);
     if (peer == NULL) {
         peer = peer_add(ctl, m->peer, event->now);
     }
@@ -335,6 +342,7 @@ static void on_status(struct ctl *ctl, const struct qkd_event *event, const stru
         modules_take(ctl, peer, rsp.modules);
     }
     peer->silent = false;
+    ctl_reroute(ctl, event, out);
 }
 
 /* ---- routes ---- */
@@ -399,8 +407,8 @@ ctl_routing_fn *ctl_routing_of(const struct ctl *ctl)
 
 /* The best route under the rules that bind, which give way one after the other where nothing is left:
  * no noisy light, and after a route that could not pay, no hope of a GRANT (one may have come). */
-static bool route_search_rules(struct ctl *ctl, struct ctl_query *query, bool after_failure,
-                               struct ctl_path *path)
+bool ctl_route_best(struct ctl *ctl, struct ctl_query *query, bool after_failure,
+                    struct ctl_path *path)
 {
     const struct ctl_topology *t = &ctl->topology;
     ctl_routing_fn *routing = ctl_routing_of(ctl);
@@ -431,12 +439,12 @@ static bool route_search(struct ctl *ctl, struct ctl_query *query, const struct 
     if (after_failure && route->has_failed_from && route->has_failed_to) {
         query->failed_from = ctl_topology_find(t, qkd_eid_node(route->failed_from));
         query->failed_to = ctl_topology_find(t, qkd_eid_node(route->failed_to));
-        if (route_search_rules(ctl, query, true, path)) {
+        if (ctl_route_best(ctl, query, true, path)) {
             return true;
         }
     }
     query->failed_from = query->failed_to = 0;
-    return route_search_rules(ctl, query, after_failure, path);
+    return ctl_route_best(ctl, query, after_failure, path);
 }
 
 /* What a hop pays for the keys of a request. */
@@ -470,6 +478,10 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
     for (uint32_t i = 0; i < path->hops; i++) {
         uint64_t relay_bits = query.relay_bits - (i == 0 ? query.first_saved_bits : 0);
         ctl_half_promise(t, path->halves[i], path->hops == 1 ? query.direct_bits : relay_bits);
+    }
+    if (path->hops > 1) { /* neighbours see by themselves what becomes of their link */
+        (void)ctl_given_put(&ctl->given, qkd_eid_sibling(route->source_id, QKD_ROLE_KMC), &query,
+                            path, qkd_time_add(event->now, ctl->config.route_validity));
     }
     return WIRE_REASON_NONE;
 }
@@ -619,6 +631,8 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
         on_status(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_ROUTE && m->rp == QKD_RP_CK) {
         on_route(ctl, event, m, out);
+    } else if (head.command == WIRE_CMD_ROUTE_TABLE_ACK && m->rp == QKD_RP_CK) {
+        ctl_on_table_ack(ctl, m, out);
     } else if (head.command == WIRE_CMD_RESERVE && m->rp == QKD_RP_CK) {
         ctl_on_reserve(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_RELEASE && m->rp == QKD_RP_CK) {
@@ -657,6 +671,7 @@ static void on_start(struct ctl *ctl, const struct qkd_event *event, struct qkd_
     ctl_topology_salt(&ctl->topology, salt);
     ctl_answers_salt(&ctl->answers, salt);
     ctl_kept_salt(&ctl->kept, salt);
+    ctl_given_salt(&ctl->given, salt);
     ctl_reserve_salt(&ctl->reserve, salt);
     qkd_map_init(&ctl->peer_map, 8, ctl->peers.limit, salt);
     crypto_wipe(salt, sizeof salt);
@@ -701,6 +716,9 @@ int ctl_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out
         if (!qkd_time_before(event->now, ctl->sweep_at)) {
             sweep(ctl, event, out);
         }
+        if (!qkd_time_before(event->now, ctl->push_at)) {
+            ctl_pushes_repeat(ctl, event, out);
+        }
         return 0;
     case QKD_EV_CONFIG:
         return on_config(ctl, event, out);
@@ -713,5 +731,6 @@ int ctl_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out
 struct qkd_time ctl_deadline(const struct ctl *ctl)
 {
     struct qkd_time own = qkd_time_min(ctl->sweep_at, chan_reports_deadline(&ctl->reports));
+    own = qkd_time_min(own, ctl->push_at);
     return qkd_time_min(own, chan_deadline(ctl->set));
 }

@@ -8,6 +8,7 @@
 #include "core/channel/reports.h"
 #include "core/controller/answers.h"
 #include "core/controller/controller.h"
+#include "core/controller/given.h"
 #include "core/controller/kept.h"
 #include "core/controller/reserve.h"
 
@@ -21,7 +22,9 @@ struct ctl_peer {
     uint32_t node;           /* slot in the topology; CTL_NONE: a module */
     uint32_t incarnation;    /* of its channel */
     bool silent;             /* for CTL_STALE_PERIODS */
-    bool obeys;              /* it answered a STATUS of this session: it knows its period */
+    struct qkd_time push_at; /* routes to be told that it has not acknowledged: said again then */
+    uint8_t push_tries;
+    bool obeys; /* it answered a STATUS of this session: it knows its period */
 };
 
 struct ctl {
@@ -33,6 +36,8 @@ struct ctl {
     struct ctl_search search;
     struct ctl_answers answers;
     struct ctl_kept kept; /* used with config.keep_route */
+    struct ctl_given given;
+    struct qkd_time push_at; /* the earliest of the peers */
     struct ctl_reserve reserve;
     struct qkd_time admit_from; /* no new session before: what was reserved is still being told */
     struct qkd_slab peers;
@@ -47,6 +52,24 @@ void ctl_bad_bytes(const struct ctl *ctl, const struct chan_message *m, int err,
 
 /* The configured routing. */
 ctl_routing_fn *ctl_routing_of(const struct ctl *ctl);
+
+/* NULL: it has not authenticated itself. */
+struct ctl_peer *ctl_peer_find(const struct ctl *ctl, struct qkd_eid eid);
+
+/* The best route under the rules that bind, which give way one after the other where nothing is left:
+ * no link to be avoided, and after a route that could not pay, no hope of a GRANT. */
+bool ctl_route_best(struct ctl *ctl, struct ctl_query *query, bool after_failure,
+                    struct ctl_path *path);
+
+/* pushes.c */
+
+/* Finds other routes for those that lead over links that have become worse, and tells their KMs. */
+void ctl_reroute(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+void ctl_on_table_ack(struct ctl *ctl, const struct chan_message *m, struct qkd_out *out);
+/* What is due is said again. */
+void ctl_pushes_repeat(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+/* Forgets routes that are over. */
+void ctl_pushes_sweep(struct ctl *ctl, const struct qkd_event *event);
 
 /* sessions.c */
 void ctl_sessions_start(struct ctl *ctl, const struct qkd_event *event);

@@ -27,6 +27,7 @@ void ctl_topology_fini(struct ctl_topology *t)
     free(t->nodes);
     free(t->links);
     free(t->halves);
+    free(t->worse);
     *t = (struct ctl_topology){0};
 }
 
@@ -103,6 +104,11 @@ static bool links_grow(struct ctl_topology *t)
         return false; /* the longer array of links does no harm */
     }
     t->halves = halves;
+    uint32_t *worse = realloc(t->worse, cap * sizeof *worse);
+    if (worse == NULL) {
+        return false;
+    }
+    t->worse = worse;
     t->link_cap = cap;
     return true;
 }
@@ -149,6 +155,58 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+void ctl_topology_worse(struct ctl_topology *t, uint32_t slot)
+{
+    if (!t->links[slot].is_worse) {
+        t->links[slot].is_worse = true;
+        t->worse[t->worse_count++] = slot;
+    }
+}
+
+void ctl_topology_worse_clear(struct ctl_topology *t)
+{
+    for (uint32_t i = 0; i < t->worse_count; i++) {
+        t->links[t->worse[i]].is_worse = false;
+    }
+    t->worse_count = 0;
+}
+
+/* Sets one of the signs for which a link is avoided. */
+static void sign_set(struct ctl_topology *t, uint32_t slot, bool *sign, bool is_on)
+{
+    struct ctl_link *link = &t->links[slot];
+    bool was = ctl_link_is_noisy(link);
+    *sign = is_on;
+    bool is = ctl_link_is_noisy(link);
+    t->noisy_count += is ? 1 : 0;
+    t->noisy_count -= was ? 1 : 0;
+    if (is && !was) {
+        ctl_topology_worse(t, slot);
+    }
+}
+
+/* Tags fail when somebody forges frames: as many between two statuses as make a security event. The
+ * link is trusted again after as long without a failure as a status is used. A counter that went back
+ * began anew with its KM. */
+static void tags_take(struct ctl_topology *t, uint32_t slot, uint32_t side,
+                      const struct wire_link_status *status, struct qkd_time now)
+{
+    struct ctl_link *link = &t->links[slot];
+    uint64_t before = link->tag_failures[side];
+    uint64_t failed = status->tag_failures >= before ? status->tag_failures - before
+                                                     : status->tag_failures;
+    link->tag_failures[side] = status->tag_failures;
+    if (failed > 0) {
+        link->attacked_at[side] = now;
+    }
+    if (failed >= CTL_TAG_FAILURES) {
+        sign_set(t, slot, &link->attacked[side], true);
+    } else if (link->attacked[side] &&
+               !qkd_time_before(now, qkd_time_add(link->attacked_at[side], t->fresh))) {
+        sign_set(t, slot, &link->attacked[side], false);
+    }
+}
+
 int ctl_topology_status(struct ctl_topology *t, uint32_t node,
                         const struct wire_link_status *status, struct qkd_time now)
 {
@@ -178,7 +236,16 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     uint32_t side = is_low ? 0 : 1;
     struct ctl_link *link = &t->links[slot];
     uint64_t grant = status->peer_bits / 2;
-    bool below_mark = sum(status->own_bits, status->peer_bits) < t->low_bits;
+    uint64_t both = sum(status->own_bits, status->peer_bits);
+    uint64_t mark = link->drained[side] ? sum(t->low_bits, t->low_bits / CTL_MARK_SHARE)
+                                        : t->low_bits;
+    bool below_mark = both < mark;
+    bool was_up = link->up[0] && link->up[1];
+    if ((below_mark && !link->drained[side]) || (was_up && status->up == 0)) {
+        ctl_topology_worse(t, slot);
+    }
+    tags_take(t, slot, side, status, now);
+    link->drained[side] = below_mark;
     link->up[side] = status->up != 0;
     link->at[side] = now;
     link->consumed_bps[side] = status->consumption_bps;
@@ -201,16 +268,15 @@ static uint32_t half_of(const struct ctl_topology *t, uint32_t number, uint32_t 
     return h;
 }
 
-void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bool noisy)
+void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, uint32_t qber_ppm)
 {
     uint32_t h = half_of(t, number, id);
-    if (h == CTL_NONE) {
-        return;
+    if (h != CTL_NONE) {
+        bool *noisy = &t->links[h >> 1].noisy[h & 1U];
+        uint32_t limit = *noisy ? WIRE_QBER_LIMIT_PPM - WIRE_QBER_LIMIT_PPM / 10
+                                : WIRE_QBER_LIMIT_PPM;
+        sign_set(t, h >> 1, noisy, qber_ppm > limit);
     }
-    bool *ends = t->links[h >> 1].noisy;
-    t->noisy_count -= ends[0] || ends[1] ? 1 : 0;
-    ends[h & 1U] = noisy;
-    t->noisy_count += ends[0] || ends[1] ? 1 : 0;
 }
 
 void ctl_topology_rate(struct ctl_topology *t, uint32_t number, uint32_t id, uint64_t rate_bps)

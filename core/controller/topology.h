@@ -16,6 +16,8 @@
 
 #define CTL_NONE UINT32_MAX
 #define CTL_PPM 1000000
+#define CTL_TAG_FAILURES 16 /* between two statuses: an attack */
+#define CTL_MARK_SHARE 4    /* a drained link is used again this part above the low mark */
 #define CTL_STALE_PERIODS 3 /* a status is used for so many periods */
 
 struct ctl_half {
@@ -33,11 +35,16 @@ struct ctl_link {
     bool up[2];               /* as each end says */
     bool noisy[2];            /* as each end's module says: no key can be had from its light */
     struct qkd_time at[2];    /* of each end's last status; INT64_MIN: never */
-    uint64_t rate_bps[2];     /* as each end's module said when it last had one; 0: never */
-    uint64_t reserved_bps;    /* for sessions */
-    uint64_t consumed_bps[2]; /* as each end says */
-    uint64_t promised[2];     /* bits, by direction, since the last status of its start */
-    uint64_t delay_ns[2];     /* one way, as each end measured; 0: not yet */
+    bool attacked[2];         /* as each end's KM says: tags fail */
+    bool drained[2];          /* under the low mark, and not yet well above it again */
+    bool is_worse;            /* in the list `worse` */
+    uint64_t tag_failures[2]; /* of each end, as it said last */
+    struct qkd_time attacked_at[2]; /* when the last of them was reported */
+    uint64_t rate_bps[2];           /* as each end's module said when it last had one; 0: never */
+    uint64_t reserved_bps;          /* for sessions */
+    uint64_t consumed_bps[2];       /* as each end says */
+    uint64_t promised[2];           /* bits, by direction, since the last status of its start */
+    uint64_t delay_ns[2];           /* one way, as each end measured; 0: not yet */
 };
 
 struct ctl_node {
@@ -54,9 +61,11 @@ struct ctl_topology {
     struct qkd_map by_number; /* u32 node number -> slot */
     struct qkd_map by_link;   /* link ID and both node numbers -> slot */
     struct qkd_span fresh;    /* a status older than this is not used */
-    uint32_t noisy_count;     /* links with a noisy end */
-    uint64_t low_bits;        /* the low mark: set it after init, before the first status */
-    uint32_t reservable_ppm;  /* share of a link's rate for sessions; set like low_bits */
+    uint32_t noisy_count;     /* links with a noisy end, or under attack */
+    uint32_t *worse;          /* links that can be used less than before: ctl_topology_worse() */
+    uint32_t worse_count;
+    uint64_t low_bits;       /* the low mark: set it after init, before the first status */
+    uint32_t reservable_ppm; /* share of a link's rate for sessions; set like low_bits */
 };
 
 void ctl_topology_init(struct ctl_topology *t, uint32_t node_limit, uint32_t link_limit,
@@ -78,8 +87,14 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
                         const struct wire_link_status *status, struct qkd_time now);
 
 /* Takes in what the module of link `id` at the KM of a node number says of its light; nothing if KM or
- * link are not known (yet): modules repeat it. */
-void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, bool noisy);
+ * link are not known (yet): modules repeat it. Light is noisy above WIRE_QBER_LIMIT_PPM, and quiet
+ * again a tenth below it. */
+void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, uint32_t qber_ppm);
+
+/* A link is down or drained, noisy or under attack, and was not: it is in the list `worse` until the
+ * list is cleared. */
+void ctl_topology_worse(struct ctl_topology *t, uint32_t link);
+void ctl_topology_worse_clear(struct ctl_topology *t);
 
 /* Takes in the key rate that a module reports. 0 is no news: a module that is paused because the
  * store is full, or has no block yet, reports none. */
@@ -104,11 +119,15 @@ uint64_t ctl_link_capacity_bps(const struct ctl_topology *t, const struct ctl_li
 /* What is left of it. */
 uint64_t ctl_link_residual_bps(const struct ctl_topology *t, const struct ctl_link *link);
 
-/* Whether the light of a half edge's link is noisy. */
+/* Whether a link is to be avoided: its light is noisy, or tags fail on it. */
+static inline bool ctl_link_is_noisy(const struct ctl_link *link)
+{
+    return link->noisy[0] || link->noisy[1] || link->attacked[0] || link->attacked[1];
+}
+
 static inline bool ctl_half_is_noisy(const struct ctl_topology *t, uint32_t half)
 {
-    const bool *noisy = t->links[half >> 1].noisy;
-    return t->noisy_count > 0 && (noisy[0] || noisy[1]);
+    return t->noisy_count > 0 && ctl_link_is_noisy(&t->links[half >> 1]);
 }
 
 /* Bits that the KM at the start of a half edge can still pay on it; 0 if the link is not usable. */

@@ -286,6 +286,7 @@ static bool on_kmi(const struct kma_step *s, const struct chan_message *m, uint8
     }
     switch (command) {
         KMA_CASE(ROUTE_RSP, route_rsp, kma_flow_route(s, &msg))
+        KMA_CASE(ROUTE_TABLE, route_table, kma_flow_table(s, &msg))
     default:
         return from_kmc && command == WIRE_CMD_GENERATION_RSP; /* nothing to do */
     }

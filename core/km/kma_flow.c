@@ -344,8 +344,28 @@ static bool route_usable(const struct kma_step *s, const struct kma_flow *flow,
     return first != NULL && first->up;
 }
 
+/* A route in place of the one that was there; same: it is that one, and a session goes over it. False
+ * without memory. */
+static bool route_take(struct kma_flow *flow, struct wire_bytes route, bool *same)
+{
+    uint32_t len = (uint32_t)(route.len / 8);
+    if (!route_reserve(flow, len)) {
+        return false;
+    }
+    *same = flow->route_len == len && flow->session != 0 && flow->direct == (len == 2);
+    for (uint32_t i = 0; i < len; i++) {
+        struct qkd_eid hop = {wire_get_u64(route.at + (size_t)8 * i)};
+        *same = *same && qkd_eid_eq(hop, flow->route[i]);
+        flow->route[i] = hop;
+    }
+    flow->route_len = len;
+    flow->direct = len == 2;
+    return true;
+}
+
 void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
 {
+    bool same;
     struct kma *kma = s->kma;
     uint64_t message = rsp->head.orig_message_id;
     uint32_t slot = qkd_map_get(&kma->route_map, &message);
@@ -362,32 +382,85 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
         kma_need_fail_all(s, slot, reason);
         return;
     }
-    uint32_t len = (uint32_t)(rsp->route.len / 8);
-    if (!route_reserve(flow, len)) {
+    if (!route_take(flow, rsp->route, &same)) {
         flow->state = KMA_FLOW_IDLE;
         kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
         return;
     }
-    bool same = flow->route_len == len && flow->session != 0 && flow->direct == (len == 2);
-    for (uint32_t i = 0; i < len; i++) {
-        struct qkd_eid hop = {wire_get_u64(rsp->route.at + (size_t)8 * i)};
-        same = same && qkd_eid_eq(hop, flow->route[i]);
-        flow->route[i] = hop;
-    }
-    flow->route_len = len;
-    flow->direct = len == 2;
     uint32_t validity_ms = rsp->has_validity_ms ? rsp->validity_ms : 0;
     flow->route_until = kma_after(s, qkd_span_ms((int64_t)validity_ms));
     bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
     kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
                                       .peer = flow->destination,
-                                      .a = len - 1,
+                                      .a = flow->route_len - 1,
                                       .b = flow->route_again});
     if (same && alive) {
         flow->state = KMA_FLOW_READY;
         kma_need_run(s, slot);
     } else {
         session_begin(s, slot, !alive || flow->direct);
+    }
+}
+
+/* ---- routes that were not asked for ---- */
+
+static bool leads_over(const struct kma_flow *flow, struct qkd_eid from, struct qkd_eid to)
+{
+    for (uint32_t i = 0; i + 1 < flow->route_len; i++) {
+        if (qkd_eid_eq(flow->route[i], from) && qkd_eid_eq(flow->route[i + 1], to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A flow whose route is no good any more. What is under way on it goes on: its hops know the session
+ * until its Timer; what is lost there is relayed anew, on the new route. */
+static void entry_apply(const struct kma_step *s, uint32_t slot,
+                        const struct wire_route_entry *entry, uint32_t validity_ms)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    bool same;
+    bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
+    bool taken = entry->has_route && alive && route_usable(s, flow, entry->route) &&
+                 route_take(flow, entry->route, &same);
+    if (taken) {
+        flow->route_until = kma_after(s, qkd_span_ms((int64_t)validity_ms));
+        kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
+                                          .peer = flow->destination,
+                                          .a = flow->route_len - 1,
+                                          .b = 1,
+                                          .c = 1});
+        session_begin(s, slot, flow->direct);
+        return;
+    }
+    flow->route_until = s->event->now;
+    disarm(s, flow);
+    flow->state = KMA_FLOW_IDLE;
+    kma_flow_go(s, slot); /* asks, if anything waits for a route */
+}
+
+void kma_flow_table(const struct kma_step *s, const struct wire_route_table *table)
+{
+    struct wire_route_entry entry;
+    for (size_t at = 0; at < table->entries.len;) {
+        int len = wire_route_entry_decode(&entry, table->entries.at + at, table->entries.len - at);
+        if (len <= 0) {
+            return;
+        }
+        at += (size_t)len;
+        for (uint32_t slot = 0; slot < s->kma->flows.top; slot++) {
+            const struct kma_flow *flow = qkd_slab_live(&s->kma->flows, slot)
+                                              ? flow_at(s->kma, slot)
+                                              : NULL;
+            bool is_concerned = flow != NULL && !flow->direct &&
+                                (flow->state == KMA_FLOW_READY || flow->state == KMA_FLOW_SETUP) &&
+                                qkd_eid_eq(flow->destination, entry.destination_id) &&
+                                leads_over(flow, entry.failed_from, entry.failed_to);
+            if (is_concerned) {
+                entry_apply(s, slot, &entry, table->validity_ms);
+            }
+        }
     }
 }
 

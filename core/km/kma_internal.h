@@ -491,6 +491,8 @@ void kma_flow_forgotten(const struct kma_step *s, uint32_t flow);
 void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp);
 /* The channel to a KMA came up anew: a SESSION that went out through the old one is said again. */
 void kma_flow_channel_up(const struct kma_step *s, struct qkd_eid peer);
+/* Routes that the controller tells unasked. */
+void kma_flow_table(const struct kma_step *s, const struct wire_route_table *table);
 void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
                       const struct wire_session_rsp *rsp);
 void kma_flow_timeout(const struct kma_step *s, uint32_t flow);

@@ -169,6 +169,8 @@ static void on_ck(struct kmc *kmc, const struct qkd_event *event, const struct c
         kmc_reserve_answer(kmc, event, m, out);
     } else if (command == WIRE_CMD_RELEASE_RSP) {
         kmc_release_answer(kmc, event, m, out);
+    } else if (command == WIRE_CMD_ROUTE_TABLE) {
+        kmc_route_table(kmc, event, m, out);
     } else if (command == WIRE_CMD_STOCK_RSP) {
         kmc_stock_answer(kmc, event, m, out);
     } else {

@@ -207,6 +207,38 @@ void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const stru
     pending_drop(kmc, slot);
 }
 
+void kmc_route_table(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
+                     struct qkd_out *out)
+{
+    struct wire_route_table table;
+    int err = wire_route_table_decode(&table, m->bytes, m->len);
+    if (err != 0 || table.head.orig_message_id != 0) {
+        kmc_bad_bytes(kmc, m, err != 0 ? err : QKD_ERR_INVALID, out);
+        return;
+    }
+    if (table.head.message_id < kmc->last_table_id) {
+        return; /* overtaken: what of it still holds is said again */
+    }
+    struct wire_route_table_ack ack = {.head = kmc_head(kmc, QKD_RP_CK, table.head.message_id),
+                                       .code = WIRE_SUCCESS};
+    if (table.head.message_id > kmc->last_table_id) {
+        kmc->last_table_id = table.head.message_id;
+        table.head = kmc_head(kmc, QKD_RP_KMI, 0);
+        uint8_t *bytes = qkd_out_scratch(out, m->len);
+        int len = bytes == NULL ? QKD_ERR_NOMEM : wire_route_table_encode(&table, bytes, m->len);
+        if (len < 0) {
+            return;
+        }
+        kma_send(kmc, event, (struct wire_bytes){bytes, (size_t)len}, out);
+    }
+    uint8_t bytes[KMC_PENDING_BYTES];
+    int len = wire_route_table_ack_encode(&ack, bytes, sizeof bytes);
+    QKD_ASSERT(len > 0);
+    struct chan_send send = {
+        .rp = QKD_RP_CK, .peer = kmc->config->controller, .message = bytes, .len = (size_t)len};
+    (void)chan_send(kmc->set, event, &send, out); /* lost: it comes again */
+}
+
 /* ---- stock ---- */
 
 /* Answers the KSA: id is its Message ID, marked. */

@@ -88,6 +88,7 @@ struct kmc {
     uint32_t push_table;         /* enum wire_status_item */
     uint64_t last_command_id;    /* newest STATUS of the controller obeyed */
     uint64_t last_kma_status_id;
+    uint64_t last_table_id; /* newest ROUTE_TABLE passed on: older ones say what is past */
     struct qkd_time controller_due; /* CONTROLLER_LOST from here on while Ck is not up */
     struct qkd_time manager_heard;  /* last REPORT_ACK, or last time that none was due */
 };
@@ -144,6 +145,9 @@ void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out);
 void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
                       struct qkd_out *out);
+/* Routes that the controller tells unasked: passed on, and acknowledged. */
+void kmc_route_table(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
+                     struct qkd_out *out);
 /* STOCK of the KSA, and the controller's answer to it. */
 void kmc_stock_from_ksa(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out);

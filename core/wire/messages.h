@@ -195,6 +195,13 @@ enum wire_status_item {
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
     M(u8, code)
 
+/* Routes that the controller tells unasked (8-4 without OrigMessage ID), controller -> KMC (Ck) and on
+ * to the KMA (KMI), when routes that it gave are no good any more: wire_route_entry records. The KMC
+ * acknowledges at Ck; until then the controller says it again, under a new Message ID and with all
+ * that is still to be told. */
+#define WIRE_ROUTE_TABLE(M, O) M(u32, validity_ms) M(blob, entries)
+#define WIRE_ROUTE_TABLE_ACK(M, O) M(u8, code)
+
 /* Sessions with a guaranteed rate. rate_bps: bits of application key per second, asked for as
  * key_amount keys of key_size bits at a time. At Ak an application opens a session and says so again
  * within timeout_ms, or it is closed; its answer may also come later, code 0x03: the session is over.
@@ -371,6 +378,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(STATUS_RSP, status_rsp, 0x90)                                                                \
     X(ROUTE, route, 0x11)                                                                          \
     X(ROUTE_RSP, route_rsp, 0x91)                                                                  \
+    X(ROUTE_TABLE, route_table, 0x16)                                                              \
+    X(ROUTE_TABLE_ACK, route_table_ack, 0x96)                                                      \
     X(STOCK, stock, 0x15)                                                                          \
     X(STOCK_RSP, stock_rsp, 0x95)                                                                  \
     X(GENERATION, generation, 0x12)                                                                \
@@ -429,6 +438,11 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     M(u64, generated_bits) M(u64, pad_bits) M(u64, tag_bits) M(u64, relayed_as_key_bits)           \
     M(u64, expired_bits) M(u64, discarded_bits) M(u64, retransmissions) M(u64, tag_failures)       \
     O(u32, delay_ns) /* one way to the neighbour, smoothed; as far as it is measured */
+/* A route toward destination_id in place of those that lead over the hop that failed; absent: there is
+ * none. */
+#define WIRE_ROUTE_ENTRY(M, O)                                                                     \
+    M(eid, destination_id) M(eid, failed_from) M(eid, failed_to)                                   \
+    O(blob, route) /* element IDs of KMAs as in ROUTE_RSP */
 #define WIRE_MODULE_STATUS(M, O)                                                                   \
     M(eid, module) M(u32, link) M(u8, generating) M(u64, rate_bps) M(u32, qber_ppm)                \
     M(u64, blocks) M(u32, queued) /* key files not yet acknowledged */                             \
@@ -500,6 +514,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 
 #define WIRE_RECORDS(X)                                                                            \
     X(link_status, WIRE_LINK_STATUS)                                                               \
+    X(route_entry, WIRE_ROUTE_ENTRY)                                                               \
     X(module_status, WIRE_MODULE_STATUS)                                                           \
     X(link_config, WIRE_LINK_CONFIG)                                                               \
     X(rx_state, WIRE_RX_STATE)                                                                     \

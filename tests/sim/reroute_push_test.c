@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rerouting unasked (D23-CT-T4): KMs hold routes that are valid for an hour; only what the controller
+ * tells them can move them before something fails.
+ *
+ *   S - A - T        2 hops: fewest hops
+ *   S - B - C - T    3 hops */
+#include "tests/sim/world_lib.h"
+
+static struct lib_run run;
+
+static const char network[] =
+    "scenario: pushes\n"
+    "duration: 36 s\n"
+    "network:\n"
+    "  nodes: [{id: S}, {id: A}, {id: B}, {id: C}, {id: T}]\n"
+    "  links:\n"
+    "  - {id: SA, ends: [S, A], initial: 8 Mbit, qkd: {rate: 20 kbit/s, block: 20 kbit}}\n"
+    "  - {id: AT, ends: [A, T], initial: 400 kbit, qkd: {rate: 4 kbit/s, block: 4 kbit}}\n"
+    "  - {id: SB, ends: [S, B], initial: 8 Mbit, qkd: {rate: 20 kbit/s, block: 20 kbit}}\n"
+    "  - {id: BC, ends: [B, C], initial: 8 Mbit, qkd: {rate: 20 kbit/s, block: 20 kbit}}\n"
+    "  - {id: CT, ends: [C, T], initial: 8 Mbit, qkd: {rate: 20 kbit/s, block: 20 kbit}}\n"
+    "applications:\n"
+    "  - {id: v, from: S, to: T, key: 256 bit, arrivals: periodic, rate: 10 /s, start: 5 s, stop: "
+    "38 s}\n"
+    "control: {routing: fewest-hops, route_validity: 1 h";
+
+static void run_with(const char *rest)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "%s%s", network, rest);
+    lib_run_text(&run, text);
+    ck_assert_uint_gt(run.request_count, 250);
+}
+
+/* Times the route changes, and the instant of the first change in seconds. */
+static unsigned changes(double *first_s)
+{
+    unsigned count = 0;
+    for (size_t i = 1; i < run.request_count; i++) {
+        if (run.requests[i].route_count != run.requests[i - 1].route_count) {
+            *first_s = count == 0 ? 1e-9 * (double)run.requests[i].start_ns : *first_s;
+            count++;
+        }
+    }
+    return count;
+}
+
+/* A relayed key costs 1488 bits a hop: 10 a second take 14.88 kbit/s; A-T, which makes 4 kbit/s, falls by
+ * about 10.9 kbit/s from 400 kbit (and 5 s of 4 kbit/s) and passes 250 kbit some 15 s after the start.
+ * All requests are served: the route is left before it cannot pay; and it is not taken again. */
+START_TEST(exhaustion_moves_it_in_time)
+{
+    double at_s = 0;
+    run_with(", low_mark: 250 kbit}\n");
+    for (size_t i = 0; i < run.request_count; i++) {
+        ck_assert_str_eq(run.requests[i].outcome, "served");
+    }
+    ck_assert_uint_eq(changes(&at_s), 1);
+    ck_assert_double_ge(at_s, 15);
+    ck_assert_double_le(at_s, 26);
+    lib_end(&run);
+}
+END_TEST
+
+/* Without a mark nobody has a reason to leave it within the run. */
+START_TEST(without_a_mark_it_stays)
+{
+    double at_s = 0;
+    run_with("}\n");
+    ck_assert_uint_eq(changes(&at_s), 0);
+    lib_end(&run);
+}
+END_TEST
+
+/* Noisy light from 10 s to 12 s: the route moves when the module says so, and does not come back. */
+START_TEST(noise_moves_it_at_once)
+{
+    double at_s = 0;
+    char text[4096];
+    snprintf(text, sizeof text, "%s}\n", network);
+    char *where = strstr(text, "qkd: {rate: 4 kbit/s, block: 4 kbit}");
+    ck_assert_ptr_nonnull(where);
+    char changed[4096];
+    snprintf(changed, sizeof changed,
+             "%.*sqkd: {model: trace, trace: [[0 s, 4 kbit/s, 0.02], "
+             "[10 s, 0 bit/s, 0.2], [12 s, 4 kbit/s, 0.02]], block: 4 kbit}%s",
+             (int)(where - text), text, where + strlen("qkd: {rate: 4 kbit/s, block: 4 kbit}"));
+    lib_run_text(&run, changed);
+    ck_assert_uint_eq(changes(&at_s), 1);
+    ck_assert_double_ge(at_s, 10);
+    ck_assert_double_le(at_s, 10.3);
+    lib_end(&run);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("reroute push");
+    TCase *tests = tcase_create("runs");
+    tcase_set_timeout(tests, 100);
+    tcase_add_test(tests, exhaustion_moves_it_in_time);
+    tcase_add_test(tests, without_a_mark_it_stays);
+    tcase_add_test(tests, noise_moves_it_at_once);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
