@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The classical network: the table of channels, what faults block, what chance does. Routes come
- * from sim/routes.h. */
+ * from host/routes.h. */
 #include "sim/net.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/err.h"
-#include "sim/routes.h"
+#include "host/routes.h"
 
 enum {
     CHUNK = 256,        /* channels per allocation */
@@ -30,8 +30,8 @@ struct cut {
 
 struct sim_net {
     struct sim_net_config config;
-    struct sim_net_link *links;
-    struct sim_routes *routes;
+    struct host_cable *links;
+    struct host_routes *routes;
     struct sim_channel **chunks;
     uint32_t chunk_count;
     uint32_t channel_count;
@@ -72,7 +72,7 @@ void sim_net_free(struct sim_net *net)
     free(net->impairments);
     free(net->cuts);
     free(net->links);
-    sim_routes_free(net->routes);
+    host_routes_free(net->routes);
     free(net);
 }
 
@@ -81,7 +81,7 @@ int sim_net_new(const struct sim_net_config *config, struct sim_net **net_out)
     *net_out = NULL;
     uint32_t ends = config->node_count + config->switch_count;
     for (uint32_t i = 0; i < config->link_count; i++) {
-        const struct sim_net_link *link = &config->links[i];
+        const struct host_cable *link = &config->links[i];
         if (link->a >= ends || link->b >= ends || link->a == link->b || link->latency_ns < 0 ||
             link->bandwidth_bps == 0) {
             return QKD_ERR_INVALID;
@@ -107,7 +107,7 @@ int sim_net_new(const struct sim_net_config *config, struct sim_net **net_out)
     if (config->link_count > 0) {
         memcpy(net->links, config->links, config->link_count * sizeof(*net->links));
     }
-    net->routes = sim_routes_new(ends, net->links, config->link_count);
+    net->routes = host_routes_new(ends, net->links, config->link_count);
     if (net->routes == NULL) {
         sim_net_free(net);
         return QKD_ERR_NOMEM;
@@ -126,7 +126,7 @@ struct sim_channel *sim_net_channel_at(struct sim_net *net, uint32_t number)
     return &net->chunks[number / CHUNK][number % CHUNK];
 }
 
-const struct sim_net_link *sim_net_link_at(const struct sim_net *net, uint32_t link)
+const struct host_cable *sim_net_link_at(const struct sim_net *net, uint32_t link)
 {
     return &net->links[link];
 }
@@ -216,13 +216,13 @@ static int channel_route(struct sim_net *net, struct sim_channel *channel)
     }
     uint32_t leaf = root == low ? high : low;
     uint32_t count = 0;
-    struct sim_route_query query = {
+    struct host_route_query query = {
         .root = root,
         .leaf = leaf,
         .keep = is_hub(net, root) || net->config.node_count <= TREES_ALWAYS,
         .shortest = net->config.shortest,
     };
-    int rc = sim_routes_find(net->routes, &query, net->scratch, &count);
+    int rc = host_routes_find(net->routes, &query, net->scratch, &count);
     if (rc == QKD_ERR_UNKNOWN) {
         return 0;
     }
@@ -238,7 +238,7 @@ static int channel_route(struct sim_net *net, struct sim_channel *channel)
     channel->bandwidth_bps = UINT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = net->scratch[channel->from == root ? i : count - 1 - i];
-        const struct sim_net_link *link = &net->links[number];
+        const struct host_cable *link = &net->links[number];
         channel->route[i] = number;
         bool far = link->latency_ns > LATENCY_MOST_NS - channel->latency_ns;
         channel->latency_ns = far ? LATENCY_MOST_NS : channel->latency_ns + link->latency_ns;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/base/rng.h"
+#include "host/routes.h"
 
 #define SIM_NET_NONE UINT32_MAX
 
@@ -21,18 +22,11 @@ enum sim_plane {
     SIM_PLANE_COUNT
 };
 
-/* A classical link; both directions alike. */
-struct sim_net_link {
-    uint32_t a, b;
-    int64_t latency_ns;
-    uint64_t bandwidth_bps;
-};
-
 struct sim_net_config {
     uint32_t node_count;
     uint32_t switch_count; /* further ends of links, that only forward: node_count ... */
     bool shortest;         /* neighbours too take the route of least latency, not their own link */
-    const struct sim_net_link *links; /* index = link number; borrowed by sim_net_new() only */
+    const struct host_cable *links; /* index = link number; borrowed by sim_net_new() only */
     uint32_t link_count;
     uint64_t queue_bytes; /* what a directed channel holds before it drops */
     int64_t management_latency_ns;
@@ -78,7 +72,7 @@ struct sim_channel *sim_net_channel(struct sim_net *net, uint32_t from, uint32_t
 struct sim_channel *sim_net_channel_at(struct sim_net *net, uint32_t number);
 
 /* Link number `link` as given in the config. */
-const struct sim_net_link *sim_net_link_at(const struct sim_net *net, uint32_t link);
+const struct host_cable *sim_net_link_at(const struct sim_net *net, uint32_t link);
 
 /* A classical link or a whole node stops (up false) and works again. Frames that depart or arrive
  * while a link of their route or one of their end nodes is down are dropped. Calls nest. */

@@ -30,7 +30,7 @@ static int pairs_visit(const struct sim_engine_config *config,
             pair = (struct sim_pair){(uint32_t)(i / net->node_count),
                                      (uint32_t)(i % net->node_count)};
         } else if (i < net->link_count) {
-            const struct sim_net_link *link = sim_net_link_at(config->net, (uint32_t)i);
+            const struct host_cable *link = sim_net_link_at(config->net, (uint32_t)i);
             pair = (struct sim_pair){link->a, link->b};
         } else {
             pair = config->pairs[i - net->link_count];
@@ -80,7 +80,7 @@ static int route_write(void *ctx, struct sim_channel *channel)
     uint32_t node = channel->from;
     for (uint32_t i = 0; i < channel->route_len; i++) {
         uint32_t number = channel->route[i];
-        const struct sim_net_link *link = sim_net_link_at(visit->config->net, number);
+        const struct host_cable *link = sim_net_link_at(visit->config->net, number);
         bool up = link->a == node;
         (void)fprintf(visit->file, "<link_ctn id=\"l%u\" direction=\"%s\"/>", number,
                       up ? "UP" : "DOWN");
@@ -96,7 +96,7 @@ static int data_write(const struct sim_engine_config *config, FILE *file)
     struct visit visit = {config, file, 0};
     char id[24];
     for (uint32_t i = 0; i < net->link_count; i++) {
-        const struct sim_net_link *link = sim_net_link_at(config->net, i);
+        const struct host_cable *link = sim_net_link_at(config->net, i);
         (void)snprintf(id, sizeof(id), "l%u", i);
         link_write(file, id, link->bandwidth_bps, link->latency_ns);
     }

@@ -230,33 +230,12 @@ static void on_timer(void *ctx, uint64_t tag)
 
 /* ---- new, run, free ---- */
 
-/* The links of the classical network: its own, or those beside the QKD links. NULL: no memory. */
-static struct sim_net_link *cables_new(const struct scn_scenario *scenario, uint32_t *count)
-{
-    const struct scn_classical *classical = &scenario->classical;
-    bool own = classical->link_count > 0;
-    *count = (uint32_t)(own ? classical->link_count : scenario->link_count);
-    struct sim_net_link *links = calloc((size_t)*count + 1, sizeof(*links));
-    for (uint32_t i = 0; i < *count && links != NULL; i++) {
-        if (own) {
-            const struct scn_classical_link *cable = &classical->links[i];
-            links[i] = (struct sim_net_link){cable->a, cable->b, cable->latency_ns,
-                                             cable->bandwidth_bps};
-        } else {
-            const struct scn_link *link = &scenario->links[i];
-            links[i] = (struct sim_net_link){link->a, link->b, link->classical_latency_ns,
-                                             link->classical_bandwidth_bps};
-        }
-    }
-    return links;
-}
-
 static int net_new(struct sim_world *world)
 {
     const struct scn_scenario *scenario = world->scenario;
     const struct scn_classical *classical = &scenario->classical;
     uint32_t link_count = 0;
-    struct sim_net_link *links = cables_new(scenario, &link_count);
+    struct host_cable *links = host_cables_new(scenario, &link_count);
     if (links == NULL) {
         return QKD_ERR_NOMEM;
     }

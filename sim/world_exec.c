@@ -64,19 +64,7 @@ static void commit(struct sim_world *world, uint32_t node)
 
 static enum sim_plane plane_of(const struct sim_world *world, enum qkd_rp rp)
 {
-    if (world->scenario->classical.management != SCN_MANAGEMENT_SEPARATE) {
-        return SIM_PLANE_DATA;
-    }
-    switch (rp) {
-    case QKD_RP_CK:
-    case QKD_RP_CQ:
-    case QKD_RP_MC:
-    case QKD_RP_MK:
-    case QKD_RP_MQ:
-        return SIM_PLANE_MANAGEMENT;
-    default:
-        return SIM_PLANE_DATA;
-    }
+    return host_is_management(world->scenario, rp) ? SIM_PLANE_MANAGEMENT : SIM_PLANE_DATA;
 }
 
 /* The packet's bytes go to the end of the queue of this instant. */

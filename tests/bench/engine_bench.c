@@ -153,9 +153,9 @@ static void post(void *world, uint64_t tag)
 /* A ring; every link carries 1 Gbit/s at 50 us. */
 static void bench_new(struct bench *bench, enum scn_engine kind, uint32_t nodes, uint64_t limit)
 {
-    struct sim_net_link *links = calloc(nodes, sizeof(*links));
+    struct host_cable *links = calloc(nodes, sizeof(*links));
     for (uint32_t i = 0; i < nodes; i++) {
-        links[i] = (struct sim_net_link){i, (i + 1) % nodes, 50000, 1000000000};
+        links[i] = (struct host_cable){i, (i + 1) % nodes, 50000, 1000000000};
     }
     *bench = (struct bench){.limit = limit, .pool = sim_pool_new()};
     struct sim_net_config net = {.node_count = nodes,

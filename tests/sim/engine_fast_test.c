@@ -48,7 +48,7 @@ static void on_timer(void *world, uint64_t tag)
     note(world, 't', tag);
 }
 
-static const struct sim_net_link line_links[] = {{0, 1, 50000, 1000000000},
+static const struct host_cable line_links[] = {{0, 1, 50000, 1000000000},
                                                  {1, 2, 20000, 100000000}};
 
 static struct sim_net_config line_config(void)
@@ -373,7 +373,7 @@ END_TEST
  * opposite corners 1 and 3 go over the faster side, the same both ways; node 4 is alone. */
 START_TEST(routes_of_least_latency)
 {
-    static const struct sim_net_link links[] = {{0, 1, 10, 1000},  {1, 2, 10, 2000},
+    static const struct host_cable links[] = {{0, 1, 10, 1000},  {1, 2, 10, 2000},
                                                 {2, 3, 5, 3000},   {3, 0, 10, 4000},
                                                 {0, 2, 100, 9000}, {0, 2, 90, 8000}};
     struct sim_net_config config = {.node_count = 5,
@@ -410,7 +410,7 @@ START_TEST(routes_against_floyd_warshall)
     enum { NODES = 24, LINKS = 50 };
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, 3, "route test", (uint64_t)_i);
-    struct sim_net_link links[LINKS];
+    struct host_cable links[LINKS];
     int64_t dist[NODES][NODES];
     bool beside[NODES][NODES] = {{false}};
     for (int a = 0; a < NODES; a++) {
@@ -421,7 +421,7 @@ START_TEST(routes_against_floyd_warshall)
     for (int i = 0; i < LINKS; i++) {
         uint32_t a = (uint32_t)qkd_rng_below(&rng, NODES);
         uint32_t b = (a + 1 + (uint32_t)qkd_rng_below(&rng, NODES - 1)) % NODES;
-        links[i] = (struct sim_net_link){a, b, (int64_t)qkd_rng_below(&rng, 6), 1000};
+        links[i] = (struct host_cable){a, b, (int64_t)qkd_rng_below(&rng, 6), 1000};
         beside[a][b] = beside[b][a] = true;
         if (links[i].latency_ns < dist[a][b]) {
             dist[a][b] = dist[b][a] = links[i].latency_ns;
@@ -457,7 +457,7 @@ START_TEST(routes_against_floyd_warshall)
             uint32_t node = a;
             int64_t sum_ns = 0;
             for (uint32_t i = 0; i < channel->route_len; i++) {
-                const struct sim_net_link *link = &links[channel->route[i]];
+                const struct host_cable *link = &links[channel->route[i]];
                 ck_assert(link->a == node || link->b == node);
                 node = link->a == node ? link->b : link->a;
                 sum_ns += link->latency_ns;

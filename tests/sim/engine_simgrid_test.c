@@ -79,7 +79,7 @@ static void on_timer(void *world, uint64_t tag)
 }
 
 /* 0 -- 1 -- 2 and 3 -- 1: star around 1 with links of different speed. */
-static const struct sim_net_link star_links[] = {{0, 1, 50000, 1000000000},
+static const struct host_cable star_links[] = {{0, 1, 50000, 1000000000},
                                                  {1, 2, 20000, 100000000},
                                                  {3, 1, 5000, 1000000000}};
 
@@ -516,10 +516,10 @@ enum { RING = 90 };
  * only; others take the formula. Hub 7 answers many on the management network. */
 static void ring_setup(struct bench *bench, enum scn_engine kind)
 {
-    static struct sim_net_link links[RING];
+    static struct host_cable links[RING];
     static const struct sim_pair pairs[] = {{0, 40}};
     for (uint32_t i = 0; i < RING; i++) {
-        links[i] = (struct sim_net_link){i, (i + 1) % RING, 1000 + i, 1000000000};
+        links[i] = (struct host_cable){i, (i + 1) % RING, 1000 + i, 1000000000};
     }
     struct sim_net_config net = {.node_count = RING,
                                  .links = links,

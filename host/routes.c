@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Routes of least latency: Dijkstra's algorithm from the root, stopped when the leaf is settled
  * unless the tree is to be kept. The work space is reused; a stamp says what is of this search. */
-#include "sim/routes.h"
+#include "host/routes.h"
 
 #include <stdlib.h>
 
@@ -25,9 +25,9 @@ struct heap_entry {
     uint32_t node;
 };
 
-struct sim_routes {
+struct host_routes {
     uint32_t node_count;
-    const struct sim_net_link *links;
+    const struct host_cable *links;
     uint32_t *first; /* edges of node n: first[n] .. first[n + 1] - 1 */
     struct edge *edges;
     struct reach *reach;
@@ -37,7 +37,7 @@ struct sim_routes {
     uint32_t **trees; /* per root: NULL, or per node the link towards the root (or NONE) */
 };
 
-void sim_routes_free(struct sim_routes *routes)
+void host_routes_free(struct host_routes *routes)
 {
     if (routes == NULL) {
         return;
@@ -53,7 +53,7 @@ void sim_routes_free(struct sim_routes *routes)
     free(routes);
 }
 
-static void edges_fill(struct sim_routes *routes, uint32_t link_count)
+static void edges_fill(struct host_routes *routes, uint32_t link_count)
 {
     uint32_t *first = routes->first;
     for (uint32_t i = 0; i < link_count; i++) {
@@ -65,7 +65,7 @@ static void edges_fill(struct sim_routes *routes, uint32_t link_count)
     }
     /* Filled from the end: afterwards first[n] is back at the start of n's edges. */
     for (uint32_t i = link_count; i-- > 0;) {
-        const struct sim_net_link *link = &routes->links[i];
+        const struct host_cable *link = &routes->links[i];
         routes->edges[--first[link->a + 1]] = (struct edge){link->b, i};
         routes->edges[--first[link->b + 1]] = (struct edge){link->a, i};
     }
@@ -75,10 +75,10 @@ static void edges_fill(struct sim_routes *routes, uint32_t link_count)
     first[routes->node_count] = 2 * link_count;
 }
 
-struct sim_routes *sim_routes_new(uint32_t node_count, const struct sim_net_link *links,
-                                  uint32_t link_count)
+struct host_routes *host_routes_new(uint32_t node_count, const struct host_cable *links,
+                                    uint32_t link_count)
 {
-    struct sim_routes *routes = calloc(1, sizeof(*routes));
+    struct host_routes *routes = calloc(1, sizeof(*routes));
     if (routes == NULL) {
         return NULL;
     }
@@ -91,7 +91,7 @@ struct sim_routes *sim_routes_new(uint32_t node_count, const struct sim_net_link
     routes->trees = calloc((size_t)node_count + 1, sizeof(*routes->trees));
     if (routes->first == NULL || routes->edges == NULL || routes->reach == NULL ||
         routes->heap == NULL || routes->trees == NULL) {
-        sim_routes_free(routes);
+        host_routes_free(routes);
         return NULL;
     }
     edges_fill(routes, link_count);
@@ -106,7 +106,7 @@ static bool entry_before(const struct heap_entry *a, const struct heap_entry *b)
     return a->hops != b->hops ? a->hops < b->hops : a->node < b->node;
 }
 
-static void heap_push(struct sim_routes *routes, struct heap_entry entry)
+static void heap_push(struct host_routes *routes, struct heap_entry entry)
 {
     uint32_t at = routes->heap_count++;
     while (at > 0 && entry_before(&entry, &routes->heap[(at - 1) / 2])) {
@@ -116,7 +116,7 @@ static void heap_push(struct sim_routes *routes, struct heap_entry entry)
     routes->heap[at] = entry;
 }
 
-static struct heap_entry heap_pop(struct sim_routes *routes)
+static struct heap_entry heap_pop(struct host_routes *routes)
 {
     struct heap_entry top = routes->heap[0];
     struct heap_entry last = routes->heap[--routes->heap_count];
@@ -142,13 +142,13 @@ static struct heap_entry heap_pop(struct sim_routes *routes)
 
 /* A node with one link. No route leads through it, so searches leave it out and routes step over
  * its link by themselves: around a switch with thousands of nodes there is nothing to search. */
-static bool is_end(const struct sim_routes *routes, uint32_t node)
+static bool is_end(const struct host_routes *routes, uint32_t node)
 {
     return routes->first[node + 1] - routes->first[node] == 1;
 }
 
 /* Steps from an end over its link, which is stored; another node stays where it is. */
-static bool end_step(const struct sim_routes *routes, uint32_t *node, uint32_t *link)
+static bool end_step(const struct host_routes *routes, uint32_t *node, uint32_t *link)
 {
     if (!is_end(routes, *node)) {
         return false;
@@ -159,7 +159,8 @@ static bool end_step(const struct sim_routes *routes, uint32_t *node, uint32_t *
     return true;
 }
 
-static void relax(struct sim_routes *routes, const struct heap_entry *from, const struct edge *edge)
+static void relax(struct host_routes *routes, const struct heap_entry *from,
+                  const struct edge *edge)
 {
     int64_t latency_ns = routes->links[edge->link].latency_ns;
     int64_t dist_ns = from->dist_ns > INT64_MAX - latency_ns ? INT64_MAX
@@ -180,12 +181,12 @@ static void relax(struct sim_routes *routes, const struct heap_entry *from, cons
     heap_push(routes, (struct heap_entry){dist_ns, hops, edge->to});
 }
 
-/* Settles nodes from `root` until `leaf` is (SIM_NET_NONE: all). */
-static void search(struct sim_routes *routes, uint32_t root, uint32_t leaf)
+/* Settles nodes from `root` until `leaf` is (HOST_NO_CABLE: all). */
+static void search(struct host_routes *routes, uint32_t root, uint32_t leaf)
 {
     routes->stamp++;
     routes->heap_count = 0;
-    routes->reach[root] = (struct reach){0, 0, SIM_NET_NONE, routes->stamp, false};
+    routes->reach[root] = (struct reach){0, 0, HOST_NO_CABLE, routes->stamp, false};
     heap_push(routes, (struct heap_entry){0, 0, root});
     while (routes->heap_count > 0) {
         struct heap_entry at = heap_pop(routes);
@@ -205,7 +206,7 @@ static void search(struct sim_routes *routes, uint32_t root, uint32_t leaf)
 }
 
 /* The kept tree of `root`, made if `keep`; NULL in *tree if there is none. */
-static int tree_get(struct sim_routes *routes, uint32_t root, bool keep, const uint32_t **tree)
+static int tree_get(struct host_routes *routes, uint32_t root, bool keep, const uint32_t **tree)
 {
     *tree = routes->trees[root];
     if (*tree != NULL || !keep) {
@@ -215,32 +216,32 @@ static int tree_get(struct sim_routes *routes, uint32_t root, bool keep, const u
     if (parent == NULL) {
         return QKD_ERR_NOMEM;
     }
-    search(routes, root, SIM_NET_NONE);
+    search(routes, root, HOST_NO_CABLE);
     for (uint32_t n = 0; n < routes->node_count; n++) {
         const struct reach *reach = &routes->reach[n];
-        parent[n] = reach->stamp == routes->stamp ? reach->parent : SIM_NET_NONE;
+        parent[n] = reach->stamp == routes->stamp ? reach->parent : HOST_NO_CABLE;
     }
     routes->trees[root] = parent;
     *tree = parent;
     return 0;
 }
 
-static uint32_t parent_of(const struct sim_routes *routes, const uint32_t *tree, uint32_t node)
+static uint32_t parent_of(const struct host_routes *routes, const uint32_t *tree, uint32_t node)
 {
     if (tree != NULL) {
         return tree[node];
     }
     const struct reach *reach = &routes->reach[node];
-    return reach->stamp == routes->stamp ? reach->parent : SIM_NET_NONE;
+    return reach->stamp == routes->stamp ? reach->parent : HOST_NO_CABLE;
 }
 
-/* The fastest direct link, SIM_NET_NONE if they are no neighbours. */
-static uint32_t direct(const struct sim_routes *routes, uint32_t a, uint32_t b)
+/* The fastest direct link, HOST_NO_CABLE if they are no neighbours. */
+static uint32_t direct(const struct host_routes *routes, uint32_t a, uint32_t b)
 {
-    uint32_t best = SIM_NET_NONE;
+    uint32_t best = HOST_NO_CABLE;
     for (uint32_t e = routes->first[a]; e < routes->first[a + 1]; e++) {
         const struct edge *edge = &routes->edges[e];
-        if (edge->to == b && (best == SIM_NET_NONE || routes->links[edge->link].latency_ns <
+        if (edge->to == b && (best == HOST_NO_CABLE || routes->links[edge->link].latency_ns <
                                                           routes->links[best].latency_ns)) {
             best = edge->link;
         }
@@ -249,8 +250,8 @@ static uint32_t direct(const struct sim_routes *routes, uint32_t a, uint32_t b)
 }
 
 /* The links from root to leaf, neither of them an end, appended to to[]. */
-static int middle_find(struct sim_routes *routes, const struct sim_route_query *query, uint32_t *to,
-                       uint32_t *count)
+static int middle_find(struct host_routes *routes, const struct host_route_query *query,
+                       uint32_t *to, uint32_t *count)
 {
     const uint32_t *tree = NULL;
     int rc = tree_get(routes, query->root, query->keep, &tree);
@@ -264,7 +265,7 @@ static int middle_find(struct sim_routes *routes, const struct sim_route_query *
     uint32_t begin = *count;
     while (node != query->root) {
         uint32_t link = parent_of(routes, tree, node);
-        if (link == SIM_NET_NONE) {
+        if (link == HOST_NO_CABLE) {
             return QKD_ERR_UNKNOWN;
         }
         to[(*count)++] = link;
@@ -278,29 +279,58 @@ static int middle_find(struct sim_routes *routes, const struct sim_route_query *
     return 0;
 }
 
-int sim_routes_find(struct sim_routes *routes, const struct sim_route_query *query, uint32_t *to,
-                    uint32_t *count)
+int host_routes_find(struct host_routes *routes, const struct host_route_query *query, uint32_t *to,
+                     uint32_t *count)
 {
     *count = 0;
     if (query->root == query->leaf) {
         return QKD_ERR_UNKNOWN;
     }
-    uint32_t link = query->shortest ? SIM_NET_NONE : direct(routes, query->root, query->leaf);
-    if (link != SIM_NET_NONE) {
+    uint32_t link = query->shortest ? HOST_NO_CABLE : direct(routes, query->root, query->leaf);
+    if (link != HOST_NO_CABLE) {
         to[(*count)++] = link;
         return 0;
     }
-    struct sim_route_query middle = *query;
+    struct host_route_query middle = *query;
     if (end_step(routes, &middle.root, &link)) {
         to[(*count)++] = link;
     }
-    uint32_t last = SIM_NET_NONE;
+    uint32_t last = HOST_NO_CABLE;
     if (middle.root != query->leaf) {
         (void)end_step(routes, &middle.leaf, &last);
     }
     int rc = middle.root == middle.leaf ? 0 : middle_find(routes, &middle, to, count);
-    if (rc == 0 && last != SIM_NET_NONE) {
+    if (rc == 0 && last != HOST_NO_CABLE) {
         to[(*count)++] = last;
     }
     return rc;
+}
+
+/* ---- from a scenario ---- */
+
+struct host_cable *host_cables_new(const struct scn_scenario *scenario, uint32_t *count)
+{
+    const struct scn_classical *classical = &scenario->classical;
+    bool own = classical->link_count > 0;
+    *count = (uint32_t)(own ? classical->link_count : scenario->link_count);
+    struct host_cable *cables = calloc((size_t)*count + 1, sizeof(*cables));
+    for (uint32_t i = 0; i < *count && cables != NULL; i++) {
+        if (own) {
+            const struct scn_classical_link *cable = &classical->links[i];
+            cables[i] = (struct host_cable){cable->a, cable->b, cable->latency_ns,
+                                            cable->bandwidth_bps};
+        } else {
+            const struct scn_link *link = &scenario->links[i];
+            cables[i] = (struct host_cable){link->a, link->b, link->classical_latency_ns,
+                                            link->classical_bandwidth_bps};
+        }
+    }
+    return cables;
+}
+
+bool host_is_management(const struct scn_scenario *scenario, enum qkd_rp rp)
+{
+    bool reports = rp == QKD_RP_CK || rp == QKD_RP_CQ || rp == QKD_RP_MC || rp == QKD_RP_MK ||
+                   rp == QKD_RP_MQ;
+    return reports && scenario->classical.management == SCN_MANAGEMENT_SEPARATE;
 }
