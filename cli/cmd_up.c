@@ -34,6 +34,7 @@ enum {
     OPT_OUTPUT,
     OPT_RECORD,
     OPT_UNTIL,
+    OPT_KEEP,
     OPT_JSON,
     OPT_QUIET
 };
@@ -42,7 +43,7 @@ static const struct cli_option options[] = {
     {"--dir", true},      {"--base-port", true}, {"--set", true},     {"--force", false},
     {"--restart", false}, {"--detach", false},   {"--timeout", true}, {"--bin", true},
     {"--run", false},     {"-o", true},          {"--record", true},  {"--until", true},
-    {"--json", false},    {"--quiet", false},    {NULL, false}};
+    {"--keep", false},    {"--json", false},     {"--quiet", false},  {NULL, false}};
 
 static const struct cli_command *const self = &cli_up_command;
 
@@ -63,7 +64,8 @@ struct settings {
     size_t set_count;
     uint64_t ready_s;
     bool detach, json, quiet;
-    bool run; /* the scenario's load, and judge it */
+    bool run;  /* the scenario's load, and judge it */
+    bool keep; /* its flight records */
     bool timeout_given, record_given;
     struct cli_outcome outcome;
     struct cli_choices choices; /* --until */
@@ -97,6 +99,9 @@ static bool run_option_read(struct settings *settings, int got, const char *valu
         return true;
     case OPT_UNTIL:
         return cli_choose_until(&settings->choices, self, value);
+    case OPT_KEEP:
+        settings->keep = true;
+        return true;
     default: /* OPT_RECORD */
         settings->record_given = true;
         if (!ana_record_parse(value, &settings->outcome.record)) {
@@ -114,6 +119,7 @@ static bool option_read(struct settings *settings, int got, const char *value)
     case OPT_OUTPUT:
     case OPT_RECORD:
     case OPT_UNTIL:
+    case OPT_KEEP:
         return run_option_read(settings, got, value);
     case OPT_DIR:
         settings->dir = value;
@@ -182,13 +188,9 @@ static bool settings_read(struct settings *settings, int argc, char **argv, int 
         (void)cli_usage(self, "--run takes a scenario file, and neither --detach nor --restart");
         return false;
     }
-    if (settings->run && settings->timeout_given) {
-        (void)cli_usage(self, "--timeout is not for --run: what is not ready at time 0 ends it");
-        return false;
-    }
     if (!settings->run && (settings->outcome.output != NULL || settings->choices.until != NULL ||
-                           settings->record_given)) {
-        (void)cli_usage(self, "-o, --record and --until are for --run");
+                           settings->record_given || settings->keep)) {
+        (void)cli_usage(self, "-o, --record, --until and --keep are for --run");
         return false;
     }
     return true;
@@ -217,6 +219,8 @@ static int place(struct settings *settings)
     if (settings->dir == NULL) {
         settings->render.force = true; /* what is left there is of an earlier `up` */
         code = cli_deploy_place(self, settings->scenario, settings->folder);
+        code = code == CLI_DONE ? cli_deploy_claim(self, settings->scenario, settings->folder)
+                                : code;
     }
     return code == CLI_DONE ? not_up(settings->folder) : code;
 }
@@ -242,8 +246,16 @@ static int live_run(struct settings *settings, const struct scn_scenario *scenar
                                .folder = settings->folder,
                                .force = settings->render.force,
                                .programs = settings->fleet.programs,
+                               .lead_ns = settings->timeout_given
+                                              ? (int64_t)settings->ready_s * QKD_NS_PER_S
+                                              : 0,
+                               .keep = settings->keep,
                                .end_ns = end_ns};
-    return cli_live_run(&run);
+    code = cli_live_run(&run);
+    if (settings->dir == NULL) {
+        cli_deploy_note(settings->scenario, settings->folder);
+    }
+    return code;
 }
 
 static int render(struct settings *settings, const struct scn_scenario *scenario)
@@ -257,6 +269,8 @@ static int render(struct settings *settings, const struct scn_scenario *scenario
     int err = emu_render(scenario, &settings->render, NULL, &why);
     if (err != QKD_OK) {
         cli_complain(self, "%s", why.text);
+    } else if (settings->dir == NULL) {
+        cli_deploy_note(settings->scenario, settings->folder);
     }
     return cli_exit_of(err);
 }
@@ -476,16 +490,18 @@ const struct cli_command cli_up_command = {
     "  --set PATH=VALUE  change a value of the scenario; repeat it\n"
     "  --restart         start daemons again that end; else one that ends is the end of all\n"
     "  --detach          go on in the background once all are ready; qkdn down ends it\n"
-    "  --timeout S       seconds until all must be ready; default: 60\n"
+    "  --timeout S       seconds until all must be ready; default: 60; with --run: the run begins\n"
+    "                    then, default: after 3 and 0.3 for each daemon\n"
     "  --bin DIR         folder of qkdn-kmd, qkdn-ctld, qkdn-mgrd and qkdn-linkd; default:\n"
     "                    beside this program, else PATH\n"
     "  --run             run the scenario in real time: its applications ask, its optics shine by\n"
-    "                    its seed; then end all and judge what happened as `qkdn run` does. The\n"
-    "                    folder then has flight records, which CONTAIN KEY\n"
+    "                    its seed; then end all and judge what happened as `qkdn run` does, by\n"
+    "                    flight records, which contain key and are wiped afterwards\n"
     "  -o FILE           with --run: keep the results in this SQLite database; --force replaces "
     "it\n"
     "  --record LEVEL    with --run: summary, requests (default) or full, see qkdn run\n"
     "  --until TIME      with --run: end at this time, such as '1 min'\n"
+    "  --keep            with --run: keep the flight records. They CONTAIN KEY\n"
     "  --json            once ready, one object {folder, scenario, pid, ready_s, daemons}; with\n"
     "                    --run the summary, see qkdn run\n"
     "  --quiet           print nothing but errors\n"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the commands of the live world share. */
+/* For realpath(). NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+#define _XOPEN_SOURCE 700
 #include "cli/deploy.h"
 
 #include <dirent.h>
@@ -13,6 +15,8 @@
 
 #include "cli/options.h"
 #include "core/base/err.h"
+#include "emu/base/file.h"
+#include "emu/deploy/folder.h"
 
 bool cli_port_read(const struct cli_command *command, const char *text, uint16_t *port)
 {
@@ -86,6 +90,43 @@ int cli_deploy_place(const struct cli_command *command, const char *scenario,
         return CLI_BAD_INPUT;
     }
     return CLI_DONE;
+}
+
+/* FOLDER/source: the scenario file that it was made of. */
+static bool source_path(char path[EMU_PATH_SIZE], const char *folder)
+{
+    return emu_path_join(path, folder, "source", NULL) == QKD_OK;
+}
+
+int cli_deploy_claim(const struct cli_command *command, const char *scenario, const char *folder)
+{
+    char path[EMU_PATH_SIZE];
+    const struct emu_file_rule rule = {NULL, EMU_PATH_SIZE};
+    struct emu_file source;
+    char *own = realpath(scenario, NULL);
+    int code = CLI_DONE;
+    if (own != NULL && source_path(path, folder) &&
+        emu_file_read(path, &rule, &source, NULL) == QKD_OK) {
+        if (strcmp((const char *)source.bytes, own) != 0) {
+            cli_complain(command, "%s is the deployment of %s; choose another place with --dir",
+                         folder, (const char *)source.bytes);
+            code = CLI_BAD_INPUT;
+        }
+        emu_file_wipe(&source);
+    }
+    free(own);
+    return code;
+}
+
+void cli_deploy_note(const char *scenario, const char *folder)
+{
+    char path[EMU_PATH_SIZE];
+    char *own = realpath(scenario, NULL);
+    if (own != NULL && source_path(path, folder)) {
+        (void)unlink(path);
+        (void)emu_file_write(path, 0600, own, strlen(own), NULL);
+    }
+    free(own);
 }
 
 /* Whether somebody runs the deployment in this folder. */

@@ -27,4 +27,9 @@ int cli_deploy_find(const struct cli_command *command, const char *given,
 /* "2026-11-22T18:00:00Z" */
 void cli_instant_text(int64_t ns, char text[32]);
 
+/* The default folder of a scenario, cli_deploy_place(), may hold the deployment of another file of the same
+ * name: CLI_BAD_INPUT then, said. And notes whose it is, once it was made. */
+int cli_deploy_claim(const struct cli_command *command, const char *scenario, const char *folder);
+void cli_deploy_note(const char *scenario, const char *folder);
+
 #endif

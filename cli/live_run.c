@@ -14,6 +14,7 @@
 #include "core/base/err.h"
 #include "emu/daemon/hosted.h"
 #include "emu/deploy/fleet.h"
+#include "emu/deploy/folder.h"
 #include "emu/deploy/render.h"
 
 enum { POLL_MS = 100 };
@@ -51,28 +52,48 @@ static bool fault_is_ours(const struct scn_fault *fault)
     return fault->target == SCN_TARGET_NODE && fault->what == SCN_FAULT_CRASH && fault->output == 0;
 }
 
-static bool fault_is_run(const struct scn_fault *fault)
+/* Light, classical links and nodes that are down are made by the daemons themselves. */
+static bool fault_is_theirs(const struct scn_fault *fault)
 {
-    return fault_is_ours(fault) ||
-           (fault->target == SCN_TARGET_LINK &&
-            (fault->what == SCN_FAULT_QUANTUM || fault->what == SCN_FAULT_DEGRADED));
+    switch (fault->what) {
+    case SCN_FAULT_DEGRADED:
+    case SCN_FAULT_QUANTUM:
+    case SCN_FAULT_CLASSICAL:
+    case SCN_FAULT_BOTH:
+        return fault->target == SCN_TARGET_LINK || fault->target == SCN_TARGET_CLASSICAL;
+    case SCN_FAULT_DOWN:
+        return fault->target == SCN_TARGET_NODE;
+    default:
+        return false;
+    }
 }
 
-static void faults_check(const struct live *live)
+static const char *entity_of(const struct scn_scenario *scenario, const struct scn_fault *fault)
 {
-    const struct scn_scenario *scenario = live->run->scenario;
-    size_t left_out = 0;
+    return fault->target == SCN_TARGET_LINK   ? scenario->links[fault->index].id
+           : fault->target == SCN_TARGET_NODE ? scenario->nodes[fault->index].id
+                                              : scenario->classical.links[fault->index].id;
+}
+
+/* Names each fault that this world cannot make; whether there is none. */
+static bool faults_check(const struct cli_live_run *run)
+{
+    const struct scn_scenario *scenario = run->scenario;
+    bool good = true;
     for (size_t i = 0; i < scenario->fault_count; i++) {
-        left_out += !fault_is_run(&scenario->faults[i]) &&
-                    scenario->faults[i].at_ns < live->run->end_ns;
+        const struct scn_fault *fault = &scenario->faults[i];
+        if (fault->at_ns < run->end_ns && !fault_is_ours(fault) && !fault_is_theirs(fault)) {
+            cli_complain(
+                run->outcome->command,
+                "fault %zu (%s of %s, %" PRId64 " s): the live world cannot make it: "
+                "expected quantum, degraded, classical or both of a link, down or a plain crash of "
+                "a node",
+                i + 1, scn_fault_name(fault->what), entity_of(scenario, fault),
+                fault->at_ns / QKD_NS_PER_S);
+            good = false;
+        }
     }
-    if (left_out > 0) {
-        cli_complain(
-            live->run->outcome->command,
-            "note: %zu of %zu faults are left out: the live world makes `what: quantum` of "
-            "links (also of `both`), `what: degraded`, and plain crashes of nodes",
-            left_out, scenario->fault_count);
-    }
+    return good;
 }
 
 static int fault_tick(struct live *live, size_t number, int64_t now_ns, struct emu_why *why)
@@ -215,11 +236,36 @@ static int play(struct live *live, struct emu_why *why)
     return ready && ended_ns > 0 ? judge(live, ended_ns) : CLI_BROKEN;
 }
 
+/* Their key is in the clear: they go as soon as they are judged. */
+static void flights_remove(const struct live *live)
+{
+    const struct cli_live_run *run = live->run;
+    struct emu_why why;
+    char path[EMU_PATH_SIZE + sizeof(live->deployment->daemons[0].folder) + 16];
+    if (run->keep) {
+        cli_complain(run->outcome->command,
+                     "note: the flight records are kept, AND CONTAIN KEY: %s/*/flight",
+                     run->folder);
+        return;
+    }
+    for (size_t i = 0; i < live->deployment->count; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s/flight", run->folder,
+                       live->deployment->daemons[i].folder);
+        if (emu_file_shred(path, &why) != 0) {
+            cli_complain(run->outcome->command, "%s; it contains key", why.text);
+        }
+    }
+}
+
 int cli_live_run(const struct cli_live_run *run)
 {
     struct live live = {.run = run};
     struct emu_why why = {.text = ""};
-    live.epoch_ns = emu_wall().ns + cli_live_lead_ns(run->scenario);
+    if (!faults_check(run)) {
+        return CLI_BAD_INPUT;
+    }
+    live.epoch_ns = emu_wall().ns +
+                    (run->lead_ns > 0 ? run->lead_ns : cli_live_lead_ns(run->scenario));
     live.stages = calloc(run->scenario->fault_count + 1, sizeof(*live.stages));
     struct emu_render how = {.folder = run->folder,
                              .force = run->force,
@@ -236,13 +282,15 @@ int cli_live_run(const struct cli_live_run *run)
     }
     int exit_code;
     if (err == 0) {
-        faults_check(&live);
         exit_code = play(&live, &why);
     } else {
         cli_complain(run->outcome->command, "%s", why.text);
         exit_code = err == QKD_ERR_EXISTS ? CLI_BAD_INPUT : cli_exit_of(err);
     }
     emu_fleet_free(live.fleet);
+    if (live.deployment != NULL) {
+        flights_remove(&live);
+    }
     emu_deployment_free(live.deployment);
     free(live.stages);
     return exit_code;

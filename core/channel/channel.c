@@ -273,6 +273,17 @@ int chan_open(struct chan_set *set, const struct qkd_event *event, enum qkd_rp r
     return chan_shake_want(&call);
 }
 
+void chan_greet(struct chan_set *set, const struct qkd_event *event, enum qkd_rp rp,
+                struct qkd_eid peer, struct qkd_out *out)
+{
+    struct chan_call call = {.set = set, .now = event->now, .out = out};
+    if (find_or_make_own(&call, rp, peer) == QKD_OK && call.channel->serves &&
+        call.channel->has_secret && chan_shake_of(set, call.channel) == NULL &&
+        !qkd_time_before(call.now, call.channel->reopen_at)) {
+        chan_shake_begin(&call);
+    }
+}
+
 /* ---- what arrives ---- */
 
 /* Tells the peer that we do not know its session: at a bounded rate, since anybody can ask. */

@@ -98,6 +98,12 @@ int chan_send(struct chan_set *set, const struct qkd_event *event, const struct 
 int chan_open(struct chan_set *set, const struct qkd_event *event, enum qkd_rp rp,
               struct qkd_eid peer, struct qkd_out *out);
 
+/* The transport to this peer has come back (a hint, QKD_EV_PEER): it may have restarted and have forgotten
+ * us. Opens a channel anew that is up, at the rate of a RESET; the old session serves until then. A channel
+ * that is being opened, or is not wanted, is left alone. */
+void chan_greet(struct chan_set *set, const struct qkd_event *event, enum qkd_rp rp,
+                struct qkd_eid peer, struct qkd_out *out);
+
 /* Hands in the bytes of a RECV event. Bad bytes are counted and reported, never an error. */
 enum chan_event chan_receive(struct chan_set *set, const struct qkd_event *event,
                              struct qkd_out *out, struct chan_message *message);

@@ -209,6 +209,23 @@ static void on_recv(struct mod *mod, const struct qkd_event *event, struct qkd_o
     chan_report_channels(&mod->reports, event, out);
 }
 
+/* Whoever restarted waits for us to open the channel; the next key file may be long in coming. */
+static void on_peer_back(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
+{
+    struct qkd_eid peer = event->u.peer.peer;
+    if (qkd_eid_eq(peer, mod->kma)) {
+        chan_greet(mod->chans, event, QKD_RP_KQ1, peer, out);
+    }
+    for (size_t i = 0; i < MOD_WATCHERS; i++) {
+        if (qkd_eid_eq(peer, mod->watcher[i].peer)) {
+            chan_greet(mod->chans, event, mod->watcher[i].rp, peer, out);
+        }
+    }
+    if (qkd_eid_eq(peer, mod->config.manager)) {
+        chan_greet(mod->chans, event, QKD_RP_MQ, peer, out);
+    }
+}
+
 int mod_step(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
 {
     int err = QKD_OK;
@@ -229,8 +246,11 @@ int mod_step(struct mod *mod, const struct qkd_event *event, struct qkd_out *out
         mod_watchers_timeout(mod, event, out);
         chan_reports_timeout(&mod->reports, event, out);
         break;
-    case QKD_EV_PEER:
-        break; /* a hint: channels and repetitions cope without it */
+    case QKD_EV_PEER: /* a hint: channels and repetitions cope without it, later */
+        if (event->u.peer.up) {
+            on_peer_back(mod, event, out);
+        }
+        break;
     case QKD_EV_CONFIG:
         err = on_config(mod, event, out);
         break;

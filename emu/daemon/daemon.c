@@ -87,7 +87,11 @@ static int plan_make(struct emu_daemon *daemon)
         }
     }
     daemon->ready = emu_ready_new(daemon->plan, daemon->units, daemon->unit_count);
-    return daemon->ready == NULL ? QKD_ERR_NOMEM : emu_gauges_new(daemon, &daemon->gauges);
+    rc = daemon->ready == NULL ? QKD_ERR_NOMEM : emu_gauges_new(daemon, &daemon->gauges);
+    if (rc == 0 && daemon->config->epoch_ns != EMU_EPOCH_NONE) { /* all daemons have one clock */
+        rc = emu_faults_new(daemon->config->scenario, &daemon->cuts);
+    }
+    return rc;
 }
 
 static int log_open(struct emu_daemon *daemon, struct emu_why *why)
@@ -148,6 +152,7 @@ static void close_all(struct emu_daemon *daemon)
     emu_hosted_free(daemon->hosted);
     emu_ready_free(daemon->ready);
     emu_gauges_free(daemon->gauges);
+    emu_faults_free(daemon->cuts);
     emu_sae_free(daemon->sae);
     emu_drive_fini(daemon);
     emu_flight_close(daemon->flight);

@@ -10,6 +10,12 @@
 #include "core/wire/codec.h"
 #include "emu/daemon/daemon_state.h"
 
+enum {
+    BLOCKS_PER_TURN = 4, /* beyond these the next turn goes on: messages want their turn, too */
+    ASKED_PER_TURN = 16,
+    MISSED_S = 5 /* requests that are later than this are left out: the daemon was halted */
+};
+
 static struct qkd_time run_time(const struct emu_daemon *daemon)
 {
     return (struct qkd_time){emu_now().ns - daemon->zero_ns};
@@ -71,7 +77,9 @@ static void optics_tick(struct emu_daemon *daemon, struct qkd_time now)
     while (host_optics_noise_due(&daemon->optics).ns <= now.ns) {
         host_optics_noise(&daemon->optics, &calls);
     }
-    while (daemon->error == 0 && host_optics_block_due(&daemon->optics).ns <= now.ns) {
+    for (int i = 0; i < BLOCKS_PER_TURN && daemon->error == 0 &&
+                    host_optics_block_due(&daemon->optics).ns <= now.ns;
+         i++) {
         emu_daemon_fail(daemon, host_optics_block(&daemon->optics, &calls), "optics");
     }
 }
@@ -96,6 +104,11 @@ void emu_drive_control(struct emu_daemon *daemon, const struct qkd_send *send, c
 
 static bool fault_concerns(const struct emu_daemon *daemon, const struct scn_fault *fault)
 {
+    const struct scn_link *link = &daemon->config->scenario->links[daemon->config->index];
+    if (fault->target == SCN_TARGET_NODE) { /* a node that is down gets no light */
+        return fault->what == SCN_FAULT_DOWN &&
+               (fault->index == link->a || fault->index == link->b);
+    }
     return fault->target == SCN_TARGET_LINK && fault->index == daemon->config->index &&
            (fault->what == SCN_FAULT_QUANTUM || fault->what == SCN_FAULT_BOTH);
 }
@@ -236,6 +249,27 @@ static bool has_optics(const struct emu_daemon *daemon)
     return daemon->config->kind == EMU_LINKD && daemon->optics.plan != NULL;
 }
 
+/* Asks for what is due. What was missed while the daemon was halted is left out, as what passes while it is
+ * not there (load_start): its users have given up. */
+static void load_tick(struct emu_daemon *daemon, uint32_t number, struct qkd_time now)
+{
+    struct host_sender sender = sender_of(daemon);
+    struct qkd_time *at = &daemon->load_at[number];
+    struct qkd_time since = qkd_time_add(now, qkd_span_s(-MISSED_S));
+    uint64_t missed = 0;
+    for (; at->ns < since.ns; missed++) {
+        *at = host_load_next(&daemon->loads[number]);
+    }
+    for (int n = 0; n < ASKED_PER_TURN && at->ns <= now.ns && daemon->error == 0; n++) {
+        host_load_ask(&daemon->loads[number], &sender);
+        *at = host_load_next(&daemon->loads[number]);
+    }
+    if (missed > 0) {
+        struct emu_log_field fields[] = {emu_log_uint("requests", missed)};
+        emu_log(daemon->log, EMU_LOG_WARN, "load_missed", fields, 1);
+    }
+}
+
 void emu_drive_tick(struct emu_daemon *daemon)
 {
     struct qkd_time now = run_time(daemon);
@@ -246,12 +280,8 @@ void emu_drive_tick(struct emu_daemon *daemon)
         optics_tick(daemon, now); /* a fault does not stop what was done before it */
         faults_tick(daemon, now);
     }
-    struct host_sender sender = sender_of(daemon);
     for (uint32_t i = 0; i < daemon->load_count; i++) {
-        while (daemon->load_at[i].ns <= now.ns && daemon->error == 0) {
-            host_load_ask(&daemon->loads[i], &sender);
-            daemon->load_at[i] = host_load_next(&daemon->loads[i]);
-        }
+        load_tick(daemon, i, now);
     }
 }
 

@@ -37,6 +37,7 @@
     X(DIALS, COUNTER, "qkdn_dials_total", "Connections to other daemons that were tried")          \
     X(SPOOFED, COUNTER, "qkdn_frames_spoofed_total",                                               \
       "Frames in the name of an element that the peer does not host")                              \
+    X(CUT, COUNTER, "qkdn_frames_cut_total", "Frames that a fault of the scenario took")           \
     X(AUTHENTICATION, COUNTER, "qkdn_authentication_failures_total",                               \
       "Failed authentications that elements reported")                                             \
     X(TAGS, COUNTER, "qkdn_tag_failures_total", "Frames at Kx-1 whose tag did not verify")         \
@@ -215,6 +216,7 @@ static void elements_take(struct emu_gauges *gauges)
     row_set(gauges, ROW_BATCHES, hosted->batches);
     row_set(gauges, ROW_DROPPED, hosted->dropped);
     row_set(gauges, ROW_SPOOFED, own->spoofed + own->malformed);
+    row_set(gauges, ROW_CUT, own->cut);
     row_set(gauges, ROW_AUTHENTICATION, own->auth_failures);
     row_set(gauges, ROW_TAGS, own->tag_failures);
     row_set(gauges, ROW_BAD_BYTES, own->bad_bytes);

@@ -23,6 +23,7 @@ enum emu_fault_state { EMU_FAULT_TO_COME, EMU_FAULT_HOLDS, EMU_FAULT_OVER };
 struct emu_daemon_figures {
     uint64_t spoofed;       /* frames of a peer in the name of an element that it does not host */
     uint64_t malformed;     /* frames too short for their head */
+    uint64_t cut;           /* frames that a fault of the scenario took */
     uint64_t refused;       /* commits that the store refused */
     uint64_t served, ended; /* requests of the load: with key, in all */
     uint64_t auth_failures, bad_bytes, tag_failures;
@@ -48,6 +49,7 @@ struct emu_daemon {
     struct emu_etsi014 *etsi014;
     struct emu_health *health;
     struct emu_gauges *gauges; /* metrics */
+    struct emu_faults *cuts;   /* in a run with faults of the classical network; else NULL */
 
     struct host_optics optics; /* linkd */
     bool dark;                 /* before run time 0: what the modules want is only noted */
@@ -103,6 +105,16 @@ int emu_status_start(struct emu_daemon *daemon, struct emu_why *why);
 
 /* Logs and counts a report of an element. */
 void emu_status_report(struct emu_daemon *daemon, const struct qkd_report *report);
+
+/* ---- daemon_faults.c ---- */
+
+struct emu_faults;
+int emu_faults_new(const struct scn_scenario *scenario, struct emu_faults **faults); /* or NOMEM */
+void emu_faults_free(struct emu_faults *faults); /* NULL: nothing */
+
+/* Whether a fault takes the frame between these elements at this instant of the run. */
+bool emu_faults_take(struct emu_faults *faults, struct qkd_time now, enum qkd_rp rp,
+                     const struct qkd_eid ends[2]);
 
 /* ---- daemon_gauges.c ---- */
 

@@ -7,6 +7,7 @@
 #include "core/base/err.h"
 #include "core/wire/codec.h"
 #include "emu/daemon/daemon_state.h"
+#include "host/unit.h"
 
 enum {
     FRAME_HEAD = 17,
@@ -15,6 +16,17 @@ enum {
     TELL_S = 10,         /* between lines of the log about it */
     STRANGERS_TOLD = 10  /* faulty connections of strangers that the log hears of in that time */
 };
+
+/* Whether a fault of the scenario takes the frame; looked at where it departs and where it arrives. */
+static bool is_cut(struct emu_daemon *daemon, enum qkd_rp rp, struct qkd_eid from,
+                   struct qkd_eid to)
+{
+    struct qkd_time now = {emu_now().ns - daemon->zero_ns};
+    const struct qkd_eid ends[2] = {from, to};
+    bool cut = daemon->cuts != NULL && emu_faults_take(daemon->cuts, now, rp, ends);
+    daemon->figures.cut += cut ? 1 : 0;
+    return cut;
+}
 
 /* ---- in ---- */
 
@@ -36,6 +48,9 @@ static void on_recv(void *ctx, size_t peer, const uint8_t *bytes, size_t len)
         daemon->figures.spoofed++;
         return;
     }
+    if (is_cut(daemon, message.rp, message.from, message.to)) {
+        return;
+    }
     int rc = emu_hosted_recv(daemon->hosted, &message);
     emu_daemon_fail(daemon, rc == QKD_ERR_AGAIN ? 0 : rc, "message");
 }
@@ -45,6 +60,17 @@ static void on_up(void *ctx, size_t peer, bool up)
     struct emu_daemon *daemon = ctx;
     struct emu_log_field fields[] = {emu_log_text("peer", daemon->config->peers[peer].name)};
     emu_log(daemon->log, EMU_LOG_INFO, up ? "connected" : "disconnected", fields, 1);
+    for (uint32_t i = 0; i < daemon->plan->unit_count && daemon->hosted != NULL; i++) {
+        struct qkd_eid eids[3];
+        uint32_t parts[3];
+        uint32_t count = host_unit_elements(daemon->plan, &daemon->plan->units[i], eids, parts);
+        bool there = count > 0 &&
+                     emu_place_of(daemon->plan, eids[0]) == daemon->config->peers[peer].number;
+        for (uint32_t e = 0; e < count && there; e++) {
+            int rc = emu_hosted_peer(daemon->hosted, eids[e], up);
+            emu_daemon_fail(daemon, rc == QKD_ERR_AGAIN ? 0 : rc, "connection");
+        }
+    }
 }
 
 /* Anybody can make as many faulty connections as he likes: the log hears of the first few in a while.
@@ -87,6 +113,9 @@ static void frame_send(struct emu_daemon *daemon, const struct qkd_send *send, c
     uint32_t place = emu_place_of(daemon->plan, send->to);
     if (place == EMU_NOWHERE || daemon->peer_of[place] == EMU_NOWHERE) {
         return; /* nobody there, as far as this daemon was told */
+    }
+    if (is_cut(daemon, send->rp, send->from, send->to)) {
+        return;
     }
     uint8_t head[FRAME_HEAD] = {(uint8_t)send->rp};
     wire_put_u64(head + 1, send->from.v);

@@ -241,6 +241,23 @@ int emu_hosted_recv(struct emu_hosted *hosted, const struct host_message *messag
     return rc == 0 ? pump(hosted) : rc;
 }
 
+int emu_hosted_peer(struct emu_hosted *hosted, struct qkd_eid peer, bool up)
+{
+    if (crowded(hosted)) {
+        return QKD_ERR_AGAIN;
+    }
+    int rc = 0;
+    for (uint32_t i = 0; i < hosted->config.unit_count && rc == 0; i++) {
+        if (hosted->config.plan->units[hosted->units[i]].kind == HOST_UNIT_MODULE) {
+            struct qkd_event event = {.type = QKD_EV_PEER};
+            event.u.peer.peer = peer;
+            event.u.peer.up = up;
+            rc = unit_step(hosted, hosted->units[i], &event, 0);
+        }
+    }
+    return rc == 0 ? pump(hosted) : rc;
+}
+
 int emu_hosted_tick(struct emu_hosted *hosted)
 {
     if (crowded(hosted)) {

@@ -58,6 +58,9 @@ int emu_hosted_start(struct emu_hosted *hosted, struct emu_why *why);
  * because outputs wait; another error ends the daemon. */
 int emu_hosted_recv(struct emu_hosted *hosted, const struct host_message *message);
 
+/* The transport to an element elsewhere came up or went: a hint for the modules here. Errors as recv. */
+int emu_hosted_peer(struct emu_hosted *hosted, struct qkd_eid peer, bool up);
+
 /* TIMEOUT to every unit that is due; errors as recv. */
 int emu_hosted_tick(struct emu_hosted *hosted);
 

@@ -121,3 +121,25 @@ int emu_folder_remove(const char *path, struct emu_why *why)
     }
     return QKD_OK;
 }
+
+int emu_file_shred(const char *path, struct emu_why *why)
+{
+    static const char zeros[4096];
+    struct stat about;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        return QKD_OK;
+    }
+    bool good = fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+    for (off_t at = 0; good && at < about.st_size; at += (off_t)sizeof zeros) {
+        off_t left = about.st_size - at;
+        good = bytes_put(fd, zeros, left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros);
+    }
+    good = good && fsync(fd) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    good = unlink(path) == 0 && good;
+    return good ? QKD_OK
+                : emu_fail(why, QKD_ERR_IO, "%s: cannot be wiped: %s", path, strerror(errno));
+}

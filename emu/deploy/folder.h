@@ -30,4 +30,8 @@ int emu_file_copy(const char *from, const char *to, mode_t mode, struct emu_why 
  * QKD_ERR_IO; what is not there is no error. */
 int emu_folder_remove(const char *path, struct emu_why *why);
 
+/* Overwrites a file with zeros, and removes it. What lies below the file system (copies on write, worn
+ * cells) is out of reach. None there: QKD_OK. QKD_ERR_IO. */
+int emu_file_shred(const char *path, struct emu_why *why);
+
 #endif

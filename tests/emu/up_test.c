@@ -113,6 +113,13 @@ START_TEST(a_day)
     ck_assert_int_eq(qkdn("down"), 0);
     ck_assert(gone(pid));
     ck_assert_int_eq(qkdn("status"), 2);
+    /* Another file of that name does not replace it. */
+    snprintf(other, sizeof other, "cp scenarios/line-3.yaml %s/line-3.yaml", top);
+    ck_assert_int_eq(system(other), 0);
+    snprintf(other, sizeof other, "up %s/line-3.yaml", top);
+    ck_assert_int_eq(qkdn(other), 2);
+    ck_assert_ptr_nonnull(
+        strstr(output, "/scenarios/line-3.yaml; choose another place with --dir"));
 }
 END_TEST
 

@@ -155,6 +155,13 @@ int net_open(struct net *net, unsigned at, enum qkd_rp rp, struct qkd_eid peer)
     return err;
 }
 
+void net_greet(struct net *net, unsigned at, enum qkd_rp rp, struct qkd_eid peer)
+{
+    struct qkd_event event = net_event(net);
+    chan_greet(net->element[at].set, &event, rp, peer, &net->out);
+    execute(net, at);
+}
+
 int net_provision(struct net *net, unsigned at, enum qkd_rp rp, struct qkd_eid peer)
 {
     struct qkd_event event = net_event(net);

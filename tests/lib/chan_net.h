@@ -66,9 +66,10 @@ void net_start(struct net *net, unsigned at);
 /* The pairwise secret of two elements at a reference point. */
 void net_secret(enum qkd_rp rp, struct qkd_eid a, struct qkd_eid b, uint8_t secret[32]);
 
-/* chan_send(), chan_open() and chan_provision() at element `at`, and what follows from them. */
+/* chan_send(), chan_open(), chan_greet() and chan_provision() at element `at`, and what follows from them. */
 int net_send(struct net *net, unsigned at, const struct chan_send *send);
 int net_open(struct net *net, unsigned at, enum qkd_rp rp, struct qkd_eid peer);
+void net_greet(struct net *net, unsigned at, enum qkd_rp rp, struct qkd_eid peer);
 int net_provision(struct net *net, unsigned at, enum qkd_rp rp, struct qkd_eid peer);
 
 /* Puts a frame on its way. */

@@ -145,6 +145,35 @@ START_TEST(restart_recovers)
 }
 END_TEST
 
+/* The peer has restarted, and nobody has anything to say: greeting opens the channel anew; a second one
+ * while that goes on does nothing. Without a restart it ends in a fresh session as well; what is closed, or
+ * unknown, stays so. */
+START_TEST(greeting)
+{
+    struct qkd_eid peer = chc_net.element[1].eid;
+    net_greet(&chc_net, 0, QKD_RP_KX1, peer);
+    net_run(&chc_net, QKD_NS_PER_S);
+    ck_assert_uint_eq(chc_net.frames_sent, 0);
+    chc_bring_up();
+    net_start(&chc_net, 1);
+    net_run(&chc_net, 50 * QKD_NS_PER_MS);
+    uint64_t before = chc_net.frames_sent;
+    net_greet(&chc_net, 0, QKD_RP_KX1, peer);
+    net_greet(&chc_net, 0, QKD_RP_KX1, peer);
+    ck_assert_uint_eq(chc_net.frames_sent, before + 1);
+    net_run(&chc_net, 20 * QKD_NS_PER_MS);
+    ck_assert_uint_eq(chc_got.ups[0] + chc_got.ups[1], 4);
+    chc_send_text(0, 1, "after the greeting");
+    net_run(&chc_net, 20 * QKD_NS_PER_MS);
+    ck_assert_mem_eq(chc_got.text, "after the greeting", 18);
+    net_run(&chc_net, QKD_NS_PER_S);
+    net_greet(&chc_net, 0, QKD_RP_KX1, peer);
+    net_run(&chc_net, 50 * QKD_NS_PER_MS);
+    ck_assert_uint_eq(chc_got.ups[0] + chc_got.ups[1], 6);
+    ck_assert(chan_is_up(chc_net.element[0].set, QKD_RP_KX1, peer));
+}
+END_TEST
+
 /* Both open at once: one handshake, that of the lower element ID. */
 START_TEST(crossing_opens)
 {
@@ -272,6 +301,7 @@ int main(void)
     tcase_add_test(tests, retries_while_wanted);
     tcase_add_test(tests, early_timeout);
     tcase_add_loop_test(tests, restart_recovers, 0, 4);
+    tcase_add_test(tests, greeting);
     tcase_add_test(tests, crossing_opens);
     tcase_add_test(tests, strangers);
     tcase_add_test(tests, roles);
