@@ -57,6 +57,16 @@ bool cli_choose_until(struct cli_choices *choices, const struct cli_command *com
     return true;
 }
 
+bool cli_choose_record(enum ana_record *record, const struct cli_command *command,
+                       const char *value)
+{
+    if (!ana_record_parse(value, record)) {
+        cli_usage(command, "--record '%s': expected summary, requests or full", value);
+        return false;
+    }
+    return true;
+}
+
 void cli_choose_set(struct cli_choices *choices, const char *value)
 {
     choices->sets[choices->set_count++] = value;

@@ -4,6 +4,7 @@
 #ifndef CLI_CHOICES_H
 #define CLI_CHOICES_H
 
+#include "analysis/store.h"
 #include "cli/cli.h"
 
 #define CLI_SET_SIZE 80
@@ -28,6 +29,10 @@ bool cli_choose_seed(struct cli_choices *choices, const struct cli_command *comm
 bool cli_choose_until(struct cli_choices *choices, const struct cli_command *command,
                       const char *value);
 void cli_choose_set(struct cli_choices *choices, const char *value);
+
+/* --record LEVEL. */
+bool cli_choose_record(enum ana_record *record, const struct cli_command *command,
+                       const char *value);
 
 /* After the last option: engine and seed are sets, so that the resolved scenario tells what was run. */
 void cli_choices_complete(struct cli_choices *choices);

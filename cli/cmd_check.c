@@ -97,8 +97,9 @@ static bool file_read(struct settings *settings, const char *value)
     return err == QKD_OK;
 }
 
-static bool option_take(struct settings *settings, int option, const char *value)
+static bool option_take(void *ctx, int option, const char *value)
 {
+    struct settings *settings = ctx;
     switch (option) {
     case OPT_TOPOLOGY:
         settings->topology = value;
@@ -226,16 +227,8 @@ static bool settings_check(struct settings *settings)
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    int got;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
-        if (!option_take(settings, got, walk.value)) {
-            return false;
-        }
+    if (!cli_take_all(&walk, option_take, settings, exit_code)) {
+        return false;
     }
     if (settings->items.count == 0) {
         cli_usage(self, "which scenario files or folders?");

@@ -11,8 +11,6 @@
 #define LIMIT_MS 30000
 #define STEP_MS 20
 
-enum { OPT_DIR, OPT_QUIET };
-
 static const struct cli_option options[] = {{"--dir", true}, {"--quiet", false}, {NULL, false}};
 
 static const struct cli_command *const self = &cli_down_command;
@@ -53,22 +51,9 @@ static int end(const char *folder, bool quiet)
 static int run(int argc, char **argv)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    const char *given = NULL;
-    bool quiet = false;
-    char folder[EMU_PATH_SIZE];
-    for (int got = cli_next(&walk); got != CLI_END; got = cli_next(&walk)) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            return got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-        }
-        if (got == CLI_ARGUMENT) {
-            return cli_usage(self, "'%s': expected options only; a folder is named by --dir",
-                             walk.value);
-        }
-        quiet = quiet || got == OPT_QUIET;
-        given = got == OPT_DIR ? walk.value : given;
-    }
-    int code = cli_deploy_find(self, given, folder);
-    return code == CLI_DONE ? end(folder, quiet) : code;
+    struct cli_look look;
+    int exit_code;
+    return cli_deploy_look(&walk, &look, &exit_code) ? end(look.folder, look.flag) : exit_code;
 }
 
 const struct cli_command cli_down_command = {

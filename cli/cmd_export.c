@@ -31,8 +31,9 @@ struct settings {
 
 /* ---- the command line ---- */
 
-static bool option_read(struct settings *settings, int got, const char *value)
+static bool option_read(void *ctx, int got, const char *value)
 {
+    struct settings *settings = ctx;
     switch (got) {
     case OPT_TABLE:
         settings->table = value;
@@ -100,16 +101,8 @@ static bool settings_check(struct settings *settings)
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    int got;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
-        if (!option_read(settings, got, walk.value)) {
-            return false;
-        }
+    if (!cli_take_all(&walk, option_read, settings, exit_code)) {
+        return false;
     }
     return settings_check(settings);
 }

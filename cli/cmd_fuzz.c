@@ -111,8 +111,9 @@ static bool seconds_parse(const char *text, double *seconds)
 }
 
 /* Takes one option; false: complained. */
-static bool option_take(struct settings *s, int option, const char *value)
+static bool option_take(void *ctx, int option, const char *value)
 {
+    struct settings *s = ctx;
     const struct cli_command *self = &cli_fuzz_command;
     bool good = true;
     switch (option) {
@@ -190,19 +191,8 @@ static bool places_check(const struct settings *settings)
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {&cli_fuzz_command, options, argc, argv, 0, false, NULL};
-    *exit_code = CLI_BAD_INPUT;
-    for (;;) {
-        int option = cli_next(&walk);
-        if (option == CLI_END) {
-            break;
-        }
-        if (option == CLI_HELP) {
-            *exit_code = CLI_DONE;
-            return false;
-        }
-        if (option == CLI_BAD || !option_take(settings, option, walk.value)) {
-            return false;
-        }
+    if (!cli_take_all(&walk, option_take, settings, exit_code)) {
+        return false;
     }
     if (settings->has_seeds == (settings->file_count > 0)) {
         cli_usage(&cli_fuzz_command, settings->has_seeds

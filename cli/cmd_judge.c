@@ -25,8 +25,9 @@ struct settings {
     struct cli_outcome outcome;
 };
 
-static bool option_take(struct settings *settings, int option, const char *value)
+static bool option_take(void *ctx, int option, const char *value)
 {
+    struct settings *settings = ctx;
     switch (option) {
     case OPT_OUTPUT:
         settings->outcome.output = value;
@@ -42,35 +43,23 @@ static bool option_take(struct settings *settings, int option, const char *value
         return true;
     case OPT_UNTIL:
         return cli_choose_until(&settings->choices, self, value);
-    default: /* OPT_RECORD */
-        if (!ana_record_parse(value, &settings->outcome.record)) {
-            cli_usage(self, "--record '%s': expected summary, requests or full", value);
+    case CLI_ARGUMENT:
+        if (settings->folder != NULL) {
+            cli_usage(self, "one folder at a time, not also '%s'", value);
             return false;
         }
+        settings->folder = value;
         return true;
+    default: /* OPT_RECORD */
+        return cli_choose_record(&settings->outcome.record, self, value);
     }
 }
 
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    int got;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
-        if (got != CLI_ARGUMENT) {
-            if (!option_take(settings, got, walk.value)) {
-                return false;
-            }
-        } else if (settings->folder == NULL) {
-            settings->folder = walk.value;
-        } else {
-            cli_usage(self, "one folder at a time, not also '%s'", walk.value);
-            return false;
-        }
+    if (!cli_take_all(&walk, option_take, settings, exit_code)) {
+        return false;
     }
     if (settings->folder == NULL) {
         cli_usage(self, "the folder of which network?");

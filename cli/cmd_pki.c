@@ -66,8 +66,9 @@ static bool days_read(struct settings *settings, const char *text)
     return true;
 }
 
-static bool option_read(struct settings *settings, int got, const char *value)
+static bool option_read(void *ctx, int got, const char *value)
 {
+    struct settings *settings = ctx;
     switch (got) {
     case OPT_CA:
         subject_add(settings, EMU_PKI_CA, NULL);
@@ -137,16 +138,8 @@ static void ca_first(struct settings *settings)
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    int got;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
-        if (!option_read(settings, got, walk.value)) {
-            return false;
-        }
+    if (!cli_take_all(&walk, option_read, settings, exit_code)) {
+        return false;
     }
     if (settings->pki.folder == NULL || settings->count == 0) {
         cli_usage(self, settings->pki.folder == NULL ? "which folder?"

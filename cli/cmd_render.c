@@ -52,8 +52,9 @@ static bool run_read(struct settings *settings, const char *value)
     return false;
 }
 
-static bool option_read(struct settings *settings, int got, const char *value)
+static bool option_read(void *ctx, int got, const char *value)
 {
+    struct settings *settings = ctx;
     switch (got) {
     case OPT_OUT:
         settings->how.folder = value;
@@ -90,16 +91,8 @@ static bool option_read(struct settings *settings, int got, const char *value)
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    int got = 0;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
-        if (!option_read(settings, got, walk.value)) {
-            return false;
-        }
+    if (!cli_take_all(&walk, option_read, settings, exit_code)) {
+        return false;
     }
     if (settings->path == NULL || settings->how.folder == NULL || settings->how.folder[0] == '\0') {
         (void)cli_usage(self, settings->path == NULL ? "which scenario file?"

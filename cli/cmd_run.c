@@ -51,11 +51,7 @@ static bool value_read(struct settings *settings, int option, const char *value)
 {
     switch (option) {
     case OPT_RECORD:
-        if (!ana_record_parse(value, &settings->record)) {
-            cli_usage(self, "--record '%s': expected summary, requests or full", value);
-            return false;
-        }
-        return true;
+        return cli_choose_record(&settings->record, self, value);
     case OPT_ENGINE:
         return cli_choose_engine(&settings->choices, self, value);
     case OPT_SEED:
@@ -65,8 +61,9 @@ static bool value_read(struct settings *settings, int option, const char *value)
     }
 }
 
-static bool option_take(struct settings *settings, int option, const char *value)
+static bool option_take(void *ctx, int option, const char *value)
 {
+    struct settings *settings = ctx;
     switch (option) {
     case OPT_OUTPUT:
         settings->output = value;
@@ -86,6 +83,13 @@ static bool option_take(struct settings *settings, int option, const char *value
     case OPT_KEEP_PLATFORM:
         settings->keep_platform = value;
         return true;
+    case CLI_ARGUMENT:
+        if (settings->input != NULL) {
+            cli_usage(self, "one scenario at a time, not also '%s'", value);
+            return false;
+        }
+        settings->input = value;
+        return true;
     default:
         return value_read(settings, option, value);
     }
@@ -94,23 +98,8 @@ static bool option_take(struct settings *settings, int option, const char *value
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    int got;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
-        if (got != CLI_ARGUMENT) {
-            if (!option_take(settings, got, walk.value)) {
-                return false;
-            }
-        } else if (settings->input == NULL) {
-            settings->input = walk.value;
-        } else {
-            cli_usage(self, "one scenario at a time, not also '%s'", walk.value);
-            return false;
-        }
+    if (!cli_take_all(&walk, option_take, settings, exit_code)) {
+        return false;
     }
     if (settings->input == NULL) {
         cli_usage(self, "which scenario file?");

@@ -11,8 +11,6 @@
 
 #define ANSWER_MS 2000
 
-enum { OPT_DIR, OPT_JSON };
-
 static const struct cli_option options[] = {{"--dir", true}, {"--json", false}, {NULL, false}};
 
 static const struct cli_command *const self = &cli_status_command;
@@ -152,22 +150,9 @@ static int status(const char *folder, bool json)
 static int run(int argc, char **argv)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    const char *given = NULL;
-    bool json = false;
-    char folder[EMU_PATH_SIZE];
-    for (int got = cli_next(&walk); got != CLI_END; got = cli_next(&walk)) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            return got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-        }
-        if (got == CLI_ARGUMENT) {
-            return cli_usage(self, "'%s': expected options only; a folder is named by --dir",
-                             walk.value);
-        }
-        json = json || got == OPT_JSON;
-        given = got == OPT_DIR ? walk.value : given;
-    }
-    int code = cli_deploy_find(self, given, folder);
-    return code == CLI_DONE ? status(folder, json) : code;
+    struct cli_look look;
+    int exit_code;
+    return cli_deploy_look(&walk, &look, &exit_code) ? status(look.folder, look.flag) : exit_code;
 }
 
 const struct cli_command cli_status_command = {

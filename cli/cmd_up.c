@@ -104,16 +104,13 @@ static bool run_option_read(struct settings *settings, int got, const char *valu
         return true;
     default: /* OPT_RECORD */
         settings->record_given = true;
-        if (!ana_record_parse(value, &settings->outcome.record)) {
-            (void)cli_usage(self, "--record '%s': expected summary, requests or full", value);
-            return false;
-        }
-        return true;
+        return cli_choose_record(&settings->outcome.record, self, value);
     }
 }
 
-static bool option_read(struct settings *settings, int got, const char *value)
+static bool option_read(void *ctx, int got, const char *value)
 {
+    struct settings *settings = ctx;
     switch (got) {
     case OPT_RUN:
     case OPT_OUTPUT:
@@ -162,16 +159,8 @@ static bool option_read(struct settings *settings, int got, const char *value)
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    int got = 0;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == CLI_HELP || got == CLI_BAD) {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
-        if (!option_read(settings, got, walk.value)) {
-            return false;
-        }
+    if (!cli_take_all(&walk, option_read, settings, exit_code)) {
+        return false;
     }
     if (settings->scenario == NULL && settings->dir == NULL) {
         (void)cli_usage(self, "which scenario file? or which deployment: --dir DIR");

@@ -187,3 +187,35 @@ int cli_deploy_find(const struct cli_command *command, const char *given,
     }
     return CLI_DONE;
 }
+
+/* ---- command lines ---- */
+
+struct looking {
+    const struct cli_command *command;
+    const char *given;
+    bool flag;
+};
+
+static bool look_take(void *ctx, int option, const char *value)
+{
+    struct looking *looking = ctx;
+    if (option == CLI_ARGUMENT) {
+        cli_usage(looking->command, "'%s': expected options only; a folder is named by --dir",
+                  value);
+        return false;
+    }
+    looking->given = option == 0 ? value : looking->given;
+    looking->flag = looking->flag || option == 1;
+    return true;
+}
+
+bool cli_deploy_look(struct cli_walk *walk, struct cli_look *look, int *exit_code)
+{
+    struct looking looking = {.command = walk->command};
+    if (!cli_take_all(walk, look_take, &looking, exit_code)) {
+        return false;
+    }
+    look->flag = looking.flag;
+    *exit_code = cli_deploy_find(walk->command, looking.given, look->folder);
+    return *exit_code == CLI_DONE;
+}

@@ -5,6 +5,7 @@
 
 #include "analysis/json.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "emu/deploy/fleet.h"
 
 /* Reads --base-port. false: complained already. */
@@ -31,5 +32,15 @@ void cli_instant_text(int64_t ns, char text[32]);
  * name: CLI_BAD_INPUT then, said. And notes whose it is, once it was made. */
 int cli_deploy_claim(const struct cli_command *command, const char *scenario, const char *folder);
 void cli_deploy_note(const char *scenario, const char *folder);
+
+/* The command line of a command with --dir DIR (its option 0) and one flag (its option 1), and the folder that
+ * is meant. */
+struct cli_look {
+    bool flag;
+    char folder[EMU_PATH_SIZE];
+};
+
+/* Reads it; false: *exit_code is the program's (CLI_DONE after --help). */
+bool cli_deploy_look(struct cli_walk *walk, struct cli_look *look, int *exit_code);
 
 #endif

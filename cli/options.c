@@ -95,6 +95,20 @@ int cli_next(struct cli_walk *walk)
     return CLI_ARGUMENT;
 }
 
+bool cli_take_all(struct cli_walk *walk, cli_take *take, void *ctx, int *exit_code)
+{
+    *exit_code = CLI_BAD_INPUT;
+    for (int got = cli_next(walk); got != CLI_END; got = cli_next(walk)) {
+        if (got == CLI_HELP) {
+            *exit_code = CLI_DONE;
+        }
+        if (got == CLI_HELP || got == CLI_BAD || !take(ctx, got, walk->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool cli_uint(const char *text, uint64_t *value)
 {
     char *end = NULL;

@@ -30,6 +30,13 @@ struct cli_walk {
  * is a value), CLI_HELP for --help (printed already), CLI_BAD (complained already) or CLI_END. */
 int cli_next(struct cli_walk *walk);
 
+/* Takes one option, or an argument (CLI_ARGUMENT); false: complained already. */
+typedef bool cli_take(void *ctx, int option, const char *value);
+
+/* Hands all of a command line over. False: --help was printed (*exit_code is CLI_DONE), or something is
+ * wrong, said already. *exit_code is CLI_BAD_INPUT otherwise, for what the caller finds wrong. */
+bool cli_take_all(struct cli_walk *walk, cli_take *take, void *ctx, int *exit_code);
+
 /* Whole text as a decimal number of 64 bits. */
 bool cli_uint(const char *text, uint64_t *value);
 
