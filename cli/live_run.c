@@ -46,10 +46,11 @@ static int64_t run_time_ns(const struct live *live)
 
 /* ---- faults ---- */
 
-/* A crash of a node is that of its key manager; the light of a link is the link's daemon's business. */
+/* A crash of a node is that of its key manager; controller and manager are daemons, too. */
 static bool fault_is_ours(const struct scn_fault *fault)
 {
-    return fault->target == SCN_TARGET_NODE && fault->what == SCN_FAULT_CRASH && fault->output == 0;
+    return (fault->target == SCN_TARGET_NODE || fault->target == SCN_TARGET_ELEMENT) &&
+           fault->what == SCN_FAULT_CRASH && fault->output == 0;
 }
 
 /* Light, classical links and nodes that are down are made by the daemons themselves. */
@@ -70,9 +71,25 @@ static bool fault_is_theirs(const struct scn_fault *fault)
 
 static const char *entity_of(const struct scn_scenario *scenario, const struct scn_fault *fault)
 {
-    return fault->target == SCN_TARGET_LINK   ? scenario->links[fault->index].id
-           : fault->target == SCN_TARGET_NODE ? scenario->nodes[fault->index].id
-                                              : scenario->classical.links[fault->index].id;
+    switch (fault->target) {
+    case SCN_TARGET_LINK:
+        return scenario->links[fault->index].id;
+    case SCN_TARGET_NODE:
+        return scenario->nodes[fault->index].id;
+    case SCN_TARGET_CLASSICAL:
+        return scenario->classical.links[fault->index].id;
+    case SCN_TARGET_ELEMENT:
+        return fault->element == SCN_ELEMENT_CONTROLLER ? "the controller" : "the manager";
+    }
+    return "?";
+}
+
+/* The daemon that crashes; numbers as in emu/deploy/place.h. */
+static size_t daemon_of(const struct scn_scenario *scenario, const struct scn_fault *fault)
+{
+    return fault->target == SCN_TARGET_NODE
+               ? fault->index
+               : scenario->node_count + (fault->element == SCN_ELEMENT_CONTROLLER ? 0 : 1);
 }
 
 /* Names each fault that this world cannot make; whether there is none. */
@@ -99,15 +116,15 @@ static bool faults_check(const struct cli_live_run *run)
 static int fault_tick(struct live *live, size_t number, int64_t now_ns, struct emu_why *why)
 {
     const struct scn_fault *fault = &live->run->scenario->faults[number];
+    size_t daemon = daemon_of(live->run->scenario, fault);
     if (live->stages[number] == TO_COME && fault->at_ns <= now_ns) {
         live->stages[number] = HOLDS;
-        return emu_fleet_signal(live->fleet, fault->index, SIGKILL);
+        return emu_fleet_signal(live->fleet, daemon, SIGKILL);
     }
     if (live->stages[number] == HOLDS && fault->for_ns != SCN_FOREVER &&
-        fault->at_ns + fault->for_ns <= now_ns &&
-        emu_fleet_daemon(live->fleet, fault->index)->pid == 0) {
+        fault->at_ns + fault->for_ns <= now_ns && emu_fleet_daemon(live->fleet, daemon)->pid == 0) {
         live->stages[number] = OVER;
-        return emu_fleet_restart(live->fleet, fault->index, why);
+        return emu_fleet_restart(live->fleet, daemon, why);
     }
     return 0;
 }
@@ -117,7 +134,7 @@ static bool is_crashed(const struct live *live, size_t daemon)
 {
     const struct scn_scenario *scenario = live->run->scenario;
     for (size_t i = 0; i < scenario->fault_count; i++) {
-        if (live->stages[i] == HOLDS && scenario->faults[i].index == daemon) {
+        if (live->stages[i] == HOLDS && daemon_of(scenario, &scenario->faults[i]) == daemon) {
             return true;
         }
     }
