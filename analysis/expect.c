@@ -13,7 +13,7 @@
 #define REASONS "reasons."
 #define MAX_WORDS 192
 
-static const char *const scope_names[] = {"a run", "a link", "an application"};
+static const char *const scope_names[] = {"a run", "a link", "an application", "an event"};
 
 static const struct ana_field *field_find(const struct scn_expect *expect)
 {
@@ -22,6 +22,9 @@ static const struct ana_field *field_find(const struct scn_expect *expect)
     }
     if (expect->scope == SCN_SCOPE_APPLICATION) {
         return ana_field_find(ana_application_fields, expect->figure);
+    }
+    if (expect->scope == SCN_SCOPE_EVENT) {
+        return ana_field_find(ana_event_fields, expect->figure);
     }
     const struct ana_field *field = ana_field_find(ana_run_fields, expect->figure);
     return field != NULL ? field : ana_field_find(ana_head_fields, expect->figure);
@@ -81,6 +84,8 @@ static int unknown_figure(const struct scn_expect *expect, struct ana_error *err
         count = words_add(ana_link_fields, words, count);
     } else if (expect->scope == SCN_SCOPE_APPLICATION) {
         count = words_add(ana_application_fields, words, count);
+    } else if (expect->scope == SCN_SCOPE_EVENT) {
+        count = words_add(ana_event_fields, words, count);
     } else {
         count = words_add(ana_run_fields, words, count);
         count = words_add(ana_head_fields, words, count);
@@ -160,6 +165,9 @@ static double reason_value(const struct source *source, const char *name)
         if (strcmp(run->reasons[i].text, name) != 0) {
             continue;
         }
+        if (source->scope == SCN_SCOPE_EVENT) {
+            return (double)((const struct scn_event_summary *)source->figures)->reasons[i];
+        }
         if (source->scope == SCN_SCOPE_RUN) {
             return (double)((const struct scn_summary *)source->figures)->reasons[i].count;
         }
@@ -186,7 +194,7 @@ static double source_value(const struct source *source, const struct scn_expect 
     return field == NULL ? NAN : ana_field_number(field, source->figures);
 }
 
-/* Takes the i-th link or application (or the run), by the whole run's figures. */
+/* Takes the i-th link, application or event (or the run), by the whole run's figures. */
 static void source_whole(struct source *source, size_t i)
 {
     source->figures = source->summary;
@@ -194,7 +202,23 @@ static void source_whole(struct source *source, size_t i)
         source->figures = &source->summary->links[i];
     } else if (source->scope == SCN_SCOPE_APPLICATION) {
         source->figures = &source->summary->applications[i];
+    } else if (source->scope == SCN_SCOPE_EVENT) {
+        source->figures = &source->summary->fault_events[i];
     }
+}
+
+static size_t scope_size(const struct scn_scenario *scenario, enum scn_scope scope)
+{
+    return scope == SCN_SCOPE_LINK    ? scenario->link_count
+           : scope == SCN_SCOPE_EVENT ? scenario->fault_events
+                                      : scenario->application_count;
+}
+
+static const char *scope_id(const struct scn_scenario *scenario, enum scn_scope scope, size_t i)
+{
+    return scope == SCN_SCOPE_LINK    ? scenario->links[i].id
+           : scope == SCN_SCOPE_EVENT ? scn_event_name(scenario, i)
+                                      : scenario->applications[i].id;
 }
 
 static void source_watched(struct source *source, size_t watch)
@@ -253,10 +277,8 @@ double ana_expect_value(const struct scn_scenario *scenario, const struct scn_su
         source_whole(&source, expect->index);
         gather(&all, source_value(&source, expect));
     } else {
-        bool links = expect->scope == SCN_SCOPE_LINK;
-        size_t count = links ? scenario->link_count : scenario->application_count;
-        for (size_t i = 0; i < count; i++) {
-            const char *id = links ? scenario->links[i].id : scenario->applications[i].id;
+        for (size_t i = 0; i < scope_size(scenario, expect->scope); i++) {
+            const char *id = scope_id(scenario, expect->scope, i);
             if (scn_pattern_matches(expect->pattern, id)) {
                 source_whole(&source, i);
                 gather(&all, source_value(&source, expect));

@@ -22,6 +22,10 @@
     {                                                                                              \
         name, ANA_KIND_##kind, offsetof(struct scn_route_use, member)                              \
     }
+#define EVENT(name, kind, member)                                                                  \
+    {                                                                                              \
+        name, ANA_KIND_##kind, offsetof(struct scn_event_summary, member)                          \
+    }
 #define END                                                                                        \
     {                                                                                              \
         NULL, ANA_KIND_COUNT, 0                                                                    \
@@ -143,6 +147,24 @@ const struct ana_field ana_route_fields[] = {
     ROUTE("served", COUNT, served),  ROUTE("periods", COUNT, periods),
     ROUTE("first_s", REAL, first_s), ROUTE("last_s", REAL, last_s),
     ROUTE("span_s", REAL, span_s),   END,
+};
+
+const struct ana_field ana_event_fields[] = {
+    EVENT("at_s", REAL, at_s),
+    EVENT("end_s", REAL, end_s),
+    EVENT("detect_s", REAL, detect_s),
+    EVENT("first_key_s", REAL, first_key_s),
+    EVENT("healed_s", REAL, healed_s),
+    EVENT("applications", COUNT, applications),
+    EVENT("healed", COUNT, healed),
+    EVENT("lost.total", COUNT, lost.total),
+    EVENT("lost.refused", COUNT, lost.refused),
+    EVENT("lost.timed_out", COUNT, lost.timed_out),
+    EVENT("lost.failed", COUNT, lost.failed),
+    EVENT("lost.pending", COUNT, lost.pending),
+    EVENT("lost_bits", COUNT, lost_bits),
+    EVENT("discarded_bits", REAL, discarded_bits),
+    END,
 };
 
 const struct ana_field *ana_field_find(const struct ana_field *table, const char *name)

@@ -20,8 +20,8 @@ enum ana_kind {
 struct ana_field {
     const char *name;
     enum ana_kind kind;
-    size_t offset; /* in struct scn_summary, scn_link_summary, scn_application_summary or
-                    scn_route_use */
+    size_t offset; /* in struct scn_summary, scn_link_summary, scn_application_summary,
+                    scn_route_use or scn_event_summary */
 };
 
 /* Tables end with a field without a name. */
@@ -30,6 +30,7 @@ extern const struct ana_field ana_run_fields[];         /* of scn_summary: its f
 extern const struct ana_field ana_link_fields[];        /* of scn_link_summary */
 extern const struct ana_field ana_application_fields[]; /* of scn_application_summary */
 extern const struct ana_field ana_route_fields[];       /* of scn_route_use */
+extern const struct ana_field ana_event_fields[];       /* of scn_event_summary */
 
 /* The field of this name in a table, or NULL. */
 const struct ana_field *ana_field_find(const struct ana_field *table, const char *name);

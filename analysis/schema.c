@@ -131,5 +131,10 @@ void ana_figure_tables(struct ana_text *sql)
             ana_text_add(sql, ", %s INTEGER NOT NULL", f->name + sizeof ANA_BITS_PREFIX - 1);
         }
     }
-    ana_text_add(sql, ");");
+    ana_text_add(sql, ");CREATE TABLE fault_events(idx INTEGER PRIMARY KEY, event TEXT NOT NULL, "
+                      "what TEXT NOT NULL, entity TEXT NOT NULL, faults INTEGER NOT NULL");
+    add_columns(sql, ana_event_fields, true);
+    ana_text_add(sql, ");CREATE TABLE fault_event_reasons(event INTEGER NOT NULL REFERENCES "
+                      "fault_events(idx), reason TEXT NOT NULL, requests INTEGER NOT NULL, PRIMARY "
+                      "KEY(event, reason)) WITHOUT ROWID;");
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/events.h"
 #include "analysis/routes.h"
 #include "analysis/schema.h"
 #include "analysis/store_rows.h"
@@ -168,6 +169,44 @@ static void insert_routes(struct ana_store *store, const struct scn_summary *sum
     sqlite3_finalize(s);
 }
 
+static void insert_event(struct ana_store *store, sqlite3_stmt *s,
+                         const struct scn_summary *summary, size_t i)
+{
+    char entity[ANA_EVENT_TEXT_SIZE];
+    struct ana_event_text text = ana_event_text(store->scenario, i, entity);
+    (void)sqlite3_bind_int64(s, 1, (sqlite3_int64)i);
+    ana_bind_text(s, 2, scn_event_name(store->scenario, i));
+    ana_bind_text(s, 3, text.what);
+    ana_bind_text(s, 4, entity);
+    (void)sqlite3_bind_int64(s, 5, (sqlite3_int64)text.faults);
+    (void)bind_fields(s, 6, ana_event_fields, &summary->fault_events[i]);
+    (void)ana_store_step(store, s);
+}
+
+static void insert_events(struct ana_store *store, const struct scn_summary *summary)
+{
+    sqlite3_stmt *s = ana_store_prepare(
+        store, "INSERT INTO fault_events VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+               "?, ?)");
+    sqlite3_stmt *r = ana_store_prepare(store, "INSERT INTO fault_event_reasons VALUES(?, ?, ?)");
+    for (size_t i = 0; i < summary->fault_event_count && !store->failed; i++) {
+        if (isnan(summary->fault_events[i].at_s)) {
+            continue; /* it did not begin */
+        }
+        insert_event(store, s, summary, i);
+        for (size_t k = 0; k < summary->reason_count && !store->failed; k++) {
+            if (summary->fault_events[i].reasons[k] > 0) {
+                (void)sqlite3_bind_int64(r, 1, (sqlite3_int64)i);
+                ana_bind_text(r, 2, summary->reasons[k].text);
+                (void)sqlite3_bind_int64(r, 3, (sqlite3_int64)summary->fault_events[i].reasons[k]);
+                (void)ana_store_step(store, r);
+            }
+        }
+    }
+    sqlite3_finalize(s);
+    sqlite3_finalize(r);
+}
+
 static void insert_expectations(struct ana_store *store, const struct scn_summary *summary)
 {
     sqlite3_stmt *s = ana_store_prepare(store, "INSERT INTO expectations VALUES(?, ?, ?, ?)");
@@ -187,8 +226,8 @@ static void insert_expectations(struct ana_store *store, const struct scn_summar
 void ana_figures_write(struct ana_store *store, const struct scn_summary *summary)
 {
     static void (*const writers[])(struct ana_store *, const struct scn_summary *) = {
-        update_run,          update_links,  insert_ledger,      insert_reasons,
-        update_applications, insert_routes, insert_expectations};
+        update_run,          update_links,  insert_ledger, insert_reasons,
+        update_applications, insert_routes, insert_events, insert_expectations};
     for (size_t i = 0; i < sizeof writers / sizeof writers[0] && !store->failed; i++) {
         writers[i](store, summary);
     }

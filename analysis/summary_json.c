@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The summary as JSON; names are fixed (docs/cli.md), values come by the tables of fields.c. */
+#include "analysis/events.h"
 #include "analysis/fields.h"
 #include "analysis/json.h"
 #include "analysis/routes.h"
 #include "analysis/summary.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define GROUP_SIZE 32
@@ -152,6 +154,34 @@ static void write_expectations(struct ana_json *json, const struct scn_scenario 
     ana_json_close(json);
 }
 
+static void write_events(struct ana_json *json, const struct scn_scenario *scenario,
+                         const struct scn_summary *summary)
+{
+    char entity[ANA_EVENT_TEXT_SIZE];
+    ana_json_array(json, "fault_events", ANA_JSON_LINES);
+    for (size_t i = 0; i < summary->fault_event_count; i++) {
+        if (isnan(summary->fault_events[i].at_s)) {
+            continue; /* it did not begin */
+        }
+        struct ana_event_text text = ana_event_text(scenario, i, entity);
+        ana_json_object(json, NULL, ANA_JSON_INLINE);
+        ana_json_string(json, "event", scn_event_name(scenario, i));
+        ana_json_string(json, "what", text.what);
+        ana_json_string(json, "entity", entity);
+        ana_json_uint(json, "faults", text.faults);
+        write_fields(json, ana_event_fields, &summary->fault_events[i], NULL);
+        ana_json_object(json, "reasons", ANA_JSON_INLINE);
+        for (size_t k = 0; k < summary->reason_count; k++) {
+            if (summary->fault_events[i].reasons[k] > 0) {
+                ana_json_uint(json, summary->reasons[k].text, summary->fault_events[i].reasons[k]);
+            }
+        }
+        ana_json_close(json);
+        ana_json_close(json);
+    }
+    ana_json_close(json);
+}
+
 static void write_links(struct ana_json *json, const struct scn_scenario *scenario,
                         const struct scn_summary *summary)
 {
@@ -214,6 +244,7 @@ char *ana_summary_json(const struct scn_scenario *scenario, const struct scn_sum
     write_fields(&json, rest, summary, "security.auth_failures");
     write_watch(&json, summary);
     write_expectations(&json, scenario, summary);
+    write_events(&json, scenario, summary);
     write_links(&json, scenario, summary);
     write_applications(&json, scenario, summary);
     ana_json_close(&json);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/events.h"
 #include "analysis/text.h"
 
 #define MOST_ROWS 12
@@ -211,13 +212,63 @@ static void print_lists(const struct scn_scenario *scenario, const struct scn_su
     free(rows);
 }
 
+/* ---- faults ---- */
+
+/* Seconds, or "-" for what did not happen. */
+static const char *span_text(double seconds, char text[ANA_TEXT_SIZE])
+{
+    return isnan(seconds) ? "-" : ana_seconds_text(seconds, text);
+}
+
+static void print_event(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                        size_t i, FILE *out)
+{
+    const struct scn_event_summary *event = &summary->fault_events[i];
+    char entity[ANA_EVENT_TEXT_SIZE], at[ANA_TEXT_SIZE], detect[ANA_TEXT_SIZE];
+    char first[ANA_TEXT_SIZE], key[ANA_TEXT_SIZE];
+    struct ana_event_text text = ana_event_text(scenario, i, entity);
+    fprintf(out, "    %-14.14s %-24.24s %-11.11s %9s %9s %9s %6" PRIu64 " %8" PRIu64 " %11s\n",
+            scn_event_name(scenario, i), entity, text.what, span_text(event->at_s, at),
+            span_text(event->detect_s, detect), span_text(event->first_key_s, first),
+            event->applications, event->lost.total,
+            isnan(event->discarded_bits) ? "-" : ana_bits_text(event->discarded_bits, key));
+}
+
+/* The first MOST_ROWS events; nothing if there are none. */
+static void print_events(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                         FILE *out)
+{
+    size_t shown = 0;
+    size_t more = 0;
+    for (size_t i = 0; i < summary->fault_event_count; i++) {
+        const struct scn_event_summary *event = &summary->fault_events[i];
+        if (isnan(event->at_s)) {
+            continue;
+        }
+        if (shown == MOST_ROWS) {
+            more++;
+            continue;
+        }
+        if (shown++ == 0) {
+            fprintf(out, "\n    %-14s %-24s %-11s %9s %9s %9s %6s %8s %11s\n", "Event", "", "",
+                    "at", "detected", "key again", "pairs", "unserved", "key lost");
+        }
+        print_event(scenario, summary, i, out);
+    }
+    if (more > 0) {
+        fprintf(out, "    ... and %zu events later\n", more);
+    }
+}
+
 /* ---- verdicts ---- */
 
 static void print_watch(const struct scn_summary *summary, FILE *out)
 {
     if (summary->healing.events > 0) {
         char detect[ANA_TEXT_SIZE], first[ANA_TEXT_SIZE];
-        fprintf(out, "\nFaults %" PRIu64 ", first report after %s, key again after %s (means)",
+        fprintf(out,
+                "\nFaults that hit somebody %" PRIu64
+                ", first report after %s, key again after %s (means)",
                 summary->healing.events, ana_seconds_text(summary->healing.detect_s, detect),
                 ana_seconds_text(summary->healing.first_key_s, first));
     }
@@ -285,6 +336,7 @@ void ana_summary_print(const struct scn_scenario *scenario, const struct scn_sum
     print_sessions(summary, out);
     print_service(summary, out);
     print_lists(scenario, summary, out);
+    print_events(scenario, summary, out);
     print_watch(summary, out);
     print_verdicts(scenario, summary, out);
 }

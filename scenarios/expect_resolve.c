@@ -28,15 +28,21 @@ bool scn_pattern_matches(const char *pattern, const char *id)
     return pattern[strspn(pattern, "*")] == '\0';
 }
 
-/* Ids of all links or applications: the i-th. */
+static const char *const scope_names[] = {"run", "link", "application", "event"};
+
+/* Ids of all links, applications or events: the i-th. */
 static const char *id_of(const struct scn_scenario *scenario, enum scn_scope scope, size_t i)
 {
-    return scope == SCN_SCOPE_LINK ? scenario->links[i].id : scenario->applications[i].id;
+    return scope == SCN_SCOPE_LINK    ? scenario->links[i].id
+           : scope == SCN_SCOPE_EVENT ? scn_event_name(scenario, i)
+                                      : scenario->applications[i].id;
 }
 
 static size_t scope_size(const struct scn_scenario *scenario, enum scn_scope scope)
 {
-    return scope == SCN_SCOPE_LINK ? scenario->link_count : scenario->application_count;
+    return scope == SCN_SCOPE_LINK    ? scenario->link_count
+           : scope == SCN_SCOPE_EVENT ? scenario->fault_events
+                                      : scenario->application_count;
 }
 
 /* "there is no link 'AX'", with the nearest id. */
@@ -61,8 +67,7 @@ static void unknown_id(struct scn_ctx *ctx, size_t number, enum scn_scope scope,
     char hint[SCN_NAME_SIZE];
     const char *near = ids == NULL ? NULL : scn_nearest(id, ids, count);
     scn_mistake(ctx, ctx->expect_places[number], "'%s': unknown %s '%s'%s",
-                scenario->expects[number].text, scope == SCN_SCOPE_LINK ? "link" : "application",
-                id, scn_hint(hint, near));
+                scenario->expects[number].text, scope_names[scope], id, scn_hint(hint, near));
 }
 
 static bool names_resolve(struct scn_ctx *ctx, size_t number)
@@ -82,14 +87,14 @@ static bool names_resolve(struct scn_ctx *ctx, size_t number)
         }
         if (!ctx->incomplete) {
             scn_mistake(ctx, ctx->expect_places[number], "'%s': no %s is called like '%s'",
-                        expect->text, expect->scope == SCN_SCOPE_LINK ? "link" : "application",
-                        expect->pattern);
+                        expect->text, scope_names[expect->scope], expect->pattern);
         }
         return false;
     }
     if (expect->scope != SCN_SCOPE_RUN) {
-        expect->index = expect->scope == SCN_SCOPE_LINK
-                            ? scn_link_find(scenario, expect->pattern)
+        expect->index = expect->scope == SCN_SCOPE_LINK ? scn_link_find(scenario, expect->pattern)
+                        : expect->scope == SCN_SCOPE_EVENT
+                            ? scn_event_find(scenario, expect->pattern)
                             : scn_application_find(scenario, expect->pattern);
     }
     if (expect->index == UINT32_MAX) {

@@ -498,6 +498,8 @@ static void events_number(struct scn_ctx *ctx)
 {
     struct scn_scenario *s = ctx->scenario;
     struct qkd_map names;
+    s->event_firsts = scn_mem_new(s->fault_count, sizeof *s->event_firsts);
+    ctx->no_memory = ctx->no_memory || s->event_firsts == NULL;
     qkd_map_init(&names, crypto_hash_sha256_BYTES, SCN_MAX_FAULTS, NULL);
     for (size_t i = 0; i < s->fault_count && !ctx->no_memory; i++) {
         struct scn_fault *fault = &s->faults[i];
@@ -505,6 +507,9 @@ static void events_number(struct scn_ctx *ctx)
         uint8_t digest[crypto_hash_sha256_BYTES];
         (void)crypto_hash_sha256(digest, (const uint8_t *)fault->event, strlen(fault->event));
         uint32_t known = named ? qkd_map_get(&names, digest) : QKD_MAP_NONE;
+        if (known == QKD_MAP_NONE) {
+            s->event_firsts[s->fault_events] = (uint32_t)i;
+        }
         fault->event_number = known == QKD_MAP_NONE ? s->fault_events++ : known;
         if (known == QKD_MAP_NONE && named &&
             qkd_map_put(&names, digest, fault->event_number) != 0) {

@@ -99,9 +99,9 @@ extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_rou
 extern const struct scn_special scn_special_ends, scn_special_trace, scn_special_times,
     scn_special_profile, scn_special_access_application, scn_special_mac, scn_special_fault_link,
     scn_special_fault_node, scn_special_fault_classical, scn_special_fault_group,
-    scn_special_risk_links, scn_special_risk_nodes, scn_special_risk_classical, scn_special_switches,
-    scn_special_classical_ends, scn_special_user_networks, scn_special_include, scn_special_extends,
-    scn_special_remove, scn_special_expect;
+    scn_special_risk_links, scn_special_risk_nodes, scn_special_risk_classical,
+    scn_special_switches, scn_special_classical_ends, scn_special_user_networks,
+    scn_special_include, scn_special_extends, scn_special_remove, scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
  * mapping is or should be. */

@@ -27,6 +27,7 @@ void scn_free(struct scn_scenario *scenario)
     scn_mem_free(scenario->applications);
     scn_mem_free(scenario->access);
     scn_mem_free(scenario->faults);
+    scn_mem_free(scenario->event_firsts);
     for (size_t i = 0; i < scenario->expect_count; i++) {
         scn_mem_free(scenario->expects[i].where);
     }
@@ -159,6 +160,22 @@ uint32_t scn_application_find(const struct scn_scenario *scenario, const char *i
 {
     for (uint32_t i = 0; i < scenario->application_count; i++) {
         if (strcmp(scenario->applications[i].id, id) == 0) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+const char *scn_event_name(const struct scn_scenario *scenario, size_t event)
+{
+    return event < scenario->fault_events ? scenario->faults[scenario->event_firsts[event]].event
+                                          : "";
+}
+
+uint32_t scn_event_find(const struct scn_scenario *scenario, const char *name)
+{
+    for (uint32_t i = 0; i < scenario->fault_events && name[0] != '\0'; i++) {
+        if (strcmp(scn_event_name(scenario, i), name) == 0) {
             return i;
         }
     }

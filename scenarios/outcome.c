@@ -71,13 +71,20 @@ int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *sce
     summary->verdicts = calloc(scenario->expect_count + 1, sizeof *summary->verdicts);
     summary->links = calloc(scenario->link_count + 1, sizeof *summary->links);
     summary->applications = calloc(scenario->application_count + 1, sizeof *summary->applications);
-    if (summary->verdicts == NULL || summary->links == NULL || summary->applications == NULL ||
-        watches_init(summary, scenario) != QKD_OK) {
+    summary->fault_events = calloc(scenario->fault_events + 1, sizeof *summary->fault_events);
+    if (summary->verdicts == NULL || summary->fault_events == NULL || summary->links == NULL ||
+        summary->applications == NULL || watches_init(summary, scenario) != QKD_OK) {
         scn_summary_fini(summary);
         return QKD_ERR_NOMEM;
     }
     summary->verdict_count = scenario->expect_count;
     summary->link_count = scenario->link_count;
+    summary->fault_event_count = scenario->fault_events;
+    for (size_t i = 0; i < summary->fault_event_count; i++) {
+        struct scn_event_summary *event = &summary->fault_events[i];
+        event->at_s = event->end_s = event->detect_s = event->first_key_s = event->healed_s = NAN;
+        event->discarded_bits = NAN;
+    }
     summary->application_count = scenario->application_count;
     for (size_t i = 0; i < scenario->expect_count; i++) {
         summary->verdicts[i].value = NAN;
@@ -99,6 +106,7 @@ void scn_summary_fini(struct scn_summary *summary)
     }
     free(summary->watches);
     free(summary->verdicts);
+    free(summary->fault_events);
     free(summary->links);
     for (size_t i = 0; summary->applications != NULL && i < summary->application_count; i++) {
         for (size_t k = 0; k < summary->applications[i].route_count; k++) {

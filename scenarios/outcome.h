@@ -107,6 +107,21 @@ struct scn_application_summary {
     uint64_t other_routes; /* served requests on routes beyond SCN_MAX_ROUTES */
 };
 
+/* One event of the faults: what it did, and how the network got over it. Its pairs are the applications
+ * whose last served request depended on what failed (docs/results.md, "fault_events"). */
+struct scn_event_summary {
+    double at_s, end_s; /* first fault begins; last one ends, NAN: not in the run */
+    double detect_s;    /* from at_s to the first report or alarm about it; NAN: none */
+    double first_key_s; /* to the first key that one of its pairs asked for afterwards; NAN: none */
+    double healed_s;    /* to the same of the last of its pairs; NAN: one was never served again */
+    uint64_t applications, healed; /* its pairs; those served again */
+    struct scn_requests lost;      /* of these pairs until each was served again, not served */
+    uint64_t lost_bits;            /* application key that these asked for */
+    double discarded_bits; /* link key given up on links concerned, up to the next event there; NAN:
+                              not known */
+    uint64_t reasons[SCN_MAX_REASONS]; /* of the lost requests */
+};
+
 /* A judged `expect:` line; filled by analysis. */
 struct scn_verdict {
     double value; /* NAN if the run gave none */
@@ -162,10 +177,9 @@ struct scn_summary {
         uint64_t min_bits; /* least over links, after the warm-up */
     } pools;
     struct {
-        uint64_t events;    /* faults that broke a link or node on the route of some
-                             * application's last served request */
-        double detect_s;    /* mean: fault -> first element that reports it; NAN if none */
-        double first_key_s; /* mean: fault -> first key served again to a hit pair; NAN */
+        uint64_t events;    /* fault events that hit a pair of applications */
+        double detect_s;    /* mean: event -> first element that reports it; NAN if none */
+        double first_key_s; /* mean: event -> first key served again to a hit pair; NAN */
     } healing;
     struct scn_bits bits; /* sum over links, whole run */
     struct scn_keys keys; /* whole run */
@@ -188,6 +202,8 @@ struct scn_summary {
     size_t verdict_count;
     struct scn_watch_summary *watches; /* of scenario.watches */
     size_t watch_count;
+    struct scn_event_summary *fault_events; /* of the scenario's fault events */
+    size_t fault_event_count;
     struct scn_link_summary *links; /* of scenario.links */
     size_t link_count;
     struct scn_application_summary *applications; /* of scenario.applications */

@@ -365,14 +365,14 @@ struct scn_fault {
 enum scn_compare { SCN_LT, SCN_LE, SCN_EQ, SCN_NE, SCN_GE, SCN_GT };
 
 /* Whose figure an expectation judges. */
-enum scn_scope { SCN_SCOPE_RUN, SCN_SCOPE_LINK, SCN_SCOPE_APPLICATION };
+enum scn_scope { SCN_SCOPE_RUN, SCN_SCOPE_LINK, SCN_SCOPE_APPLICATION, SCN_SCOPE_EVENT };
 
 enum scn_aggregate { SCN_OF_ONE, SCN_OF_MIN, SCN_OF_MAX, SCN_OF_MEAN, SCN_OF_SUM };
 
 /* Figures that a world collects beside those of the whole run: of the requests that arrive, and of
  * what links do, from one instant up to another. */
 struct scn_watch {
-    enum scn_scope scope;
+    enum scn_scope scope;   /* not of an event */
     uint32_t index;         /* of the link or application; 0 for the run */
     uint32_t via;           /* not of a link: counts served requests that crossed this link too;
                              * UINT32_MAX: none */
@@ -419,7 +419,8 @@ struct scn_scenario {
     size_t access_count;
     struct scn_fault *faults; /* in the order of the file */
     size_t fault_count;
-    uint32_t fault_events; /* how many events they are */
+    uint32_t fault_events;  /* how many events they are */
+    uint32_t *event_firsts; /* of each event its first fault; NULL: no faults */
     struct scn_expect *expects;
     size_t expect_count;
     struct scn_watch *watches; /* of the expectations */
@@ -491,6 +492,10 @@ uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id);
 
 /* Index of an application by id; UINT32_MAX if there is none. Linear search. */
 uint32_t scn_application_find(const struct scn_scenario *scenario, const char *id);
+
+/* The name of an event, and its number by its name; "" and UINT32_MAX if there is none. */
+const char *scn_event_name(const struct scn_scenario *scenario, size_t event);
+uint32_t scn_event_find(const struct scn_scenario *scenario, const char *name);
 
 /* Whether an id matches a pattern, in which `*` stands for any text. */
 bool scn_pattern_matches(const char *pattern, const char *id);

@@ -235,6 +235,8 @@ static void fault_do(struct sim_world *world, uint32_t number, bool begin)
     sim_world_note(world, begin ? "fault_begin" : "fault_end", text, scn_fault_name(fault->what));
     if (begin) {
         watch_stats_fault(world->stats, sim_world_now(world), fault);
+    } else {
+        watch_stats_fault_end(world->stats, sim_world_now(world), fault);
     }
     if (fault->target == SCN_TARGET_ELEMENT || fault->what == SCN_FAULT_MODULE) {
         unit_fault(world, unit_of(world, fault), begin);

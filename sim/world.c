@@ -315,12 +315,22 @@ static int engine_new(struct sim_world *world)
     return rc;
 }
 
+static uint64_t on_discarded(void *ctx, uint32_t link)
+{
+    const struct sim_world *world = ctx;
+    return watch_oracle_link_ledger(world->oracle, link).discarded;
+}
+
 static int world_fill(struct sim_world *world)
 {
     const struct scn_scenario *scenario = world->scenario;
     world->pool = sim_pool_new();
     world->stats = watch_stats_new(
-        &(struct watch_stats_config){scenario, &world->sink, SIM_EPOCH_NS});
+        &(struct watch_stats_config){.scenario = scenario,
+                                     .sink = &world->sink,
+                                     .epoch_ns = SIM_EPOCH_NS,
+                                     .discarded = world->options.oracle_off ? NULL : on_discarded,
+                                     .discarded_ctx = world});
     if (world->pool == NULL || world->stats == NULL) {
         return QKD_ERR_NOMEM;
     }

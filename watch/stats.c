@@ -45,19 +45,15 @@ struct watch_stats *watch_stats_new(const struct watch_stats_config *config)
     qkd_map_init(&stats->key_map, sizeof(struct qkd_id), KEY_LIMIT, NULL);
     qkd_map_init(&stats->relay_map, sizeof(struct qkd_id), WATCH_RELAYS, NULL);
     stats->apps = calloc(scenario->application_count + 1, sizeof(*stats->apps));
-    stats->faults = calloc(scenario->fault_count + 1, sizeof(*stats->faults));
-    stats->open_faults = calloc(scenario->fault_count + 1, sizeof(*stats->open_faults));
-    if (stats->apps == NULL || stats->faults == NULL || stats->open_faults == NULL ||
-        watch_links_new(stats) != 0 || watch_windows_new(stats) != 0 ||
-        watch_sessions_new(stats) != 0) {
+    stats->discarded = config->discarded;
+    stats->discarded_ctx = config->discarded_ctx;
+    if (stats->apps == NULL || watch_healing_new(stats) != 0 || watch_links_new(stats) != 0 ||
+        watch_windows_new(stats) != 0 || watch_sessions_new(stats) != 0) {
         watch_stats_free(stats);
         return NULL;
     }
     for (size_t i = 0; i < scenario->application_count; i++) {
-        stats->apps[i].fault = SCN_NO_INDEX;
-    }
-    for (size_t i = 0; i < scenario->fault_count; i++) {
-        stats->faults[i] = (struct watch_fault_stats){SCN_NO_TIME, SCN_NO_TIME, SCN_NO_TIME, false};
+        stats->apps[i].event = SCN_NO_INDEX;
     }
     return stats;
 }
@@ -98,8 +94,7 @@ void watch_stats_free(struct watch_stats *stats)
     free(stats->relays);
     free(stats->apps);
     watch_links_free(stats);
-    free(stats->faults);
-    free(stats->open_faults);
+    watch_healing_free(stats);
     free(stats);
 }
 
@@ -212,7 +207,6 @@ static void request_count(struct watch_stats *stats, const struct watch_request 
 static int request_served(struct watch_stats *stats, const struct watch_request *request)
 {
     struct watch_app_stats *app = &stats->apps[request->application];
-    watch_healing_served(stats, request);
     int rc = 0;
     if (request->route.len > 0) {
         rc = watch_route_set(&app->route, watch_route_nodes(&request->route), request->route.len);
@@ -244,6 +238,7 @@ static int request_end(struct watch_stats *stats, int64_t now_ns, const struct q
     request->bits = report->c;
     stats->ended++;
     request_count(stats, request);
+    watch_healing_ended(stats, request);
     int rc = request->outcome == WIRE_OUTCOME_SERVED ? request_served(stats, request) : 0;
     request_settle(stats, slot);
     return rc;
@@ -527,6 +522,7 @@ int watch_stats_finish(struct watch_stats *stats, int64_t now_ns, struct scn_sum
     watch_tally_run(&stats->total, summary);
     summary->relay.reroutes = stats->reroutes;
     watch_links_finish(stats, now_ns, summary);
+    watch_healing_finish(stats, summary);
     watch_windows_finish(stats, now_ns, summary);
     watch_sessions_finish(stats, now_ns, summary);
     return 0;

@@ -14,6 +14,9 @@ struct watch_stats_config {
     const struct scn_scenario *scenario;
     const struct scn_sink *sink;
     int64_t epoch_ns; /* UTC at the start of the run, ns */
+    /* Bits of a link that have been discarded so far; NULL: not known. */
+    uint64_t (*discarded)(void *ctx, uint32_t link);
+    void *discarded_ctx;
 };
 
 struct watch_stats *watch_stats_new(const struct watch_stats_config *config); /* NULL: no memory */
@@ -32,8 +35,10 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
 int watch_stats_key(struct watch_stats *stats, int64_t now_ns, const struct qkd_persist *entry,
                     const uint8_t *value);
 
-/* A fault of the scenario begins: which pairs does it hit? */
+/* A fault of the scenario begins: which pairs does it hit? It ends. */
 void watch_stats_fault(struct watch_stats *stats, int64_t now_ns, const struct scn_fault *fault);
+void watch_stats_fault_end(struct watch_stats *stats, int64_t now_ns,
+                           const struct scn_fault *fault);
 
 /* The application agents at a node are gone: their requests end here. */
 int watch_stats_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node);

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Statistics of links: pool levels over time, and how the network heals after faults. A pool's level
+/* Statistics of links: pool levels over time, adjacencies, alarms. A pool's level
  * is what the two ends own, each by its own report; figures over time start with the warm-up's end.
  *
  * A link that comes up for the first time was not down before, unless a fault hit it already; one
- * that never comes up was down all the time.
- *
- * A fault is `in use` if the last served request of some application went over what it breaks. It is
- * detected when a KMA at its edge reports the neighbour down or the manager raises an alarm about
- * the link, of a kind that such a fault causes. It is healed when such an application is served a
- * request that it made afterwards. */
+ * that never comes up was down all the time. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -152,74 +147,6 @@ static void pool_report(struct watch_stats *stats, int64_t now_ns, const struct 
 
 /* ---- up, down, healing ---- */
 
-static bool fault_touches(const struct watch_stats *stats, const struct scn_fault *fault,
-                          uint32_t a, uint32_t b)
-{
-    if (fault->target == SCN_TARGET_ELEMENT || fault->what == SCN_FAULT_PARTITION) {
-        return false; /* no link is hit */
-    }
-    if (fault->target == SCN_TARGET_NODE) {
-        return fault->index == a || fault->index == b;
-    }
-    if (fault->target == SCN_TARGET_CLASSICAL) {
-        /* Who is silent is not always at its ends; between switches it can be anybody. */
-        const struct scn_classical_link *cable = &stats->scenario->classical.links[fault->index];
-        bool backbone = cable->a >= stats->scenario->node_count &&
-                        cable->b >= stats->scenario->node_count;
-        return backbone || cable->a == a || cable->a == b || cable->b == a || cable->b == b;
-    }
-    const struct scn_link *link = &stats->scenario->links[fault->index];
-    return (link->a == a && link->b == b) || (link->a == b && link->b == a);
-}
-
-/* What is seen of a fault. */
-enum sight { SIGHT_LINK, SIGHT_MODULE, SIGHT_NO_KEY };
-
-/* Whether a fault of this kind looks so: without the quantum channel a module stops and no key comes;
- * without the classical one, or the node, the neighbour is silent. */
-static bool fault_shows(const struct scn_fault *fault, enum sight sight)
-{
-    switch (fault->what) {
-    case SCN_FAULT_BOTH:
-        return true;
-    case SCN_FAULT_QUANTUM:
-        return sight != SIGHT_LINK;
-    case SCN_FAULT_CLASSICAL:
-        return sight == SIGHT_LINK;
-    case SCN_FAULT_CRASH:
-    case SCN_FAULT_DOWN:
-    case SCN_FAULT_TORN:
-    case SCN_FAULT_DISK_FULL:
-        return sight != SIGHT_NO_KEY;
-    case SCN_FAULT_DEGRADED:
-        return sight == SIGHT_NO_KEY;
-    case SCN_FAULT_MODULE:
-        return sight != SIGHT_LINK;
-    case SCN_FAULT_IMPAIRED:
-        return sight == SIGHT_LINK;
-    case SCN_FAULT_PARTITION:
-    case SCN_FAULT_WHATS:
-        break;
-    }
-    return false;
-}
-
-static void detected(struct watch_stats *stats, int64_t now_ns, uint32_t a, uint32_t b,
-                     enum sight sight)
-{
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < stats->open_count; i++) {
-        uint32_t fault = stats->open_faults[i];
-        const struct scn_fault *planned = &stats->scenario->faults[fault];
-        if (fault_shows(planned, sight) && fault_touches(stats, planned, a, b)) {
-            stats->faults[fault].detect_ns = now_ns;
-        } else {
-            stats->open_faults[left++] = fault;
-        }
-    }
-    stats->open_count = left;
-}
-
 static void adjacency(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report,
                       bool up)
 {
@@ -240,7 +167,7 @@ static void adjacency(struct watch_stats *stats, int64_t now_ns, const struct qk
         }
     }
     if (!up) {
-        detected(stats, now_ns, self, peer, SIGHT_LINK);
+        watch_healing_seen(stats, now_ns, WATCH_SIGHT_LINK, self, peer);
     }
 }
 
@@ -252,14 +179,8 @@ static void alarm_report(struct watch_stats *stats, int64_t now_ns, const struct
     watch_windows_note(stats, now_ns,
                        raised ? offsetof(struct watch_window, alarms_raised)
                               : offsetof(struct watch_window, alarms_cleared));
-    bool of_fault = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_MODULE_DOWN ||
-                    report->a == WIRE_FAULT_NO_KEY;
-    if (raised && of_fault && report->c < stats->scenario->link_count) {
-        const struct scn_link *link = &stats->scenario->links[report->c];
-        enum sight sight = report->a == WIRE_FAULT_LINK_DOWN
-                               ? SIGHT_LINK
-                               : (report->a == WIRE_FAULT_NO_KEY ? SIGHT_NO_KEY : SIGHT_MODULE);
-        detected(stats, now_ns, link->a, link->b, sight);
+    if (raised) {
+        watch_healing_alarm(stats, now_ns, report);
     }
     if (stats->sink->alarm != NULL) {
         stats->sink->alarm(stats->sink->ctx,
@@ -301,6 +222,8 @@ void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct 
     case QKD_REPORT_PEER_DOWN:
         if (report->a == QKD_RP_KX1) {
             adjacency(stats, now_ns, report, report->code == QKD_REPORT_PEER_UP);
+        } else if (report->code == QKD_REPORT_PEER_DOWN) {
+            watch_healing_peer_down(stats, now_ns, report);
         }
         break;
     case QKD_REPORT_RETRANSMIT:
@@ -312,6 +235,14 @@ void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct 
         stats->tag_failures++;
         if (link != NULL) {
             watch_links_count(stats, now_ns, (uint32_t)report->a, WATCH_LINK_TAG_FAILURES);
+            const struct scn_link *damaged = &stats->scenario->links[report->a];
+            watch_healing_seen(stats, now_ns, WATCH_SIGHT_DAMAGE, damaged->a, damaged->b);
+        }
+        break;
+    case QKD_REPORT_REROUTE:
+        if (link != NULL) {
+            const struct scn_link *worse = &stats->scenario->links[report->a];
+            watch_healing_seen(stats, now_ns, WATCH_SIGHT_WORSE, worse->a, worse->b);
         }
         break;
     case QKD_REPORT_ALARM:
@@ -322,76 +253,7 @@ void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct 
     }
 }
 
-static bool route_uses(const struct watch_stats *stats, const struct watch_route *route,
-                       const struct scn_fault *fault)
-{
-    const uint32_t *nodes = watch_route_nodes(route);
-    for (uint32_t i = 0; i + 1 < route->len; i++) {
-        if (fault_touches(stats, fault, nodes[i], nodes[i + 1])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void watch_stats_fault(struct watch_stats *stats, int64_t now_ns, const struct scn_fault *fault)
-{
-    uint32_t number = (uint32_t)(fault - stats->scenario->faults);
-    struct watch_fault_stats *state = &stats->faults[number];
-    state->at_ns = now_ns;
-    stats->open_faults[stats->open_count++] = number;
-    for (size_t i = 0; i < stats->scenario->link_count; i++) {
-        const struct scn_link *link = &stats->scenario->links[i];
-        bool hit = fault_shows(fault, SIGHT_LINK) && fault_touches(stats, fault, link->a, link->b);
-        stats->links[i].hit_early = stats->links[i].hit_early || (hit && !stats->links[i].was_up);
-    }
-    for (size_t i = 0; i < stats->scenario->application_count; i++) {
-        if (route_uses(stats, &stats->apps[i].route, fault)) {
-            stats->apps[i].fault = number;
-            state->in_use = true;
-        }
-    }
-}
-
-void watch_healing_served(struct watch_stats *stats, const struct watch_request *request)
-{
-    struct watch_app_stats *app = &stats->apps[request->application];
-    if (app->fault == SCN_NO_INDEX) {
-        return;
-    }
-    struct watch_fault_stats *fault = &stats->faults[app->fault];
-    if (request->start_ns < fault->at_ns) {
-        return;
-    }
-    if (fault->key_ns == SCN_NO_TIME) {
-        fault->key_ns = request->end_ns;
-    }
-    app->fault = SCN_NO_INDEX;
-}
-
 /* ---- the end ---- */
-
-static void healing_finish(const struct watch_stats *stats, struct scn_summary *summary)
-{
-    double detect_s = 0;
-    double key_s = 0;
-    uint64_t detections = 0;
-    uint64_t keys = 0;
-    for (size_t i = 0; i < stats->scenario->fault_count; i++) {
-        const struct watch_fault_stats *fault = &stats->faults[i];
-        summary->healing.events += fault->in_use;
-        if (fault->in_use && fault->detect_ns != SCN_NO_TIME) {
-            detect_s += (double)(fault->detect_ns - fault->at_ns) / 1e9;
-            detections++;
-        }
-        if (fault->in_use && fault->key_ns != SCN_NO_TIME) {
-            key_s += (double)(fault->key_ns - fault->at_ns) / 1e9;
-            keys++;
-        }
-    }
-    summary->healing.detect_s = detections > 0 ? detect_s / (double)detections : NAN;
-    summary->healing.first_key_s = keys > 0 ? key_s / (double)keys : NAN;
-}
 
 void watch_links_finish(struct watch_stats *stats, int64_t now_ns, struct scn_summary *summary)
 {
@@ -426,5 +288,4 @@ void watch_links_finish(struct watch_stats *stats, int64_t now_ns, struct scn_su
     summary->alarms.cleared = stats->alarms_cleared;
     summary->security.auth_failures = stats->auth_failures;
     summary->security.forgeries_rejected = stats->tag_failures;
-    healing_finish(stats, summary);
 }

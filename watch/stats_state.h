@@ -77,7 +77,9 @@ struct watch_app_stats {
     struct watch_tally tally;
     struct watch_route route; /* of the last served request */
     struct watch_app_routes routes;
-    uint32_t fault; /* that hit it last; SCN_NO_INDEX: none, or served since */
+    uint32_t event;  /* that it suffers from; SCN_NO_INDEX: none */
+    bool waits;      /* for a key asked for since the event began, or since one was lost to it */
+    int64_t back_ns; /* when it got one */
 };
 
 /* What is counted at links. */
@@ -141,9 +143,26 @@ struct watch_reserved {
     double bits; /* time integral after the warm-up */
 };
 
-struct watch_fault_stats {
-    int64_t at_ns, detect_ns, key_ns; /* SCN_NO_TIME: not yet */
-    bool in_use;
+/* What is known of an event of the faults. */
+struct watch_event_stats {
+    int64_t at_ns, end_ns, detect_ns, key_ns, healed_ns; /* SCN_NO_TIME: not yet */
+    uint32_t open;                                       /* faults that last */
+    uint32_t pairs, healed;                              /* applications */
+    struct scn_requests lost;
+    uint64_t lost_bits, discarded_bits;
+    uint64_t reasons[SCN_MAX_REASONS];
+};
+
+/* What is seen of a fault. */
+enum watch_sight {
+    WATCH_SIGHT_LINK,       /* a neighbour is silent */
+    WATCH_SIGHT_MODULE,     /* a module is silent */
+    WATCH_SIGHT_NO_KEY,     /* no key comes */
+    WATCH_SIGHT_NOISE,      /* a QBER is high */
+    WATCH_SIGHT_DAMAGE,     /* a tag is wrong */
+    WATCH_SIGHT_WORSE,      /* the controller moves routes away from a link */
+    WATCH_SIGHT_CONTROLLER, /* the controller is silent to a node */
+    WATCH_SIGHT_MANAGER     /* the manager is */
 };
 
 struct watch_stats {
@@ -164,9 +183,13 @@ struct watch_stats {
     uint32_t
         *first_link; /* links of node n: node_links[first_link[n]] .. [first_link[n + 1] - 1] */
     uint32_t *node_links;
-    struct watch_fault_stats *faults;
-    uint32_t *open_faults; /* begun and not yet detected */
-    uint32_t open_count;
+    struct watch_event_stats *events; /* of the faults, by number */
+    uint32_t *unseen;                 /* faults begun whose event is not yet detected */
+    uint32_t unseen_count;
+    uint32_t *culprits; /* by link: the event that touched it last; SCN_NO_INDEX */
+    uint64_t *before;   /* by link: what had been discarded there when it began, bits */
+    uint64_t (*discarded)(void *ctx, uint32_t link); /* as in watch_stats_config */
+    void *discarded_ctx;
     struct qkd_slab sessions; /* struct watch_session */
     struct qkd_map session_map;
     uint64_t session_number;
@@ -217,8 +240,21 @@ uint64_t watch_links_level(const struct watch_link_stats *link);
 void watch_links_count(struct watch_stats *stats, int64_t now_ns, uint32_t link,
                        enum watch_link_count what);
 
-/* A request was served: was its pair waiting since a fault? */
-void watch_healing_served(struct watch_stats *stats, const struct watch_request *request);
+/* ---- stats_healing.c ---- */
+int watch_healing_new(struct watch_stats *stats);
+void watch_healing_free(struct watch_stats *stats);
+
+/* A request has ended: was its pair waiting since a fault? */
+void watch_healing_ended(struct watch_stats *stats, const struct watch_request *request);
+
+/* Something that a fault at a link between these nodes, or at a node, shows by. */
+void watch_healing_seen(struct watch_stats *stats, int64_t now_ns, enum watch_sight sight,
+                        uint32_t a, uint32_t b);
+void watch_healing_alarm(struct watch_stats *stats, int64_t now_ns,
+                         const struct qkd_report *report);
+void watch_healing_peer_down(struct watch_stats *stats, int64_t now_ns,
+                             const struct qkd_report *report);
+void watch_healing_finish(struct watch_stats *stats, struct scn_summary *summary);
 
 /* ---- stats_tally.c ---- */
 void watch_tally_ended(struct watch_tally *tally, const struct watch_request *request);

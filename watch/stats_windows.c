@@ -263,6 +263,8 @@ void watch_windows_finish(struct watch_stats *stats, int64_t now_ns, struct scn_
         case SCN_SCOPE_RUN:
             run_finish(watch, to->of.run);
             break;
+        case SCN_SCOPE_EVENT:
+            break; /* has no windows */
         }
     }
 }

@@ -529,7 +529,9 @@ static int player_init(struct player *player, const struct emu_flight_merge *mer
 {
     const struct emu_replay *replay = player->replay;
     const struct scn_scenario *scenario = replay->plan->scenario;
-    struct watch_stats_config stats = {scenario, &replay->sink, replay->epoch_ns};
+    struct watch_stats_config stats = {.scenario = scenario,
+                                       .sink = &replay->sink,
+                                       .epoch_ns = replay->epoch_ns};
     qkd_map_init(&player->sent, sizeof(struct qkd_id), UNDER_WAY_LIMIT, NULL);
     player->oracle = watch_oracle_new(scenario);
     player->stats = watch_stats_new(&stats);

@@ -299,7 +299,8 @@ static void stats_begin(struct stats_case *c, const char *faults)
     memset(c, 0, sizeof(*c));
     ck_assert_int_eq(scn_load_text(&from, NULL, &c->scenario, &errors), 0);
     scn_errors_fini(&errors);
-    c->stats = watch_stats_new(&(struct watch_stats_config){c->scenario, &c->sink, 0});
+    c->stats = watch_stats_new(
+        &(struct watch_stats_config){.scenario = c->scenario, .sink = &c->sink});
     ck_assert_ptr_nonnull(c->stats);
     ck_assert_int_eq(scn_summary_init(&c->summary, c->scenario), 0);
     watch_stats_warm(c->stats, 0);

@@ -57,7 +57,7 @@ START_TEST(fields)
                      "served_fraction sessions supplied_bits supplied_unanswered supplied_by_grade "
                      "mismatched_pairs "
                      "latency_s fetch_latency_s relay pools healing bits keys alarms security "
-                     "oracle expectations links applications");
+                     "oracle expectations fault_events links applications");
 }
 END_TEST
 

@@ -392,7 +392,10 @@ static const struct planted planted[] = {
     {23, "  - ^served_fraction", "expected 'figure operator number'"},
     {23, "  - ^served_fraction >= all", "expected 'figure operator number'"},
     {23, "  - ^link[XX].pool_min_bits > 0", "unknown link 'XX'"},
-    {23, "  - ^node[A].x > 0", "only link[ID], application[ID] and via[ID] have brackets"},
+    {23, "  - ^node[A].x > 0",
+     "only link[ID], application[ID], event[NAME] and via[ID] have brackets"},
+    {23, "  - ^event[cut].healed_s > 0", "unknown event 'cut'"},
+    {23, "  - ^event[cut].healed_s from 1 min > 0", "an event has no window"},
     {22, "expect: ^x\ny:", "*expect: expected a list"},
 };
 
