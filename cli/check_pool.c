@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
+#include "cli/child.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
 
@@ -67,7 +68,7 @@ static int child_start(struct state *state)
     }
     fflush(stdout);
     fflush(stderr);
-    pid_t pid = fork();
+    pid_t pid = cli_child_fork();
     if (pid < 0) {
         close(ends[0]);
         close(ends[1]);

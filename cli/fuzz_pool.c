@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/child.h"
+
 struct worker {
     pid_t pid; /* 0: none */
     int in, out;
@@ -110,7 +112,7 @@ static bool worker_start(struct cli_fuzz_pool *pool, uint32_t number)
         return false;
     }
     (void)fflush(NULL);
-    pid_t pid = fork();
+    pid_t pid = cli_child_fork();
     if (pid == 0) {
         for (uint32_t i = 0; i < pool->count; i++) {
             if (pool->workers[i].pid > 0) {
@@ -250,7 +252,7 @@ void cli_fuzz_alone(const char *text, struct sim_fuzz_verdict *verdict)
         return;
     }
     (void)fflush(NULL);
-    pid_t pid = fork();
+    pid_t pid = cli_child_fork();
     if (pid == 0) {
         child_signals();
         (void)close(fds[0]);
