@@ -105,6 +105,49 @@ static void kma_send(struct kmc *kmc, const struct qkd_event *event, struct wire
     (void)chan_send(kmc->set, event, &send, out);
 }
 
+/* A question for the controller about two KMAs, not yet encoded; QKD_SLAB_NONE at a limit. */
+static uint32_t question_add(struct kmc *kmc, uint64_t kma_id, uint64_t own_id,
+                             const struct qkd_eid about[2])
+{
+    uint32_t slot = pending_add(kmc, kma_id, own_id);
+    if (slot != QKD_SLAB_NONE) {
+        struct kmc_pending *pending = pending_at(kmc, slot);
+        pending->rp = QKD_RP_CK;
+        pending->to = kmc->config->controller;
+        pending->a = about[0];
+        pending->b = about[1];
+    }
+    return slot;
+}
+
+/* Sends what was encoded into the question's bytes. */
+static void question_send(struct kmc *kmc, const struct qkd_event *event, uint32_t slot, int len,
+                          struct qkd_out *out)
+{
+    QKD_ASSERT(len > 0);
+    pending_at(kmc, slot)->len = (uint8_t)len;
+    pending_send(kmc, event, slot, out);
+}
+
+/* The question that an answer of the controller, about these KMAs, belongs to; QKD_SLAB_NONE if it is
+ * answered or given up already, or if the answer does not fit, which is reported. */
+static uint32_t question_answered(struct kmc *kmc, const struct chan_message *m, bool stock,
+                                  const struct wire_stock_rsp *answer, struct qkd_out *out)
+{
+    uint32_t slot = find(&kmc->by_own_id, answer->head.orig_message_id);
+    if (slot == QKD_MAP_NONE) {
+        return QKD_SLAB_NONE;
+    }
+    const struct kmc_pending *pending = pending_at(kmc, slot);
+    if (pending->rp != QKD_RP_CK || pending->stock != stock ||
+        !qkd_eid_eq(pending->a, answer->source_id) ||
+        !qkd_eid_eq(pending->b, answer->destination_id)) {
+        kmc_bad_bytes(kmc, m, QKD_ERR_INVALID, out);
+        return QKD_SLAB_NONE;
+    }
+    return slot;
+}
+
 /* ---- routes ---- */
 
 static void route_rsp_send(struct kmc *kmc, const struct qkd_event *event,
@@ -150,21 +193,15 @@ void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
         return;
     }
     route.head = kmc_head(kmc, QKD_RP_CK, 0);
-    uint32_t slot = pending_add(kmc, kma_id, route.head.message_id);
+    struct qkd_eid ends[2] = {route.source_id, route.destination_id};
+    uint32_t slot = question_add(kmc, kma_id, route.head.message_id, ends);
     if (slot == QKD_SLAB_NONE) {
         (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_STORE_LIMIT, 0, out);
         route_refuse(kmc, event, &about, WIRE_REASON_OVERLOAD, out);
         return;
     }
-    struct kmc_pending *pending = pending_at(kmc, slot);
-    pending->rp = QKD_RP_CK;
-    pending->to = kmc->config->controller;
-    pending->a = route.source_id;
-    pending->b = route.destination_id;
-    int len = wire_route_encode(&route, pending->bytes, sizeof pending->bytes);
-    QKD_ASSERT(len > 0);
-    pending->len = (uint8_t)len;
-    pending_send(kmc, event, slot, out);
+    int len = wire_route_encode(&route, pending_at(kmc, slot)->bytes, KMC_PENDING_BYTES);
+    question_send(kmc, event, slot, len, out);
 }
 
 void kmc_route_probe(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out)
@@ -192,16 +229,14 @@ void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const stru
         kmc_bad_bytes(kmc, m, err, out);
         return;
     }
-    uint32_t slot = find(&kmc->by_own_id, rsp.head.orig_message_id);
-    if (slot == QKD_MAP_NONE) {
-        return; /* answered before, or given up */
-    }
-    const struct kmc_pending *pending = pending_at(kmc, slot);
-    if (pending->rp != QKD_RP_CK || pending->stock || !qkd_eid_eq(pending->a, rsp.source_id) ||
-        !qkd_eid_eq(pending->b, rsp.destination_id)) {
-        kmc_bad_bytes(kmc, m, QKD_ERR_INVALID, out);
+    struct wire_stock_rsp about = {.head = rsp.head,
+                                   .source_id = rsp.source_id,
+                                   .destination_id = rsp.destination_id};
+    uint32_t slot = question_answered(kmc, m, false, &about, out);
+    if (slot == QKD_SLAB_NONE) {
         return;
     }
+    const struct kmc_pending *pending = pending_at(kmc, slot);
     rsp.head = kmc_head(kmc, QKD_RP_KMI, pending->kma_id);
     route_rsp_send(kmc, event, &rsp, out);
     pending_drop(kmc, slot);
@@ -275,22 +310,17 @@ void kmc_stock_from_ksa(struct kmc *kmc, const struct qkd_event *event,
         return;
     }
     stock.head = kmc_head(kmc, QKD_RP_CK, 0);
-    uint32_t slot = pending_add(kmc, id, stock.head.message_id);
+    struct qkd_eid ends[2] = {stock.source_id, stock.destination_id};
+    uint32_t slot = question_add(kmc, id, stock.head.message_id, ends);
     if (slot == QKD_SLAB_NONE) {
         refusal.reason = WIRE_REASON_OVERLOAD;
         stock_rsp_send(kmc, event, &refusal, id, out);
         return;
     }
     struct kmc_pending *pending = pending_at(kmc, slot);
-    pending->rp = QKD_RP_CK;
-    pending->to = kmc->config->controller;
-    pending->a = stock.source_id;
-    pending->b = stock.destination_id;
     pending->stock = true;
     int len = wire_stock_encode(&stock, pending->bytes, sizeof pending->bytes);
-    QKD_ASSERT(len > 0);
-    pending->len = (uint8_t)len;
-    pending_send(kmc, event, slot, out);
+    question_send(kmc, event, slot, len, out);
 }
 
 void kmc_stock_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
@@ -302,16 +332,11 @@ void kmc_stock_answer(struct kmc *kmc, const struct qkd_event *event, const stru
         kmc_bad_bytes(kmc, m, err, out);
         return;
     }
-    uint32_t slot = find(&kmc->by_own_id, rsp.head.orig_message_id);
-    if (slot == QKD_MAP_NONE) {
-        return; /* answered before, or given up */
-    }
-    const struct kmc_pending *pending = pending_at(kmc, slot);
-    if (!pending->stock || !qkd_eid_eq(pending->a, rsp.source_id) ||
-        !qkd_eid_eq(pending->b, rsp.destination_id)) {
-        kmc_bad_bytes(kmc, m, QKD_ERR_INVALID, out);
+    uint32_t slot = question_answered(kmc, m, true, &rsp, out);
+    if (slot == QKD_SLAB_NONE) {
         return;
     }
+    const struct kmc_pending *pending = pending_at(kmc, slot);
     stock_rsp_send(kmc, event, &rsp, pending->kma_id, out);
     pending_drop(kmc, slot);
 }
