@@ -6,6 +6,7 @@
  *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
+ *   fuzz_poor.c    links with hardly a tag to begin with, drawn apart again
  *   fuzz_print.c   a plan as a scenario file
  *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
@@ -86,7 +87,8 @@ enum sim_fuzz_feature {
     SIM_FUZZ_GROUP,                       /* links fail together, and again */
     SIM_FUZZ_RANDOM,                      /* links fail at random */
     SIM_FUZZ_TROUBLE_END,
-    SIM_FUZZ_FEATURES = SIM_FUZZ_TROUBLE_END
+    SIM_FUZZ_POOR = SIM_FUZZ_TROUBLE_END, /* hardly a tag to begin with; drawn apart: fuzz_poor.c */
+    SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
 #define SIM_FUZZ_ALL UINT64_MAX

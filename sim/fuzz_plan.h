@@ -23,4 +23,7 @@ void sim_fuzz_trouble_print(const struct sim_fuzz_plan *plan, uint32_t number, c
 /* What the troubles become when a link or a node is left out. */
 void sim_fuzz_trouble_drop(struct sim_fuzz_plan *plan, bool node, uint32_t index);
 
+/* Leaves links hardly a tag to begin with. */
+void sim_fuzz_plan_poor(struct sim_fuzz_plan *plan, uint64_t allowed);
+
 #endif

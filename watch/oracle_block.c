@@ -7,7 +7,7 @@
 #include "core/crypto/crypto.h"
 #include "watch/oracle_state.h"
 
-enum { FIRST_CAP = 8 };
+enum { FIRST_CAP = 8, FIRST_SEGMENTS = WATCH_ORC_ASKS_END / WIRE_FRAME_TAG_LEN + 2 };
 
 /* ---- blocks ---- */
 
@@ -63,9 +63,10 @@ uint32_t watch_orc_block_new(struct watch_oracle *o, uint32_t link, const struct
     block->link = link;
     block->bytes = from->key_length / 8;
     block->form = from->form;
-    block->segment = calloc(FIRST_CAP, sizeof *block->segment);
+    block->segment = calloc(FIRST_SEGMENTS, sizeof *block->segment);
     block->chunk = calloc(FIRST_CAP, sizeof *block->chunk);
-    block->segment_cap = block->chunk_cap = FIRST_CAP;
+    block->segment_cap = FIRST_SEGMENTS;
+    block->chunk_cap = FIRST_CAP;
     if (!block_fill(block, from) || block->segment == NULL || block->chunk == NULL) {
         watch_orc_fail(o, "oracle: a block of the optics is malformed, or no memory for it",
                        &(struct watch_orc_scene){.link = link, .id = &from->qkd_key_id});
@@ -120,13 +121,35 @@ void watch_orc_block_halve(struct watch_oracle *o, uint32_t slot, uint32_t numbe
     struct watch_orc_block *block = watch_orc_block_at(o, slot);
     watch_orc_block_name(o, slot, number);
     block->answered = true;
-    struct watch_orc_segment halves[2] = {{first, mid, WATCH_ORC_FREE, 0},
+    uint32_t at = first;
+    for (; at < block->asks_end; at += WIRE_FRAME_TAG_LEN) { /* questions took it, or a crash */
+        bool used = (block->asks >> at / WIRE_FRAME_TAG_LEN & 1U) != 0;
+        uint8_t kind = used ? WATCH_ORC_USED : WATCH_ORC_DROPPED;
+        struct watch_orc_segment *last = &block->segment[block->segments];
+        if (block->segments > 0 && last[-1].kind == kind) {
+            last[-1].end += WIRE_FRAME_TAG_LEN;
+        } else {
+            block->segment[block->segments++] =
+                (struct watch_orc_segment){at, at + WIRE_FRAME_TAG_LEN, kind, 0};
+        }
+        block->dropped_ns = used ? block->dropped_ns : o->now_ns;
+    }
+    struct watch_orc_segment halves[2] = {{at, mid, WATCH_ORC_FREE, 0},
                                           {mid, block->bytes, WATCH_ORC_FREE, 1}};
     for (int i = 0; i < 2; i++) {
         if (halves[i].start < halves[i].end) {
             block->segment[block->segments++] = halves[i];
         }
     }
+}
+
+uint32_t watch_orc_asked_bytes(const struct watch_orc_block *block)
+{
+    uint32_t count = 0;
+    for (uint32_t rest = block->asks; rest != 0; rest &= rest - 1) {
+        count++;
+    }
+    return count * WIRE_FRAME_TAG_LEN;
 }
 
 void watch_orc_block_answer(struct watch_oracle *o, uint32_t slot, uint32_t number)
@@ -356,6 +379,39 @@ static void lease_check(struct watch_oracle *o, const struct watch_orc_block *bl
                  (c->deleted || scene->end <= c->lease);
     }
     (void)watch_orc_check(o, leased, "rule 2: pad used outside its persisted lease", scene);
+}
+
+bool watch_orc_ask(struct watch_oracle *o, const struct wire_frame *frame,
+                   const struct watch_orc_scene *scene)
+{
+    uint32_t slot = watch_orc_block_find(o, frame->link, frame->block);
+    struct watch_orc_block *block = slot == QKD_SLAB_NONE ? NULL : watch_orc_block_at(o, slot);
+    uint32_t end = frame->offset + WIRE_FRAME_TAG_LEN;
+    bool shape = block != NULL && frame->length == WIRE_FRAME_TAG_LEN &&
+                 frame->offset % WIRE_FRAME_TAG_LEN == 0 && end <= WATCH_ORC_ASKS_END &&
+                 end <= block->bytes / 2;
+    if (!watch_orc_check(o, shape, "rule 1: question under pads that are not its block's first",
+                         scene) ||
+        !watch_orc_check(o, frame->offset >= block->asks_end, "rule 2: pad reuse", scene)) {
+        return false;
+    }
+    lease_check(o, block, 0, scene);
+    block->asks_end = end;
+    if (block->answered) { /* and the answer is not here yet */
+        struct watch_orc_paint paint = {
+            .start = frame->offset, .end = end, .kind = WATCH_ORC_FREE, .to_kind = WATCH_ORC_USED};
+        return watch_orc_paint(o, block, &paint) == WIRE_FRAME_TAG_LEN;
+    }
+    if (!block->generated) { /* one module has it only: not in the books yet */
+        return false;
+    }
+    if (block->lost) { /* the other end has refused it: this much of it was a tag all the same */
+        struct watch_orc_link *link = &o->links[frame->link];
+        watch_orc_move(link, WATCH_ORC_DISCARDED, WATCH_ORC_IN_FLIGHT, WIRE_FRAME_TAG_LEN);
+        link->settled[WATCH_ORC_DISCARDED] -= WIRE_FRAME_TAG_LEN;
+    }
+    block->asks |= 1U << frame->offset / WIRE_FRAME_TAG_LEN;
+    return true;
 }
 
 bool watch_orc_use(struct watch_oracle *o, uint32_t side, const struct wire_frame *frame,

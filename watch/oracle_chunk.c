@@ -201,9 +201,10 @@ void watch_orc_persist_chunk(struct watch_oracle *o, const struct qkd_persist *e
 static void block_lost(struct watch_oracle *o, struct watch_orc_block *block)
 {
     struct watch_orc_link *link = &o->links[block->link];
+    uint32_t rest = block->bytes - watch_orc_asked_bytes(block); /* what questions took are tags */
     block->lost = true;
-    watch_orc_move(link, WATCH_ORC_IN_FLIGHT, WATCH_ORC_DISCARDED, block->bytes);
-    link->settled[WATCH_ORC_DISCARDED] += block->bytes;
+    watch_orc_move(link, WATCH_ORC_IN_FLIGHT, WATCH_ORC_DISCARDED, rest);
+    link->settled[WATCH_ORC_DISCARDED] += rest;
     if (block->bits != NULL) {
         crypto_wipe(block->bits, block->bytes);
         free(block->bits);
@@ -227,7 +228,8 @@ void watch_orc_persist_block(struct watch_oracle *o, const struct qkd_persist *e
     if (!entry->del) { /* its chunk records may come before its CONFIRM leaves */
         block->stored |= (uint8_t)(1U << side);
         if (!block->answered && wire_p_block_decode(&record, value, entry->value.len) > 0 &&
-            record.confirmed && record.number != 0) {
+            (record.confirmed || side == 0) && record.number != 0) {
+            block->durable |= side == 1;
             watch_orc_block_name(o, slot, record.number);
         }
         return;
@@ -260,11 +262,16 @@ static void chunk_crash(struct watch_oracle *o, uint32_t slot, struct watch_orc_
 static void block_crash(struct watch_oracle *o, uint32_t slot, uint32_t side, bool modules)
 {
     struct watch_orc_block *block = watch_orc_block_at(o, slot);
-    bool swallowed = side == 1 && (block->stored & 2U) != 0 && block->number != 0 &&
+    bool swallowed = side == 1 && (block->stored & 2U) != 0 && block->durable &&
                      block->asked_received == block->number;
     if (!block->answered && swallowed) {
         /* it confirmed durably; the answer was lost with the crash and will be asked for again */
         watch_orc_block_answer(o, slot, block->number);
+    }
+    for (uint32_t i = 0; !block->answered && side == 0 && i < block->chunks; i++) {
+        const struct watch_orc_chunk *c = &block->chunk[i];
+        bool more = c->side == 0 && c->mine && c->lease > block->asks_end;
+        block->asks_end = more ? c->lease : block->asks_end;
     }
     if (!block->answered) {
         bool kept = ((unsigned)block->stored >> side & 1U) != 0;

@@ -137,7 +137,8 @@ static bool key_read(struct watch_oracle *o, const struct watch_orc_sight *s)
         return false;
     }
     const struct watch_orc_block *block = watch_orc_block_at(o, slot);
-    if ((uint64_t)s->frame.offset + s->frame.length > block->bytes) {
+    bool wiped = block->form == 0 && block->bits == NULL; /* lost: its bits are forgotten */
+    if (wiped || (uint64_t)s->frame.offset + s->frame.length > block->bytes) {
         return false;
     }
     watch_orc_block_read(block, s->frame.offset, o->scratch, s->frame.length);
@@ -240,7 +241,13 @@ static void frame_new(struct watch_oracle *o, struct watch_orc_sight *s,
                                   .tag = watch_orc_word(s->frame.tag)};
     payload_of(&s->frame, f);
     side->top = s->frame.seq > side->top ? s->frame.seq : side->top;
-    f->open = watch_orc_use(o, s->side, &s->frame, &s->scene);
+    bool confirm = s->frame.type == WIRE_FRAME_CONFIRM;
+    if (confirm) { /* first what it says: its tag may take pads of the block that it confirms */
+        watch_orc_control_new(o, s, mail);
+    }
+    bool own = confirm && s->side == 0 && mail->detail == 0 && mail->block == s->frame.block;
+    f->open = own ? watch_orc_ask(o, &s->frame, &s->scene)
+                  : watch_orc_use(o, s->side, &s->frame, &s->scene);
     if (f->open && read && sampled) {
         verify(o, s);
     }
@@ -248,7 +255,7 @@ static void frame_new(struct watch_oracle *o, struct watch_orc_sight *s,
         relay_new(o, s);
     } else if (take && read) {
         take_new(o, s);
-    } else if (!take) {
+    } else if (!take && !confirm) {
         watch_orc_control_new(o, s, mail);
     }
 }
@@ -274,8 +281,11 @@ static bool frame_old(const struct watch_oracle *o, const struct watch_orc_sight
     if (slot == QKD_SLAB_NONE) {
         return true; /* used up */
     }
-    const struct watch_orc_segment *g = watch_orc_segment_at(watch_orc_block_at(o, slot),
-                                                             s->frame.offset);
+    const struct watch_orc_block *block = watch_orc_block_at(o, slot);
+    if (!block->answered && s->side == 0) { /* a question that its block paid */
+        return s->frame.offset < block->asks_end;
+    }
+    const struct watch_orc_segment *g = watch_orc_segment_at(block, s->frame.offset);
     return g != NULL && g->kind == WATCH_ORC_USED && g->side == s->side &&
            s->frame.offset + s->frame.length <= g->end;
 }

@@ -16,7 +16,7 @@ static void count_block(const struct watch_orc_block *block, struct sums *sums)
 {
     if (!block->answered) {
         if (block->generated && !block->lost) {
-            sums->bytes[WATCH_ORC_IN_FLIGHT] += block->bytes;
+            sums->bytes[WATCH_ORC_IN_FLIGHT] += block->bytes - watch_orc_asked_bytes(block);
         }
         return;
     }

@@ -78,10 +78,13 @@ struct watch_orc_block {
     uint32_t link, number, bytes;
     uint32_t asked;          /* number in the last CONFIRM 0 sent */
     uint32_t asked_received; /* number in the last CONFIRM 0 delivered */
+    uint32_t asks;           /* tags from its start that questions about it took, a bit each */
+    uint32_t asks_end;       /* no question may take one before this byte */
     uint8_t form;
     uint8_t modules, filed, stored; /* bit per side: handed to module, sent at Kq-1, persisted */
     bool generated;                 /* counted */
     bool lost;                      /* can never be confirmed */
+    bool durable;                   /* the higher KMA persisted that it confirmed */
     bool answered;                  /* the higher KMA confirmed: it may use its half */
     bool confirmed;                 /* and the lower KMA heard of it */
     uint8_t seed[32];
@@ -354,6 +357,15 @@ uint32_t watch_orc_paint(struct watch_oracle *o, struct watch_orc_block *block,
 /* The segment that holds a byte, NULL outside of all. */
 const struct watch_orc_segment *watch_orc_segment_at(const struct watch_orc_block *block,
                                                      uint32_t offset);
+
+enum { WATCH_ORC_ASKS_END = 128 }; /* where the tags of questions about a block end */
+
+/* A question of the lower KMA takes its tag from the block that it asks about: checks rules 1 and 2. True
+ * if the bytes were free. */
+bool watch_orc_ask(struct watch_oracle *o, const struct wire_frame *frame,
+                   const struct watch_orc_scene *scene);
+/* What questions took of a block before its confirmation. */
+uint32_t watch_orc_asked_bytes(const struct watch_orc_block *block);
 
 /* A frame of `side` consumes [offset, offset + length): checks rules 1 and 2. True if the bytes were
  * free: they are in flight now. */

@@ -21,6 +21,9 @@
     X(READ_STALE,     "pool: the window of expanded key is not moved")                             \
     X(HALF_WRONG,     "file: the higher KMA cuts a block one unit off")                            \
     X(CONFIRM_BLIND,  "file: a block is used before the other end confirmed it")                   \
+    X(ASK_AGAIN,      "file: questions paid by their own block take the same pad again")          \
+    X(ASK_UNSAVED,    "file: what a question takes of its own block is not persisted")            \
+    X(POOR_SILENT,    "file: without tags nothing is confirmed any more")                         \
     X(LENGTH_BLIND,   "file: a block is used although its length was not agreed")                  \
     X(GRANT_FORGOT,   "grant: a GRANT without acknowledgement is not sent again")                  \
     X(GRANT_UNSAVED,  "grant: a GRANT is not persisted until it is acknowledged")                  \

@@ -59,9 +59,17 @@ static void life_block(const struct kma_step *s, const struct kma_link *link,
                                    .link = link});
 }
 
-/* False: short of tags. */
+/* Where the half of the higher KMA begins. */
+static uint32_t half_of(const struct kma_step *s, const struct km_block *block)
+{
+    uint32_t unit = s->kma->config->unit_bits / 8;
+    uint32_t half = block->bytes / 2;
+    return half - half % unit;
+}
+
+/* False: short of tags. With `ask`, the block itself pays. */
 static bool confirm_send(const struct kma_step *s, struct kma_link *link, uint8_t answer,
-                         const struct km_block *block)
+                         const struct km_block *block, const struct kma_ask *ask)
 {
     uint8_t item[KM_SYNC_LEN];
     uint8_t body[128];
@@ -72,33 +80,45 @@ static bool confirm_send(const struct kma_step *s, struct kma_link *link, uint8_
                                         .sync = km_sync_build(&own, item)};
     int len = wire_confirm_body_encode(&confirm, body, sizeof body);
     QKD_ASSERT(len > 0);
-    struct kma_send send = {.type = WIRE_FRAME_CONFIRM, .body = body, .body_len = (uint32_t)len};
+    struct kma_send send = {
+        .type = WIRE_FRAME_CONFIRM, .ask = ask, .body = body, .body_len = (uint32_t)len};
     struct km_take take;
     return kma_frame_send(s, link, &send, &take) == 0;
 }
 
-/* Both ends have it: the block becomes two chunks. */
-static void block_confirmed(const struct kma_step *s, struct kma_link *link, uint32_t slot,
-                            uint32_t number)
+/* Both ends have it: the block becomes two chunks. False at a limit. */
+static bool block_enter(const struct kma_step *s, struct kma_link *link, uint32_t slot,
+                        uint32_t number)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
     uint32_t unit = s->kma->config->unit_bits / 8;
-    uint32_t half = block->bytes / 2;
+    struct km_range asked = {0, block->asked[1]};
     struct km_confirm confirm = {.slot = slot,
                                  .number = number,
-                                 .mid = half - half % unit -
+                                 .mid = half_of(s, block) -
                                         (QKDN_MUTANT(HALF_WRONG) && !link->lower ? unit : 0),
                                  .lower = link->lower,
                                  .now = s->event->now};
     if (km_pool_confirm(&link->pool, &confirm, s->out) != 0) {
         (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_STORE_LIMIT, 0, s->out);
-        return;
+        return false;
     }
     link->n.generated += (uint64_t)block->bytes * 8;
     life_block(s, link, block, WIRE_ACTION_SYNCHRONIZATION);
     life_block(s, link, block, WIRE_ACTION_FORMATTING);
-    kma_link_mark(s, link);
-    kma_hold_retry(s, link);
+    if (asked.end > 0) { /* the other end need not have got each question that was paid */
+        kma_skip_send(s, link, number, &asked, WIRE_REASON_GONE);
+    }
+    return true;
+}
+
+static void block_confirmed(const struct kma_step *s, struct kma_link *link, uint32_t slot,
+                            uint32_t number)
+{
+    if (block_enter(s, link, slot, number)) {
+        kma_link_mark(s, link);
+        kma_hold_retry(s, link);
+    }
 }
 
 /* Makes room for one more; false if there is none. */
@@ -138,16 +158,30 @@ static void confirm_keep(struct kma_link *link, const struct kma_confirm_wait *w
     link->confirm[link->confirm_count++] = *wait;
 }
 
+static bool is_poor(const struct kma_link *link)
+{
+    return km_pool_tag_bytes(&link->pool) < WIRE_FRAME_TAG_LEN;
+}
+
 /* The answer first, then the block: the tag of the answer and what follows from the new key must not
- * take pads that the other end does not accept before it has the answer. */
+ * take pads that the other end does not accept before it has the answer. Only where no tag is left
+ * does the block pay for its own answer, which shows by its tag that this end has confirmed it. */
 static void confirm_answer(const struct kma_step *s, struct kma_link *link, uint32_t slot,
                            const struct kma_confirm_wait *wait)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
+    bool pays = is_poor(link) && kma_frame_ready(s, link) && !QKDN_MUTANT(POOR_SILENT);
     block->number = wait->number;
-    if (confirm_send(s, link, 1, block)) {
+    if (pays && block_enter(s, link, slot, wait->number)) {
+        if (confirm_send(s, link, 1, block, NULL)) {
+            kma_link_mark(s, link);
+            kma_hold_retry(s, link);
+        } else {
+            confirm_keep(link, wait);
+        }
+    } else if (!pays && confirm_send(s, link, 1, block, NULL)) {
         block_confirmed(s, link, slot, wait->number);
-    } else { /* short of tags, or down: the tick tries again */
+    } else { /* at a limit, or down: the tick tries again */
         block->number = 0;
         confirm_keep(link, wait);
     }
@@ -164,7 +198,7 @@ static bool answer_again(const struct kma_step *s, struct kma_link *link,
         const struct km_chunk *c = km_pool_chunk(&link->pool, i);
         gone.start = c->block == number && c->end > gone.start ? c->end : gone.start;
     }
-    if (!confirm_send(s, link, 1, block)) {
+    if (!confirm_send(s, link, 1, block, NULL)) {
         return false;
     }
     if (gone.start < gone.end) {
@@ -209,8 +243,10 @@ static bool asked_enough(const struct kma_link *link)
 static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
+    struct kma_ask own = {slot, half_of(s, block)};
+    const struct kma_ask *ask = is_poor(link) && !QKDN_MUTANT(POOR_SILENT) ? &own : NULL;
     block->since = s->event->now;
-    if (asked_enough(link) || !confirm_send(s, link, 0, block)) {
+    if (asked_enough(link) || !confirm_send(s, link, 0, block, ask)) {
         link->confirm_again = true;
     } else if (QKDN_MUTANT(CONFIRM_BLIND)) {
         block_confirmed(s, link, slot, block->number);
@@ -371,6 +407,25 @@ void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
         (QKDN_MUTANT(LENGTH_BLIND) || item.length == block->bytes * 8)) {
         block_confirmed(s, link, slot, body.block);
     }
+}
+
+uint32_t kma_file_asking(const struct kma_step *s, const struct kma_link *link,
+                         const struct wire_frame *frame)
+{
+    struct wire_confirm_body body;
+    struct wire_sync_item item;
+    if (link->lower || frame->type != WIRE_FRAME_CONFIRM || frame->length != WIRE_FRAME_TAG_LEN ||
+        wire_confirm_body_decode(&body, frame->body, frame->body_len) != (int)frame->body_len ||
+        km_sync_read(body.sync, &item) != 0 || body.answer != 0 || body.block == 0 ||
+        body.block != frame->block) {
+        return QKD_SLAB_NONE;
+    }
+    uint32_t slot = km_pool_find(&link->pool, &item.id);
+    const struct km_block *block = slot == QKD_SLAB_NONE ? NULL : km_pool_block(&link->pool, slot);
+    bool fits = block != NULL && !block->confirmed && frame->offset >= block->asked[0] &&
+                frame->offset < KM_POOL_ASKS * WIRE_FRAME_TAG_LEN &&
+                frame->offset + WIRE_FRAME_TAG_LEN < half_of(s, block);
+    return fits ? slot : QKD_SLAB_NONE;
 }
 
 uint32_t kma_file_asked(const struct kma_link *link, uint32_t number, uint32_t bytes)

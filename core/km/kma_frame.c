@@ -119,6 +119,11 @@ static int pads_take(const struct kma_step *s, struct kma_link *link, uint32_t l
     return err;
 }
 
+bool kma_frame_ready(const struct kma_step *s, struct kma_link *link)
+{
+    return link->up && chan_is_up(s->kma->chan, QKD_RP_KX1, link->peer) && tx_room(link);
+}
+
 int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
                    struct km_take *take)
 {
@@ -138,7 +143,9 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     if (buf == KM_SECBUF_NONE) {
         return QKD_ERR_LIMIT;
     }
-    int err = pads_take(s, link, payload + WIRE_FRAME_TAG_LEN, control, take);
+    int err = send->ask != NULL
+                  ? km_pool_take_ask(&link->pool, send->ask->slot, send->ask->mid, s->out, take)
+                  : pads_take(s, link, payload + WIRE_FRAME_TAG_LEN, control, take);
     if (err != 0) {
         km_secbuf_give(&kma->bufs, &buf);
         return err;
@@ -312,7 +319,9 @@ static void tx_give_up(const struct kma_step *s, struct kma_link *link, struct k
                                  .start = tx.offset,
                                  .end = tx.offset + tx.length,
                                  .reason = WIRE_REASON_RELAY_FAILED};
-    if (!QKDN_MUTANT(GIVE_UP_SILENT)) {
+    /* What questions took of a block is SKIPped when it is confirmed. */
+    bool waits = kma_file_asked(link, tx.block, 0) != QKD_SLAB_NONE;
+    if (!waits && !QKDN_MUTANT(GIVE_UP_SILENT)) {
         kma_skip_pend(s, link, &own);
     }
     tx_lost(s, &tx, WIRE_REASON_RELAY_FAILED);
@@ -512,10 +521,14 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     struct km_range range = {frame->offset, frame->offset + frame->length};
     uint32_t slot = QKD_SLAB_NONE;
     int err = km_pool_rx_check(&link->pool, frame->block, &range, &slot);
-    bool asked = slot ==
-                 QKD_SLAB_NONE; /* the answer was lost; its tag shows that the peer has it */
-    if (asked) {
-        slot = kma_file_asked(link, frame->block, range.end);
+    bool unknown = slot == QKD_SLAB_NONE;
+    bool asking = false;
+    bool asked = false; /* the answer was lost; its tag shows that the peer has it */
+    if (unknown) {
+        slot = kma_file_asking(s, link, frame);
+        asking = slot != QKD_SLAB_NONE;
+        slot = asking ? slot : kma_file_asked(link, frame->block, range.end);
+        asked = !asking;
     }
     if (slot == QKD_SLAB_NONE || frame->length > KMA_FRAME_MAX) {
         return; /* a block we do not hold (yet): nothing can be verified */
@@ -523,6 +536,15 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     uint32_t payload = frame->length - WIRE_FRAME_TAG_LEN;
     km_pool_read(&link->pool, slot, &range, false, plain);
     if (!tag_good(s, link, frame, plain + payload)) {
+        return;
+    }
+    if (asking) { /* the block that it asks about pays for it: its bytes are done */
+        struct km_block *block = km_pool_block(&link->pool, slot);
+        block->asked[0] = range.end > block->asked[0] ? range.end : block->asked[0];
+        link->heard = s->event->now;
+        seq_mark(link, frame->seq);
+        ack_later(s, link);
+        kma_file_confirm(s, link, frame);
         return;
     }
     if (asked) {

@@ -329,6 +329,9 @@ void kma_file_confirm(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
 /* Slot of a file of at least `bytes` that we have asked the peer to confirm as this block; NONE. */
 uint32_t kma_file_asked(const struct kma_link *link, uint32_t number, uint32_t bytes);
+/* Slot of the waiting file that this frame, a question under pads of its own block, asks about; NONE. */
+uint32_t kma_file_asking(const struct kma_step *s, const struct kma_link *link,
+                         const struct wire_frame *frame);
 /* The peer disposes of this block: it confirmed it, though its answer may have died with it. */
 void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number);
 void kma_file_room(const struct kma_step *s, struct kma_link *link);
@@ -348,8 +351,12 @@ void kma_link_exhausted(const struct kma_step *s, struct kma_link *link);
 void kma_link_mark(const struct kma_step *s, struct kma_link *link);
 
 /* kma_frame.c */
+struct kma_ask { /* a question whose tag the block that it asks about pays */
+    uint32_t slot, mid;
+};
 struct kma_send {
-    uint8_t type; /* enum wire_frame_type */
+    uint8_t type;              /* enum wire_frame_type */
+    const struct kma_ask *ask; /* CONFIRM; NULL: the pool pays */
     const uint8_t *body;
     uint32_t body_len;
     uint32_t key_len; /* TAKE: key and compare bytes before the tag's pad */
@@ -365,6 +372,8 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
                    struct km_take *take);
 void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint8_t *bytes,
                        size_t len);
+/* Whether a control frame would leave at once, if it can be paid. */
+bool kma_frame_ready(const struct kma_step *s, struct kma_link *link);
 /* Frames of a type in flight. */
 uint32_t kma_frame_flying(const struct kma_link *link, uint8_t type);
 void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack);

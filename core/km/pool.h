@@ -20,6 +20,7 @@
 #define KM_POOL_RESERVE 256 /* bytes per side that payload never takes: 16 tags */
 #define KM_POOL_WINDOW 1024 /* bytes of expanded key kept per direction while in use */
 #define KM_BOOT_KEYS 64     /* bytes of block 0 before its pads: 2 hash keys, HELLO key */
+#define KM_POOL_ASKS 8      /* tags of questions that a block pays before it is confirmed */
 
 struct km_range {
     uint32_t start, end;
@@ -32,7 +33,9 @@ struct km_block {
     uint32_t bytes;
     uint8_t form; /* 0 bits, 1 seed */
     bool confirmed;
-    uint32_t chunks;       /* live chunks of it */
+    uint32_t asked[2]; /* bytes at the start of the lower half that questions took for their tags
+                              before it was confirmed: by the peer, by us (one of them is 0) */
+    uint32_t chunks;   /* live chunks of it */
     struct qkd_time since; /* stored, then confirmed: monotonic */
     struct qkd_time stored_wall;
     uint8_t seed[32];
@@ -130,6 +133,11 @@ struct km_take {
 };
 int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_out *out,
                  struct km_take *take);
+
+/* The lower KMA: a tag for the question about a block that is not confirmed yet, from the start of its
+ * own half [0, mid), persisted first; each byte once. QKD_ERR_INSUFFICIENT after KM_POOL_ASKS. */
+int km_pool_take_ask(struct km_pool *pool, uint32_t slot, uint32_t mid, struct qkd_out *out,
+                     struct km_take *take);
 
 /* Copies key bytes of an allocation or of a peer's range. The block must be alive. */
 void km_pool_read(struct km_pool *pool, uint32_t block_slot, const struct km_range *range,

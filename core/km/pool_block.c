@@ -177,6 +177,25 @@ uint32_t km_pool_add(struct km_pool *pool, const struct km_block *block, const u
     return slot;
 }
 
+int km_pool_take_ask(struct km_pool *pool, uint32_t slot, uint32_t mid, struct qkd_out *out,
+                     struct km_take *take)
+{
+    struct km_block *b = km_pool_block(pool, slot);
+    uint32_t end = b->asked[1] + CRYPTO_TAG_LEN;
+    QKD_ASSERT(!b->confirmed && b->number != 0);
+    if (end > KM_POOL_ASKS * CRYPTO_TAG_LEN || end >= mid) {
+        return QKD_ERR_INSUFFICIENT;
+    }
+    *take = (struct km_take){
+        .block = b->number, .block_slot = slot, .offset = b->asked[1], .key_id = b->id};
+    b->asked[1] = QKDN_MUTANT(ASK_AGAIN) ? b->asked[1] : end;
+    struct km_chunk half = {.block = b->number, .end = mid, .lease = end, .mine = true};
+    if (!QKDN_MUTANT(ASK_UNSAVED)) {
+        km_pool_persist_chunk(pool, &half, false, out);
+    }
+    return 0;
+}
+
 uint32_t km_pool_find(const struct km_pool *pool, const struct qkd_id *id)
 {
     uint8_t key[KM_BLOCK_KEY];
@@ -187,6 +206,11 @@ uint32_t km_pool_find(const struct km_pool *pool, const struct qkd_id *id)
 
 void km_pool_drop(struct km_pool *pool, uint32_t slot, struct qkd_out *out)
 {
+    struct km_block *b = km_pool_block(pool, slot);
+    if (b->asked[1] > 0) {
+        struct km_chunk half = {.block = b->number};
+        km_pool_persist_chunk(pool, &half, true, out);
+    }
     waiting_remove(pool, slot);
     km_pool_free_block(pool, slot, out);
 }
@@ -207,7 +231,7 @@ int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, stru
         struct km_chunk *c = &half[i];
         c->block = confirm->number;
         c->block_slot = confirm->slot;
-        c->next = c->lease = c->start;
+        c->next = c->lease = c->start + (i == 0 ? b->asked[confirm->lower] : 0);
         if (c->start == c->end) {
             continue;
         }
@@ -254,8 +278,15 @@ int km_pool_recover_chunk(struct km_pool *pool, const struct wire_p_chunk *recor
                          .mine = record->mine != 0};
     for (uint32_t i = 0; i < pool->waiting_count; i++) {
         struct km_block *b = km_pool_block(pool, pool->waiting[i]);
-        if (b->number != record->block || !b->confirmed) {
+        bool unnumbered = !b->confirmed && record->block == 0; /* the bootstrap is 0, too */
+        if (b->number != record->block || unnumbered) {
             continue;
+        }
+        if (!b->confirmed) { /* what questions about it took */
+            b->asked[1] = record->lease;
+            return record->mine != 0 && record->start == 0 && record->lease <= b->bytes
+                       ? 0
+                       : QKD_ERR_FORMAT;
         }
         bool sane = record->start < record->end && record->end <= b->bytes &&
                     record->lease >= record->start && record->lease <= record->end;

@@ -493,6 +493,69 @@ START_TEST(a_piece_is_granted_whole)
 }
 END_TEST
 
+/* A question paid by its own block: each tag once, also over restarts, before and after the block is
+ * confirmed, and never of the bootstrap, whose number a file without a number has, too. */
+START_TEST(questions_take_each_byte_once)
+{
+    static struct end e;
+    qkd_out_init(&e.out, 1 << 20);
+    end_open(&e, 0);
+    add_block(&e, 0, true); /* stands for the bootstrap */
+    uint8_t seed[32] = {7};
+    struct km_block block = {.number = 5, .bytes = BLOCK_BYTES, .form = 1, .id.b = {5}};
+    struct km_block other = {.bytes = BLOCK_BYTES, .form = 1, .id.b = {6}};
+    ck_assert_uint_ne(km_pool_add(&e.pool, &other, seed, &e.out), QKD_SLAB_NONE);
+    ck_assert_uint_ne(km_pool_add(&e.pool, &block, seed, &e.out), QKD_SLAB_NONE);
+    disk_apply(&e);
+    struct km_take t;
+    uint32_t mid = BLOCK_BYTES / 2;
+    for (uint32_t k = 0; k < KM_POOL_ASKS; k++) {
+        uint32_t slot = km_pool_find(&e.pool, &block.id);
+        ck_assert_int_eq(km_pool_take_ask(&e.pool, slot, mid, &e.out, &t), 0);
+        ck_assert_uint_eq(t.block, 5);
+        ck_assert_uint_eq(t.offset, 16 * k);
+        ck_assert_uint_eq(e.out.persist_count, 1); /* before anything can leave */
+        disk_apply(&e);
+        if (k % 3 == 1) {
+            restart(&e, 0);
+        }
+    }
+    uint32_t slot = km_pool_find(&e.pool, &block.id);
+    ck_assert_int_eq(km_pool_take_ask(&e.pool, slot, mid, &e.out, &t), QKD_ERR_INSUFFICIENT);
+    struct km_confirm confirm = {.slot = slot, .number = 5, .mid = mid, .lower = true};
+    ck_assert_int_eq(km_pool_confirm(&e.pool, &confirm, &e.out), 0);
+    disk_apply(&e);
+    restart(&e, 0);
+    ck_assert_uint_eq(km_pool_own(&e.pool, e.pool.own_count - 1)->next, 16 * KM_POOL_ASKS);
+    ck_assert_uint_eq(km_pool_own(&e.pool, 0)->next, 0);
+    end_close(&e);
+    qkd_out_fini(&e.out);
+}
+END_TEST
+
+/* A file that leaves unconfirmed takes the record of its questions with it; a short one asks less. */
+START_TEST(questions_of_a_dropped_file_are_forgotten)
+{
+    static struct end e;
+    qkd_out_init(&e.out, 1 << 20);
+    end_open(&e, 0);
+    uint8_t seed[32] = {7};
+    struct km_block block = {.number = 5, .bytes = 96, .form = 1, .id.b = {5}};
+    uint32_t slot = km_pool_add(&e.pool, &block, seed, &e.out);
+    struct km_take t;
+    ck_assert_int_eq(km_pool_take_ask(&e.pool, slot, 48, &e.out, &t), 0);
+    ck_assert_int_eq(km_pool_take_ask(&e.pool, slot, 48, &e.out, &t), 0);
+    ck_assert_int_eq(km_pool_take_ask(&e.pool, slot, 48, &e.out, &t), QKD_ERR_INSUFFICIENT);
+    disk_apply(&e);
+    ck_assert_uint_eq(e.disk.count, 2);
+    km_pool_drop(&e.pool, slot, &e.out);
+    disk_apply(&e);
+    ck_assert_uint_eq(e.disk.count, 0);
+    end_close(&e);
+    qkd_out_fini(&e.out);
+}
+END_TEST
+
 int main(void)
 {
     if (crypto_init() != 0) {
@@ -510,6 +573,8 @@ int main(void)
     tcase_add_test(tc, crumbs_are_no_reserve);
     tcase_add_test(tc, a_piece_is_granted_whole);
     tcase_add_test(tc, grant_over_a_void_lease);
+    tcase_add_test(tc, questions_take_each_byte_once);
+    tcase_add_test(tc, questions_of_a_dropped_file_are_forgotten);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
