@@ -516,6 +516,10 @@ static void on_route(struct ctl *ctl, const struct qkd_event *event, const struc
             answer->nodes[answer->count++] = ctl->topology.nodes[path.nodes[i]].number;
         }
     }
+    bool is_early = qkd_time_before(event->now, ctl->admit_from);
+    if (is_early && answer->reason == WIRE_REASON_NO_ROUTE) {
+        answer->reason = WIRE_REASON_RESTARTED; /* not all is known yet */
+    }
     answer_send(ctl, event, answer, out);
 }
 

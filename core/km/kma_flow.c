@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many status periods, at least, is a route used on without a controller. */
+#define KEPT_PERIODS 3
+
 #define SESSION_MARGIN 16 /* the last of so many parts of a session's Timer is not used */
 
 static struct kma_flow *flow_at(struct kma *kma, uint32_t slot)
@@ -363,6 +366,34 @@ static bool route_take(struct kma_flow *flow, struct wire_bytes route, bool *sam
     return true;
 }
 
+/* The controller does not answer, or has restarted and knows no route yet: one that was good until now is used on, for another while of the
+ * validity that it had, unless it is the one that has just failed. How old it is is reported. */
+static bool route_kept(const struct kma_step *s, uint32_t slot, uint8_t reason)
+{
+    struct kma_flow *flow = flow_at(s->kma, slot);
+    const struct kma_link *first = flow->route_len > 2 ? kma_link_of(s->kma, flow->route[1]) : NULL;
+    bool is_away = reason == WIRE_REASON_UNREACHABLE || reason == WIRE_REASON_RESTARTED;
+    if (!is_away || flow->route_again || first == NULL || !first->up) {
+        return false;
+    }
+    struct qkd_span least = qkd_span_ns(KEPT_PERIODS * s->kma->config->status_period.ns);
+    bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
+    int64_t age_ns = qkd_time_sub(s->event->now, flow->route_at).ns;
+    flow->route_until = kma_after(s, flow->validity.ns > least.ns ? flow->validity : least);
+    kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
+                                      .peer = flow->destination,
+                                      .a = flow->route_len - 1,
+                                      .c = 2,
+                                      .d = (uint64_t)(age_ns / QKD_NS_PER_MS)});
+    if (alive) {
+        flow->state = KMA_FLOW_READY;
+        kma_need_run(s, slot);
+    } else {
+        session_begin(s, slot, true);
+    }
+    return true;
+}
+
 void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
 {
     bool same;
@@ -376,6 +407,10 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
     struct kma_flow *flow = flow_at(kma, slot);
     flow->route_message = 0;
     uint8_t reason = rsp->has_reason ? rsp->reason : WIRE_REASON_NO_ROUTE;
+    if (rsp->code != WIRE_SUCCESS && route_kept(s, slot, reason)) {
+        return;
+    }
+    reason = reason == WIRE_REASON_RESTARTED ? WIRE_REASON_NO_ROUTE : reason;
     if (rsp->code != WIRE_SUCCESS || !rsp->has_route || !route_usable(s, flow, rsp->route)) {
         flow->state = KMA_FLOW_IDLE;
         reason = rsp->code == WIRE_SUCCESS ? WIRE_REASON_NO_ROUTE : reason;
@@ -388,7 +423,9 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
         return;
     }
     uint32_t validity_ms = rsp->has_validity_ms ? rsp->validity_ms : 0;
-    flow->route_until = kma_after(s, qkd_span_ms((int64_t)validity_ms));
+    flow->validity = qkd_span_ms((int64_t)validity_ms);
+    flow->route_at = s->event->now;
+    flow->route_until = kma_after(s, flow->validity);
     bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
     kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
                                       .peer = flow->destination,
@@ -425,7 +462,9 @@ static void entry_apply(const struct kma_step *s, uint32_t slot,
     bool taken = entry->has_route && alive && route_usable(s, flow, entry->route) &&
                  route_take(flow, entry->route, &same);
     if (taken) {
-        flow->route_until = kma_after(s, qkd_span_ms((int64_t)validity_ms));
+        flow->validity = qkd_span_ms((int64_t)validity_ms);
+        flow->route_at = s->event->now;
+        flow->route_until = kma_after(s, flow->validity);
         kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
                                           .peer = flow->destination,
                                           .a = flow->route_len - 1,

@@ -167,6 +167,8 @@ struct kma_flow {
     bool direct;   /* neighbours: pool units, no session */
     uint8_t relay; /* how keys cross more than one link, enum wire_relay */
     struct qkd_time route_until, session_until;
+    struct qkd_time route_at;              /* when the controller gave it */
+    struct qkd_span validity;              /* for how long it did */
     uint64_t route_message;                /* of the ROUTE under way; 0: none */
     bool route_again;                      /* it asks again after the last route could not pay */
     struct qkd_eid failed_from, failed_to; /* the hop that could not: for the next ROUTE */

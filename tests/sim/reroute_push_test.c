@@ -21,7 +21,7 @@ static const char network[] =
     "  - {id: CT, ends: [C, T], initial: 8 Mbit, qkd: {rate: 20 kbit/s, block: 20 kbit}}\n"
     "applications:\n"
     "  - {id: v, from: S, to: T, key: 256 bit, arrivals: periodic, rate: 10 /s, start: 5 s, stop: "
-    "38 s}\n"
+    "33 s}\n"
     "control: {routing: fewest-hops, route_validity: 1 h";
 
 static void run_with(const char *rest)
@@ -93,6 +93,34 @@ START_TEST(noise_moves_it_at_once)
 }
 END_TEST
 
+/* The controller is away from 10 s to 30 s and the routes end every 2 s: KMs go on with what they have.
+ * Nothing fails but what waits for an answer of the controller too long, which is asked four times in 3 s:
+ * with time-outs of 10 s nothing at all. */
+START_TEST(goes_on_without_a_controller)
+{
+    double at_s = 0;
+    char text[4096];
+    snprintf(text, sizeof text, "%s", network);
+    char *where = strstr(text, "route_validity: 1 h");
+    ck_assert_ptr_nonnull(where);
+    strcpy(where, "route_validity: 2 s}\n"
+                  "faults:\n  - {at: 10 s, element: controller, what: crash, for: 20 s}\n");
+    char *stop = strstr(text, "stop: 33 s");
+    ck_assert_ptr_nonnull(stop);
+    char longer[4096];
+    snprintf(longer, sizeof longer, "%.*stimeout: 10 s, %s", (int)(stop - text), text, stop);
+    lib_run_text(&run, longer);
+    ck_assert_uint_gt(run.request_count, 250);
+    for (size_t i = 0; i < run.request_count; i++) {
+        ck_assert_msg(strcmp(run.requests[i].outcome, "served") == 0, "at %.1f s: %s %s",
+                      1e-9 * (double)run.requests[i].start_ns, run.requests[i].outcome,
+                      run.requests[i].reason);
+    }
+    ck_assert_uint_eq(changes(&at_s), 0);
+    lib_end(&run);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reroute push");
@@ -101,6 +129,7 @@ int main(void)
     tcase_add_test(tests, exhaustion_moves_it_in_time);
     tcase_add_test(tests, without_a_mark_it_stays);
     tcase_add_test(tests, noise_moves_it_at_once);
+    tcase_add_test(tests, goes_on_without_a_controller);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
