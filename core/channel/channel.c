@@ -9,7 +9,7 @@
 #include "core/channel/state.h"
 #include "core/wire/codec.h"
 
-enum { KEY_LEN = 9, CHUNK = 4, NEAR_PEERS = 32 }; /* small chunks: most elements have few peers */
+enum { KEY_LEN = 9, CHUNK = 4 }; /* small chunks: most elements have few peers */
 
 /* ---- the table ---- */
 
@@ -19,11 +19,11 @@ static void make_key(uint8_t key[KEY_LEN], enum qkd_rp rp, struct qkd_eid peer)
     key[8] = (uint8_t)rp;
 }
 
-/* Where in `near` a channel may be: multiplicative hashing (Knuth, TAOCP 3, 6.4). */
-static uint32_t near_index(enum qkd_rp rp, struct qkd_eid peer)
+/* Multiplicative hashing (Knuth, TAOCP 3, 6.4). */
+static uint16_t tag_of(enum qkd_rp rp, struct qkd_eid peer)
 {
     uint64_t mixed = (peer.v ^ (uint64_t)rp) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(mixed >> (64 - CHAN_NEAR_BITS));
+    return (uint16_t)(mixed >> 48);
 }
 
 /* Whether a slot holds the channel to (rp, peer): a freed one was wiped, so peer 0 is in none. */
@@ -33,26 +33,22 @@ static bool slot_is(const struct chan_set *set, uint32_t slot, enum qkd_rp rp, s
     return channel->peer.v == peer.v && channel->rp == (uint8_t)rp && peer.v != 0;
 }
 
-/* The slot of the channel to (rp, peer); QKD_MAP_NONE. A slot in `near` may have been freed or used
- * again. */
+/* The slot of the channel to (rp, peer); QKD_MAP_NONE. */
 static uint32_t slot_find(const struct chan_set *set, enum qkd_rp rp, struct qkd_eid peer)
 {
     uint32_t top = set->channels.top;
-    uint32_t near = set->near[near_index(rp, peer)];
-    bool few = top <= NEAR_PEERS; /* with many, a wrong guess costs a cold line */
-    if (few && near < top && slot_is(set, near, rp, peer)) {
-        return near;
+    if (set->by_peer.count > 0) {
+        uint8_t key[KEY_LEN];
+        make_key(key, rp, peer);
+        return qkd_map_get(&set->by_peer, key);
     }
-    if (set->by_peer.count == 0) {
-        uint32_t slot = 0;
-        while (slot < top && !slot_is(set, slot, rp, peer)) {
-            slot++;
+    uint16_t tag = tag_of(rp, peer);
+    for (uint32_t slot = 0; slot < top; slot++) {
+        if ((slot >= CHAN_FEW || set->tag[slot] == tag) && slot_is(set, slot, rp, peer)) {
+            return slot;
         }
-        return slot < top ? slot : QKD_MAP_NONE;
     }
-    uint8_t key[KEY_LEN];
-    make_key(key, rp, peer);
-    return qkd_map_get(&set->by_peer, key);
+    return QKD_MAP_NONE;
 }
 
 /* Makes the map know a slot; 0 or QKD_ERR_NOMEM. */
@@ -67,6 +63,10 @@ static int slot_index(struct chan_set *set, uint32_t slot)
 /* Makes the map know a new channel, or all of them once they are more than few. */
 static int slot_add(struct chan_set *set, uint32_t slot)
 {
+    const struct chan_channel *channel = qkd_slab_at(&set->channels, slot);
+    if (slot < CHAN_FEW) {
+        set->tag[slot] = tag_of((enum qkd_rp)channel->rp, channel->peer);
+    }
     if (set->by_peer.count > 0) {
         return slot_index(set, slot);
     }
@@ -100,7 +100,6 @@ static bool find(struct chan_call *call, enum qkd_rp rp, struct qkd_eid peer)
         call->channel = NULL;
         return false;
     }
-    call->set->near[near_index(rp, peer)] = call->slot;
     call->channel = qkd_slab_at(&call->set->channels, call->slot);
     return true;
 }

@@ -47,9 +47,13 @@ struct chan_report_fault {
 
 /* Fields are private to reports.c, but `lost` and `repeated` may be read. */
 struct chan_reports {
+    struct chan_set *set;                     /* borrowed */
+    struct qkd_time flush_at;                 /* QKD_NEVER: nothing waits */
+    struct qkd_time repeat_at;                /* QKD_NEVER: nothing unacknowledged */
+    uint64_t seen_auth_failures, seen_denied; /* of chan_stats() */
+    uint64_t next_seq;                        /* of the next report, from 1 */
+    uint64_t *next_message_id;                /* the element's counter, borrowed */
     struct chan_reports_config config;
-    struct chan_set *set;                              /* borrowed */
-    uint64_t *next_message_id;                         /* the element's counter, borrowed */
     struct chan_report_batch batch[CHAN_REPORT_KINDS]; /* by command - WIRE_CMD_FAULT */
     struct chan_report_fault *standing;                /* sorted by (fault, object) */
     uint32_t standing_count, standing_cap;
@@ -57,13 +61,9 @@ struct chan_reports {
     uint32_t event_count;
     uint8_t *kept; /* encoded reports, oldest first, one after the other: [head, tail) */
     uint32_t kept_head, kept_tail, kept_cap;
-    bool restarted;                           /* incarnation > 1 and not yet said */
-    uint64_t next_seq;                        /* of the next report, from 1 */
-    struct qkd_time flush_at;                 /* QKD_NEVER: nothing waits */
-    struct qkd_time repeat_at;                /* QKD_NEVER: nothing unacknowledged */
-    uint64_t seen_auth_failures, seen_denied; /* of chan_stats() */
-    uint64_t lost;                            /* records and reports dropped for want of room */
-    uint64_t repeated;                        /* reports sent again */
+    bool restarted;    /* incarnation > 1 and not yet said */
+    uint64_t lost;     /* records and reports dropped for want of room */
+    uint64_t repeated; /* reports sent again */
 };
 
 /* 0 or QKD_ERR_INVALID. No memory is taken yet. */

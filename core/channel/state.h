@@ -83,26 +83,22 @@ struct chan_queue {
     uint32_t bytes;
 };
 
-enum {
-    CHAN_NEAR_BITS = 3,
-    CHAN_NEAR = 1 << CHAN_NEAR_BITS,
-    CHAN_FEW = 8 /* so many are looked through; with more there is a map */
-};
+enum { CHAN_FEW = 16 }; /* so many are looked through; with more there is a map */
 
+/* What each message needs comes first here too. */
 struct chan_set {
     struct chan_config config;
+    struct chan_stats stats;
+    struct qkd_slab channels;
+    uint16_t tag[CHAN_FEW]; /* of the first slots: a hash of (rp, peer), true or stale */
+    struct qkd_timers timers;
+    struct qkd_map by_peer; /* (rp, peer) -> slot in channels; empty while there are CHAN_FEW */
     struct qkd_rng *rng;
     uint32_t incarnation;
     uint32_t evict_at;        /* where the search for an entry to evict goes on */
     uint64_t next_message_id; /* of our 7-2 and 7-3 */
-    struct qkd_slab channels;
     struct qkd_slab shakes;
     struct qkd_slab queues;
-    struct qkd_map by_peer; /* (rp, peer) -> slot in channels; empty while there are CHAN_FEW */
-    uint32_t
-        near[CHAN_NEAR]; /* slots found last, by a hash of (rp, peer): most messages are for them */
-    struct qkd_timers timers;
-    struct chan_stats stats;
 };
 
 /* One call from outside about one channel. */

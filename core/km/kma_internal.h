@@ -246,11 +246,11 @@ struct kma {
     struct qkd_eid self;
     uint32_t incarnation;
     bool started;
-    struct qkd_rng rng;
     struct chan_set *chan;
-    struct chan_reports reports;
     uint64_t message_id; /* next */
     struct qkd_timers timers;
+    struct chan_reports reports;
+    struct qkd_rng rng;
     struct km_store store;
     struct km_secbuf bufs;
     struct kma_link *links;

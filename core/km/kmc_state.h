@@ -69,20 +69,14 @@ struct kmc {
     const struct km_config *config;
     struct qkd_eid self, kma, ksa;
     struct chan_set *set;
-    struct qkd_rng rng;
-    struct chan_reports reports;
     uint64_t next_message_id;
     struct kmc_link *links;
     uint32_t link_count, link_cap;
-    struct qkd_map link_map; /* u32 link -> index */
-    struct qkd_slab pending;
-    struct qkd_map by_kma_id, by_own_id; /* u64 -> slot */
-    struct qkd_slab reserves;
-    struct qkd_map by_session; /* u64 session ID -> slot of reserves */
-    uint32_t ksa_incarnation;
-    struct qkd_timers timers;    /* tag: slot of pending, or KMC_TIMER_RESERVE | slot of reserves */
-    struct qkd_time tick_at;     /* ageing, every status period */
-    struct qkd_time push_at;     /* next periodic status to the controller */
+    struct qkd_time tick_at;  /* ageing, every status period */
+    struct qkd_time push_at;  /* next periodic status to the controller */
+    struct qkd_timers timers; /* tag: slot of pending, or KMC_TIMER_RESERVE | slot of reserves */
+    struct chan_reports reports;
+    struct qkd_map link_map;     /* u32 link -> index */
     struct qkd_span push_period; /* 0: none */
     bool commanded;              /* the controller has sent a STATUS */
     uint32_t push_table;         /* enum wire_status_item */
@@ -91,6 +85,12 @@ struct kmc {
     uint64_t last_table_id; /* newest ROUTE_TABLE passed on: older ones say what is past */
     struct qkd_time controller_due; /* CONTROLLER_LOST from here on while Ck is not up */
     struct qkd_time manager_heard;  /* last REPORT_ACK, or last time that none was due */
+    struct qkd_slab pending;
+    struct qkd_map by_kma_id, by_own_id; /* u64 -> slot */
+    struct qkd_slab reserves;
+    struct qkd_map by_session; /* u64 session ID -> slot of reserves */
+    uint32_t ksa_incarnation;
+    struct qkd_rng rng;
 };
 
 /* kmc.c */

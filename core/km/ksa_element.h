@@ -142,9 +142,11 @@ struct ksa {
     const struct km_config *config; /* the host's */
     struct qkd_eid self, kma, kmc;
     struct chan_set *chans;
-    struct chan_reports reports;
-    struct qkd_rng rng;
+    uint64_t next_message_id;
+    struct qkd_time account_at; /* end of the accounting period, QKD_NEVER: nothing to account */
+    bool started;
     struct qkd_timers timers; /* tag: enum ksa_timer << 32 | slot */
+    struct chan_reports reports;
     struct qkd_slab apps, requests, batches, sessions;
     struct wire_access_rule *rules; /* the access list, in order; NULL if there is none */
     uint32_t rule_count;
@@ -159,9 +161,7 @@ struct ksa {
     uint32_t keys_held;           /* keys in batches, not gone */
     struct qkd_id told[KSA_TOLD]; /* keys supplied and deleted last, a ring */
     uint64_t told_count;          /* ever put into it */
-    uint64_t next_message_id;
-    struct qkd_time account_at; /* end of the accounting period, QKD_NEVER: nothing to account */
-    bool started;
+    struct qkd_rng rng;
 };
 
 enum ksa_timer {

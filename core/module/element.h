@@ -27,21 +27,21 @@ struct mod {
     struct mod_config config;
     struct qkd_eid kma, kmc, device;
     struct chan_set *chans;
-    struct chan_reports reports;
-    struct qkd_rng rng;
-    struct qkd_timers timers; /* repetition of key files; tag: slot */
-    struct mod_files files;
-    struct mod_watcher watcher[MOD_WATCHERS];
-    uint64_t next_message_id;
     bool started;
     bool linked; /* CFG_LINK came */
     uint32_t link;
+    uint64_t next_message_id;
+    struct qkd_time silent_at; /* three blocks are overdue then; NEVER: none is expected */
+    struct mod_watcher watcher[MOD_WATCHERS];
+    struct qkd_timers timers; /* repetition of key files; tag: slot */
+    struct chan_reports reports;
+    struct mod_files files;
+    struct qkd_rng rng;
     struct qkd_eid matching;    /* module at the other end */
     bool told, told_run;        /* what the device was told last */
     uint64_t rate_bps;          /* of the last block */
     uint32_t qber_ppm;          /* of the last block, or as the optics said since */
     struct qkd_span block_time; /* that a block of the last rate takes; 0: no block came yet */
-    struct qkd_time silent_at;  /* three blocks are overdue then; NEVER: none is expected */
     uint64_t blocks;            /* received from the device */
     uint64_t dropped;           /* lost for want of room, refused, or malformed */
 };
