@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -302,7 +303,7 @@ static void saes_take(struct emu_gauges *gauges)
 static void process_take(struct emu_gauges *gauges)
 {
     struct rusage usage;
-    unsigned long pages = 0;
+    char sizes[128]; /* in pages: of the address space, resident, ... */
     uint64_t files = 0;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         row_set(gauges, ROW_CPU,
@@ -311,8 +312,11 @@ static void process_take(struct emu_gauges *gauges)
     }
     FILE *file = fopen("/proc/self/statm", "r");
     if (file != NULL) {
-        if (fscanf(file, "%*u %lu", &pages) == 1) {
-            row_set(gauges, ROW_RESIDENT, (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE));
+        const char *resident = fgets(sizes, sizeof(sizes), file) == NULL ? NULL
+                                                                         : strchr(sizes, ' ');
+        if (resident != NULL) {
+            row_set(gauges, ROW_RESIDENT,
+                    (uint64_t)strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE));
         }
         (void)fclose(file);
     }

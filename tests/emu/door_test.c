@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,7 +180,7 @@ static struct sockaddr_storage address(const char *text)
 {
     struct emu_address parsed = {"", "1"};
     struct sockaddr_storage to = {0};
-    strcpy(parsed.host, text);
+    (void)snprintf(parsed.host, sizeof parsed.host, "%s", text);
     ck_assert(emu_address_numeric(&parsed, &to));
     return to;
 }
