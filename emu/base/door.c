@@ -110,7 +110,7 @@ static void on_next(uv_timer_t *timer);
 static void tokens_count(struct emu_door *door)
 {
     uint64_t now_ms = uv_now(door->config.loop);
-    uint64_t most = (uint64_t)TOKEN * door->config.per_s;
+    uint64_t most = (uint64_t)TOKEN * door->config.burst;
     uint64_t more = (now_ms - door->counted_ms) * door->config.per_s;
     door->tokens = more >= most - door->tokens ? most : door->tokens + more;
     door->counted_ms = now_ms;
@@ -192,7 +192,8 @@ int emu_door_open(const struct emu_door_config *config, struct emu_door **door)
     made->config = *config;
     made->config.per_turn = config->per_turn == 0 ? PER_TURN : config->per_turn;
     made->guests = guests;
-    made->tokens = (uint64_t)TOKEN * config->per_s;
+    made->config.burst = config->burst == 0 ? config->per_s : config->burst;
+    made->tokens = (uint64_t)TOKEN * made->config.burst;
     made->counted_ms = uv_now(config->loop);
     if (uv_poll_init(config->loop, &made->knock, config->fd) != 0) {
         free(made);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who comes in at a listening socket, and when. What follows at once, a TLS handshake, costs a thousand times
+/* Who comes in at a listening socket, and when. What follows at once, a TLS handshake, costs a hundred times
  * more than the connection that asks for it, and a daemon has other duties in the same thread: so only so
- * many are let in per second (a second's worth at once after a quiet time), a few in one turn of the loop.
+ * many are let in per second (more at once after a quiet time), a few in one turn of the loop.
  * The others wait, and hosts take turns: one that knocks often waits for itself, not others for it. When the
  * queue is full, the last in it goes, and so does who has waited too long.
  *
@@ -26,6 +26,7 @@ struct emu_door_config {
     uv_loop_t *loop;
     int fd;            /* listens, does not block; the door's from now on */
     unsigned per_s;    /* to be let in; 0: all at once */
+    unsigned burst;    /* at once after a quiet time; 0: per_s */
     unsigned queue;    /* places for those who wait */
     unsigned wait_ms;  /* the longest wait */
     unsigned per_turn; /* of the loop; 0: 4 */

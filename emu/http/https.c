@@ -29,7 +29,11 @@ enum {
     BODY_FIRST = 1024,
     HEADERS_MOST = 16384,
     HANDSHAKE_S = 5,
-    HANDSHAKES_PER_S = 100,
+    HANDSHAKES_PER_S = 25, /* 5 % of a slow processor */
+    BURST_S = 4,           /* what so many seconds allow may begin at once */
+    WAIT_S = 10,           /* the longest wait for its beginning */
+    EAGER_MOST = 16,
+    EAGER_PAUSE_MS = 10,
     QUEUE = 256, /* connections that wait for their handshake to begin */
     CROWD = 32,  /* connections that wait to be closed for others, beyond those allowed */
     DISCARD = 16 /* times body_most of a chunked body are read, so that it can be answered */
@@ -72,6 +76,7 @@ struct emu_https {
     unsigned open_handles;
     bool closing; /* takes no more requests */
     struct emu_door *door;
+    unsigned eager; /* turns in a row after which the library wanted the next one at once */
     uint16_t port;
     struct conn *conns; /* the newest first */
     unsigned conn_count;
@@ -83,16 +88,22 @@ struct emu_https {
 
 static void on_timer(uv_timer_t *timer);
 
-/* Lets the library work, and asks it when it wants to again. */
+/* Lets the library work, and asks it when it wants to again. While a client takes its time over a TLS handshake
+ * the library wants to at once, for ever: what the client sends shows at the descriptor all the same, so beyond a
+ * few turns in a row it has to wait. */
 static void run(struct emu_https *https)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms = 0;
     (void)MHD_run(https->daemon);
-    if (MHD_get_timeout(https->daemon, &wait_ms) == MHD_YES) {
-        (void)uv_timer_start(&https->timer, on_timer, wait_ms, 0);
-    } else {
+    if (MHD_get_timeout(https->daemon, &wait_ms) != MHD_YES) {
         (void)uv_timer_stop(&https->timer);
+        return;
     }
+    https->eager = wait_ms == 0 ? https->eager + 1 : 0;
+    if (https->eager > EAGER_MOST) {
+        wait_ms = https->eager > 2 * EAGER_MOST ? EAGER_PAUSE_MS : 1;
+    }
+    (void)uv_timer_start(&https->timer, on_timer, wait_ms, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -102,9 +113,11 @@ static void on_timer(uv_timer_t *timer)
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
+    struct emu_https *https = poll->data;
     (void)status;
     (void)events;
-    run(poll->data);
+    https->eager = 0;
+    run(https);
 }
 
 /* Whether the client has proved who it is. The library does not say; of channel bindings (RFC 5929), which we
@@ -127,6 +140,7 @@ static void on_enter(void *ctx, int fd, const struct sockaddr *from, socklen_t l
 {
     struct emu_https *https = ctx;
     (void)MHD_add_connection(https->daemon, fd, from, len);
+    https->eager = 0;
     (void)uv_timer_start(&https->timer, on_timer, 0, 0);
 }
 
@@ -394,6 +408,7 @@ void emu_https_answer(struct emu_https_call *call, const struct emu_https_answer
         *(call->prev != NULL ? &call->prev->next : &call->https->suspended) = call->next;
         call->suspended = false;
         MHD_resume_connection(call->connection);
+        call->https->eager = 0;
         (void)uv_timer_start(&call->https->timer, on_timer, 0, 0);
     }
 }
@@ -587,8 +602,9 @@ static int door_open(struct emu_https *https, int fd, struct emu_why *why)
                                    .fd = fd,
                                    .per_s = config->certificate == NULL ? 0
                                                                         : config->handshakes_per_s,
+                                   .burst = BURST_S * config->handshakes_per_s,
                                    .queue = QUEUE,
-                                   .wait_ms = 1000 * config->handshake_s,
+                                   .wait_ms = 1000 * WAIT_S,
                                    .enter = on_enter,
                                    .ctx = https};
     int err = emu_door_open(&door, &https->door);

@@ -42,7 +42,7 @@ struct emu_https_config {
     unsigned idle_s;
     unsigned handshake_s; /* to finish TLS; 0: 5, at most idle_s */
     unsigned
-        handshakes_per_s; /* to begin TLS with, see emu/base/door.h; 0: 100; plain HTTP: no limit */
+        handshakes_per_s; /* to begin TLS with, see emu/base/door.h; 0: 25; plain HTTP: no limit */
     /* Called with each whole request; valid during the call. The call is to be answered once. */
     void (*handle)(void *ctx, struct emu_https_call *call, const struct emu_https_request *request);
     void *ctx;

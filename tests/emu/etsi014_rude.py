@@ -8,6 +8,7 @@
                                       second before, and one that asks properly meanwhile is answered
   framing PORT IDLE_S CA CERT KEY     requests whose end is not clear, a second one behind them: one
                                       answer, 400, and the connection is closed
+  half PORT IDLE_S CA CERT KEY        a client that says hello and then nothing for 1.5 s
   flood PORT IDLE_S CA CERT KEY       a process that does nothing but TLS handshakes without a
                                       certificate, in eight threads from one address; from another,
                                       an open connection goes on asking, and new ones come in
@@ -126,6 +127,21 @@ def framing(port, idle_s, ca, cert, key):
     return bad
 
 
+def half(port, idle_s, ca, cert, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    hello = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), hello).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(hello.read())
+        time.sleep(1.5)
+    return 0
+
+
 def crowd(port, idle_s, ca, cert, key):
     def mute(source, count):
         return [socket.create_connection(("127.0.0.1", port), 5, (source, 0))
@@ -223,5 +239,6 @@ if __name__ == "__main__":
         sys.exit(flood_make(int(sys.argv[2])))
     if sys.argv[1] == "garbage":
         sys.exit(garbage(int(sys.argv[2])))
-    what = {"slow": slow, "framing": framing, "crowd": crowd, "flood": flood}[sys.argv[1]]
+    what = {"slow": slow, "framing": framing, "crowd": crowd, "flood": flood,
+            "half": half}[sys.argv[1]]
     sys.exit(what(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:7]))
