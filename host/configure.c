@@ -90,7 +90,8 @@ static int config_application(const struct host_plan *plan, const struct host_co
                                      [SCN_LEVEL_OTP_ONLY] = WIRE_LEVEL_OTP_ONLY};
     static const uint8_t relays[] = {[SCN_RELAY_HOP_BY_HOP] = WIRE_RELAY_HOP_BY_HOP,
                                      [SCN_RELAY_FIRST_KEY] = WIRE_RELAY_FIRST_KEY,
-                                     [SCN_RELAY_DESTINATION] = WIRE_RELAY_DESTINATION};
+                                     [SCN_RELAY_DESTINATION] = WIRE_RELAY_DESTINATION,
+                                     [SCN_RELAY_MULTIPATH] = WIRE_RELAY_MULTIPATH};
     enum scn_relay relay = scn_relay_of(plan->scenario, app);
     struct qkd_eid ksa = qkd_eid_sibling(host_agent_eid(plan, agent), QKD_ROLE_KSA);
     uint8_t bytes[CONFIG_BYTES];
@@ -104,6 +105,8 @@ static int config_application(const struct host_plan *plan, const struct host_co
             .level = levels[app->level],
             .has_relay = relay != SCN_RELAY_HOP_BY_HOP,
             .relay = relays[relay],
+            .has_paths = relay == SCN_RELAY_MULTIPATH,
+            .paths = (uint8_t)scn_paths_of(plan->scenario, app),
         };
         host_access_describe(plan, &config);
         int rc = config_send(how, ksa, bytes, wire_cfg_app_encode(&config, bytes, sizeof(bytes)));

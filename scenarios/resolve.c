@@ -11,6 +11,7 @@
 #define NS_PER_M 5            /* light in fibre: 5 us per km */
 #define LATENCY_LEAST_NS 5000 /* of a link however short */
 #define LOSS_DB_PER_M 0.0002  /* 0.2 dB/km: standard single-mode fibre at 1550 nm */
+#define LEAST_PATHS 2         /* of multipath relay */
 #define BLOCK_S 10            /* a block is by default what this time makes, ... */
 #define BLOCK_OF_STORE 4      /* ... at most this part of the store */
 #define TAG_BITS 128          /* of the frame that confirms a block; each end sends one */
@@ -42,6 +43,15 @@ bool scn_given(const struct scn_ctx *ctx, enum scn_kind kind, size_t index, cons
 enum scn_relay scn_relay_of(const struct scn_scenario *scenario, const struct scn_application *app)
 {
     return app->relay < 0 ? scenario->key_management.relay : (enum scn_relay)app->relay;
+}
+
+uint32_t scn_paths_of(const struct scn_scenario *scenario, const struct scn_application *app)
+{
+    if (scn_relay_of(scenario, app) != SCN_RELAY_MULTIPATH) {
+        return 1;
+    }
+    uint32_t paths = app->paths == 0 ? scenario->key_management.paths : app->paths;
+    return paths == 0 ? LEAST_PATHS : paths;
 }
 
 static struct scn_place root_place(const struct scn_ctx *ctx, const char *key)

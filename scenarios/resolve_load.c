@@ -204,6 +204,12 @@ void scn_applications_resolve(struct scn_ctx *ctx)
         if (a->stop_ns == SCN_AUTO || a->stop_ns > s->duration_ns) {
             a->stop_ns = s->duration_ns;
         }
+        if (a->session.rate_bps > 0 && scn_relay_of(s, a) == SCN_RELAY_MULTIPATH) {
+            bool own = scn_given(ctx, SCN_KIND_APPLICATION, i, "relay");
+            scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, own ? "relay" : "session"),
+                        "a session reserves one route, and relay: multipath takes several: "
+                        "expected another relay");
+        }
         arrivals_resolve(ctx, i);
     }
 }

@@ -150,9 +150,10 @@ struct scn_classical {
 };
 
 enum scn_relay {
-    SCN_RELAY_HOP_BY_HOP, /* a random key, from hop to hop */
-    SCN_RELAY_FIRST_KEY,  /* the first link's key, from hop to hop */
+    SCN_RELAY_HOP_BY_HOP,  /* a random key, from hop to hop */
+    SCN_RELAY_FIRST_KEY,   /* the first link's key, from hop to hop */
     SCN_RELAY_DESTINATION, /* sums of link keys, sent straight to the destination */
+    SCN_RELAY_MULTIPATH,   /* shares over routes without a common node */
     SCN_RELAY_COUNT
 };
 
@@ -180,6 +181,7 @@ struct scn_key_management {
     uint32_t unit_bits;  /* KMA-key unit, a multiple of 8 */
     uint64_t store_bits; /* default of every link's store */
     enum scn_relay relay;
+    uint32_t paths; /* of multipath relay; 0: 2, see scn_paths_of() */
     enum scn_fallback fallback;
     uint64_t bootstrap_bits; /* initial secret per link, a multiple of 8 */
     uint64_t lease_bits;     /* one persisted pad reservation, a multiple of 8 */
@@ -282,7 +284,8 @@ struct scn_application {
     struct mdl_arrivals_level *profile; /* diurnal: rates by time of day, or NULL */
     size_t profile_count;
     enum scn_level level;
-    int relay; /* enum scn_relay; -1: that of key_management, see scn_relay_of() */
+    int relay;      /* enum scn_relay; -1: that of key_management, see scn_relay_of() */
+    uint32_t paths; /* 0: those of key_management, see scn_paths_of() */
     int64_t timeout_ns;
     bool wait; /* queue up to the time-out when refused for want of key */
     struct scn_session session;
@@ -503,6 +506,9 @@ bool scn_pattern_matches(const char *pattern, const char *id);
 /* The words of the file for enum values; never NULL. */
 /* How the keys of an application cross more than one link. */
 enum scn_relay scn_relay_of(const struct scn_scenario *scenario, const struct scn_application *app);
+
+/* Over how many routes: 1, but with multipath relay. */
+uint32_t scn_paths_of(const struct scn_scenario *scenario, const struct scn_application *app);
 
 const char *scn_engine_name(enum scn_engine engine);
 const char *scn_role_name(enum scn_node_role role);

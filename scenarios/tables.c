@@ -42,7 +42,7 @@ const struct scn_word scn_words_compare[] = {{"<", SCN_LT},  {"<=", SCN_LE}, {"=
 const struct scn_word scn_words_relay[] = {{"hop-by-hop", SCN_RELAY_HOP_BY_HOP},
                                            {"hop-by-hop-first-key", SCN_RELAY_FIRST_KEY},
                                            {"destination", SCN_RELAY_DESTINATION},
-                                           {"multipath", SCN_LATER},
+                                           {"multipath", SCN_RELAY_MULTIPATH},
                                            {NULL, 0}};
 
 static const struct scn_word words_fallback[] = {{"none", SCN_FALLBACK_NONE},
@@ -73,6 +73,9 @@ static const struct scn_field key_management_fields[] = {
     BITS("store", store_bits, 8, .fallback = "64 Mbit",
          .doc = "default limit of a link's key store at each end"),
     WORD("relay", relay, scn_words_relay, "hop-by-hop", "how keys cross more than one link"),
+    NUM("paths", paths, SCN_T_U32, SCN_DIM_NUMBER, 2, 4, .unset = 0,
+        .doc =
+            "multipath: routes without a common node, each of which carries a share; default: 2"),
     WORD("fallback", fallback, words_fallback, "none", "what replaces a pad that is not there"),
     NUM("bootstrap", bootstrap_bits, SCN_T_I64, SCN_DIM_BITS, 1000, 20480, .fallback = "4 kbit",
         .multiple = 8, .doc = "initial secret of each link: pays the first tags"),

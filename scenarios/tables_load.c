@@ -91,6 +91,8 @@ static const struct scn_field application_fields[] = {
      AT(relay),
      .words = scn_words_relay,
      .unset = -1},
+    NUM("paths", paths, SCN_T_U32, SCN_DIM_NUMBER, 2, 4, .unset = 0,
+        .doc = "multipath: routes without a common node; default: key_management.paths"),
     TIME("timeout", timeout_ns, 1000, .fallback = "5 s", .doc = "patience of one request"),
     {.key = "wait",
      .doc = "queue up to the time-out when there is not enough key",

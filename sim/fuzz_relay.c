@@ -14,7 +14,8 @@ void sim_fuzz_plan_relay(struct sim_fuzz_plan *plan, uint64_t allowed)
     plan->features |= on ? SIM_FUZZ_BIT(SIM_FUZZ_RELAY) : 0;
     for (uint32_t i = 0; i < plan->app_count; i++) {
         uint64_t drawn = qkd_rng_below(&rng, SCN_RELAY_COUNT);
-        plan->app[i].relay = on ? (int)drawn : -1;
+        bool several = drawn == SCN_RELAY_MULTIPATH && plan->app[i].session_bps > 0;
+        plan->app[i].relay = on && !several ? (int)drawn : -1; /* sessions take one route */
     }
     qkd_rng_fini(&rng);
 }

@@ -133,6 +133,8 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     qkd_map_init(&o->block_by_number, 8, MOST, NULL);
     qkd_map_init(&o->mail_by_tail, 8, MOST, NULL);
     qkd_map_init(&o->kma_by_id, sizeof(struct qkd_id), MOST, NULL);
+    qkd_slab_init(&o->shares, sizeof(struct watch_orc_shares), 4, MOST);
+    qkd_map_init(&o->shares_by_id, sizeof(struct qkd_id), MOST, NULL);
     qkd_map_init(&o->ksa_by_id, sizeof(struct qkd_id), MOST, NULL);
     watch_orc_session_init(o);
     watch_orc_place_init(o);
@@ -163,6 +165,8 @@ void watch_oracle_free(struct watch_oracle *oracle)
     qkd_slab_fini(&oracle->blocks);
     qkd_slab_fini(&oracle->mails);
     qkd_slab_fini(&oracle->kma_keys);
+    qkd_slab_fini(&oracle->shares);
+    qkd_map_fini(&oracle->shares_by_id);
     qkd_slab_fini(&oracle->ksa_keys);
     qkd_map_fini(&oracle->block_by_id);
     qkd_map_fini(&oracle->block_by_number);

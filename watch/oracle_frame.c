@@ -165,7 +165,13 @@ static void relay_new(struct watch_oracle *o, const struct watch_orc_sight *s)
                                       .key_size = body.key_size,
                                       .count = body.count,
                                       .first = qkd_eid_eq(body.source, s->send->from)};
-    watch_orc_key_travels(o, &travel, &s->scene);
+    if (body.has_share) {
+        travel.share = body.share;
+        travel.shares = body.has_shares ? body.shares : 0;
+        watch_orc_key_share(o, &travel, s->send->to, &s->scene);
+    } else {
+        watch_orc_key_travels(o, &travel, &s->scene);
+    }
 }
 
 static void take_new(struct watch_oracle *o, const struct watch_orc_sight *s)

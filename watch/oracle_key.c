@@ -15,6 +15,8 @@ static struct watch_orc_ksa_key *ksa_at(const struct watch_oracle *o, uint32_t s
     return qkd_slab_at(&o->ksa_keys, slot);
 }
 
+static void shares_forget(struct watch_oracle *o, const struct qkd_id *id);
+
 /* ---- life of an entry ---- */
 
 /* The first end stays, but a supply outweighs any other: an end that only the far side saw need not
@@ -55,6 +57,9 @@ static void close_kma(struct watch_oracle *o, uint32_t slot)
         }
         qkd_slab_give(&o->ksa_keys, k);
         k = next;
+    }
+    if (kma->shares > 0) {
+        shares_forget(o, &kma->id);
     }
     unlink_kma(o, kma);
     kma->first = QKD_SLAB_NONE;
@@ -121,6 +126,7 @@ static void first_sight(struct watch_oracle *o, const struct watch_orc_travel *t
                                       .taken = travel->taken,
                                       .direct = travel->direct,
                                       .padded = !travel->taken,
+                                      .shares = travel->shares,
                                       .open = travel->count,
                                       .first = QKD_SLAB_NONE,
                                       .prev = o->key_last,
@@ -173,6 +179,132 @@ void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel
         kma->padded = kma->padded || !travel->taken;
         (void)watch_orc_check(o, same_keys(o, kma, travel),
                               "rule 4: a key travels on with other bits than before", scene);
+    }
+}
+
+/* ---- multipath ---- */
+
+static struct watch_orc_shares *shares_at(const struct watch_oracle *o, uint32_t slot)
+{
+    return qkd_slab_at(&o->shares, slot);
+}
+
+static void shares_forget(struct watch_oracle *o, const struct qkd_id *id)
+{
+    uint32_t slot = qkd_map_get(&o->shares_by_id, id);
+    if (slot != QKD_MAP_NONE) {
+        (void)qkd_map_del(&o->shares_by_id, id);
+        qkd_slab_give(&o->shares, slot);
+    }
+}
+
+/* Those of keys that their source never sent in full. */
+static void shares_age(struct watch_oracle *o)
+{
+    for (uint32_t i = 0; o->shares.live > 0 && i < o->shares.top; i++) {
+        if (qkd_slab_live(&o->shares, i) && shares_at(o, i)->born_ns < o->now_ns - o->horizon_ns) {
+            struct qkd_id id = shares_at(o, i)->id;
+            shares_forget(o, &id);
+        }
+    }
+}
+
+static struct watch_orc_shares *shares_get(struct watch_oracle *o,
+                                           const struct watch_orc_travel *travel)
+{
+    uint32_t slot = qkd_map_get(&o->shares_by_id, travel->id);
+    if (slot == QKD_MAP_NONE && travel->first &&
+        qkd_map_get(&o->kma_by_id, travel->id) == QKD_MAP_NONE) {
+        slot = qkd_slab_take(&o->shares);
+        if (slot == QKD_SLAB_NONE || qkd_map_put(&o->shares_by_id, travel->id, slot) != 0) {
+            watch_orc_fail(o, "oracle: out of memory for shares", NULL);
+            return NULL;
+        }
+        struct watch_orc_shares *new = shares_at(o, slot);
+        *new = (struct watch_orc_shares){.id = *travel->id,
+                                         .born_ns = o->now_ns,
+                                         .shares = travel->shares,
+                                         .len = travel->key_size / 8 * travel->count +
+                                                WIRE_COMPARE_LEN};
+    }
+    return slot == QKD_MAP_NONE ? NULL : shares_at(o, slot);
+}
+
+/* No node on the way carries two shares of one key: it could tell more than nothing of it. */
+static void carrier_check(struct watch_oracle *o, struct watch_orc_shares *s,
+                          const struct watch_orc_travel *travel, uint32_t node,
+                          const struct watch_orc_scene *scene)
+{
+    for (uint32_t i = 0; i < s->carriers; i++) {
+        if (s->carrier[i] == node) {
+            (void)watch_orc_check(o, s->carried[i] == travel->share,
+                                  "rule 4: a node carries two shares of a key", scene);
+            return;
+        }
+    }
+    if (s->carriers < WATCH_ORC_CARRIERS) {
+        s->carrier[s->carriers] = node;
+        s->carried[s->carriers++] = travel->share;
+    }
+}
+
+/* With the last share that leaves the source the key is known. */
+static void share_first(struct watch_oracle *o, struct watch_orc_shares *s,
+                        const struct watch_orc_travel *travel)
+{
+    uint32_t keys_len = s->len - WIRE_COMPARE_LEN;
+    for (uint32_t i = 0; i < keys_len; i++) {
+        s->sum[i] ^= travel->keys[i];
+    }
+    for (uint32_t i = 0; i < WIRE_COMPARE_LEN; i++) {
+        s->sum[keys_len + i] ^= travel->compare[i];
+    }
+    s->have |= (uint8_t)(1U << travel->share);
+    watch_orc_leak_add(&o->leak, travel->keys, keys_len);
+    if (s->have == (1U << s->shares) - 1) {
+        uint64_t hash = watch_orc_hash(s->sum, keys_len) ^
+                        3 * watch_orc_hash(s->sum + keys_len, WIRE_COMPARE_LEN);
+        for (uint8_t i = 0; i < s->shares; i++) {
+            struct watch_orc_scene scene = {.from = travel->source, .id = travel->id};
+            (void)watch_orc_check(o, s->hash[i] != hash, "rule 4: a share is the key", &scene);
+        }
+        struct watch_orc_travel whole = *travel;
+        whole.keys = s->sum;
+        whole.compare = s->sum + keys_len;
+        shares_age(o);
+        first_sight(o, &whole);
+        memset(s->sum, 0, s->len);
+    }
+}
+
+void watch_orc_key_share(struct watch_oracle *o, const struct watch_orc_travel *travel,
+                         struct qkd_eid to, const struct watch_orc_scene *scene)
+{
+    bool good = travel->shares > 1 && travel->shares <= WIRE_PATHS_MAX &&
+                travel->share < travel->shares;
+    if (!watch_orc_check(o, good, "rule 3: share malformed", scene)) {
+        return;
+    }
+    struct watch_orc_shares *s = shares_get(o, travel);
+    if (s == NULL) {
+        return; /* a straggler of a key that was forgotten */
+    }
+    uint32_t len = travel->key_size / 8 * travel->count;
+    uint64_t hash = watch_orc_hash(travel->keys, len) ^
+                    3 * watch_orc_hash(travel->compare, WIRE_COMPARE_LEN);
+    good = s->shares == travel->shares && s->len == len + WIRE_COMPARE_LEN;
+    bool is_new = (s->have >> travel->share & 1) == 0;
+    good = good && (is_new ? travel->first : s->hash[travel->share] == hash);
+    if (!watch_orc_check(o, good, "rule 4: a share travels on with other bits than before",
+                         scene)) {
+        return;
+    }
+    if (!qkd_eid_eq(to, travel->destination)) {
+        carrier_check(o, s, travel, qkd_eid_node(to), scene);
+    }
+    if (is_new) {
+        s->hash[travel->share] = hash;
+        share_first(o, s, travel);
     }
 }
 
@@ -253,8 +385,10 @@ static bool scheme_good(const struct watch_oracle *o, const struct watch_orc_kma
         return kma->taken && kma->sums == 0;
     case SCN_RELAY_DESTINATION: /* the sum of every link but the first, and of no frame a RELAY */
         return kma->taken && !kma->padded && kma->sums > 0 && kma->sums + 1 == kma->hop;
+    case SCN_RELAY_MULTIPATH:
+        return kma->shares == scn_paths_of(o->scenario, &o->scenario->applications[app]);
     default:
-        return !kma->taken && kma->sums == 0;
+        return !kma->taken && kma->sums == 0 && kma->shares == 0;
     }
 }
 

@@ -170,6 +170,20 @@ enum watch_orc_key_flag {
     WATCH_ORC_NAMED = 32
 };
 
+/* Multipath: the shares of a key whose source has not sent them all, and who has carried which. */
+#define WATCH_ORC_CARRIERS 64
+struct watch_orc_shares {
+    struct qkd_id id;
+    int64_t born_ns;
+    uint8_t shares, have;                 /* bit per share that left the source */
+    uint64_t hash[WIRE_PATHS_MAX];        /* of each share */
+    uint32_t carrier[WATCH_ORC_CARRIERS]; /* nodes on the way */
+    uint8_t carried[WATCH_ORC_CARRIERS];  /* their share */
+    uint32_t carriers;
+    uint32_t len;
+    uint8_t sum[WATCH_ORC_SCRATCH]; /* keys and compare key: XOR of those */
+};
+
 struct watch_orc_ksa_key {
     struct qkd_id id;
     uint64_t hash;  /* of the bits that travelled */
@@ -194,6 +208,7 @@ struct watch_orc_kma_key {
     bool named, matched;
     bool taken, direct; /* link key, not drawn; straight to its destination */
     bool padded;        /* it crossed a link in a RELAY frame */
+    uint8_t shares;     /* multipath: how many; else 0 */
     uint8_t hop, sums;  /* relay to the destination: last hop whose link key was named; sums sent */
     uint64_t print[2];  /* fingerprints of the keys of that hop's link and of the one before */
     bool dead;          /* its source crashed or gave it up: the master may not supply it */
@@ -224,7 +239,8 @@ struct watch_oracle {
     struct qkd_map mail_by_tail;
     int64_t lost_after_ns; /* what did not arrive this long after it was sent never does */
     uint32_t mail_first, mail_last;
-    struct qkd_slab kma_keys, ksa_keys;
+    struct qkd_slab kma_keys, ksa_keys, shares;
+    struct qkd_map shares_by_id;
     struct qkd_map kma_by_id, ksa_by_id;
     uint32_t key_first, key_last;
     uint32_t closed[WATCH_ORC_CLOSED];
@@ -442,12 +458,16 @@ struct watch_orc_travel {
     const struct qkd_id *id;
     const uint8_t *keys, *compare;
     uint32_t key_size, count;
-    bool first;  /* it is the source that sends */
-    bool taken;  /* pool units */
-    bool direct; /* over the one link between source and destination */
+    bool first;            /* it is the source that sends */
+    bool taken;            /* pool units */
+    uint8_t share, shares; /* multipath: keys and compare key are this share; shares 0: none */
+    bool direct;           /* over the one link between source and destination */
 };
 void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel *travel,
                            const struct watch_orc_scene *scene);
+/* Multipath: a share leaves its source, or crosses a further hop, to `to`. */
+void watch_orc_key_share(struct watch_oracle *o, const struct watch_orc_travel *travel,
+                         struct qkd_eid to, const struct watch_orc_scene *scene);
 /* Relay to the destination: key of a further link is named; a node on the way sends a sum. */
 void watch_orc_key_summed(struct watch_oracle *o, const struct watch_orc_travel *travel,
                           uint8_t hop, const struct watch_orc_scene *scene);

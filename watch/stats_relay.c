@@ -161,6 +161,7 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
                           .offset = frame.offset,
                           .tag_bits = 8 * WIRE_FRAME_TAG_LEN,
                           .pad_bits = 8 * ((uint64_t)frame.length - WIRE_FRAME_TAG_LEN)};
+    bool is_further = false;
     if (frame.type == WIRE_FRAME_RELAY) {
         struct wire_relay_body body;
         if (wire_relay_body_decode(&body, frame.body, frame.body_len) < 0) {
@@ -168,6 +169,7 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
         }
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_FRAMES);
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_RELAYED_KEYS);
+        is_further = body.has_share && body.share > 0;
         hop.kma_key = body.key_id;
         hop.hop = body.hop;
         hop.attempt = body.attempt;
@@ -190,5 +192,8 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
         return 0;
     }
     hop_emit(stats, &hop);
+    if (is_further) {
+        return 0; /* the way of a key is that of its first share */
+    }
     return relay_move(stats, &hop.kma_key, (uint8_t)hop.attempt, send);
 }

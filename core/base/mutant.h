@@ -44,6 +44,7 @@
     X(HELLO_BLIND,    "link: what the peer can no longer decrypt is not given up")                 \
     X(HOP_FLIPS,      "relay: a hop hands on other bits")                                          \
     X(SUM_FLIPS,      "sum: a hop sends another sum than that of its link keys")                   \
+    X(SHARE_IS_KEY,   "source: all shares but one are zero")                                       \
     X(RETRY_DRAWS,    "source: a retry draws new bits under the same ID")                          \
     X(SCHEME_IGNORED, "source: a key that should be the first link's is drawn")                    \
     X(COMPARE_AGAIN,  "source: compare keys are not fresh")                                        \

@@ -26,8 +26,10 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
     wire_put_u64(key + 8, need->target_app.v);
     uint32_t slot = qkd_map_get(&kma->flow_map, key);
     uint8_t relay = need->has_relay ? need->relay : WIRE_RELAY_HOP_BY_HOP;
+    uint8_t wanted = relay == WIRE_RELAY_MULTIPATH ? need->paths : 1;
     if (slot != QKD_MAP_NONE) {
         flow_at(kma, slot)->relay = relay;
+        flow_at(kma, slot)->wanted = wanted;
         return slot;
     }
     slot = qkd_slab_take(&kma->flows);
@@ -42,6 +44,7 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
                                             .target_app = need->target_app,
                                             .destination = need->destination_id,
                                             .relay = relay,
+                                            .wanted = wanted,
                                             .timer = QKD_TIMER_NONE,
                                             .needs = QKD_SLAB_NONE,
                                             .last_need = QKD_SLAB_NONE};
@@ -59,6 +62,34 @@ static void arm(const struct kma_step *s, uint32_t slot)
 static void disarm(const struct kma_step *s, struct kma_flow *flow)
 {
     qkd_timers_cancel(&s->kma->timers, &flow->timer);
+}
+
+/* ---- routes ---- */
+
+const struct qkd_eid *kma_flow_path(const struct kma_flow *flow, uint32_t index, uint32_t *len)
+{
+    const struct qkd_eid *at = flow->route;
+    for (;;) {
+        *len = 1;
+        while (!qkd_eid_eq(at[*len - 1], flow->destination)) {
+            ++*len;
+        }
+        if (index-- == 0) {
+            return at;
+        }
+        at += *len;
+    }
+}
+
+uint32_t kma_flow_longest(const struct kma_flow *flow)
+{
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < flow->paths; i++) {
+        uint32_t len;
+        (void)kma_flow_path(flow, i, &len);
+        longest = len > longest ? len : longest;
+    }
+    return longest;
 }
 
 /* ---- key IDs ---- */
@@ -103,6 +134,41 @@ void kma_flow_key_id(struct kma_flow *flow, struct qkd_id *id)
 
 /* ---- session ---- */
 
+static void update_send(const struct kma_step *s, const struct kma_flow *flow, uint32_t path,
+                        uint32_t timer_s)
+{
+    struct kma *kma = s->kma;
+    uint32_t len;
+    const struct qkd_eid *eids = kma_flow_path(flow, path, &len);
+    const struct kma_link *first = kma_link_of(kma, eids[1]);
+    if (first == NULL) {
+        return;
+    }
+    uint8_t route[8 * (KMA_HOP_MAX + 1)];
+    for (uint32_t i = 0; i < len; i++) {
+        wire_put_u64(route + (size_t)8 * i, eids[i].v);
+    }
+    const struct kma_need *need = flow->needs == QKD_SLAB_NONE
+                                      ? NULL
+                                      : qkd_slab_at(&kma->needs, flow->needs);
+    bool is_several = flow->paths > 1;
+    struct wire_update update = {.head = kma_head(kma, QKD_RP_KX1, 0),
+                                 .key_id = flow->base,
+                                 .qos = need == NULL ? WIRE_LEVEL_ANY : need->level,
+                                 .session_id = flow->session,
+                                 .timer_s = timer_s,
+                                 .route = {route, (size_t)8 * len},
+                                 .hop = 1,
+                                 .generation = flow->generation,
+                                 .has_path = is_several,
+                                 .path = (uint8_t)path,
+                                 .has_paths = is_several,
+                                 .paths = flow->paths};
+    memcpy(update.sender_ip.b, kma->config->ip, sizeof update.sender_ip.b);
+    memcpy(update.receiver_ip.b, first->peer_ip, sizeof update.receiver_ip.b);
+    KMA_SEND(s, update, QKD_RP_KX1, first->peer, &update);
+}
+
 static void session_send(const struct kma_step *s, struct kma_flow *flow)
 {
     struct kma *kma = s->kma;
@@ -119,25 +185,9 @@ static void session_send(const struct kma_step *s, struct kma_flow *flow)
     QKD_ASSERT(err == 0);
     flow->spoken = chan_is_up(kma->chan, QKD_RP_KX1, flow->destination);
     KMA_SEND(s, session, QKD_RP_KX1, flow->destination, &session);
-    const struct kma_link *first = kma_link_of(kma, flow->route[1]);
-    uint8_t route[8 * (KMA_HOP_MAX + 1)];
-    for (uint32_t i = 0; i < flow->route_len; i++) {
-        wire_put_u64(route + (size_t)8 * i, flow->route[i].v);
+    for (uint32_t i = 0; i < flow->paths; i++) {
+        update_send(s, flow, i, session.timer_s);
     }
-    const struct kma_need *need = flow->needs == QKD_SLAB_NONE
-                                      ? NULL
-                                      : qkd_slab_at(&kma->needs, flow->needs);
-    struct wire_update update = {.head = kma_head(kma, QKD_RP_KX1, 0),
-                                 .key_id = flow->base,
-                                 .qos = need == NULL ? WIRE_LEVEL_ANY : need->level,
-                                 .session_id = flow->session,
-                                 .timer_s = session.timer_s,
-                                 .route = {route, (size_t)8 * flow->route_len},
-                                 .hop = 1,
-                                 .generation = flow->generation};
-    memcpy(update.sender_ip.b, kma->config->ip, sizeof update.sender_ip.b);
-    memcpy(update.receiver_ip.b, first->peer_ip, sizeof update.receiver_ip.b);
-    KMA_SEND(s, update, QKD_RP_KX1, first->peer, &update);
 }
 
 /* How long the source uses a session: hops forget it after `timer` by clocks that may run faster. */
@@ -227,7 +277,9 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
                                .has_failed_to = again && flow->failed_to.v != 0,
                                .failed_to = flow->failed_to,
                                .has_relay = flow->relay != WIRE_RELAY_HOP_BY_HOP,
-                               .relay = flow->relay};
+                               .relay = flow->relay,
+                               .has_paths = flow->wanted > 1,
+                               .paths = flow->wanted};
     flow->failed_from = flow->failed_to = QKD_NOBODY;
     flow->state = KMA_FLOW_ROUTING;
     flow->route_again = again;
@@ -283,7 +335,8 @@ static void route_direct(const struct kma_step *s, uint32_t slot)
     }
     flow->route[0] = s->kma->self;
     flow->route[1] = flow->destination;
-    flow->route_len = 2;
+    flow->route_len = flow->all_len = 2;
+    flow->paths = 1;
     flow->direct = true;
     flow->route_until = kma_after(s, s->kma->config->status_period);
     flow->route_until = QKDN_MUTANT(ROUTE_STUCK) ? QKD_NEVER : flow->route_until;
@@ -332,37 +385,79 @@ void kma_flow_forgotten(const struct kma_step *s, uint32_t slot)
     }
 }
 
-/* Whether a route begins here, ends at the destination, and its first hop is a live neighbour. */
-static bool route_usable(const struct kma_step *s, const struct kma_flow *flow,
-                         struct wire_bytes route)
+/* KMA number i of an answer: of its first route, then of the others. */
+static struct qkd_eid answer_at(const struct wire_route_rsp *rsp, uint32_t i)
 {
-    size_t len = route.len / 8;
-    if (route.len % 8 != 0 || len < 2 || len > KMA_HOP_MAX + 1 ||
-        wire_get_u64(route.at) != s->kma->self.v ||
-        wire_get_u64(route.at + 8 * (len - 1)) != flow->destination.v) {
-        return false;
-    }
-    const struct kma_link *first = kma_link_of(s->kma,
-                                               (struct qkd_eid){wire_get_u64(route.at + 8)});
-    return first != NULL && first->up;
+    uint32_t first = (uint32_t)(rsp->route.len / 8);
+    const uint8_t *at = i < first ? rsp->route.at + (size_t)8 * i
+                                  : rsp->others.at + (size_t)8 * (i - first);
+    return (struct qkd_eid){wire_get_u64(at)};
 }
 
-/* A route in place of the one that was there; same: it is that one, and a session goes over it. False
- * without memory. */
-static bool route_take(struct kma_flow *flow, struct wire_bytes route, bool *same)
+/* Whether a KMA is on the way of an answer before place i. */
+static bool answer_has(const struct wire_route_rsp *rsp, uint32_t i)
 {
-    uint32_t len = (uint32_t)(route.len / 8);
-    if (!route_reserve(flow, len)) {
+    for (uint32_t k = 0; k < i; k++) {
+        if (qkd_eid_eq(answer_at(rsp, k), answer_at(rsp, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* KMAs of all routes of an answer; 0 unless there are as many routes as asked for, each begins here with a
+ * live neighbour and ends at the destination, and no KMA is on the way twice. */
+static uint32_t answer_usable(const struct kma_step *s, const struct kma_flow *flow,
+                              const struct wire_route_rsp *rsp)
+{
+    size_t total = (rsp->route.len + (rsp->has_others ? rsp->others.len : 0)) / 8;
+    uint32_t routes = 0;
+    if (!rsp->has_route || rsp->route.len % 8 != 0 || rsp->route.len < 16 ||
+        total > KMA_HOP_MAX + 1 || (rsp->has_others && rsp->others.len % 8 != 0)) {
+        return 0;
+    }
+    bool begins = true;
+    for (uint32_t i = 0; i < total; i++) {
+        struct qkd_eid at = answer_at(rsp, i);
+        bool ends = !begins && qkd_eid_eq(at, flow->destination);
+        if (begins) {
+            const struct kma_link *first = i + 1 < total
+                                               ? kma_link_of(s->kma, answer_at(rsp, i + 1))
+                                               : NULL;
+            if (!qkd_eid_eq(at, s->kma->self) || first == NULL || !first->up) {
+                return 0;
+            }
+        } else if (!ends && answer_has(rsp, i)) {
+            return 0;
+        }
+        routes += ends;
+        begins = ends;
+    }
+    bool split = qkd_eid_eq(answer_at(rsp, (uint32_t)(rsp->route.len / 8) - 1), flow->destination);
+    return begins && split && routes == flow->wanted ? (uint32_t)total : 0;
+}
+
+/* The `total` KMAs of an answer in place of the routes that were there; same: they are those, and a session
+ * goes over them. False without memory. */
+static bool route_take(struct kma_flow *flow, const struct wire_route_rsp *rsp, uint32_t total,
+                       bool *same)
+{
+    uint32_t len = (uint32_t)(rsp->route.len / 8);
+    bool direct = len == 2 && flow->wanted == 1;
+    if (!route_reserve(flow, total)) {
         return false;
     }
-    *same = flow->route_len == len && flow->session != 0 && flow->direct == (len == 2);
-    for (uint32_t i = 0; i < len; i++) {
-        struct qkd_eid hop = {wire_get_u64(route.at + (size_t)8 * i)};
+    *same = flow->all_len == total && flow->route_len == len && flow->session != 0 &&
+            flow->direct == direct;
+    for (uint32_t i = 0; i < total; i++) {
+        struct qkd_eid hop = answer_at(rsp, i);
         *same = *same && qkd_eid_eq(hop, flow->route[i]);
         flow->route[i] = hop;
     }
     flow->route_len = len;
-    flow->direct = len == 2;
+    flow->all_len = total;
+    flow->paths = flow->wanted;
+    flow->direct = direct;
     return true;
 }
 
@@ -411,13 +506,14 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
         return;
     }
     reason = reason == WIRE_REASON_RESTARTED ? WIRE_REASON_NO_ROUTE : reason;
-    if (rsp->code != WIRE_SUCCESS || !rsp->has_route || !route_usable(s, flow, rsp->route)) {
+    uint32_t total = rsp->code == WIRE_SUCCESS ? answer_usable(s, flow, rsp) : 0;
+    if (total == 0) {
         flow->state = KMA_FLOW_IDLE;
         reason = rsp->code == WIRE_SUCCESS ? WIRE_REASON_NO_ROUTE : reason;
         kma_need_fail_all(s, slot, reason);
         return;
     }
-    if (!route_take(flow, rsp->route, &same)) {
+    if (!route_take(flow, rsp, total, &same)) {
         flow->state = KMA_FLOW_IDLE;
         kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
         return;
@@ -443,8 +539,9 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
 
 static bool leads_over(const struct kma_flow *flow, struct qkd_eid from, struct qkd_eid to)
 {
-    for (uint32_t i = 0; i + 1 < flow->route_len; i++) {
-        if (qkd_eid_eq(flow->route[i], from) && qkd_eid_eq(flow->route[i + 1], to)) {
+    for (uint32_t i = 0; i + 1 < flow->all_len; i++) { /* no hop leads out of the destination */
+        if (qkd_eid_eq(flow->route[i], from) && qkd_eid_eq(flow->route[i + 1], to) &&
+            !qkd_eid_eq(from, flow->destination)) {
             return true;
         }
     }
@@ -459,8 +556,10 @@ static void entry_apply(const struct kma_step *s, uint32_t slot,
     struct kma_flow *flow = flow_at(s->kma, slot);
     bool same;
     bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
-    bool taken = entry->has_route && alive && route_usable(s, flow, entry->route) &&
-                 route_take(flow, entry->route, &same);
+    struct wire_route_rsp like = {.has_route = entry->has_route, .route = entry->route};
+    uint32_t total = alive ? answer_usable(s, flow, &like)
+                           : 0; /* one route: several are asked for */
+    bool taken = total > 0 && route_take(flow, &like, total, &same);
     if (taken) {
         flow->validity = qkd_span_ms((int64_t)validity_ms);
         flow->route_at = s->event->now;

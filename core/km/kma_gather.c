@@ -68,10 +68,13 @@ static void whole(const struct kma_step *s, uint32_t slot)
 void kma_gather_add(const struct kma_step *s, const struct kma_part *part)
 {
     struct kma *kma = s->kma;
-    uint32_t stored = qkd_map_get(&kma->stored_map, &part->key_id);
-    if (stored != QKD_MAP_NONE || part->index >= 64 || part->parts > 64 ||
-        part->bytes.len <= WIRE_COMPARE_LEN || part->bytes.len > KM_SECBUF_MAX) {
-        return; /* it is whole already, or nonsense */
+    if (qkd_map_get(&kma->stored_map, &part->key_id) != QKD_MAP_NONE) {
+        kma_arrived_again(s, part);
+        return;
+    }
+    if (part->index >= 64 || part->parts > 64 || part->bytes.len <= WIRE_COMPARE_LEN ||
+        part->bytes.len > KM_SECBUF_MAX) {
+        return; /* nonsense */
     }
     uint32_t slot = gather_get(s, part);
     if (slot == QKD_SLAB_NONE) {

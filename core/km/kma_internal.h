@@ -130,6 +130,8 @@ struct kma_session {
     struct qkd_eid source, source_app, target_app;
     struct qkd_eid next; /* next hop; NOBODY: we are the destination */
     uint32_t generation;
+    uint8_t paths,
+        paths_seen; /* multipath, destination: ways in all; bit per way whose UPDATE came */
     bool has_session, has_update;
     struct qkd_time until;
 };
@@ -163,9 +165,11 @@ struct kma_flow {
     uint64_t counter; /* keys named so far */
     uint32_t generation;
     struct qkd_eid *route; /* from this KMA to the destination */
-    uint32_t route_len, route_cap;
-    bool direct;   /* neighbours: pool units, no session */
-    uint8_t relay; /* how keys cross more than one link, enum wire_relay */
+    uint32_t route_len;    /* of the first route; others follow it, each up to the destination */
+    uint32_t all_len, route_cap;
+    uint8_t paths, wanted; /* routes there are, and asked for: 1, or with multipath more */
+    bool direct;           /* neighbours: pool units, no session */
+    uint8_t relay;         /* how keys cross more than one link, enum wire_relay */
     struct qkd_time route_until, session_until;
     struct qkd_time route_at;              /* when the controller gave it */
     struct qkd_span validity;              /* for how long it did */
@@ -200,10 +204,15 @@ struct kma_piece {
     uint32_t need;
     uint16_t count;
     uint8_t attempt;
-    bool direct;           /* pool units, for the neighbour */
-    bool taken;            /* pool units of the first link: not drawn */
-    uint32_t buf;          /* keys, then the compare key */
-    struct qkd_time drawn; /* monotonic: for the Timer of its ID */
+    bool direct;                        /* pool units, for the neighbour */
+    bool taken;                         /* pool units of the first link: not drawn */
+    uint32_t buf;                       /* keys, then the compare key */
+    uint8_t paths;                      /* shares of them; 1: they go as they are */
+    uint8_t sent;                       /* shares of this attempt */
+    uint32_t share[WIRE_PATHS_MAX - 1]; /* buffers of all but the first, which is the rest */
+    uint64_t session;                   /* with several: that they are sent in, and its */
+    uint32_t generation;                /* generation: shares never change their way */
+    struct qkd_time drawn;              /* monotonic: for the Timer of its ID */
     struct qkd_time drawn_wall;
     uint32_t timer;
 };
@@ -475,6 +484,8 @@ struct kma_part {
 };
 /* Takes a part in; with the last one the key has arrived. */
 void kma_gather_add(const struct kma_step *s, const struct kma_part *part);
+/* The key of this part came whole before: its source is told again. */
+void kma_arrived_again(const struct kma_step *s, const struct kma_part *part);
 void kma_gather_sweep(const struct kma_step *s);
 
 /* kma_session.c */
@@ -512,12 +523,18 @@ void kma_flow_timeout(const struct kma_step *s, uint32_t flow);
 void kma_flow_overdue(const struct kma_step *s, uint32_t flow);
 /* Tries again after `retransmit`, by when a GRANT may have come. */
 void kma_flow_wait(const struct kma_step *s, uint32_t flow);
+/* The KMAs of a route of the flow, index below flow->paths. */
+const struct qkd_eid *kma_flow_path(const struct kma_flow *flow, uint32_t index, uint32_t *len);
+/* KMAs of the longest. */
+uint32_t kma_flow_longest(const struct kma_flow *flow);
 void kma_flow_key_id(struct kma_flow *flow, struct qkd_id *id);
 
 /* kma_piece.c */
 /* Sends the piece over its flow's route: 0 or a negative error. What is taken from the pool is in its
  * buffer then. */
 int kma_piece_send(const struct kma_step *s, uint32_t piece);
+/* Draws the shares of a piece of several: 0 or QKD_ERR_LIMIT. */
+int kma_piece_split(const struct kma_step *s, uint32_t piece);
 
 /* kma_source.c */
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);

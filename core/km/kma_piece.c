@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KMA: how a piece leaves its source (7.1.3; docs/protocol.md, "Schemes of key relay"). A random key
  * goes in a RELAY frame. Pool units of the first link are named in a TAKE frame: for the neighbour, or
- * as the key that the neighbour is to relay on. */
+ * as the key that the neighbour is to relay on. Several ways get a share each. */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <string.h>
@@ -11,14 +12,56 @@ static struct kma_need *need_of(struct kma *kma, const struct kma_piece *piece)
     return qkd_slab_at(&kma->needs, piece->need);
 }
 
-/* Relays a piece over the flow's route: 0 or a negative error. */
-static int piece_relay(const struct kma_step *s, const struct kma_piece *piece)
+/* Bytes of the keys of a piece and their compare key. */
+static size_t secret_len(const struct kma *kma, const struct kma_piece *piece)
+{
+    const struct kma_need *need = qkd_slab_at(&kma->needs, piece->need);
+    return (size_t)need->key_size / 8 * piece->count + WIRE_COMPARE_LEN;
+}
+
+int kma_piece_split(const struct kma_step *s, uint32_t slot)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = qkd_slab_at(&kma->pieces, slot);
+    size_t len = secret_len(kma, piece);
+    for (uint32_t i = 0; i + 1 < piece->paths; i++) {
+        piece->share[i] = km_secbuf_take(&kma->bufs, len);
+        if (piece->share[i] == KM_SECBUF_NONE) {
+            return QKD_ERR_LIMIT;
+        }
+        qkd_rng_bytes(&kma->rng, km_secbuf_at(&kma->bufs, piece->share[i]), len);
+        if (QKDN_MUTANT(SHARE_IS_KEY)) {
+            memset(km_secbuf_at(&kma->bufs, piece->share[i]), 0, len);
+        }
+    }
+    return 0;
+}
+
+/* What goes over a route: the secret itself, or share `index` of it; the first is what is left when all
+ * others are taken away. */
+static void share_read(const struct kma *kma, const struct kma_piece *piece, uint32_t index,
+                       uint8_t *to)
+{
+    size_t len = secret_len(kma, piece);
+    if (index > 0) {
+        memcpy(to, km_secbuf_at(&kma->bufs, piece->share[index - 1]), len);
+        return;
+    }
+    memcpy(to, km_secbuf_at(&kma->bufs, piece->buf), len);
+    for (uint32_t i = 0; i + 1 < piece->paths; i++) {
+        crypto_xor(to, to, km_secbuf_at(&kma->bufs, piece->share[i]), len);
+    }
+}
+
+/* Relays a piece, or a share of it, over a route of the flow: 0 or a negative error. */
+static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, uint32_t index)
 {
     struct kma *kma = s->kma;
     const struct kma_need *need = need_of(kma, piece);
     const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
-    struct kma_link *first = kma_link_of(kma, flow->route[1]);
-    const uint8_t *keys = km_secbuf_at(&kma->bufs, piece->buf);
+    uint32_t hops;
+    struct kma_link *first = kma_link_of(kma, kma_flow_path(flow, index, &hops)[1]);
+    uint8_t keys[KM_SECBUF_MAX];
     size_t keys_len = (size_t)need->key_size / 8 * piece->count;
     uint8_t meta[64];
     uint8_t bytes[KMA_FRAME_MAX];
@@ -38,10 +81,16 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece)
                                    .key_size = need->key_size,
                                    .count = piece->count,
                                    .metadata = {meta, (size_t)meta_len},
-                                   .keys = {keys, keys_len}};
+                                   .keys = {keys, keys_len},
+                                   .has_share = piece->paths > 1,
+                                   .share = (uint8_t)index,
+                                   .has_shares = piece->paths > 1,
+                                   .shares = piece->paths};
+    share_read(kma, piece, index, keys);
     memcpy(body.compare.b, keys + keys_len, WIRE_COMPARE_LEN);
     int len = wire_relay_body_encode(&body, bytes, sizeof bytes);
     crypto_wipe(body.compare.b, sizeof body.compare.b);
+    crypto_wipe(keys, keys_len + WIRE_COMPARE_LEN);
     if (len < 0) {
         return len;
     }
@@ -106,7 +155,13 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
 
 int kma_piece_send(const struct kma_step *s, uint32_t slot)
 {
-    const struct kma_piece *piece = qkd_slab_at(&s->kma->pieces, slot);
+    struct kma_piece *piece = qkd_slab_at(&s->kma->pieces, slot);
     bool is_take = piece->taken && piece->attempt == 1; /* then the same keys again, under pads */
-    return is_take ? piece_take(s, piece) : piece_relay(s, piece);
+    int err = is_take ? piece_take(s, piece) : 0;
+    piece->sent = 0;
+    for (uint32_t i = 0; !is_take && err == 0 && i < piece->paths; i++) {
+        err = piece_relay(s, piece, i);
+        piece->sent = err == 0 ? (uint8_t)(i + 1) : piece->sent;
+    }
+    return err;
 }

@@ -298,6 +298,38 @@ void kma_arrived(const struct kma_step *s, const struct kma_arrival *a,
               a->item.grade);
 }
 
+void kma_arrived_again(const struct kma_step *s, const struct kma_part *part)
+{
+    if (part->item != NULL && part->index == 0) { /* one share speaks for all */
+        struct kma_forward key = {.source = part->item->source,
+                                  .key_id = part->key_id,
+                                  .session = part->item->session,
+                                  .attempt = part->attempt};
+        done_send(s, &key, WIRE_REASON_NONE, part->item->grade);
+    }
+}
+
+/* A share of a key, at its destination. */
+static void share_arrived(const struct kma_step *s, const struct wire_relay_body *body,
+                          const struct kma_stored *item)
+{
+    uint8_t secret[KMA_FRAME_MAX];
+    bool good = body->has_shares && body->shares > 1 && body->shares <= WIRE_PATHS_MAX &&
+                body->share < body->shares && body->keys.len + WIRE_COMPARE_LEN <= sizeof secret;
+    if (good) {
+        memcpy(secret, body->keys.at, body->keys.len);
+        memcpy(secret + body->keys.len, body->compare.b, WIRE_COMPARE_LEN);
+        struct kma_part part = {.key_id = body->key_id,
+                                .index = body->share,
+                                .parts = body->shares,
+                                .attempt = body->attempt,
+                                .item = item,
+                                .bytes = {secret, body->keys.len + WIRE_COMPARE_LEN}};
+        kma_gather_add(s, &part);
+        crypto_wipe(secret, part.bytes.len);
+    }
+}
+
 static void life_relay(const struct kma_step *s, const struct kma_link *link,
                        const struct kma_stored *item, const struct km_take *pad)
 {
@@ -369,6 +401,10 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
     if (live) {
         a.item.source_app = session->source_app;
         a.item.target_app = session->target_app;
+    }
+    if (body.has_share) {
+        share_arrived(s, &body, &a.item);
+        return;
     }
     kma_arrived(s, &a, &key);
 }

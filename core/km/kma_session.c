@@ -63,7 +63,8 @@ static void join(const struct kma_step *s, struct kma_session *session)
 {
     uint8_t hash[32];
     struct crypto_part part = {session->base.b, sizeof session->base.b};
-    if (!session->has_session || !session->has_update || session->next.v != 0) {
+    bool all = session->paths == 0 || session->paths_seen == (uint8_t)((1U << session->paths) - 1);
+    if (!session->has_session || !session->has_update || session->next.v != 0 || !all) {
         return;
     }
     bool same = crypto_sha256(&part, 1, hash) == 0 &&
@@ -113,6 +114,8 @@ static bool update_valid(const struct kma_step *s, const struct kma_link *from,
     size_t hops = update->route.len / 8;
     if (from == NULL || !from->up || update->route.len % 8 != 0 || hops > KMA_HOP_MAX + 1 ||
         update->hop == 0 || update->hop >= hops || update->timer_s == 0 ||
+        (update->has_paths &&
+         (!update->has_path || update->paths > WIRE_PATHS_MAX || update->path >= update->paths)) ||
         memcmp(update->receiver_ip.b, s->kma->config->ip, 16) != 0 ||
         memcmp(update->sender_ip.b, from->peer_ip, 16) != 0) {
         return false;
@@ -144,6 +147,11 @@ void kma_session_update(const struct kma_step *s, struct qkd_eid peer,
     if (!session->has_update || session->generation != update->generation) {
         session->until = timer_end(s, update->timer_s);
     }
+    if (session->generation != update->generation) {
+        session->paths_seen = 0;
+    }
+    session->paths = update->has_paths && update->has_path ? update->paths : 0;
+    session->paths_seen |= (uint8_t)(session->paths > 0 ? 1U << update->path : 0);
     session->source = source;
     session->base = update->key_id;
     session->generation = update->generation;

@@ -81,6 +81,9 @@ static void piece_give(const struct kma_step *s, uint32_t slot)
     need_at(kma, piece->need)->pieces--;
     qkd_timers_cancel(&kma->timers, &piece->timer);
     km_secbuf_give(&kma->bufs, &piece->buf);
+    for (uint32_t i = 0; i + 1 < WIRE_PATHS_MAX; i++) {
+        km_secbuf_give(&kma->bufs, &piece->share[i]);
+    }
     (void)qkd_map_del(&kma->piece_map, &piece->key_id);
     qkd_slab_give(&kma->pieces, slot);
 }
@@ -90,7 +93,7 @@ static void piece_arm(const struct kma_step *s, uint32_t slot)
     struct kma *kma = s->kma;
     struct kma_piece *piece = piece_at(kma, slot);
     const struct kma_flow *flow = flow_of(kma, need_at(kma, piece->need));
-    int64_t wait = 2 * kma->config->retransmit.ns * (int64_t)flow->route_len;
+    int64_t wait = 2 * kma->config->retransmit.ns * (int64_t)kma_flow_longest(flow);
     qkd_timers_cancel(&kma->timers, &piece->timer);
     piece->timer = qkd_timers_set(&kma->timers, kma_after(s, qkd_span_ns(wait)),
                                   kma_tag(KMA_TIMER_PIECE, slot));
@@ -125,9 +128,15 @@ static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_
                                 .direct = flow->direct,
                                 .taken = flow_takes(flow),
                                 .buf = buf,
+                                .paths = flow->direct ? 1 : flow->paths,
+                                .session = flow->session,
+                                .generation = flow->generation,
                                 .drawn = s->event->now,
                                 .drawn_wall = s->event->wall,
                                 .timer = QKD_TIMER_NONE};
+    for (uint32_t i = 0; i + 1 < WIRE_PATHS_MAX; i++) {
+        piece->share[i] = KM_SECBUF_NONE;
+    }
     kma_flow_key_id(flow, &piece->key_id);
     if (qkd_map_put(&kma->piece_map, &piece->key_id, slot) != 0) {
         km_secbuf_give(&kma->bufs, &buf);
@@ -136,6 +145,13 @@ static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_
     }
     need->pieces++;
     return slot;
+}
+
+static uint8_t reason_of(int err)
+{
+    return err == QKD_ERR_INSUFFICIENT ? WIRE_REASON_INSUFFICIENT_KEY
+           : err == QKD_ERR_STATE      ? WIRE_REASON_UNREACHABLE
+                                       : WIRE_REASON_OVERLOAD;
 }
 
 static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t count)
@@ -155,8 +171,13 @@ static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t c
                    WIRE_COMPARE_LEN);
         }
     }
-    int err = kma_piece_send(s, slot);
+    int err = kma_piece_split(s, slot);
+    err = err == 0 ? kma_piece_send(s, slot) : err;
     if (err != 0) {
+        if (piece->sent > 0) { /* some shares are on their way: the key is lost, and that is said */
+            life_piece(s, piece, need, WIRE_ACTION_GENERATION, 0);
+            life_piece(s, piece, need, WIRE_ACTION_DISCARD, reason_of(err));
+        }
         piece_give(s, slot);
         return err;
     }
@@ -228,7 +249,9 @@ void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need
     }
     if (need->count == 0 || need->key_size == 0 || need->key_size % 8 != 0 ||
         need->key_size / 8 > WIRE_FRAME_KEY_BYTES ||
-        (need->has_relay && need->relay >= WIRE_RELAY_COUNT)) {
+        (need->has_relay && need->relay >= WIRE_RELAY_COUNT) ||
+        (need->has_relay && need->relay == WIRE_RELAY_MULTIPATH &&
+         (!need->has_paths || need->paths < 2 || need->paths > WIRE_PATHS_MAX))) {
         refused.reason = WIRE_REASON_BAD_REQUEST;
         kma_supply_send(s, &refused);
         return;
@@ -276,18 +299,12 @@ void kma_need_timeout(const struct kma_step *s, uint32_t slot)
     kma_flow_overdue(s, flow);
 }
 
-static uint8_t reason_of(int err)
-{
-    return err == QKD_ERR_INSUFFICIENT ? WIRE_REASON_INSUFFICIENT_KEY
-           : err == QKD_ERR_STATE      ? WIRE_REASON_UNREACHABLE
-                                       : WIRE_REASON_OVERLOAD;
-}
-
 /* The hop of the flow's route that begins at this KMA is the one that failed. */
 static void hop_blame(struct kma_flow *flow, struct qkd_eid at)
 {
-    for (uint32_t i = 0; i + 1 < flow->route_len; i++) {
-        if (qkd_eid_eq(flow->route[i], at) && !QKDN_MUTANT(HOP_AGAIN)) {
+    for (uint32_t i = 0; i + 1 < flow->all_len; i++) {
+        bool is_way = !qkd_eid_eq(flow->route[i], flow->destination);
+        if (is_way && qkd_eid_eq(flow->route[i], at) && !QKDN_MUTANT(HOP_AGAIN)) {
             flow->failed_from = at;
             flow->failed_to = flow->route[i + 1];
         }
@@ -426,7 +443,10 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew, uint
         return;
     }
     bool summed = piece->taken && !piece->direct && flow->relay == WIRE_RELAY_DESTINATION;
-    if (anew || summed || flow->direct != piece->direct || flow->state != KMA_FLOW_READY) {
+    bool other_ways = piece->paths > 1 &&
+                      (piece->session != flow->session || piece->generation != flow->generation);
+    if (anew || summed || other_ways || flow->direct != piece->direct ||
+        flow->state != KMA_FLOW_READY) {
         piece_again(s, slot, WIRE_REASON_GONE);
         kma_flow_go(s, flow_slot);
         return;

@@ -26,6 +26,7 @@ int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
     app->operator_id = entry->operator_id;
     app->role = entry->role;
     app->relay = entry->has_relay ? entry->relay : WIRE_RELAY_HOP_BY_HOP;
+    app->paths = entry->has_paths ? entry->paths : 0;
     app->name = (struct wire_b32){{0}};
     size_t len = entry->name.len < sizeof app->name.b ? entry->name.len : sizeof app->name.b;
     if (len > 0) {

@@ -52,7 +52,7 @@ struct ksa_app {
     struct qkd_eid peer_app; /* the only one it may share keys with */
     uint8_t level;           /* enum wire_level: policy, the stricter of it and the request wins */
     uint8_t role;            /* of its node, enum wire_node_role; 0: not stated */
-    uint8_t relay;           /* of its keys, enum wire_relay */
+    uint8_t relay, paths;    /* of its keys, enum wire_relay */
     uint32_t operator_id;    /* of its node; 0: not stated */
     struct wire_b32 name;    /* cut at 32 bytes, zero-padded */
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
@@ -279,7 +279,7 @@ struct ksa_need {
     struct qkd_eid app, target;
     uint32_t key_size, amount, timeout_ms;
     uint8_t level;
-    uint8_t relay;
+    uint8_t relay, paths;
     uint8_t wait;
     bool barred; /* status only: the two may not share keys */
 };

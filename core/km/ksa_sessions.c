@@ -163,6 +163,7 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
                                                                          : KSA_TIMEOUT_MS,
         .level = level,
         .relay = entry->relay,
+        .paths = entry->paths,
         .wait = command->has_wait && command->wait != 0,
     };
     enum wire_reason reason = WIRE_REASON_NONE;

@@ -104,6 +104,8 @@ enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event
         .level = need->level,
         .has_relay = need->relay != WIRE_RELAY_HOP_BY_HOP,
         .relay = need->relay,
+        .has_paths = need->paths > 0,
+        .paths = need->paths,
         .wait = need->wait,
         .timeout_ms = need->timeout_ms,
     };

@@ -41,6 +41,10 @@ enum {
 #define WIRE_FIXED_SUM(kind, name) +WIRE_FIXED_##kind
 #define WIRE_FIXED_BYTES(FIELDS) (0 FIELDS(WIRE_FIXED_SUM, WIRE_FIXED_SUM))
 
+/* The same with every optional field absent. */
+#define WIRE_FIXED_NONE(kind, name)
+#define WIRE_MANDATORY_BYTES(FIELDS) (0 FIELDS(WIRE_FIXED_SUM, WIRE_FIXED_NONE))
+
 /* Input of a decoder: `at` moves over the fixed parts unchecked, `slack` bounds the contents. */
 struct wire_in {
     const uint8_t *at;

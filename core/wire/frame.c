@@ -9,7 +9,8 @@
 #define WIRE_AES_KEY_LEN 32
 
 enum {
-    RELAY_BODY_FIXED = WIRE_RECORD_HEAD_LEN + WIRE_FIXED_BYTES(WIRE_RELAY_BODY),
+    RELAY_BODY_FIXED = WIRE_RECORD_HEAD_LEN + WIRE_MANDATORY_BYTES(WIRE_RELAY_BODY),
+    SHARE_BYTES = WIRE_FIXED_BYTES(WIRE_RELAY_BODY) - WIRE_MANDATORY_BYTES(WIRE_RELAY_BODY),
     RELAY_METADATA_BYTES = WIRE_RECORD_HEAD_LEN + WIRE_FIXED_BYTES(WIRE_RELAY_METADATA)
 };
 
@@ -143,6 +144,11 @@ uint64_t wire_hop_cost_bits(const struct wire_hop *hop, uint32_t key_size, uint3
 {
     bool is_taken = hop->is_direct || hop->relay == WIRE_RELAY_DESTINATION ||
                     (hop->is_first && hop->relay == WIRE_RELAY_FIRST_KEY);
+    if (hop->relay == WIRE_RELAY_MULTIPATH && !hop->is_direct) { /* of each of its ways */
+        return cost_bits(wire_relay_body_bytes(key_size, 0) + SHARE_BYTES + WIRE_FRAME_TAG_LEN,
+                         keys_bytes(key_size, amount), amount,
+                         wire_keys_per_frame(key_size, batch));
+    }
     return is_taken ? wire_take_cost_bits(key_size, amount, batch)
                     : wire_relay_cost_bits(key_size, amount, batch);
 }

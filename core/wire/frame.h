@@ -81,8 +81,9 @@ struct wire_hop {
     bool is_direct; /* and ends at the destination: neighbours supply pool units */
 };
 
-/* What this hop pays: wire_take_cost_bits() where a frame only names link key (which becomes the key
- * itself, or is summed with the next link's), else wire_relay_cost_bits(). */
+/* What this hop pays, with MULTIPATH each hop of each way: wire_take_cost_bits() where a frame only names link key (which becomes the key
+ * itself, or is summed with the next link's), else wire_relay_cost_bits(), and two bytes a frame for a
+ * share. */
 uint64_t wire_hop_cost_bits(const struct wire_hop *hop, uint32_t key_size, uint32_t amount,
                             uint32_t batch);
 

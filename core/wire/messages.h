@@ -48,10 +48,12 @@ enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_O
 enum wire_relay {
     WIRE_RELAY_HOP_BY_HOP = 0,
     WIRE_RELAY_FIRST_KEY = 1,
-    WIRE_RELAY_DESTINATION =
-        2, /* nodes on the way send the sum of two link keys to the destination */
+    WIRE_RELAY_DESTINATION = 2, /* nodes on the way send the sum of two link keys to the destination */
+    WIRE_RELAY_MULTIPATH = 3,   /* drawn, and cut into shares that take ways without a common node */
     WIRE_RELAY_COUNT
 };
+
+#define WIRE_PATHS_MAX 4 /* most ways of multipath relay */
 
 /* How a request ended (one per request) and why. */
 /* The lists are laid out by hand: clang-format indents each line of them more than the last. */
@@ -185,15 +187,17 @@ enum wire_status_item {
 
 /* Table 8-3 / 8-4 at Ck, and KMA -> KMC at KMI. key_amount counts keys of key_size bits in frames
  * of `batch` keys: what a hop pays is wire_hop_cost_bits(). route: element IDs of the KMAs from
- * source to destination, 8 bytes each. relay: enum wire_relay; absent: HOP_BY_HOP. */
+ * source to destination, 8 bytes each. relay: enum wire_relay; absent: HOP_BY_HOP. paths, with MULTIPATH:
+ * so many routes that share no node but their ends; `others` of the answer are those after the first, one after
+ * the other. */
 #define WIRE_ROUTE(M, O)                                                                           \
     M(eid, source_id) M(eid, destination_id) M(u32, key_amount) M(u32, key_size) M(u32, batch)     \
     O(u8, level) O(u8, reroute) /* 1: the last route could not pay */                              \
     O(eid, failed_from) O(eid, failed_to) /* the hop that could not */                             \
-    O(u8, relay)
+    O(u8, relay) O(u8, paths)
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
-    M(u8, code)
+    O(blob, others) M(u8, code)
 
 /* Routes that the controller tells unasked (8-4 without OrigMessage ID), controller -> KMC (Ck) and on
  * to the KMA (KMI), when routes that it gave are no good any more: wire_route_entry records. The KMC
@@ -256,7 +260,8 @@ enum wire_status_item {
  * receiver in it. generation grows when the source reroutes. */
 #define WIRE_UPDATE(M, O)                                                                          \
     M(b16, sender_ip) M(b16, receiver_ip) M(id, key_id) M(u8, qos) M(u64, session_id)              \
-    M(u32, timer_s) M(blob, route) M(u8, hop) M(u32, generation)
+    M(u32, timer_s) M(blob, route) M(u8, hop) M(u32, generation)                                   \
+    O(u8, path) O(u8, paths) /* multipath: which of so many ways */
 
 /* Key relay completion (Q.4163 8.2): destination, or the hop that failed, -> source KMA. */
 #define WIRE_RELAY_DONE(M, O)                                                                      \
@@ -286,7 +291,7 @@ enum wire_status_item {
  * a relayed key by KMA-key ID; SUPPLY answers both (piece by piece for NEED: count_id, last). */
 #define WIRE_KMI_NEED(M, O)                                                                        \
     M(eid, destination_id) M(eid, source_app) M(eid, target_app) M(u32, key_size) M(u32, count)    \
-    M(u8, level) M(u8, wait) M(u32, timeout_ms) O(u8, relay) /* as in ROUTE */
+    M(u8, level) M(u8, wait) M(u32, timeout_ms) O(u8, relay) O(u8, paths) /* as in ROUTE */
 #define WIRE_KMI_FETCH(M, O) M(id, key_id) M(eid, source_app) M(eid, target_app)
 #define WIRE_KMI_SUPPLY(M, O)                                                                      \
     M(u8, code) M(u8, reason) O(id, key_id) O(u32, key_size) O(blob, key_data)                     \
@@ -356,7 +361,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_CFG_PEER(M, O) M(u8, rp) M(eid, peer) M(b32, secret)
 #define WIRE_CFG_APP(M, O)                                                                         \
     M(eid, app) M(str, name) M(eid, peer_app) M(u8, level) O(u32, operator_id) O(u8, role)         \
-    O(u8, relay) /* of its keys, enum wire_relay; absent: HOP_BY_HOP */
+    O(u8, relay) /* of its keys, enum wire_relay; absent: HOP_BY_HOP */                            \
+    O(u8, paths) /* with MULTIPATH */
 #define WIRE_CFG_ACCESS(M, O) M(blob, rules)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
@@ -490,7 +496,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_RELAY_BODY(M, O)                                                                      \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt)             \
     M(u8, hop) M(u8, grade) M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata)       \
-    M(blob, keys)
+    M(blob, keys)                                                                                  \
+    O(u8, share) O(u8, shares) /* multipath: keys and compare key are this share of them */
 /* Bodies of the other Kx-1 frames (wire/frame.h); they travel in the record layer. */
 #define WIRE_CONFIRM_BODY(M, O) M(u8, answer) M(u32, block) M(blob, sync)
 /* turn: how often these bytes have changed hands with this GRANT; an older one is not obeyed. */

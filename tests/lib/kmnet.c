@@ -159,7 +159,9 @@ static void configure_app(struct kmn *net, uint32_t app, uint32_t at_end)
                                       .peer_app = kmn_app(net, app, 1 - i),
                                       .level = WIRE_LEVEL_OTP_ONLY,
                                       .has_relay = net->config.relay != WIRE_RELAY_HOP_BY_HOP,
-                                      .relay = net->config.relay};
+                                      .relay = net->config.relay,
+                                      .has_paths = net->config.paths > 0,
+                                      .paths = net->config.paths};
         int len = wire_cfg_app_encode(&config, bytes, sizeof bytes);
         ck_assert_int_gt(len, 0);
         pump_configure(net->pump, kmn_ksa(net->config.app_ends[app][at_end]), bytes, (size_t)len);

@@ -24,7 +24,7 @@ struct kmn_config {
     uint32_t block_step;   /* so many bytes more with each link */
     unsigned loss_percent; /* also of duplicates and reordering */
     struct qkd_span timer; /* of a KMA-key ID; 0: 10 min */
-    uint8_t relay;         /* enum wire_relay, of all applications */
+    uint8_t relay, paths;  /* enum wire_relay, of all applications; multipath: ways */
     /* Steps a key manager, or what stands between it and the pump; NULL: km_step(). */
     int (*step)(void *km, const struct qkd_event *event, struct qkd_out *out);
 };

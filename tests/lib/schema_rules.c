@@ -41,6 +41,7 @@ static const struct {
       "is missing: what",
       "needs at least one of",
       "has no members",
+      "a session reserves one route",
       "shorter than it",
       "gravity needs a weight"}},
     {"times are in order",

@@ -144,6 +144,48 @@ START_TEST(destination_pays_no_metadata)
 }
 END_TEST
 
+/* k n in all: each link of each way pays for a share, with two bytes that number it. */
+START_TEST(multipath_pays_a_share_on_each_link)
+{
+    enum { WAYS = 3, SHARE_BODY_BITS = BODY_BITS + 16 };
+    char net[2048];
+    size_t len = (size_t)snprintf(net, sizeof net,
+                                  "scenario: ways\nduration: 60 s\nengine: fast\nnetwork:\n"
+                                  "  nodes: [{id: A}, {id: B}, {id: C}, {id: D}, {id: E}]\n"
+                                  "  links:\n");
+    for (unsigned i = 0; i < 2 * WAYS; i++) {
+        len += (size_t)snprintf(net + len, sizeof net - len,
+                                "    - {id: L%u, ends: [%c, %c], initial: 1 Mbit, qkd: {model: "
+                                "rate, rate: 1 bit/s}}\n",
+                                i, i % 2 == 0 ? 'A' : 'E', 'B' + (int)i / 2);
+    }
+    (void)snprintf(net + len, sizeof net - len,
+                   "key_management: {relay: multipath, paths: 2}\n"
+                   "applications:\n"
+                   "  - {id: x, from: A, to: E, arrivals: periodic, rate: 10 /s, start: 5 s, "
+                   "stop: 35050 ms, paths: 3}\n");
+    lib_run_text(&run, net);
+    all_served(KEYS);
+    ck_assert_uint_eq(run.summary.keys.drawn, KEYS * KEY_BITS); /* once, not once per share */
+    for (size_t link = 0; link < 2 * (size_t)WAYS; link++) {
+        const struct scn_bits *bits = &run.summary.links[link].bits;
+        ck_assert_uint_eq(bits->pads, KEYS * SHARE_BODY_BITS);
+        ck_assert_uint_le(other_tags(link, KEYS * TAG_BITS), 100 * TAG_BITS);
+    }
+    lib_end(&run);
+}
+END_TEST
+
+/* On a line there is one way: no key, and nothing is spent. */
+START_TEST(multipath_without_a_second_way)
+{
+    lib_run_text(&run, text("relay: multipath", ""));
+    ck_assert_uint_eq(run.summary.requests.refused, KEYS);
+    ck_assert_uint_eq(run.summary.bits.pads, 0);
+    lib_end(&run);
+}
+END_TEST
+
 START_TEST(destination_in_a_disturbed_network)
 {
     disturbed("destination", 0.5);
@@ -167,6 +209,8 @@ int main(void)
     tcase_add_test(tc, first_key_in_a_disturbed_network);
     tcase_add_test(tc, destination_pays_no_metadata);
     tcase_add_test(tc, destination_in_a_disturbed_network);
+    tcase_add_test(tc, multipath_pays_a_share_on_each_link);
+    tcase_add_test(tc, multipath_without_a_second_way);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -20,7 +20,11 @@ enum {
     SECRET_BYTES = KEY_BYTES + WIRE_COMPARE_LEN,
     KEYS = 20,
     RELAY_BITS = 8 * (138 + 32 + 16),
-    TAKE_BITS = 8 * (32 + 32 + 16)
+    TAKE_BITS = 8 * (32 + 32 + 16),
+    SHARE_BITS = RELAY_BITS + 16, /* which share, of how many */
+    WAYS = 3,                     /* over which A and E below are joined */
+    WAYS_MOST = 4,
+    RING_LINKS = 6
 };
 
 /* What the tap has seen of one key. */
@@ -31,12 +35,16 @@ struct seen_key {
     unsigned takes[LINKS], relays[LINKS];
     uint8_t sum[LINKS][SECRET_BYTES]; /* of the link and the next */
     unsigned sums[LINKS];
+    uint8_t share[WAYS_MOST][SECRET_BYTES];
+    unsigned carried[RING_LINKS]; /* bit per share that crossed the link */
+    unsigned shares;
 };
 
 static struct {
     struct seen_key key[KEYS];
     size_t keys;
-    uint64_t paid_bits[LINKS];
+    uint64_t paid_bits[RING_LINKS];
+    bool cut;            /* RELAY frames on link 2 are lost */
     unsigned drop_takes; /* so many TAKE frames are lost */
     unsigned drop_sums;  /* and RELAY_SUM */
 } seen;
@@ -76,8 +84,19 @@ static void frame_see(const struct wire_frame *frame)
     } else if (frame->type == WIRE_FRAME_RELAY) {
         ck_assert_int_gt(wire_relay_body_decode(&body, frame->body, frame->body_len), 0);
         struct seen_key *key = key_of(&body.key_id);
-        key->relays[frame->link]++;
         ck_assert_uint_eq(body.keys.len, KEY_BYTES);
+        if (body.has_share) {
+            ck_assert_uint_lt(frame->link, RING_LINKS);
+            ck_assert_uint_eq(body.shares, WAYS);
+            ck_assert_uint_lt(body.share, WAYS);
+            key->carried[frame->link] |= 1U << body.share;
+            key->shares |= 1U << body.share;
+            memcpy(key->share[body.share], body.keys.at, KEY_BYTES);
+            memcpy(key->share[body.share] + KEY_BYTES, body.compare.b, WIRE_COMPARE_LEN);
+            seen.paid_bits[frame->link] += 8 * (uint64_t)frame->length;
+            return;
+        }
+        key->relays[frame->link]++;
         memcpy(key->relayed[frame->link], body.keys.at, KEY_BYTES);
         memcpy(key->relayed[frame->link] + KEY_BYTES, body.compare.b, WIRE_COMPARE_LEN);
     } else {
@@ -112,6 +131,10 @@ static bool tap(void *ctx, const struct pump_message *m)
     (void)ctx;
     struct wire_frame frame;
     struct wire_head head;
+    if (m->rp == QKD_RP_KX1 && seen.cut && m->bytes[0] == WIRE_FRAME_MAGIC &&
+        wire_get_u32(m->bytes + 4) == 2) {
+        return false; /* also what is sent again, which is not observed */
+    }
     if (m->rp != QKD_RP_KX1 || m->observed == NULL) {
         return true;
     }
@@ -288,6 +311,95 @@ START_TEST(destination_after_a_crash_on_the_way)
 }
 END_TEST
 
+/* A and E joined by three nodes: links 2i and 2i + 1 are way i. */
+static void begin_ring(uint8_t paths)
+{
+    memset(&seen, 0, sizeof seen);
+    struct kmn_config config = {.nodes = WAYS + 2,
+                                .links = RING_LINKS,
+                                .apps = 1,
+                                .app_ends = {{0, WAYS + 1}},
+                                .relay = WIRE_RELAY_MULTIPATH,
+                                .paths = paths};
+    for (uint32_t i = 0; i < WAYS; i++) {
+        config.ends[2 * i][1] = config.ends[2 * i + 1][0] = i + 1;
+        config.ends[2 * i + 1][1] = WAYS + 1;
+    }
+    net = kmn_new(&config);
+    pump_tap(net->pump, tap, NULL);
+    kmn_settle(net, 1);
+}
+
+/* D: a share per way, each link pays for one, and no node on the way sees two. */
+START_TEST(multipath_sends_a_share_per_way)
+{
+    begin_ring(WAYS);
+    serve(KEYS);
+    for (size_t i = 0; i < KEYS; i++) {
+        const struct seen_key *key = &seen.key[i];
+        unsigned ways = 0;
+        ck_assert_uint_eq(key->shares, (1U << WAYS) - 1);
+        for (size_t way = 0; way < WAYS; way++) {
+            ck_assert_uint_eq(key->carried[2 * way], key->carried[2 * way + 1]);
+            ck_assert_uint_eq(ways & key->carried[2 * way], 0);
+            ways |= key->carried[2 * way];
+            for (size_t other = 0; other < way; other++) {
+                ck_assert_mem_ne(key->share[way], key->share[other], KEY_BYTES);
+            }
+        }
+    }
+    for (size_t link = 0; link < RING_LINKS; link++) {
+        ck_assert_uint_eq(seen.paid_bits[link], (uint64_t)KEYS * SHARE_BITS);
+    }
+    end();
+}
+END_TEST
+
+/* More ways than there are: refused, whatever the links hold. */
+START_TEST(multipath_needs_all_its_ways)
+{
+    begin_ring(WAYS + 1);
+    kmn_ask(net, 0, 1);
+    kmn_run(net, 8000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_REFUSED), 1);
+    ck_assert_uint_eq(seen.keys, 0);
+    end();
+}
+END_TEST
+
+/* A share that never comes: no key, though the others are there; the next try is another key. */
+START_TEST(multipath_misses_one_share)
+{
+    begin_ring(WAYS);
+    seen.cut = true;
+    kmn_ask(net, 0, 1);
+    kmn_run(net, 3000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 0);
+    ck_assert_uint_gt(seen.keys, 0);
+    seen.cut = false;
+    kmn_run(net, 8000);
+    kmn_ask(net, 0, 1);
+    kmn_run(net, 5000);
+    ck_assert_uint_ge(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 1);
+    end();
+}
+END_TEST
+
+START_TEST(multipath_after_crashes)
+{
+    begin_ring(WAYS);
+    serve(2);
+    for (uint32_t node = 1; node <= WAYS + 1; node++) {
+        kmn_restart(net, node);
+        kmn_run(net, 5000);
+        kmn_ask(net, 0, 1);
+        kmn_run(net, 5000);
+        ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 2 + node);
+    }
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("relay schemes");
@@ -301,6 +413,10 @@ int main(void)
     tcase_add_test(tc, destination_survives_loss);
     tcase_add_test(tc, destination_begins_anew_without_a_sum);
     tcase_add_test(tc, destination_after_a_crash_on_the_way);
+    tcase_add_test(tc, multipath_sends_a_share_per_way);
+    tcase_add_test(tc, multipath_needs_all_its_ways);
+    tcase_add_test(tc, multipath_misses_one_share);
+    tcase_add_test(tc, multipath_after_crashes);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

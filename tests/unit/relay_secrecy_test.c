@@ -164,12 +164,67 @@ START_TEST(a_leak_is_seen)
 }
 END_TEST
 
+/* Multipath with k shares, of which the first is what the others leave of the key. A node on way i sees its
+ * share, and all that crosses links: every share under a pad. */
+static uint32_t share_counts[1 << 16][VALUES];
+
+static void shares_count(unsigned k, unsigned node, unsigned bits, bool is_zero)
+{
+    memset(share_counts, 0, sizeof share_counts);
+    unsigned digits = k + (k - 1) + 1; /* pads of one link per way, shares but the first, the key */
+    uint32_t mask = (UINT32_C(1) << bits) - 1;
+    for (uint32_t all = 0; all < UINT32_C(1) << (bits * digits); all++) {
+        uint8_t key = (uint8_t)(all & mask);
+        uint8_t share[3] = {key};
+        uint32_t view = 0;
+        uint8_t got = 0;
+        for (unsigned i = 1; i < k; i++) {
+            share[i] = is_zero ? 0 : (uint8_t)(all >> (bits * i) & mask);
+            share[0] = padded(share[0], share[i]);
+        }
+        for (unsigned i = 0; i < k; i++) {
+            uint8_t wire = padded(share[i], (uint8_t)(all >> (bits * (k + i)) & mask));
+            view |= (uint32_t)wire << (bits * i);
+            got = padded(got, share[i]);
+        }
+        ck_assert_uint_eq(got, key);
+        share_counts[view | (uint32_t)share[node] << (bits * k)][key]++;
+    }
+}
+
+static bool shares_independent(unsigned bits)
+{
+    for (uint32_t view = 0; view < UINT32_C(1) << 16; view++) {
+        for (unsigned key = 1; key < UINT32_C(1) << bits; key++) {
+            if (share_counts[view][key] != share_counts[view][0]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+START_TEST(a_node_of_one_way_learns_nothing)
+{
+    for (unsigned k = 2; k <= 3; k++) {
+        for (unsigned node = 0; node < k; node++) {
+            unsigned bits = k == 2 ? 4 : 2;
+            shares_count(k, node, bits, false);
+            ck_assert_msg(shares_independent(bits), "%u ways, node of way %u", k, node);
+        }
+    }
+    shares_count(2, 0, 4, true); /* shares that are not drawn: the first is the key */
+    ck_assert(!shares_independent(4));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("relay secrecy");
     TCase *tc = tcase_create("relay secrecy");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, links_show_nothing_of_the_key);
+    tcase_add_test(tc, a_node_of_one_way_learns_nothing);
     tcase_add_test(tc, sums_and_one_link_key_are_the_key);
     tcase_add_test(tc, a_leak_is_seen);
     suite_add_tcase(suite, tc);

@@ -249,6 +249,9 @@ START_TEST(cost_of_a_hop_by_its_scheme)
         {{WIRE_RELAY_FIRST_KEY, false, false}, 1488},
         {{WIRE_RELAY_DESTINATION, true, false}, 640},
         {{WIRE_RELAY_DESTINATION, false, false}, 640},
+        {{WIRE_RELAY_MULTIPATH, true, true}, 640},
+        {{WIRE_RELAY_MULTIPATH, true, false}, 1504},
+        {{WIRE_RELAY_MULTIPATH, false, false}, 1504},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_uint_eq(wire_hop_cost_bits(&cases[i].hop, 256, 1, 1), cases[i].bits);
