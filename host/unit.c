@@ -95,6 +95,8 @@ static int controller_make(const struct host_plan *plan, struct host_unit *unit)
         .manager = host_manager_eid(plan),
         .routing = routings[scenario->control.routing],
         .paths = scenario->control.paths,
+        .mode = scenario->control.mode == SCN_MODE_PROACTIVE ? CTL_PROACTIVE : CTL_ON_REQUEST,
+        .unit_bits = scenario->key_management.unit_bits,
         .keep_route = scenario->control.keep_route,
         .low_mark_bits = scenario->control.low_mark_bits,
         .reservable_ppm = (uint32_t)lround(scenario->control.reservable * PPM),

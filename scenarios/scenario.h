@@ -208,7 +208,11 @@ enum scn_routing {
     SCN_ROUTING_COUNT
 };
 
-enum scn_control_mode { SCN_MODE_ON_REQUEST };
+enum scn_control_mode {
+    SCN_MODE_ON_REQUEST,
+    SCN_MODE_PROACTIVE, /* routes are told before they are asked for */
+    SCN_MODE_COUNT
+};
 
 struct scn_control {
     enum scn_routing routing;

@@ -62,7 +62,7 @@ static const struct scn_word words_deployment[] = {{"one", SCN_DEPLOYMENT_ONE},
                                                    {NULL, 0}};
 
 static const struct scn_word words_mode[] = {{"on-request", SCN_MODE_ON_REQUEST},
-                                             {"proactive", SCN_LATER},
+                                             {"proactive", SCN_MODE_PROACTIVE},
                                              {"distributed", SCN_LATER},
                                              {NULL, 0}};
 

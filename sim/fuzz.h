@@ -154,6 +154,7 @@ struct sim_fuzz_plan {
         bool is_set; /* else: what `widest` says, the default */
         enum scn_routing routing;
         uint32_t paths;
+        bool proactive;
     } control;
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */

@@ -17,6 +17,7 @@ void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
         plan->control.routing = (enum scn_routing)qkd_rng_below(&rng, SCN_ROUTING_COUNT);
         plan->control.paths = PATHS_LEAST +
                               (uint32_t)qkd_rng_below(&rng, PATHS_MOST - PATHS_LEAST + 1);
+        plan->control.proactive = qkd_rng_below(&rng, 2) == 0;
     }
     qkd_rng_fini(&rng);
 }

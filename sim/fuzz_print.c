@@ -137,7 +137,8 @@ static void put_policy(struct writer *w)
                           : "fewest-hops",
         p->validity_s, p->period_ms);
     if (p->control.is_set) {
-        put(w, ", paths: %" PRIu32, p->control.paths);
+        put(w, ", paths: %" PRIu32 ", mode: %s", p->control.paths,
+            p->control.proactive ? "proactive" : "on-request");
     }
     if (p->low_mark_kbit > 0) {
         put(w, ", low_mark: %" PRIu32 " kbit", p->low_mark_kbit);

@@ -68,7 +68,7 @@ enum qkd_report_code {
     QKD_REPORT_POOL_EMPTY,   /* KMA: a = link, b = 1 exhausted, 0 recovered */
     QKD_REPORT_ROUTE,        /* KMA: id = request's first KMA-key ID, a = hops, b = 1 rerouted,
                                 c = 1 unasked, 2 used on without a controller: d = its age
-                                in ms */
+                                in ms, 3 of the controller's table: d = its version */
     QKD_REPORT_RELAY,        /* KMA: id = KMA-key ID, a = link, b = hop number, c = bits of pad */
     QKD_REPORT_PIECE,        /* KMA: id = KMA-key ID made for a need, a = that need's message ID */
     QKD_REPORT_RETRANSMIT,   /* KMA: a = link, b = frame type */

@@ -41,7 +41,9 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
                     config->status_period.ns > 0 && config->status_period.ns <= INT64_MAX / 16 &&
                     config->route_validity.ns >= 0 && config->node_limit > 0 &&
                     config->link_limit > 0 && config->link_limit < CTL_NONE / 4 &&
-                    config->reservable_ppm <= CTL_PPM && config->paths <= CTL_PATHS_MAX;
+                    config->reservable_ppm <= CTL_PPM &&
+                    (config->mode != CTL_PROACTIVE || config->unit_bits > 0) &&
+                    config->paths <= CTL_PATHS_MAX;
     if (!is_valid) {
         return QKD_ERR_INVALID;
     }
@@ -75,10 +77,13 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
     }
     ctl_topology_init(&ctl->topology, config->node_limit, config->link_limit, stale_after(ctl));
     ctl->topology.low_bits = config->low_mark_bits;
+    ctl->topology.pay_bits = config->mode == CTL_PROACTIVE
+                                 ? wire_relay_cost_bits(config->unit_bits, 1, 1)
+                                 : 0;
     ctl->topology.reservable_ppm = config->reservable_ppm;
     ctl_search_init(&ctl->search);
     ctl_kept_init(&ctl->kept);
-    ctl_given_init(&ctl->given);
+    ctl_given_init(&ctl->given, config->mode == CTL_PROACTIVE);
     ctl_reserve_init(&ctl->reserve);
     ctl_answers_init(&ctl->answers, qkd_span_s(CTL_YOUNG_ANSWER_S));
     qkd_slab_init(&ctl->peers, sizeof(struct ctl_peer), PEER_CHUNK, peers);
@@ -197,6 +202,9 @@ static void on_up(struct ctl *ctl, const struct qkd_event *event, const struct c
     peer->incarnation = m->peer_incarnation;
     peer->obeys = false;
     status_command(ctl, event, peer, out);
+    if (peer->node != CTL_NONE) {
+        ctl_table_to(ctl, event, peer->eid, out);
+    }
 }
 
 /* ---- silent KMs ---- */
@@ -253,6 +261,7 @@ static void sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out
     }
     ctl_pushes_sweep(ctl, event);
     ctl_reroute(ctl, event, out);
+    ctl_table_sweep(ctl, event, out);
     ctl_sessions_sweep(ctl, event, out);
     ctl->sweep_at = qkd_time_add(event->now, ctl->config.status_period);
 }
@@ -343,6 +352,9 @@ static void on_status(struct ctl *ctl, const struct qkd_event *event, const stru
     }
     peer->silent = false;
     ctl_reroute(ctl, event, out);
+    if (peer->push_rest) {
+        ctl_table_to(ctl, event, peer->eid, out);
+    }
 }
 
 /* ---- routes ---- */
@@ -544,7 +556,9 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
             answer->nodes[answer->count++] = t->nodes[paths[i].nodes[k]].number;
         }
     }
-    if (count == 1 && paths[0].hops > 1) { /* neighbours see by themselves what becomes of theirs */
+    bool has_table = ctl->config.mode == CTL_PROACTIVE;
+    if (count == 1 && paths[0].hops > 1 &&
+        !has_table) { /* neighbours see by themselves what becomes of theirs */
         (void)ctl_given_put(&ctl->given, qkd_eid_sibling(route->source_id, QKD_ROLE_KMC), &query,
                             paths, qkd_time_add(event->now, ctl->config.route_validity));
     }
@@ -741,6 +755,7 @@ static void on_start(struct ctl *ctl, const struct qkd_event *event, struct qkd_
     qkd_map_init(&ctl->peer_map, 8, ctl->peers.limit, salt);
     crypto_wipe(salt, sizeof salt);
     ctl->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;
+    ctl->table_version = ctl->next_message_id;
     chan_set_start(ctl->set, event->u.start.incarnation, &ctl->rng);
     chan_reports_start(&ctl->reports, ctl->set, &ctl->next_message_id);
     ctl->sweep_at = qkd_time_add(event->now, ctl->config.status_period);

@@ -21,10 +21,17 @@ enum ctl_routing {
     CTL_DISJOINT
 };
 
+enum ctl_mode {
+    CTL_ON_REQUEST,
+    CTL_PROACTIVE /* routes between all pairs of KMs are told unasked: table.c */
+};
+
 struct ctl_config {
     struct qkd_eid self;    /* role CONTROLLER */
     struct qkd_eid manager; /* QKD_NOBODY: none */
     enum ctl_routing routing;
+    enum ctl_mode mode;
+    uint32_t unit_bits;      /* proactive: routes are for one key of this length */
     uint32_t paths;          /* k of k-shortest and disjoint: 1 ... CTL_PATHS_MAX; 0: 3 */
     bool keep_route;         /* two KMs keep their route while every hop can pay */
     uint64_t low_mark_bits;  /* no route leads over a link that has less; 0: any that can pay */

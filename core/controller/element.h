@@ -24,7 +24,8 @@ struct ctl_peer {
     bool silent;             /* for CTL_STALE_PERIODS */
     struct qkd_time push_at; /* routes to be told that it has not acknowledged: said again then */
     uint8_t push_tries;
-    bool obeys; /* it answered a STATUS of this session: it knows its period */
+    bool push_rest; /* proactive: it did not answer, and is told all when it is heard of */
+    bool obeys;     /* it answered a STATUS of this session: it knows its period */
 };
 
 struct ctl {
@@ -37,7 +38,9 @@ struct ctl {
     struct ctl_answers answers;
     struct ctl_kept kept; /* used with config.keep_route */
     struct ctl_given given;
-    struct qkd_time push_at; /* the earliest of the peers */
+    struct qkd_time push_at;  /* the earliest of the peers */
+    struct qkd_time table_at; /* proactive: all routes are computed again then */
+    uint64_t table_version;
     struct ctl_reserve reserve;
     struct qkd_time admit_from; /* no new session before: what was reserved is still being told */
     struct qkd_slab peers;
@@ -68,6 +71,19 @@ void ctl_reroute(struct ctl *ctl, const struct qkd_event *event, struct qkd_out 
 void ctl_on_table_ack(struct ctl *ctl, const struct chan_message *m, struct qkd_out *out);
 /* What is due is said again. */
 void ctl_pushes_repeat(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+/* KMs to whom nothing was said yet of some route are told it. */
+void ctl_pushes_tell(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+
+/* table.c */
+
+/* mode proactive: computes all routes again if that is due, and tells what is new. */
+void ctl_table_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+/* mode proactive: tells a KM its whole part of the table. */
+void ctl_table_to(struct ctl *ctl, const struct qkd_event *event, struct qkd_eid kmc,
+                  struct qkd_out *out);
+
+/* pushes.c */
+
 /* Forgets routes that are over. */
 void ctl_pushes_sweep(struct ctl *ctl, const struct qkd_event *event);
 

@@ -10,6 +10,7 @@
 #include "core/controller/route.h"
 
 #define CTL_GIVEN_LIMIT 65536
+#define CTL_TABLE_NODES 256 /* mode proactive: KMs that are in the table; others ask */
 
 struct ctl_given_route {
     struct qkd_eid kmc;
@@ -23,11 +24,12 @@ struct ctl_given_route {
 };
 
 struct ctl_given {
+    bool by_pair; /* mode proactive: one way per pair, whatever its hops */
     struct qkd_slab routes;
     struct qkd_map by_way; /* slots of source and destination, hash of the hops -> slot */
 };
 
-void ctl_given_init(struct ctl_given *g);
+void ctl_given_init(struct ctl_given *g, bool by_pair);
 void ctl_given_fini(struct ctl_given *g);
 void ctl_given_salt(struct ctl_given *g, const uint8_t salt[16]);
 
@@ -35,6 +37,9 @@ void ctl_given_salt(struct ctl_given *g, const uint8_t salt[16]);
 struct ctl_given_route *ctl_given_put(struct ctl_given *g, struct qkd_eid kmc,
                                       const struct ctl_query *q, const struct ctl_path *path,
                                       struct qkd_time until);
+
+/* The route that is remembered for a way; with by_pair: for its ends. NULL: none. */
+struct ctl_given_route *ctl_given_find(const struct ctl_given *g, const struct ctl_path *path);
 
 /* Another path instead. */
 void ctl_given_move(struct ctl_given *g, uint32_t slot, const struct ctl_path *path);

@@ -92,6 +92,8 @@ static void table_send(struct ctl *ctl, const struct qkd_event *event, struct qk
     struct wire_route_table table = {
         .head = {.rp = QKD_RP_CK, .message_id = ctl->next_message_id++, .sender = ctl->config.self},
         .validity_ms = validity_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)validity_ms,
+        .has_version = ctl->config.mode == CTL_PROACTIVE,
+        .version = ctl->table_version,
         .entries = entries};
     uint8_t *bytes = qkd_out_scratch(out, entries.len + EXTRA_BYTES);
     int len = bytes == NULL ? QKD_ERR_NOMEM
@@ -110,6 +112,7 @@ static void peer_tell(struct ctl *ctl, const struct qkd_event *event, struct ctl
     uint32_t count = 0;
     size_t len = 0;
     uint8_t *entries = qkd_out_scratch(out, PUSH_ENTRIES * ENTRY_BYTES);
+    peer->push_rest = false;
     for (uint32_t slot = 0; entries != NULL && slot < ctl->given.routes.top; slot++) {
         struct ctl_given_route *route = ctl_given_at(&ctl->given, slot);
         if (route == NULL || !route->is_pending || !qkd_eid_eq(route->kmc, peer->eid)) {
@@ -133,8 +136,7 @@ static void peer_tell(struct ctl *ctl, const struct qkd_event *event, struct ctl
     ctl->push_at = qkd_time_min(ctl->push_at, peer->push_at);
 }
 
-/* KMs to whom nothing was said yet of some route. */
-static void all_tell(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out)
+void ctl_pushes_tell(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out)
 {
     for (uint32_t slot = 0; slot < ctl->given.routes.top; slot++) {
         const struct ctl_given_route *route = ctl_given_at(&ctl->given, slot);
@@ -169,7 +171,8 @@ void ctl_reroute(struct ctl *ctl, const struct qkd_event *event, struct qkd_out 
     ctl_topology_worse_clear(t);
     if (report.b + report.c > 0) {
         qkd_out_report(out, &report);
-        all_tell(ctl, event, out);
+        ctl->table_version++;
+        ctl_pushes_tell(ctl, event, out);
     }
 }
 
@@ -200,7 +203,8 @@ void ctl_on_table_ack(struct ctl *ctl, const struct chan_message *m, struct qkd_
 static void peer_give_up(struct ctl *ctl, struct ctl_peer *peer)
 {
     peer->push_at = QKD_NEVER;
-    for (uint32_t slot = 0; slot < ctl->given.routes.top; slot++) {
+    peer->push_rest = ctl->config.mode == CTL_PROACTIVE;
+    for (uint32_t slot = 0; !peer->push_rest && slot < ctl->given.routes.top; slot++) {
         const struct ctl_given_route *route = ctl_given_at(&ctl->given, slot);
         if (route != NULL && route->is_pending && qkd_eid_eq(route->kmc, peer->eid)) {
             ctl_given_forget(&ctl->given, slot);

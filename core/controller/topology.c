@@ -183,6 +183,7 @@ static void sign_set(struct ctl_topology *t, uint32_t slot, bool *sign, bool is_
     if (is && !was) {
         ctl_topology_worse(t, slot);
     }
+    t->is_better = t->is_better || (was && !is);
 }
 
 /* Tags fail when somebody forges frames: as many between two statuses as make a security event. The
@@ -244,6 +245,8 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     if ((below_mark && !link->drained[side]) || (was_up && status->up == 0)) {
         ctl_topology_worse(t, slot);
     }
+    bool is_fresh = t->halves[2 * slot].until_ns >= now.ns;
+    t->is_better = t->is_better || !is_fresh || (link->drained[side] && !below_mark);
     tags_take(t, slot, side, status, now);
     link->drained[side] = below_mark;
     link->up[side] = status->up != 0;
@@ -251,8 +254,11 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     link->consumed_bps[side] = status->consumption_bps;
     link->promised[side] = 0;
     link->delay_ns[side] = status->has_delay_ns ? status->delay_ns : link->delay_ns[side];
-    t->halves[2 * slot + side].own = status->own_bits;
-    t->halves[2 * slot + side].available = below_mark ? 0 : sum(status->own_bits, grant);
+    uint64_t available = below_mark ? 0 : sum(status->own_bits, grant);
+    struct ctl_half *half = &t->halves[2 * slot + side];
+    t->is_better = t->is_better || (half->available < t->pay_bits && available >= t->pay_bits);
+    half->own = status->own_bits;
+    half->available = available;
     t->halves[2 * slot].until_ns = t->halves[2 * slot + 1].until_ns = link_until(t, link);
     return 0;
 }

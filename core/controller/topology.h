@@ -64,6 +64,8 @@ struct ctl_topology {
     uint32_t noisy_count;     /* links with a noisy end, or under attack */
     uint32_t *worse;          /* links that can be used less than before: ctl_topology_worse() */
     uint32_t worse_count;
+    bool is_better;          /* there is a new KM or link, or one can be used more than before */
+    uint64_t pay_bits;       /* mode proactive: what a route has to pay; set like low_bits */
     uint64_t low_bits;       /* the low mark: set it after init, before the first status */
     uint32_t reservable_ppm; /* share of a link's rate for sessions; set like low_bits */
 };

@@ -69,6 +69,7 @@ static void maps_init(struct kma *kma)
     qkd_map_init(&kma->piece_map, 16, 4 * n, salt);
     qkd_map_init(&kma->need_map, 8, n, salt);
     qkd_map_init(&kma->route_map, 8, n, salt);
+    kma_table_init(kma, salt);
     qkd_map_init(&kma->sum_map, 16, n, salt);
     qkd_map_init(&kma->gather_map, 16, n, salt);
     crypto_wipe(salt, sizeof salt);
@@ -118,6 +119,7 @@ void kma_free(struct kma *kma)
             free(((struct kma_flow *)qkd_slab_at(&kma->flows, i))->route);
         }
     }
+    kma_table_fini(kma);
     free(kma->links);
     free(kma->grants);
     free(kma->skips);
@@ -286,7 +288,7 @@ static bool on_kmi(const struct kma_step *s, const struct chan_message *m, uint8
     }
     switch (command) {
         KMA_CASE(ROUTE_RSP, route_rsp, kma_flow_route(s, &msg))
-        KMA_CASE(ROUTE_TABLE, route_table, kma_flow_table(s, &msg))
+        KMA_CASE(ROUTE_TABLE, route_table, kma_table_receive(s, &msg))
     default:
         return from_kmc && command == WIRE_CMD_GENERATION_RSP; /* nothing to do */
     }

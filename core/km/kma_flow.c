@@ -197,7 +197,7 @@ static struct qkd_span session_life(const struct kma_step *s)
     return qkd_span_ns(timer_ns - timer_ns / SESSION_MARGIN);
 }
 
-static void session_begin(const struct kma_step *s, uint32_t slot, bool renew)
+void kma_session_begin(const struct kma_step *s, uint32_t slot, bool renew)
 {
     struct kma_flow *flow = flow_at(s->kma, slot);
     if (renew) {
@@ -338,9 +338,10 @@ static void route_direct(const struct kma_step *s, uint32_t slot)
     flow->route_len = flow->all_len = 2;
     flow->paths = 1;
     flow->direct = true;
+    flow->by_table = false;
     flow->route_until = kma_after(s, s->kma->config->status_period);
     flow->route_until = QKDN_MUTANT(ROUTE_STUCK) ? QKD_NEVER : flow->route_until;
-    session_begin(s, slot, true);
+    kma_session_begin(s, slot, true);
 }
 
 void kma_flow_go(const struct kma_step *s, uint32_t slot)
@@ -357,7 +358,7 @@ void kma_flow_go(const struct kma_step *s, uint32_t slot)
         kma_need_run(s, slot);
     } else if (direct_possible(s, flow)) {
         route_direct(s, slot);
-    } else {
+    } else if (!kma_table_use(s, slot)) {
         route_ask(s, slot, false);
     }
 }
@@ -381,7 +382,7 @@ void kma_flow_forgotten(const struct kma_step *s, uint32_t slot)
 {
     struct kma_flow *flow = flow_at(s->kma, slot);
     if (flow->state == KMA_FLOW_READY && !flow->direct) {
-        session_begin(s, slot, false);
+        kma_session_begin(s, slot, false);
     }
 }
 
@@ -407,8 +408,8 @@ static bool answer_has(const struct wire_route_rsp *rsp, uint32_t i)
 
 /* KMAs of all routes of an answer; 0 unless there are as many routes as asked for, each begins here with a
  * live neighbour and ends at the destination, and no KMA is on the way twice. */
-static uint32_t answer_usable(const struct kma_step *s, const struct kma_flow *flow,
-                              const struct wire_route_rsp *rsp)
+uint32_t kma_route_usable(const struct kma_step *s, const struct kma_flow *flow,
+                          const struct wire_route_rsp *rsp)
 {
     size_t total = (rsp->route.len + (rsp->has_others ? rsp->others.len : 0)) / 8;
     uint32_t routes = 0;
@@ -439,8 +440,8 @@ static uint32_t answer_usable(const struct kma_step *s, const struct kma_flow *f
 
 /* The `total` KMAs of an answer in place of the routes that were there; same: they are those, and a session
  * goes over them. False without memory. */
-static bool route_take(struct kma_flow *flow, const struct wire_route_rsp *rsp, uint32_t total,
-                       bool *same)
+bool kma_route_take(struct kma_flow *flow, const struct wire_route_rsp *rsp, uint32_t total,
+                    bool *same)
 {
     uint32_t len = (uint32_t)(rsp->route.len / 8);
     bool direct = len == 2 && flow->wanted == 1;
@@ -484,7 +485,7 @@ static bool route_kept(const struct kma_step *s, uint32_t slot, uint8_t reason)
         flow->state = KMA_FLOW_READY;
         kma_need_run(s, slot);
     } else {
-        session_begin(s, slot, true);
+        kma_session_begin(s, slot, true);
     }
     return true;
 }
@@ -506,14 +507,14 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
         return;
     }
     reason = reason == WIRE_REASON_RESTARTED ? WIRE_REASON_NO_ROUTE : reason;
-    uint32_t total = rsp->code == WIRE_SUCCESS ? answer_usable(s, flow, rsp) : 0;
+    uint32_t total = rsp->code == WIRE_SUCCESS ? kma_route_usable(s, flow, rsp) : 0;
     if (total == 0) {
         flow->state = KMA_FLOW_IDLE;
         reason = rsp->code == WIRE_SUCCESS ? WIRE_REASON_NO_ROUTE : reason;
         kma_need_fail_all(s, slot, reason);
         return;
     }
-    if (!route_take(flow, rsp, total, &same)) {
+    if (!kma_route_take(flow, rsp, total, &same)) {
         flow->state = KMA_FLOW_IDLE;
         kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
         return;
@@ -522,6 +523,7 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
     flow->validity = qkd_span_ms((int64_t)validity_ms);
     flow->route_at = s->event->now;
     flow->route_until = kma_after(s, flow->validity);
+    flow->by_table = false;
     bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
     kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
                                       .peer = flow->destination,
@@ -531,74 +533,7 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
         flow->state = KMA_FLOW_READY;
         kma_need_run(s, slot);
     } else {
-        session_begin(s, slot, !alive || flow->direct);
-    }
-}
-
-/* ---- routes that were not asked for ---- */
-
-static bool leads_over(const struct kma_flow *flow, struct qkd_eid from, struct qkd_eid to)
-{
-    for (uint32_t i = 0; i + 1 < flow->all_len; i++) { /* no hop leads out of the destination */
-        if (qkd_eid_eq(flow->route[i], from) && qkd_eid_eq(flow->route[i + 1], to) &&
-            !qkd_eid_eq(from, flow->destination)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A flow whose route is no good any more. What is under way on it goes on: its hops know the session
- * until its Timer; what is lost there is relayed anew, on the new route. */
-static void entry_apply(const struct kma_step *s, uint32_t slot,
-                        const struct wire_route_entry *entry, uint32_t validity_ms)
-{
-    struct kma_flow *flow = flow_at(s->kma, slot);
-    bool same;
-    bool alive = flow->session != 0 && qkd_time_before(s->event->now, flow->session_until);
-    struct wire_route_rsp like = {.has_route = entry->has_route, .route = entry->route};
-    uint32_t total = alive ? answer_usable(s, flow, &like)
-                           : 0; /* one route: several are asked for */
-    bool taken = total > 0 && route_take(flow, &like, total, &same);
-    if (taken) {
-        flow->validity = qkd_span_ms((int64_t)validity_ms);
-        flow->route_at = s->event->now;
-        flow->route_until = kma_after(s, flow->validity);
-        kma_report(s, (struct qkd_report){.code = QKD_REPORT_ROUTE,
-                                          .peer = flow->destination,
-                                          .a = flow->route_len - 1,
-                                          .b = 1,
-                                          .c = 1});
-        session_begin(s, slot, flow->direct);
-        return;
-    }
-    flow->route_until = s->event->now;
-    disarm(s, flow);
-    flow->state = KMA_FLOW_IDLE;
-    kma_flow_go(s, slot); /* asks, if anything waits for a route */
-}
-
-void kma_flow_table(const struct kma_step *s, const struct wire_route_table *table)
-{
-    struct wire_route_entry entry;
-    for (size_t at = 0; at < table->entries.len;) {
-        int len = wire_route_entry_decode(&entry, table->entries.at + at, table->entries.len - at);
-        if (len <= 0) {
-            return;
-        }
-        at += (size_t)len;
-        for (uint32_t slot = 0; slot < s->kma->flows.top; slot++) {
-            const struct kma_flow *flow = qkd_slab_live(&s->kma->flows, slot)
-                                              ? flow_at(s->kma, slot)
-                                              : NULL;
-            bool is_concerned = flow != NULL && !flow->direct &&
-                                (flow->state == KMA_FLOW_READY || flow->state == KMA_FLOW_SETUP) &&
-                                qkd_eid_eq(flow->destination, entry.destination_id) &&
-                                leads_over(flow, entry.failed_from, entry.failed_to);
-            if (is_concerned) {
-                entry_apply(s, slot, &entry, table->validity_ms);
-            }
-        }
+        kma_session_begin(s, slot, !alive || flow->direct);
     }
 }
 

@@ -155,6 +155,15 @@ struct kma_list {
     uint32_t first, last;
 };
 
+/* A route that the controller told before it was asked for (mode proactive), by destination. */
+struct kma_table_route {
+    struct qkd_eid destination;
+    uint64_t version; /* of the table; it never goes back */
+    struct qkd_time at;
+    uint8_t *route; /* element IDs, 8 bytes each */
+    uint32_t len;   /* bytes */
+};
+
 enum kma_flow_state { KMA_FLOW_IDLE, KMA_FLOW_ROUTING, KMA_FLOW_SETUP, KMA_FLOW_READY };
 
 struct kma_flow {
@@ -168,6 +177,7 @@ struct kma_flow {
     uint32_t route_len;    /* of the first route; others follow it, each up to the destination */
     uint32_t all_len, route_cap;
     uint8_t paths, wanted; /* routes there are, and asked for: 1, or with multipath more */
+    bool by_table;         /* the route is that of the controller's table */
     bool direct;           /* neighbours: pool units, no session */
     uint8_t relay;         /* how keys cross more than one link, enum wire_relay */
     struct qkd_time route_until, session_until;
@@ -267,6 +277,8 @@ struct kma {
     struct qkd_map link_by_id, link_by_peer;
     struct qkd_slab sessions, stored, flows, needs, pieces, holds, sums, gathers;
     struct qkd_map session_map, stored_map, flow_map, piece_map, need_map, route_map;
+    struct qkd_slab table;              /* struct kma_table_route */
+    struct qkd_map table_map;           /* by destination */
     struct qkd_map sum_map, gather_map; /* by KMA-key ID */
     struct kma_list waiting, fetched;   /* of stored */
     struct kma_grant_record {           /* GRANTs without acknowledgement and not in flight */
@@ -513,8 +525,25 @@ void kma_flow_forgotten(const struct kma_step *s, uint32_t flow);
 void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp);
 /* The channel to a KMA came up anew: a SESSION that went out through the old one is said again. */
 void kma_flow_channel_up(const struct kma_step *s, struct qkd_eid peer);
-/* Routes that the controller tells unasked. */
-void kma_flow_table(const struct kma_step *s, const struct wire_route_table *table);
+/* A session over the flow's route: SESSION and UPDATE; renew: a new one. */
+void kma_session_begin(const struct kma_step *s, uint32_t flow, bool renew);
+/* KMAs of all routes of an answer; 0 unless there are as many routes as asked for, each begins here with a
+ * live neighbour and ends at the destination, and no KMA is on the way twice. */
+uint32_t kma_route_usable(const struct kma_step *s, const struct kma_flow *flow,
+                          const struct wire_route_rsp *rsp);
+/* The `total` KMAs of an answer in place of the routes that were there; same: they are those, and a session
+ * goes over them. False without memory. */
+bool kma_route_take(struct kma_flow *flow, const struct wire_route_rsp *rsp, uint32_t total,
+                    bool *same);
+
+/* kma_table.c: routes that were not asked for */
+void kma_table_init(struct kma *kma, const uint8_t *salt);
+void kma_table_fini(struct kma *kma);
+void kma_table_receive(const struct kma_step *s, const struct wire_route_table *table);
+/* Whether the flow goes on with a route of the table; else it has to ask. */
+bool kma_table_use(const struct kma_step *s, uint32_t flow);
+
+/* kma_flow.c */
 void kma_flow_session(const struct kma_step *s, struct qkd_eid peer,
                       const struct wire_session_rsp *rsp);
 void kma_flow_timeout(const struct kma_step *s, uint32_t flow);

@@ -203,7 +203,9 @@ enum wire_status_item {
  * to the KMA (KMI), when routes that it gave are no good any more: wire_route_entry records. The KMC
  * acknowledges at Ck; until then the controller says it again, under a new Message ID and with all
  * that is still to be told. */
-#define WIRE_ROUTE_TABLE(M, O) M(u32, validity_ms) M(blob, entries)
+#define WIRE_ROUTE_TABLE(M, O)                                                                     \
+    M(u32, validity_ms) M(blob, entries)                                                           \
+    O(u64, version) /* mode proactive: of the table; failed_from and failed_to may be nobody */
 #define WIRE_ROUTE_TABLE_ACK(M, O) M(u8, code)
 
 /* Sessions with a guaranteed rate. rate_bps: bits of application key per second, asked for as

@@ -28,6 +28,8 @@ void ctn_make_as(struct ctn_control control)
     struct ctl_config config = {.self = CTN_CONTROLLER,
                                 .manager = CTN_MANAGER,
                                 .routing = control.routing,
+                                .mode = control.mode,
+                                .unit_bits = CTN_KEY_SIZE,
                                 .keep_route = control.keep_route,
                                 .low_mark_bits = control.low_mark_bits,
                                 .route_validity = qkd_span_s(10),

@@ -48,6 +48,7 @@ struct qkd_eid ctn_kma(uint32_t node);
 /* What a scenario says under `control`. */
 struct ctn_control {
     enum ctl_routing routing;
+    enum ctl_mode mode;
     bool keep_route;
     uint64_t low_mark_bits;
 };

@@ -397,6 +397,40 @@ START_TEST(route_is_passed_on_and_answered)
 }
 END_TEST
 
+static uint64_t table_tell(uint64_t id, uint64_t orig)
+{
+    struct wire_route_table table = {.head.message_id = id,
+                                     .head.orig_message_id = orig,
+                                     .validity_ms = 10000,
+                                     .has_version = true,
+                                     .version = id};
+    PUPPET_SEND(controller, route_table, QKD_RP_CK, kmc_eid, &table);
+    pump_run(pump, qkd_span_ms(10));
+    return id;
+}
+
+/* Routes told unasked (D23-CT-04): passed on once, acknowledged each time; one that was overtaken, or
+ * that claims to answer something (D23-CT-T2), is not taken: what a KM knows never goes back. */
+START_TEST(table_is_passed_on_and_acknowledged)
+{
+    uint64_t base = UINT64_C(1) << 50;
+    (void)table_tell(base + 5, 0);
+    ck_assert_uint_eq(puppet_count(kma, WIRE_CMD_ROUTE_TABLE), 1);
+    ck_assert_uint_eq(puppet_count(controller, WIRE_CMD_ROUTE_TABLE_ACK), 1);
+    ck_assert_uint_eq(puppet_get(controller, WIRE_CMD_ROUTE_TABLE_ACK, 0)->head.orig_message_id,
+                      base + 5);
+    (void)table_tell(base + 5, 0); /* doubled by the network */
+    ck_assert_uint_eq(puppet_count(kma, WIRE_CMD_ROUTE_TABLE), 1);
+    ck_assert_uint_eq(puppet_count(controller, WIRE_CMD_ROUTE_TABLE_ACK), 2);
+    (void)table_tell(base + 3, 0);
+    (void)table_tell(base + 6, 17);
+    ck_assert_uint_eq(puppet_count(kma, WIRE_CMD_ROUTE_TABLE), 1);
+    ck_assert_uint_eq(puppet_count(controller, WIRE_CMD_ROUTE_TABLE_ACK), 2);
+    (void)table_tell(base + 7, 0);
+    ck_assert_uint_eq(puppet_count(kma, WIRE_CMD_ROUTE_TABLE), 2);
+}
+END_TEST
+
 /* ---- stock ---- */
 
 static struct wire_stock stock_ask(uint64_t id)
@@ -739,6 +773,7 @@ int main(void)
     tcase_add_test(tests, high_qber_raises_a_fault);
     tcase_add_test(tests, a_module_speaks_for_itself_only);
     tcase_add_test(tests, route_is_passed_on_and_answered);
+    tcase_add_test(tests, table_is_passed_on_and_acknowledged);
     tcase_add_test(tests, route_is_repeated_then_refused);
     tcase_add_test(tests, too_many_routes_are_refused);
     tcase_add_test(tests, controller_out_of_reach_is_a_fault);
