@@ -162,7 +162,7 @@ static size_t blocks_kept(void)
 START_TEST(files_of_any_length_are_stored)
 {
     static const uint32_t lengths[] = {1, 32, 33, 1000, 4096};
-    for (uint8_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+    for (uint8_t i = 0; i < (uint8_t)(sizeof lengths / sizeof lengths[0]); i++) {
         struct wire_key_file file = file_of((uint8_t)(i + 1), lengths[i]);
         ck_assert_uint_eq(push(module, &file), WIRE_FILE_STORED);
         file.head.message_id = 0;
@@ -554,6 +554,84 @@ START_TEST(a_million_ids_are_different)
 }
 END_TEST
 
+/* ---- KMI: routes ---- */
+
+enum { ROUTE_PLACES = 8, NO_MORE = 99 };
+
+/* What a controller might say of routes from 0 to 5, and how many were asked for. Node 1 is the only neighbour, so
+ * that no two of them are without a common node. */
+static const struct {
+    uint8_t paths; /* 1: not multipath */
+    uint8_t route[ROUTE_PLACES], others[ROUTE_PLACES];
+    bool good;
+} answers[] = {
+    {1, {0, 1, 5, NO_MORE}, {NO_MORE}, true},
+    {1, {0, 1, 2, 5, NO_MORE}, {NO_MORE}, true},
+    {1, {0, 1, 5, NO_MORE}, {0, 1, 5, NO_MORE}, false},       /* more than was asked for */
+    {1, {0, 2, 5, NO_MORE}, {NO_MORE}, false},                /* no neighbour */
+    {1, {1, 5, NO_MORE}, {NO_MORE}, false},                   /* from elsewhere */
+    {1, {0, 1, 2, NO_MORE}, {NO_MORE}, false},                /* to elsewhere */
+    {1, {0, 1, 2, 1, 5, NO_MORE}, {NO_MORE}, false},          /* a loop */
+    {1, {0, 1, 0, 5, NO_MORE}, {NO_MORE}, false},             /* back over us */
+    {1, {NO_MORE}, {NO_MORE}, false},                         /* nothing */
+    {2, {0, 1, 5, NO_MORE}, {NO_MORE}, false},                /* one of two */
+    {2, {0, 1, 5, NO_MORE}, {0, 1, 5, NO_MORE}, false},       /* the same again */
+    {2, {0, 1, 2, 5, NO_MORE}, {0, 1, 3, 5, NO_MORE}, false}, /* 1 would see both shares */
+    {2, {0, 1, 2, 5, NO_MORE}, {0, 2, 5, NO_MORE}, false},
+    {2, {0, 1, NO_MORE}, {5, 0, 1, 5, NO_MORE}, false}, /* the first does not end */
+};
+
+static struct wire_bytes places(const uint8_t *nodes, uint8_t *to)
+{
+    size_t n = 0;
+    for (; nodes[n] != NO_MORE; n++) {
+        wire_put_u64(to + 8 * n, EID(KMA, nodes[n]).v);
+    }
+    return (struct wire_bytes){to, 8 * n};
+}
+
+START_TEST(answers_that_undo_the_scheme_are_not_believed)
+{
+    struct puppet *ksa = puppet_new(pump, EID(KSA, 0));
+    bool several = answers[_i].paths > 1;
+    uint8_t bytes[2][8 * ROUTE_PLACES];
+    struct wire_kmi_need need = {.destination_id = EID(KMA, 5),
+                                 .source_app = EID(APP, 0),
+                                 .target_app = EID(APP, 5),
+                                 .key_size = 256,
+                                 .count = 1,
+                                 .timeout_ms = 2000,
+                                 .has_relay = several,
+                                 .relay = WIRE_RELAY_MULTIPATH,
+                                 .has_paths = several,
+                                 .paths = answers[_i].paths};
+    join();
+    PUPPET_SEND(ksa, kmi_need, QKD_RP_KMI, EID(KMA, 0), &need);
+    run(50);
+    struct wire_route asked;
+    const struct puppet_message *m = puppet_get(kmc, WIRE_CMD_ROUTE, 0);
+    ck_assert_ptr_nonnull(m);
+    ck_assert_int_eq(wire_route_decode(&asked, m->bytes.at, m->bytes.len), 0);
+    ck_assert_uint_eq(asked.has_paths ? asked.paths : 1, answers[_i].paths);
+    struct wire_bytes others = places(answers[_i].others, bytes[1]);
+    struct wire_route_rsp rsp = {.head.orig_message_id = asked.head.message_id,
+                                 .source_id = EID(KMA, 0),
+                                 .destination_id = EID(KMA, 5),
+                                 .has_route = true,
+                                 .route = places(answers[_i].route, bytes[0]),
+                                 .has_others = others.len > 0,
+                                 .others = others,
+                                 .has_validity_ms = true,
+                                 .validity_ms = 10000,
+                                 .code = WIRE_SUCCESS};
+    PUPPET_SEND(kmc, route_rsp, QKD_RP_KMI, EID(KMA, 0), &rsp);
+    run(50);
+    ck_assert_uint_eq(puppet_count(neighbour, WIRE_CMD_UPDATE) > 0, answers[_i].good);
+    ck_assert_uint_eq(puppet_count(ksa, WIRE_CMD_KMI_SUPPLY) > 0, !answers[_i].good);
+    puppet_free(ksa);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kma");
@@ -573,6 +651,8 @@ int main(void)
     tcase_add_test(tc, update_off_its_way_is_refused);
     tcase_add_test(tc, update_without_adjacency_is_refused);
     tcase_add_test(tc, a_million_ids_are_different);
+    tcase_add_loop_test(tc, answers_that_undo_the_scheme_are_not_believed, 0,
+                        sizeof answers / sizeof answers[0]);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
