@@ -21,6 +21,7 @@ static void shuffle(struct qkd_rng *rng, uint32_t *items, uint32_t count)
 void rg_random(struct rg *g, uint64_t seed, uint32_t nodes, uint32_t links)
 {
     struct qkd_rng rng;
+    ck_assert_uint_ge(nodes, 2);
     qkd_rng_init_named(&rng, seed, "route graph", nodes);
     *g = (struct rg){.nodes = nodes, .links = links};
     shuffle(&rng, g->number, nodes);

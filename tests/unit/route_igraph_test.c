@@ -22,7 +22,8 @@ typedef double value_fn(uint32_t l, uint32_t side);
 static double value_delay(uint32_t l, uint32_t side)
 {
     (void)side;
-    return (double)(g.delay_ns[l] / 1000);
+    uint32_t delay_us = g.delay_ns[l] / 1000;
+    return delay_us;
 }
 
 /* Microseconds, rounded down as the routing does it. */
@@ -30,7 +31,8 @@ static double value_refill(uint32_t l, uint32_t side)
 {
     bool is_direct = g.end[l][side] == g.query.source && g.end[l][1 - side] == g.query.destination;
     uint64_t bits = is_direct ? g.query.direct_bits : g.query.relay_bits;
-    return (double)(bits * 1000000 / g.rate_bps[l]);
+    uint64_t refill_us = bits * 1000000 / g.rate_bps[l];
+    return (double)refill_us;
 }
 
 static double value_bits(uint32_t l, uint32_t side)
