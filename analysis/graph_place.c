@@ -13,6 +13,10 @@
 #define BARE 0.6           /* of the room is enough without texts */
 #define ROOM_X 2.1         /* inches that two nodes side by side need, with a label between them */
 #define ROOM_Y 1.4         /* and one above the other */
+#define LABEL 1.3          /* inches of a link's text between them */
+#define CHAR 0.1           /* of a letter of a node's bold name, */
+#define SMALL_CHAR 0.075   /* of one below it, */
+#define FRAME 0.5          /* and of what is around them */
 #define ROUNDS 300         /* of pushing nodes apart */
 #define MOST_PUSHED 500    /* nodes; more are drawn where they are */
 
@@ -33,10 +37,16 @@ static struct box box_of(const struct scn_scenario *scenario)
     return box;
 }
 
+/* What two nodes side by side need: more than usual if their texts are long. */
+static double room_x(const struct ana_point *a, const struct ana_point *b)
+{
+    return fmax(ROOM_X, (a->wide + b->wide) / 2 + LABEL);
+}
+
 /* Distance of two nodes in units of the room that they need. */
 static double closeness(const struct ana_point *a, const struct ana_point *b)
 {
-    return hypot((a->x - b->x) / ROOM_X, (a->y - b->y) / ROOM_Y);
+    return hypot((a->x - b->x) / room_x(a, b), (a->y - b->y) / ROOM_Y);
 }
 
 /* Scale at which the closest pair has its room; 1 if all stand at one place. */
@@ -60,7 +70,8 @@ static bool push_apart(struct ana_point *points, size_t i, size_t j)
     if (distance >= 0.999) {
         return false;
     }
-    double dx = (points[j].x - points[i].x) / ROOM_X;
+    double wide = room_x(&points[i], &points[j]);
+    double dx = (points[j].x - points[i].x) / wide;
     double dy = (points[j].y - points[i].y) / ROOM_Y;
     if (distance < 1e-9) {
         dx = cos((double)(i + 7 * j));
@@ -69,9 +80,9 @@ static bool push_apart(struct ana_point *points, size_t i, size_t j)
     }
     double norm = hypot(dx, dy);
     double step = (1 - distance) / 2 / norm;
-    points[i].x -= dx * step * ROOM_X;
+    points[i].x -= dx * step * wide;
     points[i].y -= dy * step * ROOM_Y;
-    points[j].x += dx * step * ROOM_X;
+    points[j].x += dx * step * wide;
     points[j].y += dy * step * ROOM_Y;
     return true;
 }
@@ -196,6 +207,16 @@ static void ways_place(const struct scn_scenario *scenario, struct ways *ways,
 
 /* ---- the map ---- */
 
+/* Inches from west to east of a node with its texts. */
+static double node_width(const struct scn_scenario *scenario, size_t i)
+{
+    const struct scn_node *n = &scenario->nodes[i];
+    bool controls = i == scenario->control.at, manages = i == scenario->management.at;
+    double below = strcmp(n->id, n->name) != 0 ? (double)strlen(n->name) : 0;
+    below = fmax(below, controls && manages ? 19 : controls ? 10 : manages ? 7 : 0);
+    return FRAME + fmax(CHAR * (double)strlen(n->id), SMALL_CHAR * below);
+}
+
 /* Scales all points and pushes apart those that are no dots. places and pushed: room for them. */
 static void spread(const struct scn_scenario *scenario, const struct ways *ways, double unit,
                    struct ana_point *places, struct ana_point *points, struct ana_point *pushed)
@@ -205,7 +226,8 @@ static void spread(const struct scn_scenario *scenario, const struct ways *ways,
     for (size_t i = 0; i < scenario->node_count; i++) {
         wide = fmax(wide, fmax(points[i].x, points[i].y));
         if (!ways->dot[i]) {
-            places[count++] = points[i];
+            places[count] = points[i];
+            places[count++].wide = unit < 1 ? 0 : node_width(scenario, i);
         }
     }
     double most = fmax(MOST_WIDTH, WIDTH_PER_ROOT * sqrt((double)count)) / unit;
@@ -216,11 +238,11 @@ static void spread(const struct scn_scenario *scenario, const struct ways *ways,
     }
     make_room(places, count);
     for (size_t i = 0, k = 0; i < scenario->node_count; i++) {
-        struct ana_point from = {points[i].x * scale * unit, points[i].y * scale * unit};
+        struct ana_point from = {points[i].x * scale * unit, points[i].y * scale * unit, 0};
         points[i] = from;
         if (!ways->dot[i]) {
-            points[i] = (struct ana_point){places[k].x * unit, places[k].y * unit};
-            pushed[i] = (struct ana_point){points[i].x - from.x, points[i].y - from.y};
+            points[i] = (struct ana_point){places[k].x * unit, places[k].y * unit, 0};
+            pushed[i] = (struct ana_point){points[i].x - from.x, points[i].y - from.y, 0};
             k++;
         }
     }

@@ -10,6 +10,7 @@
 /* Inches; x to the east, y to the north. */
 struct ana_point {
     double x, y;
+    double wide; /* of the node, if that is known */
 };
 
 /* Pictures of more nodes show relays that only pass on, as on a long span, as dots on their way. */

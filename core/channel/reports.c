@@ -12,6 +12,7 @@
 /* Where the fields of a report lie (wire_head, bitmap, then WIRE_REPORT_FIELDS). */
 enum {
     AT_RP = 1,
+    AT_COMMAND = 2,
     AT_LENGTH = 4,
     AT_MESSAGE_ID = 8,
     AT_ORIG_ID = 16,
@@ -120,6 +121,21 @@ static void kept_close_up(struct chan_reports *r)
     }
 }
 
+/* Drops the oldest report that tells of no fault, or else the oldest: what is said of keys is missed in
+ * the books, but an alarm whose end is not told would stand for ever. */
+static void kept_drop(struct chan_reports *r)
+{
+    uint32_t at = r->kept_head;
+    while (at < r->kept_tail && r->kept[at + KEPT_STAMP_LEN + AT_COMMAND] == WIRE_CMD_FAULT) {
+        at += kept_entry_len(r, at);
+    }
+    at = at < r->kept_tail ? at : r->kept_head;
+    uint32_t len = kept_entry_len(r, at);
+    memmove(r->kept + r->kept_head + len, r->kept + r->kept_head, at - r->kept_head);
+    r->kept_head += len;
+    r->lost++;
+}
+
 /* Makes room for len bytes behind the tail: moves to the front, grows, or drops the oldest. */
 static bool kept_room(struct chan_reports *r, uint32_t len)
 {
@@ -133,8 +149,7 @@ static bool kept_room(struct chan_reports *r, uint32_t len)
         return true;
     }
     while (r->kept_head < r->kept_tail && r->kept_tail - r->kept_head + len > r->kept_cap) {
-        r->kept_head += kept_entry_len(r, r->kept_head);
-        r->lost++;
+        kept_drop(r);
     }
     kept_close_up(r);
     return r->kept_tail + len <= r->kept_cap;

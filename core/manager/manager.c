@@ -4,7 +4,7 @@
  * Reports of one sender are stored in the order of their numbers and once: a duplicate is only
  * acknowledged again, one behind a gap waits for its repetition until the gap is GAP_PATIENCE_S
  * old (its sender dropped what is missing, or it cannot get through); then the first of those that
- * came since ends the gap, for whom it waits once as long again. Acknowledgements are cumulative and leave together,
+ * are still repeated ends the gap. Acknowledgements are cumulative and leave together,
  * ACK_DELAY_MS after the first report they answer. */
 #include "core/manager/manager.h"
 
@@ -12,6 +12,7 @@
 
 #include "core/base/err.h"
 #include "core/channel/channel.h"
+#include "core/channel/reports.h"
 #include "core/crypto/crypto.h"
 #include "core/manager/alarms.h"
 #include "core/manager/life.h"
@@ -33,7 +34,9 @@ struct peer {
     uint32_t incarnation;
     uint64_t next_seq;         /* not stored yet */
     struct qkd_time gap_since; /* QKD_NEVER: no gap */
-    uint64_t gap_end;          /* the first report behind the gap that came since */
+    uint64_t gap_top;          /* all reports below have been missing since then */
+    struct qkd_time window;    /* a time in which all that is kept is repeated began */
+    uint64_t first[2];         /* behind the gap: that came in it, and in the one before; 0: none */
     bool is_ack_due;
     uint32_t next_due; /* list of peers with is_ack_due, in order; QKD_SLAB_NONE ends it */
 };
@@ -337,6 +340,32 @@ static void acks_send(struct mgr *mgr, const struct qkd_event *event, struct qkd
     mgr->ack_at = QKD_NEVER;
 }
 
+/* A report behind a gap came: what its sender still has is repeated each CHAN_REPORT_REPEAT_MS. */
+static void gap_watch(struct peer *peer, uint64_t seq, struct qkd_time now)
+{
+    if (peer->gap_since.ns == QKD_NEVER.ns) {
+        peer->gap_since = peer->window = now;
+        peer->gap_top = peer->first[0] = seq;
+        peer->first[1] = 0;
+    }
+    struct qkd_span repeat = qkd_span_ms(CHAN_REPORT_REPEAT_MS);
+    if (qkd_time_before(now, qkd_time_add(peer->gap_since, repeat))) {
+        peer->gap_top = seq > peer->gap_top ? seq : peer->gap_top;
+    }
+    if (!qkd_time_before(now, qkd_time_add(peer->window, qkd_span_ns(2 * repeat.ns)))) {
+        peer->first[1] = peer->first[0];
+        peer->first[0] = 0;
+        peer->window = now;
+    }
+    if (peer->first[0] < peer->next_seq) { /* it has arrived, or the time has just begun */
+        bool is_begun = peer->first[0] == 0;
+        peer->first[1] = is_begun ? peer->first[1] : 0;
+        peer->window = now;
+        peer->first[0] = seq;
+    }
+    peer->first[0] = seq < peer->first[0] ? seq : peer->first[0];
+}
+
 /* Whether the report is the next one to store; decides about gaps. */
 static bool seq_accept(struct mgr *mgr, struct peer *peer, uint64_t seq, struct qkd_time now)
 {
@@ -344,19 +373,17 @@ static bool seq_accept(struct mgr *mgr, struct peer *peer, uint64_t seq, struct 
         return false;
     }
     if (seq > peer->next_seq) {
-        bool is_new = peer->gap_since.ns == QKD_NEVER.ns;
-        peer->gap_since = qkd_time_min(peer->gap_since, now);
-        peer->gap_end = is_new || seq < peer->gap_end ? seq : peer->gap_end;
-        struct qkd_span patience = qkd_span_s(seq == peer->gap_end ? GAP_PATIENCE_S
-                                                                   : 2 * GAP_PATIENCE_S);
-        if (qkd_time_before(now, qkd_time_add(peer->gap_since, patience))) {
+        gap_watch(peer, seq, now);
+        struct qkd_time patience = qkd_time_add(peer->gap_since, qkd_span_s(GAP_PATIENCE_S));
+        bool is_next = peer->first[1] >= peer->next_seq && seq <= peer->first[1];
+        if (qkd_time_before(now, patience) || !is_next) {
             return false;
         }
         bool is_first = mgr->is_restarted && peer->next_seq == 1;
         mgr->gaps += is_first ? 0 : seq - peer->next_seq;
     }
     peer->next_seq = seq + 1;
-    peer->gap_since = QKD_NEVER;
+    peer->gap_since = peer->next_seq > peer->gap_top ? QKD_NEVER : peer->gap_since;
     return true;
 }
 
