@@ -44,7 +44,9 @@ static struct {
     struct seen_key key[KEYS];
     size_t keys;
     uint64_t paid_bits[RING_LINKS];
-    bool cut;            /* RELAY frames on link 2 are lost */
+    bool cut;  /* RELAY frames on a link are lost */
+    bool dark; /* all between A and the other end of it is lost */
+    size_t cut_link;
     unsigned drop_takes; /* so many TAKE frames are lost */
     unsigned drop_sums;  /* and RELAY_SUM */
 } seen;
@@ -87,8 +89,8 @@ static void frame_see(const struct wire_frame *frame)
         ck_assert_uint_eq(body.keys.len, KEY_BYTES);
         if (body.has_share) {
             ck_assert_uint_lt(frame->link, RING_LINKS);
-            ck_assert_uint_eq(body.shares, WAYS);
-            ck_assert_uint_lt(body.share, WAYS);
+            ck_assert_uint_eq(body.shares, net->config.paths);
+            ck_assert_uint_lt(body.share, net->config.paths);
             key->carried[frame->link] |= 1U << body.share;
             key->shares |= 1U << body.share;
             memcpy(key->share[body.share], body.keys.at, KEY_BYTES);
@@ -131,8 +133,14 @@ static bool tap(void *ctx, const struct pump_message *m)
     (void)ctx;
     struct wire_frame frame;
     struct wire_head head;
+    uint32_t far = (uint32_t)seen.cut_link / 2 + 1;
+    if (m->rp == QKD_RP_KX1 && seen.dark &&
+        qkd_eid_node(m->from) + qkd_eid_node(m->to) == far && /* A is 0 */
+        (qkd_eid_node(m->from) == 0 || qkd_eid_node(m->to) == 0)) {
+        return false;
+    }
     if (m->rp == QKD_RP_KX1 && seen.cut && m->bytes[0] == WIRE_FRAME_MAGIC &&
-        wire_get_u32(m->bytes + 4) == 2) {
+        wire_get_u32(m->bytes + 4) == seen.cut_link) {
         return false; /* also what is sent again, which is not observed */
     }
     if (m->rp != QKD_RP_KX1 || m->observed == NULL) {
@@ -371,6 +379,7 @@ END_TEST
 START_TEST(multipath_misses_one_share)
 {
     begin_ring(WAYS);
+    seen.cut_link = 2;
     seen.cut = true;
     kmn_ask(net, 0, 1);
     kmn_run(net, 3000);
@@ -381,6 +390,38 @@ START_TEST(multipath_misses_one_share)
     kmn_ask(net, 0, 1);
     kmn_run(net, 5000);
     ck_assert_uint_ge(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 1);
+    end();
+}
+END_TEST
+
+/* Two of three ways, and one of them fails: the third is taken, but never for a share of a key of which a share
+ * has gone before. So no link, and no node on the way, carries two shares of one key. */
+START_TEST(multipath_keeps_each_share_to_its_way)
+{
+    begin_ring(2);
+    kmn_ask(net, 0, 1);
+    kmn_run(net, 1000);
+    for (size_t link = 0; link < RING_LINKS; link += 2) {
+        if (seen.key[0].carried[link] != 0) {
+            seen.cut_link = link; /* the last of both ways */
+        }
+    }
+    seen.dark = true;
+    for (size_t i = 0; i < 5; i++) {
+        kmn_ask(net, 0, 1);
+        kmn_run(net, 3000);
+    }
+    ck_assert_uint_ge(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 2);
+    unsigned used = 0;
+    for (size_t i = 0; i < seen.keys; i++) {
+        for (size_t link = 0; link < RING_LINKS; link++) {
+            unsigned carried = seen.key[i].carried[link];
+            ck_assert_uint_eq(carried & (carried - 1), 0);
+            ck_assert(link % 2 == 0 || (carried & ~seen.key[i].carried[link - 1]) == 0);
+            used |= carried != 0 ? 1U << link : 0;
+        }
+    }
+    ck_assert_uint_eq(used & 0x15, 0x15); /* all three first links */
     end();
 }
 END_TEST
@@ -416,6 +457,7 @@ int main(void)
     tcase_add_test(tc, multipath_sends_a_share_per_way);
     tcase_add_test(tc, multipath_needs_all_its_ways);
     tcase_add_test(tc, multipath_misses_one_share);
+    tcase_add_test(tc, multipath_keeps_each_share_to_its_way);
     tcase_add_test(tc, multipath_after_crashes);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
