@@ -225,7 +225,12 @@ int host_optics_block(struct host_optics *optics, const struct host_optics_calls
         .qber_ppm = (uint32_t)lround(done.qber * PPM),
         .rate_bps = rate_at(optics, done.done.ns),
     };
-    return block_make(optics, &block, calls);
+    int rc = block_make(optics, &block, calls);
+    if (optics->noisy && block.qber_ppm <= WIRE_QBER_LIMIT_PPM) {
+        noise_tell(optics, 0, calls); /* the block is of the light before: it says nothing of now */
+        noise_tell(optics, 1, calls);
+    }
+    return rc;
 }
 
 /* The key that both ends hold at the start, once in a run: its light need not shine for it. */

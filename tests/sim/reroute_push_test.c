@@ -93,6 +93,28 @@ START_TEST(noise_moves_it_at_once)
 }
 END_TEST
 
+/* A block that is complete at the very instant at which the light becomes noisy (12 s: blocks come every
+ * second) tells of the light before; the link stays noisy, and is not used when routes are asked anew. */
+START_TEST(a_last_quiet_block_does_not_clear_the_noise)
+{
+    double at_s = 0;
+    char text[4096];
+    static const char plain[] = "qkd: {rate: 4 kbit/s, block: 4 kbit}";
+    const char *where = strstr(network, plain);
+    ck_assert_ptr_nonnull(where);
+    snprintf(text, sizeof text,
+             "%.*sqkd: {model: trace, trace: [[0 s, 4 kbit/s, 0.02], [12 s, 0 bit/s, 0.2]], "
+             "block: 4 kbit}%s}\n",
+             (int)(where - network), network, where + strlen(plain));
+    memcpy(strstr(text, "validity: 1 h"), "validity: 2 s", strlen("validity: 1 h"));
+    lib_run_text(&run, text);
+    ck_assert_uint_eq(changes(&at_s), 1);
+    ck_assert_double_ge(at_s, 12);
+    ck_assert_double_le(at_s, 12.3);
+    lib_end(&run);
+}
+END_TEST
+
 /* The controller is away from 10 s to 30 s and the routes end every 2 s: KMs go on with what they have.
  * Nothing fails but what waits for an answer of the controller too long, which is asked four times in 3 s:
  * with time-outs of 10 s nothing at all. */
@@ -129,6 +151,7 @@ int main(void)
     tcase_add_test(tests, exhaustion_moves_it_in_time);
     tcase_add_test(tests, without_a_mark_it_stays);
     tcase_add_test(tests, noise_moves_it_at_once);
+    tcase_add_test(tests, a_last_quiet_block_does_not_clear_the_noise);
     tcase_add_test(tests, goes_on_without_a_controller);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
