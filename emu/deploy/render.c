@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,8 +368,8 @@ static int put_in_place(const struct render *render, bool there)
     return there ? emu_folder_remove(old, render->why) : QKD_OK;
 }
 
-int emu_render(const struct scn_scenario *scenario, const struct emu_render *how,
-               struct emu_deployment **deployment, struct emu_why *why)
+static int render_whole(const struct scn_scenario *scenario, const struct emu_render *how,
+                        struct emu_deployment **deployment, struct emu_why *why)
 {
     struct emu_deployment *plan = NULL;
     struct render render = {.scenario = scenario, .how = how, .why = why};
@@ -394,5 +395,22 @@ int emu_render(const struct scn_scenario *scenario, const struct emu_render *how
         return QKD_OK;
     }
     emu_deployment_free(plan);
+    return err;
+}
+
+/* Whoever asks for the end meanwhile waits a moment: half a deployment would be left beside its place, with
+ * private keys in it. */
+int emu_render(const struct scn_scenario *scenario, const struct emu_render *how,
+               struct emu_deployment **deployment, struct emu_why *why)
+{
+    sigset_t ends;
+    sigset_t before;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &ends, &before);
+    int err = render_whole(scenario, how, deployment, why);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return err;
 }

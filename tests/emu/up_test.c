@@ -163,6 +163,27 @@ START_TEST(a_daemon_dies)
 }
 END_TEST
 
+/* A deployment is there whole or not at all, whenever Ctrl-C comes: nothing with private keys lies beside it. */
+START_TEST(interrupted_render)
+{
+    for (int ms = 10; ms <= 160; ms += 10) {
+        char text[768];
+        const char *program = getenv("QKDN");
+        snprintf(text, sizeof text,
+                 "mkdir %s/r && { timeout -s INT 0.%03d %s render scenarios/line-3.yaml --quiet -o "
+                 "%s/r/net; ls -A %s/r; test ! -e %s/r/net || test -e %s/r/net/deployment.json || "
+                 "echo half; } && rm -rf %s/r",
+                 top, ms, program == NULL ? "build/dev/qkdn" : program, top, top, top, top, top);
+        FILE *pipe = popen(text, "r");
+        ck_assert_ptr_nonnull(pipe);
+        size_t len = fread(output, 1, sizeof output - 1, pipe);
+        output[len] = '\0';
+        ck_assert_int_eq(pclose(pipe), 0);
+        ck_assert_msg(len == 0 || strcmp(output, "net\n") == 0, "after %d ms: %s", ms, output);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("up");
@@ -170,6 +191,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_day);
     tcase_add_test(tests, a_daemon_dies);
+    tcase_add_test(tests, interrupted_render);
     Suite *suite = suite_create("emu_up");
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
