@@ -329,7 +329,8 @@ size_t emu_fleet_stop(struct emu_fleet *fleet)
             pid_t *pid = &fleet->children[i].seen.pid;
             if (*pid > 0 && waitpid(*pid, &status, WNOHANG) == *pid) {
                 *pid = 0;
-                bad += status != 0;
+                /* SIGTERM kills who has not come as far as to its handler: it has done nothing yet */
+                bad += status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
             }
             running += *pid > 0;
         }
