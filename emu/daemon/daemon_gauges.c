@@ -43,8 +43,8 @@
       "Failed authentications that elements reported")                                             \
     X(TAGS, COUNTER, "qkdn_tag_failures_total", "Frames at Kx-1 whose tag did not verify")         \
     X(BAD_BYTES, COUNTER, "qkdn_bad_bytes_total", "Messages that elements refused as malformed")   \
-    X(REQUESTS, COUNTER, "qkdn_requests_total", "Requests of the load that ended")                 \
-    X(SERVED, COUNTER, "qkdn_requests_served_total", "Requests of the load that were served")      \
+    X(REQUESTS, COUNTER, "qkdn_requests_total", "Requests for key that ended")                     \
+    X(SERVED, COUNTER, "qkdn_requests_served_total", "Requests for key that were served")          \
     X(KEYS, COUNTER, "qkdn_etsi014_keys_total", "Keys handed over by ETSI GS QKD 014")             \
     X(KEYS_LOST, COUNTER, "qkdn_etsi014_keys_lost_total",                                          \
       "Keys that came too late for their question")                                                \

@@ -25,7 +25,7 @@ struct emu_daemon_figures {
     uint64_t malformed;     /* frames too short for their head */
     uint64_t cut;           /* frames that a fault of the scenario took */
     uint64_t refused;       /* commits that the store refused */
-    uint64_t served, ended; /* requests of the load: with key, in all */
+    uint64_t served, ended; /* requests of SAEs and of the load: with key, in all */
     uint64_t auth_failures, bad_bytes, tag_failures;
 };
 
