@@ -359,9 +359,12 @@ static void let_go(struct settings *settings)
 static void signals_take(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction before;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGHUP, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup */
+        (void)sigaction(SIGHUP, &action, NULL);
+    }
 }
 
 static int fleet_run(struct settings *settings, const struct scn_scenario *scenario)

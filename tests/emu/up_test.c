@@ -163,6 +163,28 @@ START_TEST(a_daemon_dies)
 }
 END_TEST
 
+/* Under nohup the end of the terminal is not the end of the network. */
+START_TEST(hangup_ignored)
+{
+    char text[768];
+    const char *program = getenv("QKDN");
+    program = program == NULL ? "build/dev/qkdn" : program;
+    snprintf(
+        text, sizeof text,
+        "exec 2>&1; (trap '' HUP; exec %s up scenarios/line-3.yaml --quiet --base-port %u --dir "
+        "%s/net) & up=$!; for i in $(seq 200); do %s status --dir %s/net >%s/said 2>&1 && break; "
+        "sleep 0.1; done; kill -HUP $up; sleep 1; %s status --dir %s/net >%s/said || echo gone; "
+        "kill $up; wait $up",
+        program, base, top, program, top, top, program, top, top);
+    FILE *pipe = popen(text, "r");
+    ck_assert_ptr_nonnull(pipe);
+    size_t len = fread(output, 1, sizeof output - 1, pipe);
+    output[len] = '\0';
+    ck_assert_int_eq(pclose(pipe), 0);
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
 /* A deployment is there whole or not at all, whenever Ctrl-C comes: nothing with private keys lies beside it. */
 START_TEST(interrupted_render)
 {
@@ -191,6 +213,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_day);
     tcase_add_test(tests, a_daemon_dies);
+    tcase_add_test(tests, hangup_ignored);
     tcase_add_test(tests, interrupted_render);
     Suite *suite = suite_create("emu_up");
     suite_add_tcase(suite, tests);
