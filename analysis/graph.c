@@ -10,6 +10,7 @@
 
 #include <graphviz/gvc.h>
 
+#include "analysis/graph_layout.h"
 #include "analysis/graph_place.h"
 #include "analysis/graph_style.h"
 #include "analysis/outfile.h"
@@ -21,6 +22,8 @@
 #define MOST_SEEN_NODES 2000     /* above it, dots are as small as can be */
 #define MOST_PLACED_BY_NEATO 300 /* above it, sfdp lays out */
 #define MOST_NETWORKS 4          /* names of user networks in a label */
+#define TEXT_LENGTH 2.6          /* inches of a link with a text where there is no map, */
+#define BARE_LENGTH 1.4          /* and of one without */
 #define LABEL_SIZE 2048
 #define LABEL_BEGIN                                                                                \
     "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"1\" CELLSPACING=\"0\" "                    \
@@ -264,6 +267,7 @@ static void application_add(struct drawing *d, size_t i)
     set(edge, "dir", "forward");
     set(edge, "arrowsize", "0.6");
     set(edge, "weight", "0");
+    set(edge, ANA_GRAPH_LOOSE, "1");
     if (d->link_texts && d->scenario->application_count <= 40) {
         set(edge, "fontcolor", ANA_APPLICATION);
         set(edge, "label", app->id);
@@ -299,6 +303,7 @@ static void classical_link_add(struct drawing *d, size_t i)
     set(edge, "penwidth", "1");
     set(edge, "dir", "none");
     set(edge, "weight", "0");
+    set(edge, ANA_GRAPH_LOOSE, "1");
 }
 
 /* ---- the whole ---- */
@@ -387,7 +392,9 @@ static void layout_choose(struct drawing *d)
     }
     set(d->graph, "layout", large ? "sfdp" : "neato");
     set(d->graph, "overlap", large ? "scale" : "false");
-    agattr(d->graph, AGEDGE, (char *)(uintptr_t) "len", d->link_texts ? "2.6" : "1.4");
+    char length[16];
+    snprintf(length, sizeof length, "%.1f", d->link_texts ? TEXT_LENGTH : BARE_LENGTH);
+    agattr(d->graph, AGEDGE, (char *)(uintptr_t) "len", length);
 }
 
 static void build(struct drawing *d)
@@ -460,7 +467,7 @@ static int render(struct drawing *d, const char *format, struct ana_error *error
     char *bytes = NULL;
     unsigned len = 0;
     int err = QKD_OK;
-    if (gvLayout(gvc, d->graph, layout) != 0) {
+    if (!ana_graph_lay_out(gvc, d->graph, 72 * (d->link_texts ? TEXT_LENGTH : BARE_LENGTH))) {
         err = ana_fail(error, QKD_ERR_IO, "Graphviz has no layout '%s': is it installed?", layout);
     } else {
         if (gvRenderData(gvc, d->graph, format, &bytes, &len) != 0 || bytes == NULL) {

@@ -14,6 +14,7 @@
 #define ROOM_X 2.1         /* inches that two nodes side by side need, with a label between them */
 #define ROOM_Y 1.4         /* and one above the other */
 #define LABEL 1.3          /* inches of a link's text between them */
+#define GAP 0.05           /* and between their nodes if it has none */
 #define CHAR 0.1           /* of a letter of a node's bold name, */
 #define SMALL_CHAR 0.075   /* of one below it, */
 #define FRAME 0.5          /* and of what is around them */
@@ -62,7 +63,8 @@ static double roomy_scale(const struct ana_point *points, size_t count)
     return 1 / least;
 }
 
-/* Moves two nodes that stand too close away from each other, half of what is missing each; nodes at
+/* Moves two nodes that stand too close away from each other, a quarter of what is missing each (with half, one
+ * node jumps over another where many stand close); nodes at
  * one place part in a direction that depends on their numbers. True if they moved. */
 static bool push_apart(struct ana_point *points, size_t i, size_t j)
 {
@@ -79,7 +81,7 @@ static bool push_apart(struct ana_point *points, size_t i, size_t j)
         distance = 1e-9;
     }
     double norm = hypot(dx, dy);
-    double step = (1 - distance) / 2 / norm;
+    double step = (1 - distance) / 4 / norm;
     points[i].x -= dx * step * wide;
     points[i].y -= dy * step * ROOM_Y;
     points[j].x += dx * step * wide;
@@ -227,7 +229,8 @@ static void spread(const struct scn_scenario *scenario, const struct ways *ways,
         wide = fmax(wide, fmax(points[i].x, points[i].y));
         if (!ways->dot[i]) {
             places[count] = points[i];
-            places[count++].wide = unit < 1 ? 0 : node_width(scenario, i);
+            places[count++].wide = (node_width(scenario, i) + (unit < 1 ? GAP : LABEL)) / unit -
+                                   LABEL;
         }
     }
     double most = fmax(MOST_WIDTH, WIDTH_PER_ROOT * sqrt((double)count)) / unit;
