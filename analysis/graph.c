@@ -421,9 +421,6 @@ static void build(struct drawing *d)
     for (size_t i = 0; i < scenario->link_count; i++) {
         link_add(d, i);
     }
-    for (size_t i = 0; d->options->applications && i < scenario->application_count; i++) {
-        application_add(d, i);
-    }
     for (size_t i = 0; d->options->classical && i < scenario->classical.switch_count; i++) {
         switch_add(d, i);
     }
@@ -454,6 +451,21 @@ static GVC_t *context(void)
     return gvc;
 }
 
+/* Applications join when the nodes have their places: a picture with them is the one without, and
+ * lines more. */
+static bool lay_out(struct drawing *d, GVC_t *gvc)
+{
+    const char *layout = agget(d->graph, (char *)(uintptr_t) "layout");
+    double length = 72 * (d->link_texts ? TEXT_LENGTH : BARE_LENGTH);
+    if (strcmp(layout, "neato") == 0 && !ana_graph_place(gvc, d->graph, length)) {
+        return false;
+    }
+    for (size_t i = 0; d->options->applications && i < d->scenario->application_count; i++) {
+        application_add(d, i);
+    }
+    return ana_graph_lay_out(gvc, d->graph);
+}
+
 /* Lays out and renders to memory, then to the file. */
 static int render(struct drawing *d, const char *format, struct ana_error *error)
 {
@@ -463,12 +475,12 @@ static int render(struct drawing *d, const char *format, struct ana_error *error
     if (gvc == NULL) {
         return ana_fail(error, QKD_ERR_NOMEM, "Graphviz does not start");
     }
-    const char *layout = agget(d->graph, (char *)(uintptr_t) "layout");
     char *bytes = NULL;
     unsigned len = 0;
     int err = QKD_OK;
-    if (!ana_graph_lay_out(gvc, d->graph, 72 * (d->link_texts ? TEXT_LENGTH : BARE_LENGTH))) {
-        err = ana_fail(error, QKD_ERR_IO, "Graphviz has no layout '%s': is it installed?", layout);
+    if (!lay_out(d, gvc)) {
+        err = ana_fail(error, QKD_ERR_IO, "Graphviz has no layout '%s': is it installed?",
+                       agget(d->graph, (char *)(uintptr_t) "layout"));
     } else {
         if (gvRenderData(gvc, d->graph, format, &bytes, &len) != 0 || bytes == NULL) {
             err = ana_fail(error, QKD_ERR_IO, "Graphviz cannot draw %s: is it installed?", format);

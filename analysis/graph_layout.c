@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "analysis/graph_tidy.h"
 
@@ -117,25 +116,35 @@ static bool is_small(Agraph_t *graph)
     return agnnodes(graph) <= MOST_TIDY_NODES && agnedges(graph) <= MOST_TIDY_LINES;
 }
 
-/* Moves the nodes, and lays out again with the nodes where they are now. */
-static bool nodes_tidy(GVC_t *gvc, Agraph_t *graph, double length)
+/* Pins the nodes where they are now; the next layout only draws. */
+static void nodes_pin(Agraph_t *graph, const struct picture *p)
 {
-    struct picture p;
-    if (!picture_read(graph, &p)) {
-        return true; /* it stays as it is */
-    }
-    p.drawing.length = length;
-    ana_tidy_nodes(&p.drawing);
-    gvFreeLayout(gvc, graph);
-    for (size_t i = 0; i < p.drawing.node_count; i++) {
+    for (size_t i = 0; i < p->drawing.node_count; i++) {
         char pos[64];
-        snprintf(pos, sizeof pos, "%.3f,%.3f", p.drawing.nodes[i].x, p.drawing.nodes[i].y);
-        agsafeset(p.nodes[i], word("pos"), pos, word(""));
+        snprintf(pos, sizeof pos, "%.3f,%.3f", p->drawing.nodes[i].x, p->drawing.nodes[i].y);
+        agsafeset(p->nodes[i], word("pos"), pos, word(""));
     }
-    picture_fini(&p);
     agsafeset(graph, word("layout"), word("nop"), word(""));
     agsafeset(graph, word("overlap"), word("true"), word(""));
-    return gvLayout(gvc, graph, "nop") == 0;
+}
+
+bool ana_graph_place(GVC_t *gvc, Agraph_t *graph, double length)
+{
+    struct picture p;
+    if (gvLayout(gvc, graph, "neato") != 0) {
+        return false;
+    }
+    bool read = picture_read(graph, &p); /* without memory: it is laid out once more, later */
+    if (read && is_small(graph)) {
+        p.drawing.length = length;
+        ana_tidy_nodes(&p.drawing);
+    }
+    gvFreeLayout(gvc, graph);
+    if (read) {
+        nodes_pin(graph, &p);
+        picture_fini(&p);
+    }
+    return true;
 }
 
 static void texts_tidy(Agraph_t *graph)
@@ -155,12 +164,9 @@ static void texts_tidy(Agraph_t *graph)
     picture_fini(&p);
 }
 
-bool ana_graph_lay_out(GVC_t *gvc, Agraph_t *graph, double length)
+bool ana_graph_lay_out(GVC_t *gvc, Agraph_t *graph)
 {
-    const char *layout = agget(graph, word("layout"));
-    bool by_neato = strcmp(layout, "neato") == 0;
-    if (gvLayout(gvc, graph, layout) != 0 ||
-        (by_neato && is_small(graph) && !nodes_tidy(gvc, graph, length))) {
+    if (gvLayout(gvc, graph, agget(graph, word("layout"))) != 0) {
         return false;
     }
     if (is_small(graph)) {

@@ -14,7 +14,7 @@
 #define ROOM_X 2.1         /* inches that two nodes side by side need, with a label between them */
 #define ROOM_Y 1.4         /* and one above the other */
 #define LABEL 1.3          /* inches of a link's text between them */
-#define GAP 0.05           /* and between their nodes if it has none */
+#define GAP 0.2            /* and between their nodes if it has none */
 #define CHAR 0.1           /* of a letter of a node's bold name, */
 #define SMALL_CHAR 0.075   /* of one below it, */
 #define FRAME 0.5          /* and of what is around them */
