@@ -160,7 +160,7 @@ static void element_gone(struct sim_world *world, const struct host_unit *unit)
         const struct host_node *node = &world->plan->nodes[unit->node];
         uint32_t link = world->plan->ports[node->first_port + unit->instance].link;
         if (world->oracle != NULL) {
-            watch_oracle_crash_modules(world->oracle, now_ns, link);
+            watch_oracle_crash_module(world->oracle, now_ns, link, unit->node);
         }
     } else if (unit->kind == HOST_UNIT_CONTROLLER) {
         if (world->oracle != NULL) {

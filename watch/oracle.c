@@ -489,10 +489,19 @@ void watch_oracle_crash_km(struct watch_oracle *oracle, int64_t now_ns, uint32_t
     leave(oracle, start);
 }
 
+void watch_oracle_crash_module(struct watch_oracle *oracle, int64_t now_ns, uint32_t link,
+                               uint32_t node)
+{
+    int64_t start = enter(oracle, now_ns);
+    watch_orc_module_crash(oracle, link, qkd_eid_node(oracle->links[link].side[1].kma) == node);
+    leave(oracle, start);
+}
+
 void watch_oracle_crash_modules(struct watch_oracle *oracle, int64_t now_ns, uint32_t link)
 {
     int64_t start = enter(oracle, now_ns);
-    watch_orc_modules_crash(oracle, link);
+    watch_orc_module_crash(oracle, link, 0);
+    watch_orc_module_crash(oracle, link, 1);
     leave(oracle, start);
 }
 

@@ -55,9 +55,11 @@ void watch_oracle_send(struct watch_oracle *oracle, int64_t now_ns, const struct
 
 /* All elements of a node were dropped; they start again from what was persisted. In the live world a
  * process falls alone: the key manager of a node (with its applications), the two modules of a link,
- * the controller. */
+ * the controller. A fault may take one module, that of the link's end at `node`. */
 void watch_oracle_crash(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
 void watch_oracle_crash_km(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
+void watch_oracle_crash_module(struct watch_oracle *oracle, int64_t now_ns, uint32_t link,
+                               uint32_t node);
 void watch_oracle_crash_modules(struct watch_oracle *oracle, int64_t now_ns, uint32_t link);
 void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns);
 void watch_oracle_restart(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);

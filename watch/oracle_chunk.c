@@ -306,7 +306,7 @@ void watch_orc_block_crash(struct watch_oracle *o, uint32_t node, bool modules)
     }
 }
 
-void watch_orc_modules_crash(struct watch_oracle *o, uint32_t link)
+void watch_orc_module_crash(struct watch_oracle *o, uint32_t link, uint32_t side)
 {
     for (uint32_t i = 0; i < o->blocks.top; i++) {
         if (!qkd_slab_live(&o->blocks, i)) {
@@ -314,7 +314,7 @@ void watch_orc_modules_crash(struct watch_oracle *o, uint32_t link)
         }
         struct watch_orc_block *block = watch_orc_block_at(o, i);
         /* A file that was sent may have arrived, or arrive yet: such a block stays in flight. */
-        bool nowhere = (block->stored | block->filed) != 3;
+        bool nowhere = ((unsigned)(block->stored | block->filed) >> side & 1U) == 0;
         if (block->link == link && nowhere && block->generated && !block->answered &&
             !block->lost) {
             block_lost(o, block);

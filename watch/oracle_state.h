@@ -397,9 +397,9 @@ void watch_orc_persist_chunk(struct watch_oracle *o, const struct qkd_persist *e
                              const uint8_t *value);
 /* Own chunk records that were deleted: what was left in them is given up. */
 void watch_orc_flush(struct watch_oracle *o);
-/* The KMA of a node fell, its modules with it or not; both modules of a link fell. */
+/* The KMA of a node fell, its modules with it or not; the module of a link at one side fell. */
 void watch_orc_block_crash(struct watch_oracle *o, uint32_t node, bool modules);
-void watch_orc_modules_crash(struct watch_oracle *o, uint32_t link);
+void watch_orc_module_crash(struct watch_oracle *o, uint32_t link, uint32_t side);
 
 /* ---- oracle_frame.c ---- */
 

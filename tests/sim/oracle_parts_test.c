@@ -107,6 +107,26 @@ START_TEST(modules_lose_what_only_they_had)
 }
 END_TEST
 
+/* The module of one end loses what that end has not on record; the other end's module may yet file. */
+START_TEST(module_loses_its_own_only)
+{
+    rig_file(rig, 0, 1);
+    stored(1);
+    watch_oracle_crash_module(rig->oracle, rig->now_ns, 0, 1);
+    ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).discarded, 0);
+    if (_i == 0) {
+        rig_file(rig, 0, 0);
+        rig_confirm(rig, 0, 0);
+        rig_deliver(rig);
+        rig_confirm(rig, 0, 1);
+        ck_assert_str_eq(rig_first(rig), "");
+    } else {
+        watch_oracle_crash_module(rig->oracle, rig->now_ns, 0, 0);
+        ck_assert_uint_eq(watch_oracle_link_ledger(rig->oracle, 0).discarded, 8 * RIG_BLOCK_BYTES);
+    }
+}
+END_TEST
+
 /* What both ends have on record, or may still get, is not. */
 START_TEST(modules_lose_nothing_else)
 {
@@ -133,6 +153,7 @@ int main(void)
     tcase_add_loop_test(parts, km_alone_loses_no_block_of_its_module, 0, 2);
     tcase_add_test(parts, node_loses_the_block_of_its_module);
     tcase_add_loop_test(parts, modules_lose_what_only_they_had, 0, 2);
+    tcase_add_loop_test(parts, module_loses_its_own_only, 0, 2);
     tcase_add_loop_test(parts, modules_lose_nothing_else, 0, 2);
     suite_add_tcase(suite, parts);
     SRunner *runner = srunner_create(suite);
