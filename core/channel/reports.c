@@ -19,9 +19,10 @@ enum {
     AT_SENDER = 24,
     AT_BITMAP = 32,
     AT_SEQ = 36,
-    AT_SOURCE = 44,
-    AT_RECORDS_LEN = 52,
-    REPORT_HEAD_LEN = 56
+    AT_AFTER = 44,
+    AT_SOURCE = 52,
+    AT_RECORDS_LEN = 60,
+    REPORT_HEAD_LEN = 64
 };
 
 #define KEPT_STAMP_LEN 8   /* before each kept report: when to send it (again), ns */
@@ -155,9 +156,16 @@ static bool kept_room(struct chan_reports *r, uint32_t len)
     return r->kept_tail + len <= r->kept_cap;
 }
 
-static void kept_send(struct chan_reports *r, const struct qkd_event *event, const uint8_t *message,
-                      struct qkd_out *out)
+static uint64_t kept_seq(const struct chan_reports *r, uint32_t at)
 {
+    return wire_get_u64(r->kept + at + KEPT_STAMP_LEN + AT_SEQ);
+}
+
+/* `after`: what the receiver must have before this one; of what we dropped nothing may be waited for. */
+static void kept_send(struct chan_reports *r, const struct qkd_event *event, uint8_t *message,
+                      uint64_t after, struct qkd_out *out)
+{
+    wire_put_u64(message + AT_AFTER, after);
     struct chan_send send = {.rp = r->config.rp,
                              .peer = r->config.to,
                              .message = message,
@@ -174,11 +182,14 @@ static void report_send(struct chan_reports *r, const struct qkd_event *event, u
     wire_put_u64(message + AT_MESSAGE_ID, (*r->next_message_id)++);
     wire_put_u64(message + AT_SEQ, r->next_seq++);
     if (r->config.keep_bytes == 0) {
-        kept_send(r, event, message, out);
+        kept_send(r, event, message, 0, out);
         return;
     }
     bool up = chan_is_up(r->set, r->config.rp, r->config.to);
-    if (kept_room(r, KEPT_STAMP_LEN + len)) {
+    bool room = kept_room(r, KEPT_STAMP_LEN + len);
+    uint64_t after = r->kept_head < r->kept_tail ? r->kept_last_seq : 0;
+    if (room) {
+        r->kept_last_seq = wire_get_u64(message + AT_SEQ);
         struct qkd_time again = qkd_time_add(event->now, qkd_span_ms(CHAN_REPORT_REPEAT_MS));
         uint8_t *to = r->kept + r->kept_tail;
         wire_put_u64(to, (uint64_t)(up ? again.ns : event->now.ns));
@@ -189,7 +200,7 @@ static void report_send(struct chan_reports *r, const struct qkd_event *event, u
         r->lost++;
     }
     if (up) {
-        kept_send(r, event, message, out);
+        kept_send(r, event, message, after, out);
     } else {
         (void)chan_open(r->set, event, r->config.rp, r->config.to, out);
     }
@@ -204,6 +215,7 @@ static void kept_repeat(struct chan_reports *r, const struct qkd_event *event, s
         return;
     }
     uint32_t sent_bytes = 0;
+    uint64_t after = 0;
     r->repeat_at = QKD_NEVER;
     for (uint32_t at = r->kept_head; at < r->kept_tail; at += kept_entry_len(r, at)) {
         if (!qkd_time_before(event->now, kept_due(r, at))) {
@@ -211,19 +223,19 @@ static void kept_repeat(struct chan_reports *r, const struct qkd_event *event, s
                 r->repeat_at = qkd_time_add(event->now, qkd_span_ms(REPEAT_PAUSE_MS));
                 return;
             }
-            kept_send(r, event, r->kept + at + KEPT_STAMP_LEN, out);
+            kept_send(r, event, r->kept + at + KEPT_STAMP_LEN, after, out);
             wire_put_u64(r->kept + at, (uint64_t)again.ns);
             sent_bytes += kept_entry_len(r, at);
             r->repeated++;
         }
+        after = kept_seq(r, at);
         r->repeat_at = qkd_time_min(r->repeat_at, kept_due(r, at));
     }
 }
 
 void chan_reports_ack(struct chan_reports *r, uint64_t seq)
 {
-    while (r->kept_head < r->kept_tail &&
-           wire_get_u64(r->kept + r->kept_head + KEPT_STAMP_LEN + AT_SEQ) <= seq) {
+    while (r->kept_head < r->kept_tail && kept_seq(r, r->kept_head) <= seq) {
         r->kept_head += kept_entry_len(r, r->kept_head);
     }
     if (r->kept_head == r->kept_tail) {

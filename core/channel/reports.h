@@ -52,6 +52,7 @@ struct chan_reports {
     struct qkd_time repeat_at;                /* QKD_NEVER: nothing unacknowledged */
     uint64_t seen_auth_failures, seen_denied; /* of chan_stats() */
     uint64_t next_seq;                        /* of the next report, from 1 */
+    uint64_t kept_last_seq;                   /* of the newest report that is kept, if one is */
     uint64_t *next_message_id;                /* the element's counter, borrowed */
     struct chan_reports_config config;
     struct chan_report_batch batch[CHAN_REPORT_KINDS]; /* by command - WIRE_CMD_FAULT */

@@ -2,10 +2,10 @@
 /* QKDN manager: the element. D2.3 clauses 7.1.6 and 9; docs/protocol.md, "Management".
  *
  * Reports of one sender are stored in the order of their numbers and once: a duplicate is only
- * acknowledged again, one behind a gap waits for its repetition until the gap is GAP_PATIENCE_S
- * old (its sender dropped what is missing, or it cannot get through); then the first of those that
- * are still repeated ends the gap. Acknowledgements are cumulative and leave together,
- * ACK_DELAY_MS after the first report they answer. */
+ * acknowledged again, and one is stored once all that its sender still keeps before it is (it names
+ * the last of these): so nothing that can come is missed, and nothing is waited for that was dropped.
+ * Acknowledgements are cumulative and leave together, ACK_DELAY_MS after the first report they
+ * answer. */
 #include "core/manager/manager.h"
 
 #include <stdlib.h>
@@ -17,7 +17,6 @@
 #include "core/manager/alarms.h"
 #include "core/manager/life.h"
 
-#define GAP_PATIENCE_S 5
 #define ACK_DELAY_MS 100
 #define INCARNATION_SHIFT 40 /* of message IDs */
 #define RETRANSMIT_MS 200    /* of handshake messages */
@@ -32,11 +31,7 @@ struct peer {
     struct qkd_eid eid;
     enum qkd_rp rp;
     uint32_t incarnation;
-    uint64_t next_seq;         /* not stored yet */
-    struct qkd_time gap_since; /* QKD_NEVER: no gap */
-    uint64_t gap_top;          /* all reports below have been missing since then */
-    struct qkd_time window;    /* a time in which all that is kept is repeated began */
-    uint64_t first[2];         /* behind the gap: that came in it, and in the one before; 0: none */
+    uint64_t next_seq; /* not stored yet */
     bool is_ack_due;
     uint32_t next_due; /* list of peers with is_ack_due, in order; QKD_SLAB_NONE ends it */
 };
@@ -266,7 +261,7 @@ DEFINE_STORE(configurations_store, link_config, configuration_store)
 
 /* The six messages share one layout; decoded into the same struct. */
 struct report {
-    uint64_t seq;
+    uint64_t seq, after;
     struct qkd_eid source;
     struct wire_bytes records;
     int (*store)(struct intake *in, struct wire_bytes blob);
@@ -276,7 +271,8 @@ struct report {
     case WIRE_CMD_##NAME: {                                                                        \
         struct wire_##name message;                                                                \
         err = wire_##name##_decode(&message, m->bytes, m->len);                                    \
-        *report = (struct report){message.seq, message.source, message.records, (store_)};         \
+        *report = (struct report){message.seq, message.after, message.source, message.records,     \
+                                  (store_)};                                                       \
         return err;                                                                                \
     }
 
@@ -340,50 +336,16 @@ static void acks_send(struct mgr *mgr, const struct qkd_event *event, struct qkd
     mgr->ack_at = QKD_NEVER;
 }
 
-/* A report behind a gap came: what its sender still has is repeated each CHAN_REPORT_REPEAT_MS. */
-static void gap_watch(struct peer *peer, uint64_t seq, struct qkd_time now)
+/* Whether the report is the next one to store: all that its sender still keeps before it is stored. */
+static bool seq_accept(struct mgr *mgr, struct peer *peer, const struct report *report)
 {
-    if (peer->gap_since.ns == QKD_NEVER.ns) {
-        peer->gap_since = peer->window = now;
-        peer->gap_top = peer->first[0] = seq;
-        peer->first[1] = 0;
-    }
-    struct qkd_span repeat = qkd_span_ms(CHAN_REPORT_REPEAT_MS);
-    if (qkd_time_before(now, qkd_time_add(peer->gap_since, repeat))) {
-        peer->gap_top = seq > peer->gap_top ? seq : peer->gap_top;
-    }
-    if (!qkd_time_before(now, qkd_time_add(peer->window, qkd_span_ns(2 * repeat.ns)))) {
-        peer->first[1] = peer->first[0];
-        peer->first[0] = 0;
-        peer->window = now;
-    }
-    if (peer->first[0] < peer->next_seq) { /* it has arrived, or the time has just begun */
-        bool is_begun = peer->first[0] == 0;
-        peer->first[1] = is_begun ? peer->first[1] : 0;
-        peer->window = now;
-        peer->first[0] = seq;
-    }
-    peer->first[0] = seq < peer->first[0] ? seq : peer->first[0];
-}
-
-/* Whether the report is the next one to store; decides about gaps. */
-static bool seq_accept(struct mgr *mgr, struct peer *peer, uint64_t seq, struct qkd_time now)
-{
-    if (seq < peer->next_seq) {
+    if (report->seq < peer->next_seq || report->after >= peer->next_seq ||
+        report->seq == UINT64_MAX) {
         return false;
     }
-    if (seq > peer->next_seq) {
-        gap_watch(peer, seq, now);
-        struct qkd_time patience = qkd_time_add(peer->gap_since, qkd_span_s(GAP_PATIENCE_S));
-        bool is_next = peer->first[1] >= peer->next_seq && seq <= peer->first[1];
-        if (qkd_time_before(now, patience) || !is_next) {
-            return false;
-        }
-        bool is_first = mgr->is_restarted && peer->next_seq == 1;
-        mgr->gaps += is_first ? 0 : seq - peer->next_seq;
-    }
-    peer->next_seq = seq + 1;
-    peer->gap_since = peer->next_seq > peer->gap_top ? QKD_NEVER : peer->gap_since;
+    bool is_first = mgr->is_restarted && peer->next_seq == 1;
+    mgr->gaps += is_first ? 0 : report->seq - peer->next_seq;
+    peer->next_seq = report->seq + 1;
     return true;
 }
 
@@ -402,7 +364,6 @@ static void peer_begin(struct peer *peer, const struct chan_message *m)
         peer->rp = m->rp;
         peer->incarnation = m->peer_incarnation;
         peer->next_seq = 1;
-        peer->gap_since = QKD_NEVER;
     }
 }
 
@@ -434,7 +395,7 @@ static void on_report(struct mgr *mgr, const struct qkd_event *event, const stru
     }
     peer_begin(peer, m);
     ack_due(mgr, qkd_map_get(&mgr->peer_map, key), event->now);
-    if (!seq_accept(mgr, peer, report.seq, event->now)) {
+    if (!seq_accept(mgr, peer, &report)) {
         return;
     }
     mgr->reports++;

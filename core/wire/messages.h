@@ -315,8 +315,9 @@ enum wire_file_code {
 #define WIRE_KEY_FILE_ACK(M, O) M(id, qkd_key_id) M(u8, code)
 
 /* FCAPS and life-cycle reports at Mk, Mc, Mq, and KMA/KSA -> KMC at KMI. seq numbers a sender's
- * reports so that a gap is seen; source: the element that recorded. */
-#define WIRE_REPORT_FIELDS(M, O) M(u64, seq) M(eid, source) M(blob, records)
+ * reports so that a gap is seen; after: the report before it that the sender still keeps, 0 if there is
+ * none; source: the element that recorded. */
+#define WIRE_REPORT_FIELDS(M, O) M(u64, seq) M(u64, after) M(eid, source) M(blob, records)
 #define WIRE_FAULT(M, O) WIRE_REPORT_FIELDS(M, O)         /* wire_fault_record */
 #define WIRE_CONFIGURATION(M, O) WIRE_REPORT_FIELDS(M, O) /* wire_link_config */
 #define WIRE_ACCOUNTING(M, O) WIRE_REPORT_FIELDS(M, O)    /* wire_account_record */

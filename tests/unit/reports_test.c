@@ -280,8 +280,13 @@ START_TEST(oldest_leaves_when_room_ends)
     ck_assert_uint_ge(count, 3);
     ck_assert_uint_eq(count + sender.reports.lost, 20);
     for (size_t i = 0; i < count; i++) {
-        /* the newest are there, in order; the gap is at the front */
-        ck_assert_uint_eq(expect_lives(i, 20 - count + 1 + i, 0), 5);
+        /* the newest are there, in order; the gap is at the front, and nobody need wait for it */
+        uint64_t seq = 20 - count + 1 + i;
+        ck_assert_uint_eq(expect_lives(i, seq, 0), 5);
+        const struct puppet_message *m = puppet_get(puppet, WIRE_CMD_METADATA, i);
+        struct wire_metadata report;
+        ck_assert_int_eq(wire_metadata_decode(&report, m->bytes.at, m->bytes.len), 0);
+        ck_assert_uint_eq(report.after, i == 0 ? 0 : seq - 1);
     }
 }
 END_TEST
