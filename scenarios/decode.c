@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From the tree to the structs, by the tables. A bad value leaves its default (or "not given") in
  * place, so that decoding goes on and finds every mistake. */
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,9 @@
 
 #define MAX_FIELDS 32 /* most rows of one table */
 #define LIST_BYTES 400
+
+/* A bound in another unit, as 60e-9 /min for 1e-9 /s, may be rounded to its wrong side. */
+#define ROUNDING (2 * DBL_EPSILON)
 
 const char *scn_word_of(const struct scn_word *words, int value)
 {
@@ -129,7 +134,7 @@ static void integer_decode(struct scn_ctx *ctx, const struct scn_field *field,
     if (why != NULL) {
         scn_mistake(ctx, value->place, "%s '%.64s' %s: expected %s", field->key, value->text, why,
                     scn_dimension_hint(field->dimension));
-    } else if ((double)number < field->min || (double)number > field->max) {
+    } else if (number < (int64_t)field->min || number > (int64_t)field->max) {
         range_mistake(ctx, field, value);
     } else if (field->multiple != 0 && number % (int64_t)field->multiple != 0) {
         scn_mistake(ctx, value->place, "%s '%.64s' is not a multiple of %u bit", field->key,
@@ -150,9 +155,11 @@ static void real_decode(struct scn_ctx *ctx, const struct scn_field *field,
     if (why != NULL) {
         scn_mistake(ctx, value->place, "%s '%.64s' %s: expected %s", field->key, value->text, why,
                     scn_dimension_hint(field->dimension));
-    } else if (!(number >= field->min && number <= field->max)) {
+    } else if (!(number >= field->min - fabs(field->min) * ROUNDING &&
+                 number <= field->max + fabs(field->max) * ROUNDING)) {
         range_mistake(ctx, field, value);
     } else {
+        number = fmin(fmax(number, field->min), field->max);
         memcpy(at, &number, sizeof number);
     }
 }

@@ -11,18 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A unit is `multiple` base units, or one base unit is `multiple` of it (divides). */
-struct unit {
-    const char *name;
-    int64_t multiple;
-    bool divides;
-};
-
 struct dimension {
     const char *hint;
     const char *pattern;
-    struct unit units[12]; /* largest first, down to the base unit; those behind it are read only */
-    bool bare;             /* the unit may be left out */
+    struct scn_unit
+        units[12]; /* largest first, down to the base unit; those behind it are read only */
+    bool bare;     /* the unit may be left out */
 };
 
 /* As number_len() and number_is_zero() read them. */
@@ -110,6 +104,16 @@ const char *scn_dimension_pattern(enum scn_dimension dimension)
     return dimensions[dimension].pattern;
 }
 
+const struct scn_unit *scn_dimension_units(enum scn_dimension dimension)
+{
+    return dimensions[dimension].units;
+}
+
+bool scn_dimension_bare(enum scn_dimension dimension)
+{
+    return dimensions[dimension].bare;
+}
+
 /* Length of the number at the start of the text: [-+] digits [. digits] [e [-+] digits]; 0: none. */
 static size_t number_len(const char *text)
 {
@@ -133,7 +137,7 @@ static size_t number_len(const char *text)
 }
 
 /* The unit behind the number; NULL if unknown or missing where one is needed. */
-static const struct unit *unit_find(enum scn_dimension dimension, const char *text, bool zero)
+static const struct scn_unit *unit_find(enum scn_dimension dimension, const char *text, bool zero)
 {
     const struct dimension *d = &dimensions[dimension];
     text += strspn(text, " ");
@@ -228,7 +232,7 @@ const char *scn_integer_parse(enum scn_dimension dimension, const char *text, in
     if (len == 0) {
         return "is not a number";
     }
-    const struct unit *unit = unit_find(dimension, text + len, number_is_zero(text, len));
+    const struct scn_unit *unit = unit_find(dimension, text + len, number_is_zero(text, len));
     if (unit == NULL) {
         return unit_complaint(text + len);
     }
@@ -246,7 +250,7 @@ const char *scn_real_parse(enum scn_dimension dimension, const char *text, doubl
     if (len == 0 || len >= SCN_QUANTITY_SIZE) {
         return len == 0 ? "is not a number" : "has too many digits";
     }
-    const struct unit *unit = unit_find(dimension, text + len, number_is_zero(text, len));
+    const struct scn_unit *unit = unit_find(dimension, text + len, number_is_zero(text, len));
     if (unit == NULL) {
         return unit_complaint(text + len);
     }
@@ -279,7 +283,7 @@ void scn_integer_print(enum scn_dimension dimension, int64_t value, char text[SC
 
 void scn_real_print(enum scn_dimension dimension, double value, char text[SCN_QUANTITY_SIZE])
 {
-    if (dimension < SCN_DIM_INTEGERS && value >= floor(value) && fabs(value) < 9e18) {
+    if (dimension < SCN_DIM_INTEGERS && value <= floor(value) && fabs(value) < 9e18) {
         scn_integer_print(dimension, (int64_t)value, text);
         return;
     }

@@ -24,6 +24,13 @@ enum scn_dimension {
     SCN_DIM_COUNT
 };
 
+/* A unit is `multiple` base units, or one base unit is `multiple` of it (divides). */
+struct scn_unit {
+    const char *name;
+    int64_t multiple;
+    bool divides;
+};
+
 /* Room for a printed quantity. */
 #define SCN_QUANTITY_SIZE 48
 
@@ -40,5 +47,9 @@ void scn_real_print(enum scn_dimension dimension, double value, char text[SCN_QU
 /* What to write: "a time such as '5 s'"; and a regular expression (ECMA 262) that matches it. */
 const char *scn_dimension_hint(enum scn_dimension dimension);
 const char *scn_dimension_pattern(enum scn_dimension dimension);
+
+/* Its units, up to one without a name; and whether a number may stand without one. */
+const struct scn_unit *scn_dimension_units(enum scn_dimension dimension);
+bool scn_dimension_bare(enum scn_dimension dimension);
 
 #endif

@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The JSON Schema (2020-12) of scenario files, by the tables. What a schema cannot say (references,
- * ranges of quantities, keys that exclude each other) only the loader checks. */
-#include <inttypes.h>
-#include <math.h>
+ * sums, keys that exclude each other, numbers with an exponent) only the loader checks. */
 #include <stdio.h>
 #include <string.h>
 
 #include "scenarios/buffer.h"
 #include "scenarios/expand.h"
+#include "scenarios/pattern.h"
+#include "scenarios/rows.h"
 
 #define DEEPEST 8 /* of the tables */
+#define MOST_DEFINITIONS 64
 
-static void object_print(struct scn_buffer *out, const struct scn_table *table, int depth);
+/* A quantity with its range, as it is defined under $defs. */
+struct definition {
+    char name[SCN_NAME_SIZE];
+    struct scn_field field;
+};
+
+struct schema {
+    struct scn_buffer out;
+    struct definition definitions[MOST_DEFINITIONS];
+    size_t count;
+};
+
+static void object_print(struct schema *s, const struct scn_table *table, int depth);
 
 static void newline(struct scn_buffer *out, int depth)
 {
@@ -31,57 +44,161 @@ static void words_print(struct scn_buffer *out, const struct scn_word *words)
     scn_buffer_text(out, "]");
 }
 
-/* A number with its unit is a string; without one, also a JSON number. */
-static void quantity_print(struct scn_buffer *out, const struct scn_field *field)
+/* Appends with `add`, in quotes. */
+static void pattern_print(struct scn_buffer *out,
+                          void (*add)(struct scn_buffer *out, const struct scn_field *field),
+                          const struct scn_field *field)
 {
-    bool bare = field->dimension == SCN_DIM_NUMBER || field->dimension == SCN_DIM_REAL ||
-                field->dimension == SCN_DIM_FRACTION;
-    const char *number = field->dimension == SCN_DIM_NUMBER ? "integer" : "number";
-    scn_buffer_add(out, "\"type\": [\"string\", \"%s\"], \"pattern\": ", number);
-    char pattern[SCN_NAME_SIZE * 2];
-    int len = snprintf(pattern, sizeof pattern, "%s%s%s%s", scn_dimension_pattern(field->dimension),
-                       field->word == NULL ? "" : "|^", field->word == NULL ? "" : field->word,
-                       field->word == NULL ? "" : "$");
-    out->failed = out->failed || len < 0 || (size_t)len >= sizeof pattern;
-    scn_buffer_quoted(out, pattern);
-    char low[SCN_QUANTITY_SIZE];
-    char high[SCN_QUANTITY_SIZE];
-    scn_real_print(SCN_DIM_REAL, field->min, low);
-    scn_real_print(SCN_DIM_REAL, field->max, high);
-    if (bare) {
-        scn_buffer_add(out, ", \"minimum\": %s, \"maximum\": %s", low, high);
-    } else {
-        scn_buffer_text(out, ", \"minimum\": 0, \"maximum\": 0"); /* only 0 needs no unit */
+    struct scn_buffer pattern = {0};
+    add(&pattern, field);
+    char *text = scn_buffer_take(&pattern);
+    out->failed = out->failed || text == NULL;
+    if (text != NULL) {
+        scn_buffer_quoted(out, text);
+        scn_mem_free(text);
     }
 }
 
+/* The bounds of a row as texts. */
+static void bounds_print(const struct scn_field *field, enum scn_dimension dimension,
+                         char low[SCN_QUANTITY_SIZE], char high[SCN_QUANTITY_SIZE])
+{
+    if (field->type == SCN_T_REAL || dimension > SCN_DIM_INTEGERS) {
+        scn_real_print(dimension, field->min, low);
+        scn_real_print(dimension, field->max, high);
+    } else {
+        scn_integer_print(dimension, (int64_t)field->min, low);
+        scn_integer_print(dimension, (int64_t)field->max, high);
+    }
+}
+
+/* The name of the definition of a quantity, such as "time_1ms_3650d". */
+static void quantity_name(const struct scn_field *field, char name[SCN_NAME_SIZE])
+{
+    static const char *const dimensions[SCN_DIM_COUNT] = {
+        [SCN_DIM_NUMBER] = "number",     [SCN_DIM_TIME] = "time",
+        [SCN_DIM_RATE] = "rate",         [SCN_DIM_BITS] = "bits",
+        [SCN_DIM_BYTES] = "bytes",       [SCN_DIM_LENGTH] = "length",
+        [SCN_DIM_LOSS] = "loss",         [SCN_DIM_FREQUENCY] = "frequency",
+        [SCN_DIM_FRACTION] = "fraction", [SCN_DIM_PPM] = "drift",
+        [SCN_DIM_REAL] = "real"};
+    char low[SCN_QUANTITY_SIZE];
+    char high[SCN_QUANTITY_SIZE];
+    char step[24] = "";
+    bounds_print(field, field->dimension, low, high);
+    if (field->multiple != 0) {
+        (void)snprintf(step, sizeof step, "_by%u", field->multiple);
+    }
+    bool real = field->type == SCN_T_REAL && field->dimension < SCN_DIM_INTEGERS;
+    (void)snprintf(name, SCN_NAME_SIZE, "%s%s_%.40s_%.40s%s", real ? "real_" : "",
+                   dimensions[field->dimension], low, high, step);
+    size_t len = 0;
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c != ' ') {
+            name[len++] = *c;
+            name[len - 1] = *c == '/' || *c == '+' ? '.' : *c;
+        }
+    }
+    name[len] = '\0';
+}
+
+/* What the definition of a quantity says. A number with its unit is a string; without one, also a
+ * JSON number. */
+static void quantity_define(struct scn_buffer *out, const struct scn_field *field)
+{
+    char low[SCN_QUANTITY_SIZE];
+    char high[SCN_QUANTITY_SIZE];
+    bool bare = scn_dimension_bare(field->dimension);
+    bool zero = field->min <= 0; /* only 0 needs no unit */
+    bounds_print(field, field->dimension, low, high);
+    scn_buffer_add(out, "{\"description\": \"%s, from %s to %s\",",
+                   scn_dimension_hint(field->dimension), low, high);
+    newline(out, 2);
+    if (bare || zero) {
+        bounds_print(field, SCN_DIM_REAL, low, high);
+        scn_buffer_add(out, "\"type\": [\"string\", \"%s\"], \"minimum\": %s, \"maximum\": %s,",
+                       field->dimension == SCN_DIM_NUMBER ? "integer" : "number", bare ? low : "0",
+                       bare ? high : "0");
+    } else {
+        scn_buffer_text(out, "\"type\": \"string\",");
+    }
+    if (bare && field->multiple != 0) {
+        scn_buffer_add(out, " \"multipleOf\": %u,", field->multiple);
+    }
+    newline(out, 2);
+    scn_buffer_text(out, "\"pattern\": ");
+    scn_buffer_quoted(out, scn_dimension_pattern(field->dimension));
+    scn_buffer_text(out, ", \"allOf\": [{\"pattern\": ");
+    pattern_print(out, scn_pattern_most, field);
+    scn_buffer_text(out, "}, {\"pattern\": ");
+    pattern_print(out, scn_pattern_least, field);
+    if (field->type != SCN_T_REAL) {
+        scn_buffer_text(out, "}, {\"pattern\": ");
+        pattern_print(out, scn_pattern_whole, field);
+    }
+    scn_buffer_text(out, "}]}");
+}
+
+/* A quantity is defined once for all rows with the same range. */
+static void quantity_print(struct schema *s, const struct scn_field *field)
+{
+    struct definition definition = {.field = *field};
+    quantity_name(field, definition.name);
+    size_t i = 0;
+    while (i < s->count && strcmp(s->definitions[i].name, definition.name) != 0) {
+        i++;
+    }
+    if (i == s->count && s->count < MOST_DEFINITIONS) {
+        s->definitions[s->count++] = definition;
+    }
+    s->out.failed = s->out.failed || i == MOST_DEFINITIONS;
+    scn_buffer_text(&s->out, "\"anyOf\": [");
+    if (field->word != NULL) {
+        scn_buffer_add(&s->out, "{\"const\": \"%s\"}, ", field->word);
+    }
+    scn_buffer_add(&s->out, "{\"$ref\": \"#/$defs/%s\"}]", definition.name);
+}
+
+static void definitions_print(struct schema *s)
+{
+    scn_buffer_text(&s->out, "\"$defs\": {");
+    for (size_t i = 0; i < s->count; i++) {
+        newline(&s->out, 1);
+        scn_buffer_quoted(&s->out, s->definitions[i].name);
+        scn_buffer_text(&s->out, ": ");
+        quantity_define(&s->out, &s->definitions[i].field);
+        scn_buffer_text(&s->out, i + 1 < s->count ? "," : "");
+    }
+    scn_buffer_text(&s->out, "}");
+}
+
 /* The schema of a special value; @time@ and such stand for a quantity. */
-static void special_print(struct scn_buffer *out, const char *schema)
+static void special_print(struct schema *s, const char *schema)
 {
     static const struct {
         const char *word;
         struct scn_field field;
     } quantities[] = {
-        {"@time@", {.dimension = SCN_DIM_TIME}},
-        {"@rate@", {.dimension = SCN_DIM_RATE}},
-        {"@frequency@", {.dimension = SCN_DIM_FREQUENCY}},
-        {"@qber@", {.dimension = SCN_DIM_FRACTION, .max = 0.5}},
+        {"@time@", {.type = SCN_T_I64, .dimension = SCN_DIM_TIME, .max = LONGEST_NS}},
+        {"@rate@", {.type = SCN_T_I64, .dimension = SCN_DIM_RATE, .max = MOST_BPS}},
+        {"@frequency@", {.type = SCN_T_REAL, .dimension = SCN_DIM_FREQUENCY, .max = 1e9}},
+        {"@qber@", {.type = SCN_T_REAL, .dimension = SCN_DIM_FRACTION, .max = 0.5}},
     };
     while (schema[0] != '\0') {
         size_t len = strcspn(schema, "@");
         char *part = scn_mem_new(len + 1, 1);
         if (part == NULL) {
-            out->failed = true;
+            s->out.failed = true;
             return;
         }
         memcpy(part, schema, len);
-        scn_buffer_text(out, part);
+        scn_buffer_text(&s->out, part);
         scn_mem_free(part);
         schema += len;
         for (size_t i = 0; i < sizeof quantities / sizeof quantities[0]; i++) {
             size_t word = strlen(quantities[i].word);
             if (strncmp(schema, quantities[i].word, word) == 0) {
-                quantity_print(out, &quantities[i].field);
+                quantity_print(s, &quantities[i].field);
                 schema += word;
                 break;
             }
@@ -99,8 +216,9 @@ static void text_print(struct scn_buffer *out, const struct scn_field *field)
                    (field->room != 0 ? field->room : SCN_NAME_SIZE) - 1);
 }
 
-static void type_print(struct scn_buffer *out, const struct scn_field *field, int depth)
+static void type_print(struct schema *s, const struct scn_field *field, int depth)
 {
+    struct scn_buffer *out = &s->out;
     switch (field->type) {
     case SCN_T_ID:
     case SCN_T_NODE:
@@ -118,10 +236,10 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
     case SCN_T_I64:
     case SCN_T_U32:
     case SCN_T_REAL:
-        quantity_print(out, field);
+        quantity_print(s, field);
         break;
     case SCN_T_SECTION:
-        object_print(out, field->table, depth);
+        object_print(s, field->table, depth);
         break;
     case SCN_T_LIST:
         /* Nodes, links and applications may be a CSV file. */
@@ -132,11 +250,11 @@ static void type_print(struct scn_buffer *out, const struct scn_field *field, in
                            ? ", \"string\""
                            : "",
                        field->limit);
-        object_print(out, field->table, depth);
+        object_print(s, field->table, depth);
         scn_buffer_text(out, "}");
         break;
     case SCN_T_SPECIAL:
-        special_print(out, field->special->schema);
+        special_print(s, field->special->schema);
         break;
     case SCN_T_LATER:
         scn_buffer_text(out, "\"type\": [\"object\", \"array\", \"null\"], \"maxItems\": 0, "
@@ -164,22 +282,24 @@ static void default_print(struct scn_buffer *out, const struct scn_field *field)
     }
 }
 
-static void field_print(struct scn_buffer *out, const struct scn_field *field, int depth)
+static void field_print(struct schema *s, const struct scn_field *field, int depth)
 {
+    struct scn_buffer *out = &s->out;
     newline(out, depth);
     scn_buffer_quoted(out, field->key);
     scn_buffer_text(out, ": {\"description\": ");
     scn_buffer_quoted(out, field->doc);
     scn_buffer_text(out, ", ");
-    type_print(out, field, depth);
+    type_print(s, field, depth);
     default_print(out, field);
     scn_buffer_text(out, "}");
 }
 
 /* The inside of the schema of a mapping: which keys, and which values; not which must be there.
  * Recursion: as deep as the tables. */
-static void object_print(struct scn_buffer *out, const struct scn_table *table, int depth)
+static void object_print(struct schema *s, const struct scn_table *table, int depth)
 {
+    struct scn_buffer *out = &s->out;
     if (depth > DEEPEST) {
         out->failed = true;
         return;
@@ -190,7 +310,7 @@ static void object_print(struct scn_buffer *out, const struct scn_table *table, 
     bool any = false;
     for (size_t i = 0; i < table->field_count; i++) {
         scn_buffer_text(out, any ? "," : "");
-        field_print(out, &table->fields[i], depth + 1);
+        field_print(s, &table->fields[i], depth + 1);
         any = true;
     }
     newline(out, depth);
@@ -249,13 +369,21 @@ static void required_print(struct scn_buffer *out, const struct scn_table *table
 /* A file over others need not have what they have. */
 char *scn_schema(void)
 {
-    struct scn_buffer out = {0};
-    scn_buffer_text(&out, "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-                          "\"title\": \"QKDN Lab scenario\",\n");
-    object_print(&out, &scn_table_scenario, 0);
-    scn_buffer_text(&out, ",\n\"if\": {\"anyOf\": [{\"required\": [\"extends\"]}, {\"required\": "
-                          "[\"include\"]}]},\n\"then\": {},\n\"else\": {");
-    required_print(&out, &scn_table_scenario, 0);
-    scn_buffer_text(&out, "}}\n");
-    return scn_buffer_take(&out);
+    struct schema *s = scn_mem_new(1, sizeof *s);
+    if (s == NULL) {
+        return NULL;
+    }
+    struct scn_buffer *out = &s->out;
+    scn_buffer_text(out, "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
+                         "\"title\": \"QKDN Lab scenario\",\n");
+    object_print(s, &scn_table_scenario, 0);
+    scn_buffer_text(out, ",\n\"if\": {\"anyOf\": [{\"required\": [\"extends\"]}, {\"required\": "
+                         "[\"include\"]}]},\n\"then\": {},\n\"else\": {");
+    required_print(out, &scn_table_scenario, 0);
+    scn_buffer_text(out, "},\n");
+    definitions_print(s);
+    scn_buffer_text(out, "}\n");
+    char *text = scn_buffer_take(out);
+    scn_mem_free(s);
+    return text;
 }

@@ -11,7 +11,7 @@
 
 #include "core/base/err.h"
 
-enum { DEEPEST = 100, PATTERN_BYTES = 600, PATTERNS = 100 };
+enum { DEEPEST = 100, PATTERN_BYTES = 8192, PATTERNS = 250 };
 
 /* ---- values ---- */
 
@@ -288,6 +288,8 @@ char *js_print(const struct js_value *value)
 
 /* ---- validation ---- */
 
+static const struct js_value *whole; /* the schema that js_valid() was given */
+
 static bool valid(const struct js_value *schema, const struct js_value *value, char why[200]);
 
 static bool type_is(const char *type, const struct js_value *value)
@@ -427,11 +429,20 @@ static bool keyword_if(const struct js_value *schema, const struct js_value *val
     return branch == NULL || valid(branch, value, why);
 }
 
+/* "#/$defs/NAME" */
+static const struct js_value *definition_of(const char *reference)
+{
+    QKD_ASSERT(strncmp(reference, "#/$defs/", 8) == 0);
+    const struct js_value *found = js_find(js_find(whole, "$defs"), reference + 8);
+    QKD_ASSERT(found != NULL);
+    return found;
+}
+
 static bool keyword(const struct js_value *schema, const struct js_value *is,
                     const struct js_value *value, char why[200])
 {
-    static const char *const notes[] = {"$schema", "title", "description",
-                                        "default", "then",  "else"};
+    static const char *const notes[] = {"$schema", "title", "description", "default",
+                                        "then",    "else",  "$defs"};
     static const char *const numbers[] = {"minimum",  "maximum",  "minLength",     "maxLength",
                                           "minItems", "maxItems", "minProperties", "maxProperties"};
     const char *name = is->key;
@@ -484,6 +495,9 @@ static bool keyword(const struct js_value *schema, const struct js_value *is,
     if (strcmp(name, "const") == 0) {
         return equal(is, value);
     }
+    if (strcmp(name, "$ref") == 0) {
+        return valid(definition_of(is->text), value, why);
+    }
     if (strcmp(name, "not") == 0) {
         char unused[200];
         return !valid(is, value, unused);
@@ -515,7 +529,16 @@ static bool valid(const struct js_value *schema, const struct js_value *value, c
     return true;
 }
 
+bool js_valid_part(const struct js_value *schema, const struct js_value *part,
+                   const struct js_value *value)
+{
+    char why[200];
+    whole = schema;
+    return valid(part, value, why);
+}
+
 bool js_valid(const struct js_value *schema, const struct js_value *value, char why[200])
 {
+    whole = schema;
     return valid(schema, value, why);
 }

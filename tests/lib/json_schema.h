@@ -42,4 +42,8 @@ char *js_print(const struct js_value *value);
 /* Whether a value is what the schema says; if not, why. */
 bool js_valid(const struct js_value *schema, const struct js_value *value, char why[200]);
 
+/* The same of one of the schemas that it consists of. */
+bool js_valid_part(const struct js_value *schema, const struct js_value *part,
+                   const struct js_value *value);
+
 #endif

@@ -141,6 +141,11 @@ START_TEST(printed_values_read_back)
             scn_integer_print(dimension, value, text);
             ck_assert_ptr_null(scn_integer_parse(dimension, text, &back));
             ck_assert_int_eq(back, value);
+            double part = (double)(value % 1000000) / 1000; /* a real number in its units */
+            double read = -1;
+            scn_real_print(dimension, part, text);
+            ck_assert_ptr_null(scn_real_parse(dimension, text, &read));
+            ck_assert_msg(read >= part && read <= part, "%s", text);
         } else if (dimension > SCN_DIM_INTEGERS) {
             double real = (double)value / 1e9 * qkd_rng_unit(&rng);
             double back = -1;
