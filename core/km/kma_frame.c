@@ -566,7 +566,8 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
         ack_later(s, link);
         return;
     }
-    if (km_pool_rx_mark(&link->pool, frame->block, &range, s->out) != 0) {
+    bool fits = frame->type != WIRE_FRAME_SKIP || kma_skip_fits(link, frame);
+    if (!fits || km_pool_rx_mark(&link->pool, frame->block, &range, s->out) != 0) {
         return; /* repeated later, when gaps have closed */
     }
     seq_mark(link, frame->seq);

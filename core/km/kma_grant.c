@@ -283,6 +283,13 @@ void kma_skip_forget(const struct kma_step *s, const struct kma_link *link)
     kma->skip_count = kept;
 }
 
+bool kma_skip_fits(const struct kma_link *link, const struct wire_frame *frame)
+{
+    struct wire_skip_body skip;
+    return wire_skip_body_decode(&skip, frame->body, frame->body_len) < 0 ||
+           km_pool_rx_skip_fits(&link->pool, skip.block, &(struct km_range){skip.start, skip.end});
+}
+
 void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame)
 {

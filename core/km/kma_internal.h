@@ -427,6 +427,8 @@ void kma_skip_pend(const struct kma_step *s, const struct kma_link *link,
 void kma_skip_resend(const struct kma_step *s, struct kma_link *link);
 /* Forgets what is kept: a new adjacency finds all gaps by itself. */
 void kma_skip_forget(const struct kma_step *s, const struct kma_link *link);
+/* Whether there is room to note what a SKIP says; body not yet trusted. */
+bool kma_skip_fits(const struct kma_link *link, const struct wire_frame *frame);
 void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
 void kma_trim(const struct kma_step *s, struct kma_link *link);

@@ -474,6 +474,24 @@ static bool range_cover(struct km_chunk *c, struct km_range r)
     return range_add(c, r);
 }
 
+bool km_pool_rx_skip_fits(const struct km_pool *pool, uint32_t number, const struct km_range *range)
+{
+    for (uint32_t i = lower_bound(pool, number, range->start); i < pool->count; i++) {
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        if (c->block != number || c->start >= range->end) {
+            break;
+        }
+        bool joins = range->start <= c->next;
+        for (uint32_t k = 0; k < c->range_count && !joins; k++) {
+            joins = c->range[k].start <= range->end && range->start <= c->range[k].end;
+        }
+        if (!c->mine && !joins && c->range_count + 1 >= KM_POOL_RANGES) { /* one for its own pads */
+            return false;
+        }
+    }
+    return true;
+}
+
 void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_range *range,
                      struct qkd_out *out)
 {
@@ -496,8 +514,7 @@ void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_rang
             c->next = r.end;
             range_absorb(c);
         } else {
-            /* a full list leaves the gap open until the owner expires the chunk */
-            (void)range_cover(c, r);
+            (void)range_cover(c, r); /* it fits: km_pool_rx_skip_fits() */
         }
         count_in(pool, c);
         extend_lease(pool, c, c->next, true, out);

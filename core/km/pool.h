@@ -157,6 +157,11 @@ int km_pool_rx_check(const struct km_pool *pool, uint32_t number, const struct k
 int km_pool_rx_mark(struct km_pool *pool, uint32_t number, const struct km_range *range,
                     struct qkd_out *out);
 
+/* Whether there is room to note that [start, end) is done; a SKIP that does not fit is dropped
+ * unacknowledged. The lowest gap always fits, so that all close in the end. */
+bool km_pool_rx_skip_fits(const struct km_pool *pool, uint32_t number,
+                          const struct km_range *range);
+
 /* SKIP of the owner: everything in [start, end) of the peer's chunks of the block is done. */
 void km_pool_rx_skip(struct km_pool *pool, uint32_t number, const struct km_range *range,
                      struct qkd_out *out);

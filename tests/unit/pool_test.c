@@ -250,6 +250,32 @@ START_TEST(random_life)
 }
 END_TEST
 
+/* A SKIP that there is no room to note is not to be acknowledged: the owner would take these bytes for given
+ * up at both ends. The lowest gap always has room. */
+START_TEST(skip_waits_for_room)
+{
+    struct end e = {0};
+    qkd_out_init(&e.out, 1 << 20);
+    end_open(&e, 1);
+    add_block(&e, 1, false); /* [0, 2048) belongs to the peer */
+    const struct km_range later = {1500, 1600};
+    for (uint32_t i = 1; i < KM_POOL_RANGES; i++) { /* one place is left, for the SKIP's own pads */
+        ck_assert(km_pool_rx_skip_fits(&e.pool, 1, &later));
+        ck_assert_int_eq(
+            km_pool_rx_mark(&e.pool, 1, &(struct km_range){100 * i, 100 * i + 50}, &e.out), 0);
+    }
+    ck_assert(!km_pool_rx_skip_fits(&e.pool, 1, &later));
+    ck_assert(!km_pool_rx_skip_fits(&e.pool, 1, &(struct km_range){1500, 2048}));
+    ck_assert(km_pool_rx_skip_fits(&e.pool, 1, &(struct km_range){750, 900})); /* joins the last */
+    ck_assert(km_pool_rx_skip_fits(&e.pool, 1, &(struct km_range){0, 100}));
+    ck_assert(km_pool_rx_skip_fits(&e.pool, 2, &later)); /* nothing of that block is here */
+    km_pool_rx_skip(&e.pool, 1, &(struct km_range){0, 100}, &e.out);
+    ck_assert(km_pool_rx_skip_fits(&e.pool, 1, &later));
+    end_close(&e);
+    qkd_out_fini(&e.out);
+}
+END_TEST
+
 START_TEST(skip_closes_gaps)
 {
     struct end e = {0};
@@ -566,6 +592,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, random_life, 0, 40);
     tcase_add_test(tc, skip_closes_gaps);
+    tcase_add_test(tc, skip_waits_for_room);
     tcase_add_test(tc, crossing_grants);
     tcase_add_test(tc, overtaken_grants);
     tcase_add_test(tc, reserve_is_kept);
