@@ -140,8 +140,7 @@ static void oracle_bootstrap(struct sim_world *world)
 
 static void boot_node(struct sim_world *world, uint32_t number)
 {
-    if (world->nodes[number].incarnation ==
-        0) { /* else it was started before */
+    if (world->nodes[number].incarnation == 0) { /* else it was started before */
         sim_node_start(world, number);
     }
 }

@@ -91,14 +91,13 @@ static bool block_enter(const struct kma_step *s, struct kma_link *link, uint32_
                         uint32_t number)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
-    uint32_t unit = s->kma->config->unit_bits / 8;
     struct km_range asked = {0, block->asked[1]};
-    struct km_confirm confirm = {.slot = slot,
-                                 .number = number,
-                                 .mid = half_of(s, block) -
-                                        (QKDN_MUTANT(HALF_WRONG) && !link->lower ? unit : 0),
-                                 .lower = link->lower,
-                                 .now = s->event->now};
+    uint32_t mid = half_of(s, block);
+    if (QKDN_MUTANT(HALF_WRONG) && !link->lower) {
+        mid -= s->kma->config->unit_bits / 8;
+    }
+    struct km_confirm confirm = {
+        .slot = slot, .number = number, .mid = mid, .lower = link->lower, .now = s->event->now};
     if (km_pool_confirm(&link->pool, &confirm, s->out) != 0) {
         (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_STORE_LIMIT, 0, s->out);
         return false;

@@ -82,7 +82,7 @@ struct kmc {
     uint32_t push_table;         /* enum wire_status_item */
     uint64_t last_command_id;    /* newest STATUS of the controller obeyed */
     uint64_t last_kma_status_id;
-    uint64_t last_table_id; /* newest ROUTE_TABLE passed on: older ones say what is past */
+    uint64_t last_table_id;         /* newest ROUTE_TABLE passed on: older ones say what is past */
     struct qkd_time controller_due; /* CONTROLLER_LOST from here on while Ck is not up */
     struct qkd_time manager_heard;  /* last REPORT_ACK, or last time that none was due */
     struct qkd_slab pending;

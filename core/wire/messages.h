@@ -48,8 +48,9 @@ enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_O
 enum wire_relay {
     WIRE_RELAY_HOP_BY_HOP = 0,
     WIRE_RELAY_FIRST_KEY = 1,
-    WIRE_RELAY_DESTINATION = 2, /* nodes on the way send the sum of two link keys to the destination */
-    WIRE_RELAY_MULTIPATH = 3,   /* drawn, and cut into shares that take ways without a common node */
+    WIRE_RELAY_DESTINATION =
+        2, /* nodes on the way send the sum of two link keys to the destination */
+    WIRE_RELAY_MULTIPATH = 3, /* drawn, and cut into shares that take ways without a common node */
     WIRE_RELAY_COUNT
 };
 

@@ -159,7 +159,7 @@ static int secrets_all(const struct render *render)
 {
     size_t count = render->deployment->count;
     size_t room = count * (count + 1) / 2 * HEX;
-    char *all = malloc(room);
+    char *all = room > 0 ? malloc(room) : NULL; /* every deployment has daemons */
     if (all == NULL) {
         return no_memory(render->why);
     }

@@ -49,7 +49,7 @@ static bool hex_read(const uint8_t *at, size_t len, uint8_t to[EMU_SECRET_LEN])
         int high = digit(at[2 * i]);
         int low = digit(at[2 * i + 1]);
         good = high >= 0 && low >= 0;
-        to[i] = (uint8_t)((high << 4 | low) & 0xff);
+        to[i] = good ? (uint8_t)((unsigned)high << 4 | (unsigned)low) : 0;
     }
     return good;
 }

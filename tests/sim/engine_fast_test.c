@@ -48,8 +48,7 @@ static void on_timer(void *world, uint64_t tag)
     note(world, 't', tag);
 }
 
-static const struct host_cable line_links[] = {{0, 1, 50000, 1000000000},
-                                                 {1, 2, 20000, 100000000}};
+static const struct host_cable line_links[] = {{0, 1, 50000, 1000000000}, {1, 2, 20000, 100000000}};
 
 static struct sim_net_config line_config(void)
 {
@@ -374,8 +373,8 @@ END_TEST
 START_TEST(routes_of_least_latency)
 {
     static const struct host_cable links[] = {{0, 1, 10, 1000},  {1, 2, 10, 2000},
-                                                {2, 3, 5, 3000},   {3, 0, 10, 4000},
-                                                {0, 2, 100, 9000}, {0, 2, 90, 8000}};
+                                              {2, 3, 5, 3000},   {3, 0, 10, 4000},
+                                              {0, 2, 100, 9000}, {0, 2, 90, 8000}};
     struct sim_net_config config = {.node_count = 5,
                                     .links = links,
                                     .link_count = 6,

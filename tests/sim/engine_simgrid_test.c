@@ -80,8 +80,8 @@ static void on_timer(void *world, uint64_t tag)
 
 /* 0 -- 1 -- 2 and 3 -- 1: star around 1 with links of different speed. */
 static const struct host_cable star_links[] = {{0, 1, 50000, 1000000000},
-                                                 {1, 2, 20000, 100000000},
-                                                 {3, 1, 5000, 1000000000}};
+                                               {1, 2, 20000, 100000000},
+                                               {3, 1, 5000, 1000000000}};
 
 static struct sim_net_config star_config(void)
 {
