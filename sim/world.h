@@ -204,6 +204,8 @@ void sim_node_execute(struct sim_world *world, uint32_t node);
 /* Executes what waited for a commit that was refused; forgets it. */
 void sim_node_release(struct sim_world *world, uint32_t node);
 void sim_node_forget(struct sim_world *world, uint32_t node);
+/* The same of one element of the node, which fell alone. */
+void sim_unit_forget(struct sim_world *world, uint32_t node, struct qkd_eid element);
 
 /* Queues a message (encoded, plain) from the world to an element at the same instant. */
 struct sim_local {

@@ -159,6 +159,12 @@ static void modules_stop(struct sim_world *world, const struct host_node *node, 
 void sim_unit_drop(struct sim_world *world, uint32_t number)
 {
     struct host_unit *unit = &world->plan->units[number];
+    struct qkd_eid eids[3];
+    uint32_t parts[3];
+    uint32_t count = host_unit_elements(world->plan, unit, eids, parts);
+    for (uint32_t i = 0; i < count; i++) {
+        sim_unit_forget(world, unit->node, eids[i]);
+    }
     host_unit_free(unit);
     sim_engine_deadline(world->engine, number, SIM_NEVER);
     if (unit->kind == HOST_UNIT_MODULE) {

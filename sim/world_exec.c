@@ -291,6 +291,32 @@ void sim_node_forget(struct sim_world *world, uint32_t number)
     sim_late_forget(world, number);
 }
 
+void sim_unit_forget(struct sim_world *world, uint32_t node, struct qkd_eid element)
+{
+    struct qkd_out *held = &world->nodes[node].held;
+    size_t persists = 0;
+    for (size_t i = 0; i < held->persist_count; i++) {
+        if (!qkd_eid_eq(held->persist[i].owner, element)) {
+            held->persist[persists++] = held->persist[i];
+        }
+    }
+    held->persist_count = persists;
+    size_t sends = 0;
+    for (size_t i = 0; i < held->send_count; i++) {
+        if (!qkd_eid_eq(held->send[i].from, element)) {
+            held->send[sends++] = held->send[i];
+        }
+    }
+    held->send_count = sends;
+    size_t reports = 0;
+    for (size_t i = 0; i < held->report_count; i++) {
+        if (!qkd_eid_eq(held->report[i].who, element)) {
+            held->report[reports++] = held->report[i];
+        }
+    }
+    held->report_count = reports;
+}
+
 static void mark_dirty(struct sim_world *world, uint32_t number)
 {
     struct sim_unit *unit = &world->units[number];
