@@ -98,8 +98,9 @@ uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *
     return available >= (is_direct ? q->direct_bits : relay_bits) ? available : 0;
 }
 
-uint64_t ctl_path_bottleneck(const struct ctl_topology *t, const struct ctl_query *q,
-                             const struct ctl_path *path)
+/* Least bits available on any hop of a route. */
+static uint64_t bottleneck(const struct ctl_topology *t, const struct ctl_query *q,
+                           const struct ctl_path *path)
 {
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < path->hops; i++) {
@@ -107,6 +108,20 @@ uint64_t ctl_path_bottleneck(const struct ctl_topology *t, const struct ctl_quer
         least = bits < least ? bits : least;
     }
     return least;
+}
+
+bool ctl_path_widest(const struct ctl_topology *t, const struct ctl_query *q,
+                     const struct ctl_path *paths, uint32_t count, struct ctl_path *path)
+{
+    uint64_t widest = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t width = bottleneck(t, q, &paths[i]);
+        if (width > widest) {
+            widest = width;
+            *path = paths[i];
+        }
+    }
+    return count > 0;
 }
 
 bool ctl_path_is_before(const struct ctl_topology *t, const struct ctl_path *a,

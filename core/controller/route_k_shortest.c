@@ -91,13 +91,5 @@ bool ctl_route_k_shortest(const struct ctl_topology *t, struct ctl_search *s,
 {
     struct ctl_path paths[CTL_PATHS_MAX];
     uint32_t count = ctl_route_k_set(t, s, q, paths);
-    uint64_t widest = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t width = ctl_path_bottleneck(t, q, &paths[i]);
-        if (width > widest) {
-            widest = width;
-            *path = paths[i];
-        }
-    }
-    return count > 0;
+    return ctl_path_widest(t, q, paths, count, path);
 }

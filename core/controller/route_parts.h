@@ -54,9 +54,9 @@ typedef uint64_t ctl_cost_fn(const struct ctl_topology *t, const struct ctl_quer
 bool ctl_path_cheapest(const struct ctl_topology *t, struct ctl_search *s,
                        const struct ctl_query *q, ctl_cost_fn *cost, struct ctl_path *path);
 
-/* Least bits available on any hop of a route. */
-uint64_t ctl_path_bottleneck(const struct ctl_topology *t, const struct ctl_query *q,
-                             const struct ctl_path *path);
+/* The route of the widest bottleneck, of equally wide ones the first; false if there are none. */
+bool ctl_path_widest(const struct ctl_topology *t, const struct ctl_query *q,
+                     const struct ctl_path *paths, uint32_t count, struct ctl_path *path);
 
 /* Whether a comes before b: fewer hops, then lower node numbers in order. */
 bool ctl_path_is_before(const struct ctl_topology *t, const struct ctl_path *a,
