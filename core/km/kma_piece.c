@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define METADATA_MOST 64 /* bytes */
+
 static struct kma_need *need_of(struct kma *kma, const struct kma_piece *piece)
 {
     return qkd_slab_at(&kma->needs, piece->need);
@@ -53,6 +55,19 @@ static void share_read(const struct kma *kma, const struct kma_piece *piece, uin
     }
 }
 
+/* Table 7-1, what travels with the keys; in the caller's bytes. */
+static struct wire_bytes metadata_make(const struct kma_piece *piece, const struct kma_need *need,
+                                       uint8_t bytes[METADATA_MOST])
+{
+    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
+                                           .key_type = WIRE_FOR_ENCRYPTION,
+                                           .matching_kma_id = need->destination,
+                                           .generated = piece->drawn_wall};
+    int len = wire_relay_metadata_encode(&metadata, bytes, METADATA_MOST);
+    QKD_ASSERT(len > 0);
+    return (struct wire_bytes){bytes, (size_t)len};
+}
+
 /* Relays a piece, or a share of it, over a route of the flow: 0 or a negative error. */
 static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, uint32_t index)
 {
@@ -63,14 +78,8 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
     struct kma_link *first = kma_link_of(kma, kma_flow_path(flow, index, &hops)[1]);
     uint8_t keys[KM_SECBUF_MAX];
     size_t keys_len = (size_t)need->key_size / 8 * piece->count;
-    uint8_t meta[64];
+    uint8_t meta[METADATA_MOST];
     uint8_t bytes[KMA_FRAME_MAX];
-    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
-                                           .key_type = WIRE_FOR_ENCRYPTION,
-                                           .matching_kma_id = need->destination,
-                                           .generated = piece->drawn_wall};
-    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
-    QKD_ASSERT(meta_len > 0);
     struct wire_relay_body body = {.session_id = flow->session,
                                    .key_id = piece->key_id,
                                    .source = kma->self,
@@ -80,7 +89,7 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
                                    .grade = WIRE_METHOD_OTP,
                                    .key_size = need->key_size,
                                    .count = piece->count,
-                                   .metadata = {meta, (size_t)meta_len},
+                                   .metadata = metadata_make(piece, need, meta),
                                    .keys = {keys, keys_len},
                                    .has_share = piece->paths > 1,
                                    .share = (uint8_t)index,
@@ -113,14 +122,8 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
     const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
     struct kma_link *link = kma_link_of(kma, flow->route[1]);
     bool summed = !piece->direct && flow->relay == WIRE_RELAY_DESTINATION;
-    uint8_t meta[64];
+    uint8_t meta[METADATA_MOST];
     uint8_t bytes[256];
-    struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
-                                           .key_type = WIRE_FOR_ENCRYPTION,
-                                           .matching_kma_id = need->destination,
-                                           .generated = piece->drawn_wall};
-    int meta_len = wire_relay_metadata_encode(&metadata, meta, sizeof meta);
-    QKD_ASSERT(meta_len > 0);
     struct wire_take_body body = {.session_id = flow->session,
                                   .key_id = piece->key_id,
                                   .source = kma->self,
@@ -130,7 +133,7 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
                                   .taken = piece->drawn_wall,
                                   .source_app = flow->source_app,
                                   .target_app = flow->target_app,
-                                  .metadata = {meta, (size_t)meta_len},
+                                  .metadata = metadata_make(piece, need, meta),
                                   .has_hop = summed,
                                   .hop = 1};
     int len = wire_take_body_encode(&body, bytes, sizeof bytes);
