@@ -46,6 +46,20 @@ static int fill(const char *path, const struct emu_file_rule *rule, int fd, stru
     return 0;
 }
 
+bool emu_file_put(int fd, const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return false;
+        }
+        at += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
 int emu_file_read(const char *path, const struct emu_file_rule *rule, struct emu_file *file,
                   struct emu_why *why)
 {

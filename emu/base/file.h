@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A whole file in memory that is wiped: for keys and secrets. Read with read(2), not stdio, so that no
- * buffer of the C library keeps a copy. */
+/* A whole file in memory that is wiped: for keys and secrets. Read and written with read(2) and write(2), not
+ * stdio, so that no buffer of the C library keeps a copy. */
 #ifndef EMU_FILE_H
 #define EMU_FILE_H
 
@@ -25,6 +25,9 @@ struct emu_file_rule {
  * longer than allowed; QKD_ERR_IO; QKD_ERR_NOMEM. */
 int emu_file_read(const char *path, const struct emu_file_rule *rule, struct emu_file *file,
                   struct emu_why *why);
+
+/* Writes all of it, or says false with errno set. */
+bool emu_file_put(int fd, const void *bytes, size_t len);
 
 void emu_file_wipe(struct emu_file *file); /* and frees; one never read is allowed if zero */
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
+#include "emu/base/file.h"
 #include "emu/base/utf8.h"
 
 enum {
@@ -245,19 +246,6 @@ static void add_time(struct emu_log *log)
     add_string(log, text, sizeof text);
 }
 
-static bool write_line(const struct emu_log *log)
-{
-    size_t done = 0;
-    while (done < log->len) {
-        ssize_t n = write(log->fd, log->line + done, log->len - done);
-        if (n < 0 && errno != EINTR) {
-            return false;
-        }
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
 void emu_log(struct emu_log *log, enum emu_log_level level, const char *event,
              const struct emu_log_field *fields, size_t count)
 {
@@ -278,5 +266,5 @@ void emu_log(struct emu_log *log, enum emu_log_level level, const char *event,
         add_field(log, &fields[i]);
     }
     add_plain(log, "}\n");
-    log->lost += !write_line(log);
+    log->lost += !emu_file_put(log->fd, log->line, log->len);
 }

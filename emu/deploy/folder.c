@@ -41,22 +41,6 @@ int emu_folder_make(const char *path, mode_t mode, struct emu_why *why)
     return QKD_OK;
 }
 
-static bool bytes_put(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 int emu_file_write(const char *path, mode_t mode, const void *bytes, size_t len,
                    struct emu_why *why)
 {
@@ -64,7 +48,7 @@ int emu_file_write(const char *path, mode_t mode, const void *bytes, size_t len,
     if (fd < 0) {
         return failed(why, path);
     }
-    bool good = fchmod(fd, mode) == 0 && bytes_put(fd, bytes, len);
+    bool good = fchmod(fd, mode) == 0 && emu_file_put(fd, bytes, len);
     int saved = errno;
     if (close(fd) != 0 && good) {
         saved = errno;
@@ -133,7 +117,7 @@ int emu_file_shred(const char *path, struct emu_why *why)
     bool good = fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
     for (off_t at = 0; good && at < about.st_size; at += (off_t)sizeof zeros) {
         off_t left = about.st_size - at;
-        good = bytes_put(fd, zeros, left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros);
+        good = emu_file_put(fd, zeros, left < (off_t)sizeof zeros ? (size_t)left : sizeof zeros);
     }
     good = good && fsync(fd) == 0;
     if (fd >= 0) {

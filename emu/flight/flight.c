@@ -11,6 +11,7 @@
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
+#include "emu/base/file.h"
 
 enum { BUFFER_FIRST = 1 << 16, BUFFER_FULL = 1 << 24 };
 
@@ -50,16 +51,10 @@ static int find_end(struct emu_flight *flight, const char *name, uint64_t *end, 
 
 static int write_all(int fd, const uint8_t *bytes, size_t len)
 {
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno != EINTR) {
-            return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? QKD_ERR_LIMIT
-                                                                        : QKD_ERR_IO;
-        }
-        bytes += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
+    if (emu_file_put(fd, bytes, len)) {
+        return 0;
     }
-    return 0;
+    return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? QKD_ERR_LIMIT : QKD_ERR_IO;
 }
 
 static int write_head(struct emu_flight *flight, const char *name, struct emu_why *why)

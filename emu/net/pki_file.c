@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
+#include "emu/base/file.h"
 
 #define PARTIAL ".partial"
 
@@ -40,22 +41,6 @@ int emu_pki_pair_check(const struct emu_pki_files *files, bool force, struct emu
     return err == QKD_OK ? place_check(files->certificate, force, why) : err;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* What goes where. */
 struct piece {
     const char *path;
@@ -73,7 +58,7 @@ static int grow(struct piece *piece, struct emu_why *why)
     if (fd < 0) {
         return io_failed(why, piece->path);
     }
-    bool good = write_all(fd, piece->bytes, piece->len) && fsync(fd) == 0;
+    bool good = emu_file_put(fd, piece->bytes, piece->len) && fsync(fd) == 0;
     int saved = errno;
     if (close(fd) != 0 && good) {
         good = false;
