@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The controller's state, shared by its files: controller.c (events, status, routes), sessions.c
+/* The controller's state, shared by its files: controller.c (events), status.c (KMs and modules, what
+ * they tell), request.c (ROUTE), stock.c (STOCK), pushes.c and table.c (routes unasked), sessions.c
  * (reservations at Ck). Private to the room. */
 #ifndef QKD_CONTROLLER_ELEMENT_H
 #define QKD_CONTROLLER_ELEMENT_H
@@ -53,11 +54,39 @@ struct ctl {
 void ctl_bad_bytes(const struct ctl *ctl, const struct chan_message *m, int err,
                    struct qkd_out *out);
 
-/* The configured routing. */
-ctl_routing_fn *ctl_routing_of(const struct ctl *ctl);
+/* How long what a KM told is believed. */
+struct qkd_span ctl_stale_after(const struct ctl *ctl);
+
+/* status.c */
 
 /* NULL: it has not authenticated itself. */
 struct ctl_peer *ctl_peer_find(const struct ctl *ctl, struct qkd_eid eid);
+
+/* A KMC's or module's channel is up. */
+void ctl_on_up(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
+               struct qkd_out *out);
+void ctl_on_status(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
+                   struct qkd_out *out);
+
+/* Once per status period. */
+void ctl_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
+
+/* stock.c */
+void ctl_on_stock(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
+                  struct qkd_out *out);
+
+/* request.c */
+
+void ctl_on_route(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
+                  struct qkd_out *out);
+
+/* Why a KMC may not ask this; NONE if it may. */
+uint8_t ctl_request_check(struct ctl *ctl, const struct qkd_event *event,
+                          const struct wire_route *route, struct qkd_eid asker,
+                          struct qkd_out *out);
+
+/* The configured routing. */
+ctl_routing_fn *ctl_routing_of(const struct ctl *ctl);
 
 /* The best route under the rules that bind, which give way one after the other where nothing is left:
  * no link to be avoided, and after a route that could not pay, no hope of a GRANT. */
