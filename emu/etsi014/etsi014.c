@@ -69,7 +69,8 @@ static void answer_error(struct emu_etsi014 *server, struct emu_https_call *call
     if (error->code == 405) {
         struct emu_https_answer answer = {.code = 405,
                                           .type = "application/json",
-                                          .allow = method == EMU_E14_STATUS ? "GET" : "GET, POST",
+                                          .allow = method == EMU_E14_STATUS ? "GET, HEAD"
+                                                                            : "GET, POST",
                                           .body = text,
                                           .len = len};
         count_answer(server, method, 405);
@@ -270,8 +271,8 @@ static void ask(struct emu_etsi014 *server, struct question *question, const str
     }
 }
 
-/* E14-T6: each request is the caller's whom the certificate of its connection names. That comes first, so
- * that who is nobody learns nothing. */
+/* E14-T6: each request is the caller's whom the certificate of its connection names. The HTTPS side answers who is
+ * nobody, before it looks at what is asked. */
 static void on_request(void *ctx, struct emu_https_call *call,
                        const struct emu_https_request *request)
 {
@@ -281,10 +282,7 @@ static void on_request(void *ctx, struct emu_https_call *call,
     struct asked asked;
     asked.enc.number = 0;
     asked.dec.count = 0;
-    if (request->peer[0] == '\0') {
-        answer_error(server, call, EMU_E14_METHODS, &(struct emu_e14_error){.code = 401});
-        return;
-    }
+    QKD_ASSERT(request->peer[0] != '\0');
     if (!emu_e14_target_read(request->uri, request->method, &target, &error)) {
         answer_error(server, call, error.code == 404 ? EMU_E14_METHODS : target.method, &error);
         return;
@@ -383,4 +381,5 @@ void emu_etsi014_count(const struct emu_etsi014 *server, struct emu_e14_counts *
     counts->connections = emu_https_connections(server->https);
     counts->refused = emu_https_refused(server->https);
     counts->handshakes = emu_https_begun(server->https);
+    counts->answers[EMU_E14_METHODS][EMU_E14_401] += emu_https_strangers(server->https);
 }

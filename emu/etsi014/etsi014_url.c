@@ -83,9 +83,10 @@ bool emu_e14_target_read(const char *uri, const char *http_method, struct emu_e1
         !path_split(uri + skip, path_len - skip, &target->method, &sae_len)) {
         return fail(error, 404, "no such path");
     }
+    /* HEAD, which only looks (RFC 9110 clause 9.3.2), is for what a GET only looks at: not for keys. */
+    bool status = target->method == EMU_E14_STATUS;
     bool get = strcmp(http_method, "GET") == 0;
-    bool post = strcmp(http_method, "POST") == 0;
-    if (!get && (!post || target->method == EMU_E14_STATUS)) {
+    if (!get && strcmp(http_method, status ? "HEAD" : "POST") != 0) {
         return fail(error, 405, "no such method here");
     }
     if (!percent_decode(uri + skip, sae_len, target->sae, sizeof target->sae)) {

@@ -60,8 +60,13 @@ static void on_request(void *ctx, struct emu_https_call *call,
     bool is_metrics = len == 8 && memcmp(request->uri, "/metrics", len) == 0;
     if (!is_health && !is_metrics) {
         answer_text(call, 404, "only /healthz and /metrics are here\n");
-    } else if (strcmp(request->method, "GET") != 0) {
-        answer_text(call, 405, "only GET\n");
+    } else if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+        static const char text[] = "only GET and HEAD\n";
+        emu_https_answer(call, &(struct emu_https_answer){.code = 405,
+                                                          .type = "text/plain; charset=utf-8",
+                                                          .allow = "GET, HEAD",
+                                                          .body = strdup(text),
+                                                          .len = sizeof text - 1});
     } else if (is_health) {
         healthz(ctx, call);
     } else {

@@ -48,9 +48,9 @@ struct conn {
     struct sockaddr_storage from;
     uint64_t since_ms; /* when it began to wait for a request, or to be answered */
     bool shaken;       /* the handshake is done; plain: from the start */
+    bool looked;       /* at the certificate; peer says whom it names */
     bool cut;          /* closed for others, and not gone yet */
     bool waiting;      /* a call of it is with handle()'s owner */
-    bool known;        /* peer was looked up */
     char peer[EMU_IDENTITY_SIZE];
 };
 
@@ -81,6 +81,7 @@ struct emu_https {
     struct conn *conns; /* the newest first */
     unsigned conn_count;
     uint64_t refused;
+    uint64_t strangers; /* requests of those who are nobody */
     struct emu_https_call *suspended;
 };
 
@@ -120,8 +121,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     run(https);
 }
 
-/* Whether the client has proved who it is. The library does not say; of channel bindings (RFC 5929), which we
- * have no use for, GnuTLS does: there is none before the handshake is done. */
+/* Whether TLS is agreed. The library does not say; of channel bindings (RFC 5929), which we have no use for,
+ * GnuTLS does: there is none before the handshake is done. */
 static bool is_shaken(struct conn *conn)
 {
     if (!conn->shaken) {
@@ -135,6 +136,42 @@ static bool is_shaken(struct conn *conn)
     return conn->shaken;
 }
 
+/* Whom the certificate of a finished handshake names: one of the authority, in its time, for clients; else
+ * nobody. The handshake asks for a certificate and does not look at it: who has none that is good gets an answer
+ * to each request, 401, not a broken connection (ETSI GS QKD 014, Tables 4, 6, 8). */
+static void peer_look(struct conn *conn)
+{
+    static const char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+    gnutls_typed_vdata_st want = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                  .data = (unsigned char *)(uintptr_t)purpose};
+    unsigned status = 1;
+    unsigned count = 0;
+    conn->looked = true;
+    const gnutls_datum_t *der = gnutls_certificate_get_peers(conn->tls, &count);
+    if (der == NULL || count == 0 ||
+        gnutls_certificate_verify_peers(conn->tls, &want, 1, &status) != GNUTLS_E_SUCCESS ||
+        status != 0 ||
+        emu_identity_get_der(der[0].data, der[0].size, conn->https->config.identity, conn->peer) !=
+            QKD_OK) {
+        conn->peer[0] = '\0';
+    }
+}
+
+/* Whether the client has proved who it is. */
+static bool is_somebody(struct conn *conn)
+{
+    if (conn->tls == NULL) {
+        return true;
+    }
+    if (!is_shaken(conn)) {
+        return false;
+    }
+    if (!conn->looked) {
+        peer_look(conn);
+    }
+    return conn->peer[0] != '\0';
+}
+
 /* The door lets somebody in. The library asks on_accept(), and closes what it does not take. */
 static void on_enter(void *ctx, int fd, const struct sockaddr *from, socklen_t len)
 {
@@ -144,13 +181,14 @@ static void on_enter(void *ctx, int fd, const struct sockaddr *from, socklen_t l
     (void)uv_timer_start(&https->timer, on_timer, 0, 0);
 }
 
-/* Cuts off who has been shaking hands, sending a request or reading an answer for too long. */
+/* Cuts off who has been sending a request or reading an answer for too long; who is nobody much sooner, in the
+ * handshake or behind it. */
 static void on_sweep(uv_timer_t *timer)
 {
     struct emu_https *https = timer->data;
     uint64_t now_ms = uv_now(https->config.loop);
     for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
-        uint64_t most_s = is_shaken(conn) ? https->config.idle_s : https->config.handshake_s;
+        uint64_t most_s = is_somebody(conn) ? https->config.idle_s : https->config.handshake_s;
         if (!conn->waiting && now_ms - conn->since_ms > 1000 * most_s) {
             (void)shutdown(conn->fd, SHUT_RDWR);
         }
@@ -159,8 +197,8 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- connections ---- */
 
-/* Whether a connection from there may come in. When all places are taken, the oldest that has not finished its
- * handshake goes: silence must not keep out who has a certificate. */
+/* Whether a connection from there may come in. When all places are taken, the oldest of those who are nobody, in
+ * the handshake or behind it, goes: silence must not keep out who has a certificate. */
 static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen_t len)
 {
     struct emu_https *https = cls;
@@ -173,7 +211,7 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen
         if (!conn->cut) {
             places++;
             of_host += emu_same_host(&conn->from, &host);
-            oldest = is_shaken(conn) ? oldest : conn;
+            oldest = is_somebody(conn) ? oldest : conn;
         }
     }
     bool full = places >= https->config.connections_most;
@@ -187,15 +225,6 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen
         (void)shutdown(oldest->fd, SHUT_RDWR);
     }
     return MHD_YES;
-}
-
-static void tls_demand(gnutls_session_t session)
-{
-    static const char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
-    static gnutls_typed_vdata_st want = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
-                                         .data = (unsigned char *)(uintptr_t)purpose};
-    gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
-    gnutls_session_set_verify_cert2(session, &want, 1, 0);
 }
 
 static void conn_open(struct emu_https *https, struct MHD_Connection *connection, void **context)
@@ -212,7 +241,7 @@ static void conn_open(struct emu_https *https, struct MHD_Connection *connection
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         if (tls != NULL && tls->tls_session != NULL) {
             session = tls->tls_session;
-            tls_demand(session);
+            gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
         }
     }
     if (conn == NULL || fd == NULL) {
@@ -257,27 +286,6 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     } else {
         conn_close(cls, *context);
         *context = NULL;
-    }
-}
-
-/* Whom the certificate names. The handshake has verified it; a session without one names nobody. */
-static void peer_look(const struct emu_https *https, struct MHD_Connection *connection,
-                      struct conn *conn)
-{
-    const union MHD_ConnectionInfo *tls =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    unsigned status = 1;
-    unsigned count = 0;
-    conn->known = true;
-    if (tls == NULL || tls->tls_session == NULL ||
-        gnutls_certificate_verify_peers2(tls->tls_session, &status) != GNUTLS_E_SUCCESS ||
-        status != 0) {
-        return;
-    }
-    const gnutls_datum_t *der = gnutls_certificate_get_peers(tls->tls_session, &count);
-    if (count == 0 || emu_identity_get_der(der[0].data, der[0].size, https->config.identity,
-                                           conn->peer) != QKD_OK) {
-        conn->peer[0] = '\0';
     }
 }
 
@@ -489,6 +497,16 @@ static enum MHD_Result refuse(struct emu_https_call *call, const char *text)
 
 #define TOO_LONG "{\"message\":\"the request body is too long\"}"
 
+/* Who is nobody is told so before anything else is looked at, learns nothing, and is let go. */
+static enum MHD_Result refuse_stranger(struct emu_https_call *call)
+{
+    struct emu_https_answer answer = {.code = MHD_HTTP_UNAUTHORIZED, .close = true};
+    call->https->strangers++;
+    call->response = response_of(&answer);
+    call->code = MHD_HTTP_UNAUTHORIZED;
+    return queue(call);
+}
+
 /* The headers are there. A body that is announced as too long is refused without being read, and one whose
  * end is said in two ways (RFC 9112 clause 6.3: a smuggled request may stand behind it). */
 static enum MHD_Result begin(struct emu_https_call *call)
@@ -501,8 +519,9 @@ static enum MHD_Result begin(struct emu_https_call *call)
     if (call->conn == NULL || call->conn->https == NULL || call->uri == NULL) {
         return MHD_NO;
     }
-    if (call->https->config.certificate != NULL && !call->conn->known) {
-        peer_look(call->https, call->connection, call->conn);
+    if (call->https->config.certificate != NULL &&
+        (call->conn->tls == NULL || !is_somebody(call->conn))) {
+        return refuse_stranger(call);
     }
     (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, framing_read, &framing);
     if (framing.bad || framing.lengths + framing.encodings > 1) {
@@ -708,6 +727,11 @@ unsigned emu_https_connections(const struct emu_https *https)
 uint64_t emu_https_refused(const struct emu_https *https)
 {
     return https->refused + emu_door_turned_away(https->door);
+}
+
+uint64_t emu_https_strangers(const struct emu_https *https)
+{
+    return https->strangers;
 }
 
 uint64_t emu_https_begun(const struct emu_https *https)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A small HTTP/1.1 server on the daemon's libuv loop (libmicrohttpd, one epoll descriptor, no threads): TLS 1.2
- * or 1.3 with a certificate of each client (RFC 8446, RFC 5246), or plain. A request is handed over when it is
- * whole and may be answered later; connections are kept alive. Sizes, connections and times are limited:
+ * or 1.3 with a certificate of each client (RFC 8446, RFC 5246), or plain. Who shows none that is good may
+ * finish the handshake, and gets 401 for each request, whatever it is; none of them is handed over. A request is
+ * handed over when it is whole and may be answered later; connections are kept alive. Sizes, connections and times are limited:
  * whoever has not sent a whole request in the idle time is cut off, however slowly it sends, and whoever has
- * not finished TLS much sooner. When all places are taken, the oldest unfinished handshake gives way. Handshakes
+ * not finished TLS, or has no good certificate, much sooner. When all places are taken, the oldest of these gives
+ * way. Handshakes
  * begin at a limited rate, and hosts take turns. */
 #ifndef EMU_HTTPS_H
 #define EMU_HTTPS_H
@@ -25,7 +27,7 @@ struct emu_https_request {
     const char *uri;    /* the request target as it came: path and query, not decoded */
     const char *body;   /* not terminated */
     size_t body_len;
-    const char *peer; /* whom the client's certificate names; "": nobody, or plain HTTP */
+    const char *peer; /* whom the client's certificate names; "": plain HTTP */
 };
 
 /* All strings are the caller's and needed during emu_https_new() only; `identity` stays. */
@@ -40,7 +42,7 @@ struct emu_https_config {
     unsigned connections_most;
     unsigned per_address_most; /* connections from one address; 0: half of all */
     unsigned idle_s;
-    unsigned handshake_s; /* to finish TLS; 0: 5, at most idle_s */
+    unsigned handshake_s; /* to finish TLS, and to ask for who is nobody; 0: 5, at most idle_s */
     unsigned
         handshakes_per_s; /* to begin TLS with, see emu/base/door.h; 0: 25; plain HTTP: no limit */
     /* Called with each whole request; valid during the call. The call is to be answered once. */
@@ -60,9 +62,12 @@ uint16_t emu_https_port(const struct emu_https *https);
 /* Connections open now. */
 unsigned emu_https_connections(const struct emu_https *https);
 
-/* Connections so far that found no place or were not let in in time, and those whose unfinished handshake gave
- * way to others. */
+/* Connections so far that found no place or were not let in in time, and those of nobody that gave way to
+ * others. */
 uint64_t emu_https_refused(const struct emu_https *https);
+
+/* Requests so far of those who are nobody, each answered 401. */
+uint64_t emu_https_strangers(const struct emu_https *https);
 
 /* Handshakes begun so far (plain: connections). */
 uint64_t emu_https_begun(const struct emu_https *https);

@@ -70,10 +70,10 @@ START_TEST(independent_client)
 {
     char command[2000];
     (void)snprintf(command, sizeof command,
-                   "here=$PWD; cd '%s/dir/pki' || exit 1; for i in $(seq 150); do "
+                   "here=$PWD; cd '%s/dir/pki' || exit 1; for i in $(seq 300); do "
                    "curl -fs http://127.0.0.1:%u/healthz && curl -fs http://127.0.0.1:%u/healthz "
                    "&& break; sleep 0.2; done; python3 \"$here\"/tests/emu/etsi014_client.py "
-                   "--wait 60 --ca ca.crt --master-kme 127.0.0.1:%u --slave-kme 127.0.0.1:%u "
+                   "--must-401 --wait 60 --ca ca.crt --master-kme 127.0.0.1:%u --slave-kme 127.0.0.1:%u "
                    "--master video.A:sae.video.A.crt:sae.video.A.key "
                    "--slave video.C:sae.video.C.crt:sae.video.C.key "
                    "--third audio.C:sae.audio.C.crt:sae.audio.C.key 2>&1 | "
@@ -91,7 +91,7 @@ int main(void)
 {
     Suite *s = suite_create("daemons_etsi014");
     TCase *c = tcase_create("line-3");
-    tcase_set_timeout(c, 110);
+    tcase_set_timeout(c, 200);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, independent_client);
     suite_add_tcase(s, c);

@@ -10,10 +10,13 @@
                                       answer, 400, and the connection is closed
   half PORT IDLE_S CA CERT KEY        a client that says hello and then nothing for 1.5 s
   flood PORT IDLE_S CA CERT KEY       a process that does nothing but TLS handshakes without a
-                                      certificate, in eight threads from one address; from another,
+                                      certificate, each with a request, in eight threads from one address; from another,
                                       an open connection goes on asking, and new ones come in
   crowd PORT IDLE_S CA CERT KEY       35 silent connections from one address (30 are allowed), then 30
                                       from another (40 are in all): one that asks properly is answered
+  nobodies PORT IDLE_S CA CERT KEY    all 40 places are taken by clients that shook hands without a
+                                      certificate and say nothing: one that asks properly is answered,
+                                      and they are closed long before the idle time is over
 """
 import os
 import socket
@@ -161,6 +164,30 @@ def crowd(port, idle_s, ca, cert, key):
     return 0 if refused == 5 and gave_way >= 21 and stay == 30 and asked and took < 1.5 else 1
 
 
+def nobodies(port, idle_s, ca, cert, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(ca)
+
+    def come(source):
+        plain = socket.create_connection(("127.0.0.1", port), 5, (source, 0))
+        return context.wrap_socket(plain, server_hostname="127.0.0.1")
+    crowd = [come("127.0.0.1") for _ in range(10)] + [come("127.0.0.2") for _ in range(30)]
+    begin = time.monotonic()
+    stayed = sum(not closed(s) for s in crowd)
+    with tls(port, ca, cert, key, "127.0.0.3") as good:
+        good.sendall(b"GET /api/v1/keys/bob/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        asked = good.recv(15) == b"HTTP/1.1 200 OK"
+        took = time.monotonic() - begin
+        gave_way = sum(closed(s) for s in crowd)
+        while not all(closed(s) for s in crowd) and time.monotonic() - begin < 20:
+            time.sleep(0.1)
+        ended = time.monotonic() - begin
+        alive = not closed(good)
+    print(f"{stayed} stayed, {gave_way} gave way, answered {asked} in {took:.1f} s, "
+          f"the last was closed after {ended:.1f} s, the good one lives {alive}")
+    return 0 if stayed == 40 and gave_way > 0 and asked and ended < 20 else 1
+
+
 FLOOD_S = 6
 
 
@@ -178,6 +205,7 @@ def flood_make(port):
             try:
                 with socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.2", 0)) as s:
                     with context.wrap_socket(s) as secure:
+                        secure.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                         secure.recv(1)
             except OSError:
                 pass
@@ -239,6 +267,6 @@ if __name__ == "__main__":
         sys.exit(flood_make(int(sys.argv[2])))
     if sys.argv[1] == "garbage":
         sys.exit(garbage(int(sys.argv[2])))
-    what = {"slow": slow, "framing": framing, "crowd": crowd, "flood": flood,
+    what = {"slow": slow, "framing": framing, "crowd": crowd, "flood": flood, "nobodies": nobodies,
             "half": half}[sys.argv[1]]
     sys.exit(what(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:7]))

@@ -59,14 +59,15 @@ START_TEST(independent_client)
     struct emu_pki_files daemon = files_of(kme.folder, EMU_PKI_DAEMON, "kmd.B");
     struct emu_pki_files foreign = files_of(other, EMU_PKI_SAE, "alice");
     static char command[20000], output[OUTPUT];
-    (void)snprintf(command, sizeof command,
-                   "python3 tests/emu/etsi014_client.py --exact --master-kme 127.0.0.1:%u "
-                   "--ca '%s/ca.crt' --master 'alice:%s:%s' --slave 'bob:%s:%s' "
-                   "--third 'mallory:%s:%s' --odd '%s:%s:%s' --bad '%s:%s' --bad '%s:%s' 2>&1 | "
-                   "{ grep -v '^ok' ; true ; }",
-                   kme.port, kme.folder, a.certificate, a.key, b.certificate, b.key, m.certificate,
-                   m.key, KME_ODD, o.certificate, o.key, daemon.certificate, daemon.key,
-                   foreign.certificate, foreign.key);
+    (void)snprintf(
+        command, sizeof command,
+        "python3 tests/emu/etsi014_client.py --exact --master-kme 127.0.0.1:%u "
+        "--ca '%s/ca.crt' --master 'alice:%s:%s' --slave 'bob:%s:%s' "
+        "--must-401 --third 'mallory:%s:%s' --odd '%s:%s:%s' --bad '%s:%s' --bad '%s:%s' 2>&1 | "
+        "{ grep -v '^ok' ; true ; }",
+        kme.port, kme.folder, a.certificate, a.key, b.certificate, b.key, m.certificate, m.key,
+        KME_ODD, o.certificate, o.key, daemon.certificate, daemon.key, foreign.certificate,
+        foreign.key);
     ck_assert_int_eq(shell(command, output), 0);
     ck_assert_msg(strstr(output, "checks passed, 0 failed") != NULL &&
                       strstr(output, "FAIL") == NULL,
@@ -124,6 +125,95 @@ START_TEST(with_curl)
     ck_assert_msg(strstr(chunked, "|200|") != NULL, "%s", chunked);
     const char *two = curl("alice", "--http1.0", "/api/v1/keys/bob/status");
     ck_assert_msg(strstr(two, "|200|") != NULL, "%s", two);
+}
+END_TEST
+
+/* What a client with this certificate ("": none) gets, with its key beside it. */
+static const char *stranger(const char *certificate, const char *more, const char *path)
+{
+    static char command[4000], output[OUTPUT];
+    char pair[300] = "";
+    if (certificate[0] != '\0') {
+        (void)snprintf(pair, sizeof pair, "--cert '%s/%s.crt' --key '%s/%s.key'", kme.folder,
+                       certificate, kme.folder, certificate);
+    }
+    (void)snprintf(command, sizeof command,
+                   "curl -sS --max-time 20 -w '|%%{http_code}|' --cacert '%s/ca.crt' %s %s "
+                   "'https://localhost:%u%s' 2>&1",
+                   kme.folder, pair, more, kme.port, path);
+    (void)shell(command, output);
+    return output;
+}
+
+/* Tables 4, 6, 8: 401, without a body, to whoever is not authenticated, whatever he asks for. TLS itself must
+ * not hide it (RFC 8446 clause 4.4.2.4 leaves it to the server to go on without a good certificate). */
+START_TEST(strangers_get_401)
+{
+    static const struct {
+        const char *more, *path;
+    } questions[] = {{"", "/api/v1/keys/bob/status"},
+                     {"", "/api/v1/keys/bob/enc_keys"},
+                     {"-d '{\"number\":2}'", "/api/v1/keys/bob/enc_keys"},
+                     {"-d x -H 'Content-Length: 1' -H 'Transfer-Encoding: chunked'",
+                      "/api/v1/keys/bob/enc_keys"},
+                     {"-X DELETE", "/api/v1/keys/bob/enc_keys"},
+                     {"-I", "/api/v1/keys/bob/status"},
+                     {"", "/"},
+                     {"", "/metrics"},
+                     {"--tls-max 1.2", "/api/v1/keys/bob/status"}};
+    static const char *const certificates[] = {"", "other/sae.alice", "sae.expired", "sae.early",
+                                               "kmd.B"};
+    static const struct {
+        const char *name;
+        int64_t from_s, for_s;
+    } untimely[] = {{"expired", -7200, 3600}, {"early", 7200, 3600}};
+    char id[64], path[128];
+    for (size_t i = 0; i < 2; i++) {
+        struct emu_pki pki = {.folder = kme.folder,
+                              .from_s = untimely[i].from_s,
+                              .for_s = untimely[i].for_s};
+        struct emu_pki_subject subject = {.kind = EMU_PKI_SAE, .name = untimely[i].name};
+        ck_assert_int_eq(emu_pki_make(&pki, &subject, NULL), 0);
+    }
+    between(curl("alice", "", "/api/v1/keys/bob/enc_keys"), "\"key_ID\":\"", id, sizeof id);
+    (void)snprintf(path, sizeof path, "/api/v1/keys/alice/dec_keys?key_ID=%s", id);
+    for (size_t c = 0; c < sizeof certificates / sizeof *certificates; c++) {
+        for (size_t q = 0; q < sizeof questions / sizeof *questions; q++) {
+            const char *got = stranger(certificates[c], questions[q].more, questions[q].path);
+            bool head = strcmp(questions[q].more, "-I") == 0;
+            ck_assert_msg(head ? strstr(got, "|401|") != NULL : strcmp(got, "|401|") == 0,
+                          "'%s' %s %s: %s", certificates[c], questions[q].more, questions[q].path,
+                          got);
+        }
+        ck_assert_str_eq(stranger(certificates[c], "", path), "|401|");
+    }
+    const char *fetched = curl("bob", "", path);
+    ck_assert_msg(strstr(fetched, "|200|") != NULL, "%s", fetched);
+    ck_assert_ptr_nonnull(strstr(curl("alice", "", "/api/v1/keys/bob/status"), "|200|"));
+}
+END_TEST
+
+/* RFC 9110 clause 9.3.2: HEAD is a GET without its content. A GET that hands out a key changes something,
+ * so there is none for it: 405, and no key is gone. */
+START_TEST(head_requests)
+{
+    static char before[OUTPUT];
+    static const char *const paths[] = {"/api/v1/keys/bob/enc_keys",
+                                        "/api/v1/keys/alice/dec_keys?key_ID=x"};
+    (void)snprintf(before, sizeof before, "%s", curl("alice", "", "/api/v1/keys/bob/status"));
+    const char *head = curl("alice", "-I", "/api/v1/keys/bob/status");
+    size_t len = strcspn(before, "|");
+    char want[64];
+    (void)snprintf(want, sizeof want, "Content-Length: %zu\r\n", len);
+    ck_assert_msg(strstr(head, "200 OK") != NULL && strstr(head, want) != NULL &&
+                      strstr(head, "\r\n\r\n|200|application/json") != NULL,
+                  "%s", head);
+    for (size_t i = 0; i < 2; i++) {
+        head = curl("alice", "-I", paths[i]);
+        ck_assert_msg(strstr(head, "|405|") != NULL && strstr(head, "Allow: GET, POST\r\n") != NULL,
+                      "%s", head);
+    }
+    ck_assert_str_eq(curl("alice", "", "/api/v1/keys/bob/status"), before);
 }
 END_TEST
 
@@ -229,6 +319,13 @@ START_TEST(crowds_do_not_lock_out)
 }
 END_TEST
 
+/* Nor does silence behind a handshake without a certificate keep out who has one. */
+START_TEST(nobodies_do_not_lock_out)
+{
+    rude("nobodies");
+}
+END_TEST
+
 /* A client that takes its time over the handshake costs no time of the server's. */
 START_TEST(half_a_handshake)
 {
@@ -244,7 +341,7 @@ START_TEST(half_a_handshake)
 }
 END_TEST
 
-/* Eight threads that only shake hands, as fast as they can: as many begin as are allowed, and clients from
+/* Eight threads that shake hands and are told 401, as fast as they can: as many begin as are allowed, and clients from
  * another address neither lose their connection nor wait long for a new one. */
 START_TEST(floods_of_handshakes)
 {
@@ -285,7 +382,11 @@ START_TEST(health_and_metrics)
         {"/metrics", "",
          "kme_keys 0\nkme_lost 0\nkme_refused 0\nkme_open 0\nkme_connections 0\nkme_handshakes 0\n"
          "|200|text/plain; version=0.0.4; charset=utf-8"},
-        {"/metrics", "-d x", "only GET\n|405|text/plain; charset=utf-8"},
+        {"/metrics", "-d x", "only GET and HEAD\n|405|text/plain; charset=utf-8"},
+        {"/healthz", "-I -o /dev/null", "|200|text/plain; charset=utf-8"},
+        {"/metrics", "-I -o /dev/null", "|200|text/plain; version=0.0.4; charset=utf-8"},
+        {"/metrics", "-X DELETE -w '%{http_code} %header{allow}'",
+         "only GET and HEAD\n405 GET, HEAD"},
         {"/", "", "only /healthz and /metrics are here\n|404|text/plain; charset=utf-8"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         (void)snprintf(command, sizeof command,
@@ -319,11 +420,14 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, independent_client);
     tcase_add_test(c, with_curl);
+    tcase_add_test(c, strangers_get_401);
+    tcase_add_test(c, head_requests);
     tcase_add_test(c, backend_is_silent);
     tcase_add_test(c, oversize_and_garbage);
     tcase_add_test(c, lost_keys_are_counted);
     tcase_add_test(c, smuggled_requests);
     tcase_add_test(c, crowds_do_not_lock_out);
+    tcase_add_test(c, nobodies_do_not_lock_out);
     tcase_add_test(c, half_a_handshake);
     tcase_add_test(c, floods_of_handshakes);
     tcase_add_test(c, slow_clients_are_cut_off);
