@@ -88,6 +88,8 @@ static const char *fault_words(enum scn_fault_what what)
         return "cut off";
     case SCN_FAULT_TORN:
         return "crash in a commit";
+    case SCN_FAULT_STORE_LOST:
+        return "store lost";
     case SCN_FAULT_DISK_FULL:
         return "disk full";
     case SCN_FAULT_DEGRADED:

@@ -27,13 +27,14 @@ static const uint32_t target_whats[TARGETS] = {
                         1U << SCN_FAULT_DEGRADED | 1U << SCN_FAULT_MODULE |
                         1U << SCN_FAULT_IMPAIRED,
     [SCN_TARGET_NODE] = 1U << SCN_FAULT_CRASH | 1U << SCN_FAULT_DOWN | 1U << SCN_FAULT_TORN |
-                        1U << SCN_FAULT_DISK_FULL | 1U << SCN_FAULT_PARTITION,
+                        1U << SCN_FAULT_DISK_FULL | 1U << SCN_FAULT_PARTITION |
+                        1U << SCN_FAULT_STORE_LOST,
     [SCN_TARGET_CLASSICAL] = 1U << SCN_FAULT_CLASSICAL | 1U << SCN_FAULT_IMPAIRED,
     [SCN_TARGET_ELEMENT] = 1U << SCN_FAULT_CRASH,
 };
 static const char *const target_expected[TARGETS] = {
     [SCN_TARGET_LINK] = "expected both, quantum, classical, degraded, module or impaired",
-    [SCN_TARGET_NODE] = "expected crash, down, torn-commit, disk-full or partition",
+    [SCN_TARGET_NODE] = "expected crash, down, torn-commit, store-lost, disk-full or partition",
     [SCN_TARGET_CLASSICAL] = "expected classical or impaired",
     [SCN_TARGET_ELEMENT] = "expected crash",
 };

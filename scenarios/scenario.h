@@ -332,6 +332,7 @@ enum scn_fault_what {
                             manager: it is gone, and starts anew */
     SCN_FAULT_DOWN,      /* node: cut off, elements keep their memory */
     SCN_FAULT_TORN,      /* node: crash in a commit, of which nothing is durable (torn-commit) */
+    SCN_FAULT_STORE_LOST, /* node: crash, and all that its key manager had persisted is lost (store-lost) */
     SCN_FAULT_DISK_FULL, /* node: commits are refused until it ends; all outputs wait for them */
     SCN_FAULT_DEGRADED,  /* link: more loss, more QBER, less key */
     SCN_FAULT_MODULE,    /* link: the module at one end is gone, and starts anew */

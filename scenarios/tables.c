@@ -27,13 +27,19 @@ const struct scn_word scn_words_level[] = {{"any", SCN_LEVEL_ANY},
                                            {"otp-only", SCN_LEVEL_OTP_ONLY},
                                            {NULL, 0}};
 
-const struct scn_word scn_words_fault[] = {
-    {"both", SCN_FAULT_BOTH},           {"quantum", SCN_FAULT_QUANTUM},
-    {"classical", SCN_FAULT_CLASSICAL}, {"crash", SCN_FAULT_CRASH},
-    {"down", SCN_FAULT_DOWN},           {"torn-commit", SCN_FAULT_TORN},
-    {"disk-full", SCN_FAULT_DISK_FULL}, {"degraded", SCN_FAULT_DEGRADED},
-    {"module", SCN_FAULT_MODULE},       {"impaired", SCN_FAULT_IMPAIRED},
-    {"partition", SCN_FAULT_PARTITION}, {NULL, 0}};
+const struct scn_word scn_words_fault[] = {{"both", SCN_FAULT_BOTH},
+                                           {"quantum", SCN_FAULT_QUANTUM},
+                                           {"classical", SCN_FAULT_CLASSICAL},
+                                           {"crash", SCN_FAULT_CRASH},
+                                           {"down", SCN_FAULT_DOWN},
+                                           {"torn-commit", SCN_FAULT_TORN},
+                                           {"disk-full", SCN_FAULT_DISK_FULL},
+                                           {"degraded", SCN_FAULT_DEGRADED},
+                                           {"module", SCN_FAULT_MODULE},
+                                           {"impaired", SCN_FAULT_IMPAIRED},
+                                           {"partition", SCN_FAULT_PARTITION},
+                                           {"store-lost", SCN_FAULT_STORE_LOST},
+                                           {NULL, 0}};
 
 const struct scn_word scn_words_compare[] = {{"<", SCN_LT},  {"<=", SCN_LE}, {"==", SCN_EQ},
                                              {"!=", SCN_NE}, {">=", SCN_GE}, {">", SCN_GT},

@@ -203,7 +203,7 @@ static const struct scn_field fault_fields[] = {
      .special = &scn_special_fault_group},
     {.key = "what",
      .doc = "link: both (default), quantum, classical, degraded, module, impaired; node: crash "
-            "(default), down, torn-commit, disk-full, partition; element: crash",
+            "(default), down, torn-commit, store-lost, disk-full, partition; element: crash",
      .type = SCN_T_WORD,
      AT(what),
      .words = scn_words_fault,

@@ -3,7 +3,7 @@
  * channel (frames that depart or arrive on any channel routed over it are dropped; routes are static
  * and do not move) or both. A node crashes (its elements are dropped; frames that reach it meanwhile
  * find nobody; it starts again from what was persisted), at an instant, after one of its outputs, or
- * in a commit that is then lost; or it is cut off (no light and no frame in or out; its elements run
+ * in a commit that is then lost, or its key store is lost with it; or it is cut off (no light and no frame in or out; its elements run
  * on); or its disk is full (its outputs wait). Frames only passing through such a node pass: the
  * classical network's routers are not the QKDN's nodes. A module, the controller or the manager fails
  * alone: it is gone, and starts anew when the fault ends. A channel gets slower, loses frames or flips
@@ -134,6 +134,24 @@ void sim_node_strike(struct sim_world *world, uint32_t number)
     }
 }
 
+static void record_gone(void *ctx, const struct qkd_persist *deletion)
+{
+    const struct sim_world *world = ctx;
+    watch_oracle_lose(world->oracle, sim_world_now(world), deletion);
+}
+
+/* Of its key manager: what else stands at the node has a store of its own. */
+static void store_lose(struct sim_world *world, uint32_t number)
+{
+    static const enum qkd_role roles[] = {QKD_ROLE_KMA, QKD_ROLE_KSA, QKD_ROLE_KMC};
+    struct sim_node *node = &world->nodes[number];
+    node->store_lost = true;
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        sim_store_lose(&node->store, qkd_eid_make(roles[i], 0, number),
+                       world->oracle == NULL ? NULL : record_gone, world);
+    }
+}
+
 static void node_fault(struct sim_world *world, const struct scn_fault *fault, bool begin)
 {
     if (fault->what == SCN_FAULT_DOWN) {
@@ -145,6 +163,9 @@ static void node_fault(struct sim_world *world, const struct scn_fault *fault, b
         disk_fault(world, fault->index, begin);
     } else if (begin) {
         sim_node_crash(world, fault->index);
+        if (fault->what == SCN_FAULT_STORE_LOST) {
+            store_lose(world, fault->index);
+        }
     } else {
         sim_node_restart(world, fault->index);
     }

@@ -86,6 +86,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_PARTITION,                   /* the management network is in parts */
     SIM_FUZZ_GROUP,                       /* links fail together, and again */
     SIM_FUZZ_RANDOM,                      /* links fail at random */
+    SIM_FUZZ_STORE_LOST,                  /* a key manager comes back without its store */
     SIM_FUZZ_TROUBLE_END,
     SIM_FUZZ_POOR = SIM_FUZZ_TROUBLE_END, /* hardly a tag to begin with; drawn apart: fuzz_poor.c */
     SIM_FUZZ_FEATURES

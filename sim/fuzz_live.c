@@ -464,6 +464,19 @@ static bool settled(const struct live *l, const struct sim_fuzz_pool *pool)
            now->peer_bits == before->peer_bits;
 }
 
+/* A link that stays dark after one of its key managers lost its store: no tag is left to say so. */
+static bool mute(const struct live *l, uint32_t link)
+{
+    bool lost = false;
+    for (size_t i = 0; i < l->scenario->fault_count; i++) {
+        const struct scn_fault *fault = &l->scenario->faults[i];
+        lost = lost || (fault->what == SCN_FAULT_STORE_LOST &&
+                        (fault->index == l->scenario->links[link].a ||
+                         fault->index == l->scenario->links[link].b));
+    }
+    return lost && gone(l, link);
+}
+
 static void links_live(struct live *l)
 {
     for (uint32_t i = 0; i < l->scenario->link_count; i++) {
@@ -475,7 +488,7 @@ static void links_live(struct live *l)
         if (!l->record->summary.links[i].up_end) {
             sim_fuzz_fail(l->verdict, SIM_FUZZ_LIVENESS, "link down: %s does not come back", id);
         }
-        if (!settled(l, &ends[0]) || !settled(l, &ends[1])) {
+        if (!settled(l, &ends[0]) || !settled(l, &ends[1]) || mute(l, i)) {
             continue;
         }
         l->verdict->live_checks++;

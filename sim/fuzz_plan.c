@@ -74,6 +74,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_IMPAIRED] = "impaired",
     [SIM_FUZZ_ELEMENT] = "element",
     [SIM_FUZZ_PARTITION] = "partition",
+    [SIM_FUZZ_STORE_LOST] = "store-lost",
     [SIM_FUZZ_GROUP] = "group",
     [SIM_FUZZ_RANDOM] = "random",
     [SIM_FUZZ_POOR] = "poor",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Faults of further kinds for the fuzzer: worse light, modules, elements, bad channels, a management
- * network in parts, links that fail together or at random. Drawn from a stream of chance of their own,
+/* Faults of further kinds for the fuzzer: worse light, modules, elements, lost key stores, bad channels,
+ * a management network in parts, links that fail together or at random. Drawn from a stream of chance of their own,
  * after all else, so that older seeds mean what they meant but for what is added here. All of it ends
  * by chaos_end_ms, but the last repair of a random failure may end a little later. */
 #include <inttypes.h>
@@ -39,7 +39,10 @@ static void add(struct trouble *m, enum sim_fuzz_feature kind)
         uint32_t left_ms = p->chaos_end_ms - p->trouble[i].at_ms;
         uint32_t most_ms = left_ms < LONGEST_MS ? left_ms : LONGEST_MS;
         p->trouble[i].for_ms = between(m, 1, most_ms);
-        p->trouble[i].index = between(m, 0, kind == SIM_FUZZ_ELEMENT ? 1 : p->link_count - 1);
+        uint32_t things = kind == SIM_FUZZ_ELEMENT      ? 2
+                          : kind == SIM_FUZZ_STORE_LOST ? p->node_count
+                                                        : p->link_count;
+        p->trouble[i].index = between(m, 0, things - 1);
         uint32_t of = kind == SIM_FUZZ_PARTITION ? p->node_count : p->link_count;
         p->trouble[i].some = between(m, 1, (1U << of) - 1);
         p->trouble[i].x = between(m, 0, 100);
@@ -137,6 +140,9 @@ void sim_fuzz_trouble_print(const struct sim_fuzz_plan *p, uint32_t number, char
     if (kind == SIM_FUZZ_ELEMENT) {
         (void)snprintf(what, sizeof what, "element: %s",
                        p->trouble[number].index == 0 ? "controller" : "manager");
+    } else if (kind == SIM_FUZZ_STORE_LOST) {
+        (void)snprintf(what, sizeof what, "node: %c, what: store-lost",
+                       node_name(p->trouble[number].index));
     } else if (kind == SIM_FUZZ_PARTITION && p->in_band) { /* there is no such network */
         (void)snprintf(what, sizeof what, "element: manager");
     } else if (kind == SIM_FUZZ_PARTITION) {
@@ -167,7 +173,10 @@ void sim_fuzz_trouble_drop(struct sim_fuzz_plan *plan, bool node, uint32_t index
     for (uint32_t i = 0; i < plan->trouble_count; i++) {
         enum sim_fuzz_feature kind = plan->trouble[i].kind;
         bool list = kind == SIM_FUZZ_GROUP || kind == SIM_FUZZ_PARTITION;
-        if (list && (kind == SIM_FUZZ_PARTITION) == node) {
+        if (kind == SIM_FUZZ_STORE_LOST) {
+            plan->trouble[i].off = plan->trouble[i].off ||
+                                   (node && plan->trouble[i].index == index);
+        } else if (list && (kind == SIM_FUZZ_PARTITION) == node) {
             plan->trouble[i].some &= ~(1U << index);
             plan->trouble[i].off = plan->trouble[i].off || plan->trouble[i].some == 0;
         } else if (!list && !node && kind != SIM_FUZZ_ELEMENT && kind != SIM_FUZZ_RANDOM) {

@@ -192,6 +192,24 @@ int sim_store_apply(struct sim_store *store, const struct qkd_persist *persist,
     return value_set(&store->entries[store->table[cell] - 1], value, persist->value.len);
 }
 
+void sim_store_lose(struct sim_store *store, struct qkd_eid owner, sim_store_gone_fn *gone,
+                    void *ctx)
+{
+    for (uint32_t i = 0; i < store->entry_count; i++) {
+        const struct sim_store_entry *entry = &store->entries[i];
+        if (!entry->live || entry->owner != owner.v) {
+            continue;
+        }
+        struct qkd_persist deletion = {
+            .owner = owner, .kind = entry->kind, .key_len = entry->key_len, .del = true};
+        memcpy(deletion.key, entry->key, sizeof deletion.key);
+        entry_delete(store, table_at(store, &deletion));
+        if (gone != NULL) {
+            gone(ctx, &deletion);
+        }
+    }
+}
+
 static int compare_records(const void *a, const void *b)
 {
     const struct qkd_record *x = a;

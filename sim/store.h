@@ -35,6 +35,11 @@ void sim_store_fini(struct sim_store *store);
 /* Executes one persist entry; 0 or QKD_ERR_NOMEM. */
 int sim_store_apply(struct sim_store *store, const struct qkd_persist *entry, const uint8_t *value);
 
+/* Deletes the entries of an owner; tells of each, if wanted. */
+typedef void sim_store_gone_fn(void *ctx, const struct qkd_persist *deletion);
+void sim_store_lose(struct sim_store *store, struct qkd_eid owner, sim_store_gone_fn *gone,
+                    void *ctx);
+
 /* The live entries of an owner in (kind, key) order; their values lie in the store. *records is to
  * be freed with free(). 0 or QKD_ERR_NOMEM. */
 int sim_store_records(const struct sim_store *store, struct qkd_eid owner,

@@ -53,6 +53,7 @@ struct sim_node {
     uint32_t crashed;                        /* faults that hold it down */
     uint32_t cut;                            /* faults that cut it off */
     uint32_t disk_full;                      /* faults that refuse its commits */
+    bool store_lost;                         /* of its key manager, once */
     struct qkd_out held;                     /* what waits for a commit that was refused */
     struct sim_late *late_first, *late_last; /* what waits for the KM's processing time */
     uint32_t armed;      /* fault that crashes it at an output to come, + 1; 0: none */

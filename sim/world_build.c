@@ -76,6 +76,7 @@ static void unit_start(struct sim_world *world, uint32_t number)
         }
         event.u.start.records = records;
         event.u.start.incarnation = node->incarnation;
+        event.u.start.replaced = node->store_lost;
         uint64_t numbers[3] = {eids[i].v, node->incarnation, 0};
         sim_world_derive(world, "seed", numbers, event.u.start.seed);
         sim_unit_step(world, number, &event, parts[i]);

@@ -384,6 +384,15 @@ void watch_oracle_persist(struct watch_oracle *oracle, int64_t now_ns,
     leave(oracle, start);
 }
 
+void watch_oracle_lose(struct watch_oracle *oracle, int64_t now_ns, const struct qkd_persist *entry)
+{
+    struct qkd_persist deletion = *entry;
+    deletion.del = true;
+    oracle->losing = true;
+    watch_oracle_persist(oracle, now_ns, &deletion, NULL);
+    oracle->losing = false;
+}
+
 static void message_sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                          const uint8_t *observed)
 {

@@ -48,6 +48,10 @@ void watch_oracle_deliver(struct watch_oracle *oracle, int64_t now_ns,
 void watch_oracle_persist(struct watch_oracle *oracle, int64_t now_ns,
                           const struct qkd_persist *entry, const uint8_t *value);
 
+/* A persist entry that went with the store of a crashed key manager; after watch_oracle_crash(). */
+void watch_oracle_lose(struct watch_oracle *oracle, int64_t now_ns,
+                       const struct qkd_persist *entry);
+
 /* An element's send; bytes and observed as send->bytes and send->observed say, observed NULL for
  * handshakes. */
 void watch_oracle_send(struct watch_oracle *oracle, int64_t now_ns, const struct qkd_send *send,

@@ -235,7 +235,8 @@ void watch_orc_persist_block(struct watch_oracle *o, const struct qkd_persist *e
         return;
     }
     block->stored &= (uint8_t) ~(1U << side);
-    if (!block->answered && block->generated && !block->lost) { /* refused after it was stored */
+    bool answer_comes = o->losing && side == 0 && block->asked != 0; /* it may be under way */
+    if (!block->answered && block->generated && !block->lost && !answer_comes) { /* refused */
         block_lost(o, block);
     }
 }

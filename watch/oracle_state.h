@@ -257,6 +257,7 @@ struct watch_oracle {
     int64_t deleted_ns;
     struct qkd_slab sessions;
     struct qkd_map session_by_key;
+    bool losing;           /* a store is lost: its records go without anybody's will */
     uint32_t session_ends; /* since those that are over were last forgotten */
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
     uint32_t places[256];                         /* command -> bit per reference point */

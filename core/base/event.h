@@ -40,6 +40,7 @@ struct qkd_event {
             size_t count;                     /* number of records */
             uint8_t seed[32];                 /* fresh randomness for this incarnation */
             uint32_t incarnation;             /* 1, 2, 3, ...: grows at each start */
+            bool replaced;                    /* the store was made in place of one that was lost */
         } start;
         struct {
             enum qkd_rp rp;       /* reference point the bytes crossed */

@@ -53,6 +53,7 @@
     X(MATCH_UNSAVED,  "supply: `match` before the slave's keys are durable")                       \
     X(SUPPLY_UNSAVED, "supply: that a key was supplied is not persisted")                          \
     X(WRONG_SLAVE,    "supply: the key goes to another application")                               \
+    X(BOOT_AGAIN,     "link: after a loss of the store the initial secret is taken in again")       \
     X(ALARM_STANDS,   "reports: an alarm is never cleared")
 /* clang-format on */
 

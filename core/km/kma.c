@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KMA: one dispatcher over events and messages; the concepts are in kma_*.c (kma_internal.h). */
+#include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
 #include <stdlib.h>
@@ -189,6 +190,7 @@ static int start(const struct kma_step *s)
         return QKD_ERR_STATE;
     }
     kma->incarnation = event->u.start.incarnation;
+    kma->replaced = event->u.start.replaced && !QKDN_MUTANT(BOOT_AGAIN);
     kma->message_id = ((uint64_t)kma->incarnation << 40) + 1;
     qkd_rng_init(&kma->rng, event->u.start.seed);
     maps_init(kma);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TRIES_LEFT 8         /* confirmations that tags must pay for after those in flight */
+#define POOR_QUESTIONS 8     /* in flight, of those that their own block pays */
 #define BLOCK_NUMBER_BITS 20 /* numbers of one incarnation; the incarnation is above them */
 
 static void acknowledge(const struct kma_step *s, struct qkd_eid module,
@@ -231,12 +232,14 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
 }
 
 /* While tags are all that is left, most of them are kept for further tries: what is asked now may be
- * lost, and one answer makes the link rich. */
+ * lost, and one answer makes the link rich. A block that pays for its question takes nothing from
+ * another; but the other end may have lost its file, and such a question is long in flight. */
 static bool asked_enough(const struct kma_link *link)
 {
     uint64_t tags = km_pool_tag_bytes(&link->pool) / WIRE_FRAME_TAG_LEN;
+    uint64_t most = is_poor(link) ? POOR_QUESTIONS - 1 : tags / TRIES_LEFT;
     return km_pool_payload_free(&link->pool) == 0 &&
-           kma_frame_flying(link, WIRE_FRAME_CONFIRM) > tags / TRIES_LEFT;
+           kma_frame_flying(link, WIRE_FRAME_CONFIRM) > most;
 }
 
 static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
@@ -319,7 +322,8 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
 void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link)
 {
     link->confirm_again = false;
-    for (uint32_t i = 0; link->lower && i < link->pool.waiting_count; i++) {
+    /* The newest first: the other end may have lost the files that have waited long. */
+    for (uint32_t i = link->lower ? link->pool.waiting_count : 0; i-- > 0;) {
         confirm_ask(s, link, link->pool.waiting[i]);
     }
 }

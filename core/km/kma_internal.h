@@ -264,6 +264,7 @@ struct kma {
     const struct km_config *config;
     struct qkd_eid self;
     uint32_t incarnation;
+    bool replaced; /* its store: an earlier one took the bootstraps in, and is lost */
     bool started;
     struct chan_set *chan;
     uint64_t message_id; /* next */

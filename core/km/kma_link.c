@@ -110,7 +110,7 @@ int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *con
     }
     memcpy(link->hello_key, boot + 32, 32);
     link->heard = s->event->now;
-    if (!link->booted) {
+    if (!link->booted && !kma->replaced) { /* else no tags: the next block pays its confirmation */
         err = take_bootstrap(s, link, config->bootstrap);
         link->booted = err == 0;
     }

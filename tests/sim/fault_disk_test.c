@@ -148,8 +148,9 @@ START_TEST(bad_input)
          "output: expected with crash or torn-commit only"},
         {"{at: 1 s, link: AB, what: torn-commit}",
          "what 'torn-commit' is not for a link: expected both, quantum, classical"},
-        {"{at: 1 s, node: A, what: quantum}", "what 'quantum' is not for a node: expected crash, "
-                                              "down, torn-commit, disk-full or partition"}};
+        {"{at: 1 s, node: A, what: quantum}",
+         "what 'quantum' is not for a node: expected crash, "
+         "down, torn-commit, store-lost, disk-full or partition"}};
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         char text[2048];
         (void)snprintf(text, sizeof text, HEAD LOAD "faults:\n  - %s\n", faults[i][0]);
