@@ -35,6 +35,7 @@ static const struct direction run_directions[] = {
     {"relay.hops_mean", MORE_IS_WORSE, true, false},
     {"relay.retransmissions", MORE_IS_WORSE, false, false},
     {"relay.reroutes", MORE_IS_WORSE, false, false},
+    {"pools.fallbacks", MORE_IS_WORSE, false, false},
     {"pools.exhaustions", MORE_IS_WORSE, true, false},
     {"pools.empty_s", MORE_IS_WORSE, true, false},
     {"pools.min_bits", LESS_IS_WORSE, true, false},

@@ -75,6 +75,8 @@ struct scn_link_summary {
     uint64_t frames;        /* relay frames (first sending) */
     uint64_t retransmissions;
     uint64_t tag_failures;
+    uint64_t fallbacks;        /* times that an end began to use AES-256 for want of pads */
+    uint64_t fallback_frames;  /* relay frames under AES-256 (first sending) */
     uint64_t relayed_keys;     /* KMA-keys that crossed it or were taken from it */
     double reserved_mean_bps;  /* for sessions, over time, after the warm-up */
     uint64_t reserved_max_bps; /* the most, after the warm-up */
@@ -169,10 +171,10 @@ struct scn_summary {
 
     struct {
         double hops_mean; /* links per served request */
-        uint64_t frames, retransmissions, reroutes;
+        uint64_t frames, retransmissions, reroutes, fallback_frames;
     } relay;
     struct {
-        uint64_t exhaustions;
+        uint64_t exhaustions, fallbacks;
         double empty_s;    /* summed over links */
         uint64_t min_bits; /* least over links, after the warm-up */
     } pools;

@@ -183,6 +183,7 @@ struct scn_key_management {
     enum scn_relay relay;
     uint32_t paths; /* of multipath relay; 0: 2, see scn_paths_of() */
     enum scn_fallback fallback;
+    int64_t fallback_reserve_bits, fallback_rekey_ns;
     uint64_t bootstrap_bits; /* initial secret per link, a multiple of 8 */
     uint64_t lease_bits;     /* one persisted pad reservation, a multiple of 8 */
     uint32_t batch;          /* most keys per relay frame */

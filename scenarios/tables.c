@@ -52,7 +52,7 @@ const struct scn_word scn_words_relay[] = {{"hop-by-hop", SCN_RELAY_HOP_BY_HOP},
                                            {NULL, 0}};
 
 static const struct scn_word words_fallback[] = {{"none", SCN_FALLBACK_NONE},
-                                                 {"aes-256", SCN_LATER},
+                                                 {"aes-256", SCN_FALLBACK_AES256},
                                                  {NULL, 0}};
 
 static const struct scn_word words_retention[] = {{"delete", SCN_RETENTION_DELETE},
@@ -83,6 +83,12 @@ static const struct scn_field key_management_fields[] = {
         .doc =
             "multipath: routes without a common node, each of which carries a share; default: 2"),
     WORD("fallback", fallback, words_fallback, "none", "what replaces a pad that is not there"),
+    NUM("fallback_reserve", fallback_reserve_bits, SCN_T_I64, SCN_DIM_BITS, 1024, 1e9,
+        .fallback = "8 kbit", .multiple = 8,
+        .doc =
+            "key of each link and side that payload leaves to AES-256 frames, for tags and keys"),
+    TIME("fallback_rekey", fallback_rekey_ns, 1e9, .fallback = "10 min",
+         .doc = "longest use of a key of AES-256"),
     NUM("bootstrap", bootstrap_bits, SCN_T_I64, SCN_DIM_BITS, 1000, 20480, .fallback = "4 kbit",
         .multiple = 8, .doc = "initial secret of each link: pays the first tags"),
     BITS("lease", lease_bits, 256, .fallback = "16 kbit", .multiple = 8,

@@ -3,6 +3,7 @@
  *
  *   fuzz_plan.c    from a seed, a plan: network, load, faults (each seed uses some of the features)
  *   fuzz_extra.c   what else a plan may have, drawn apart from the rest
+ *   fuzz_fallback.c AES-256 where pads cannot be paid, drawn apart
  *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
@@ -89,6 +90,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_STORE_LOST,                  /* a key manager comes back without its store */
     SIM_FUZZ_TROUBLE_END,
     SIM_FUZZ_POOR = SIM_FUZZ_TROUBLE_END, /* hardly a tag to begin with; drawn apart: fuzz_poor.c */
+    SIM_FUZZ_FALLBACK,                    /* AES-256 where pads cannot be paid: fuzz_fallback.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -157,6 +159,7 @@ struct sim_fuzz_plan {
         uint32_t paths;
         bool proactive;
     } control;
+    uint32_t fallback_kbit, fallback_rekey_s;              /* kept for AES-256; 0: none */
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */
     uint32_t bandwidth_kbps, queue_kib;                    /* 0: the defaults */

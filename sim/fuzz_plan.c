@@ -78,6 +78,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_GROUP] = "group",
     [SIM_FUZZ_RANDOM] = "random",
     [SIM_FUZZ_POOR] = "poor",
+    [SIM_FUZZ_FALLBACK] = "fallback",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -434,4 +435,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     sim_fuzz_plan_control(plan, allowed);
     sim_fuzz_plan_trouble(plan, allowed);
     sim_fuzz_plan_poor(plan, allowed);
+    sim_fuzz_plan_fallback(plan, allowed);
 }

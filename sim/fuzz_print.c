@@ -127,6 +127,12 @@ static void put_policy(struct writer *w)
     if (p->processing_ms > 0) {
         put(w, ", processing: %" PRIu32 " ms", p->processing_ms);
     }
+    if (p->fallback_kbit > 0) {
+        put(w,
+            ",\n                 fallback: aes-256, fallback_reserve: %" PRIu32
+            " kbit, fallback_rekey: %" PRIu32 " s",
+            p->fallback_kbit, p->fallback_rekey_s);
+    }
     if (p->unit_bits > 0) {
         put(w, ", unit: %" PRIu32 " bit", p->unit_bits);
     }

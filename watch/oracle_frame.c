@@ -91,6 +91,7 @@ static void epoch_check(struct watch_oracle *o, struct watch_orc_link *link,
         side->ring[i] = (struct watch_orc_frame){0};
     }
     side->epoch = epoch;
+    side->aes.is_there = false;
     side->restarted = false;
     side->top = side->acked = 0;
 }
@@ -117,6 +118,9 @@ static void verify(struct watch_oracle *o, const struct watch_orc_sight *s)
     (void)watch_orc_check(o, memcmp(tag, s->frame.tag, sizeof tag) == 0,
                           "rule 3: tag is not that of header and body under the block's key",
                           &s->scene);
+    if (s->frame.type == WIRE_FRAME_RELAY && s->frame.method == WIRE_METHOD_AES) {
+        watch_orc_aes_verify(o, s);
+    }
     if (s->frame.type != WIRE_FRAME_RELAY || s->frame.method != WIRE_METHOD_OTP) {
         return;
     }
@@ -150,9 +154,12 @@ static bool key_read(struct watch_oracle *o, const struct watch_orc_sight *s)
 static void relay_new(struct watch_oracle *o, const struct watch_orc_sight *s)
 {
     struct wire_relay_body body;
-    const uint8_t *plain = s->observed + WIRE_FRAME_HEAD_LEN;
-    int len = wire_relay_body_decode(&body, plain, s->frame.body_len);
-    bool good = len == (int)s->frame.body_len &&
+    size_t plain_len;
+    struct wire_frame observed = s->frame;
+    observed.body = s->observed + WIRE_FRAME_HEAD_LEN;
+    const uint8_t *plain = wire_relay_plain(&observed, &plain_len);
+    int len = wire_relay_body_decode(&body, plain, plain_len);
+    bool good = len == (int)plain_len &&
                 (uint64_t)(body.key_size / 8) * body.count == body.keys.len && body.count > 0;
     if (!watch_orc_check(o, good, "rule 3: relay body malformed", &s->scene)) {
         return;
@@ -164,6 +171,7 @@ static void relay_new(struct watch_oracle *o, const struct watch_orc_sight *s)
                                       .compare = body.compare.b,
                                       .key_size = body.key_size,
                                       .count = body.count,
+                                      .weak = s->frame.method == WIRE_METHOD_AES,
                                       .first = qkd_eid_eq(body.source, s->send->from)};
     if (body.has_share) {
         travel.share = body.share;
@@ -256,6 +264,9 @@ static void frame_new(struct watch_oracle *o, struct watch_orc_sight *s,
                   : watch_orc_use(o, s->side, &s->frame, &s->scene);
     if (f->open && read && sampled) {
         verify(o, s);
+    }
+    if (relay && s->frame.method == WIRE_METHOD_AES) {
+        watch_orc_aes_new(o, s);
     }
     if (relay) {
         relay_new(o, s);

@@ -126,6 +126,7 @@ static void first_sight(struct watch_oracle *o, const struct watch_orc_travel *t
                                       .taken = travel->taken,
                                       .direct = travel->direct,
                                       .padded = !travel->taken,
+                                      .weak = travel->weak,
                                       .shares = travel->shares,
                                       .open = travel->count,
                                       .first = QKD_SLAB_NONE,
@@ -176,6 +177,7 @@ void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel
     }
     struct watch_orc_kma_key *kma = kma_at(o, slot);
     if (!kma->closed) {
+        kma->weak = kma->weak || travel->weak;
         kma->padded = kma->padded || !travel->taken;
         (void)watch_orc_check(o, same_keys(o, kma, travel),
                               "rule 4: a key travels on with other bits than before", scene);
@@ -269,6 +271,7 @@ static void share_first(struct watch_oracle *o, struct watch_orc_shares *s,
             (void)watch_orc_check(o, s->hash[i] != hash, "rule 4: a share is the key", &scene);
         }
         struct watch_orc_travel whole = *travel;
+        whole.weak = s->weak;
         whole.keys = s->sum;
         whole.compare = s->sum + keys_len;
         shares_age(o);
@@ -288,6 +291,11 @@ void watch_orc_key_share(struct watch_oracle *o, const struct watch_orc_travel *
     struct watch_orc_shares *s = shares_get(o, travel);
     if (s == NULL) {
         return; /* a straggler of a key that was forgotten */
+    }
+    uint32_t whole = qkd_map_get(&o->kma_by_id, travel->id);
+    s->weak = s->weak || travel->weak;
+    if (whole != QKD_MAP_NONE) {
+        kma_at(o, whole)->weak = kma_at(o, whole)->weak || travel->weak;
     }
     uint32_t len = travel->key_size / 8 * travel->count;
     uint64_t hash = watch_orc_hash(travel->keys, len) ^
@@ -381,8 +389,9 @@ static bool scheme_good(const struct watch_oracle *o, const struct watch_orc_kma
     }
     enum scn_relay relay = scn_relay_of(o->scenario, &o->scenario->applications[app]);
     switch (relay) {
-    case SCN_RELAY_FIRST_KEY:
-        return kma->taken && kma->sums == 0;
+    case SCN_RELAY_FIRST_KEY: /* a first link without key to give may carry a drawn one */
+        return (kma->taken || o->scenario->key_management.fallback == SCN_FALLBACK_AES256) &&
+               kma->sums == 0;
     case SCN_RELAY_DESTINATION: /* the sum of every link but the first, and of no frame a RELAY */
         return kma->taken && !kma->padded && kma->sums > 0 && kma->sums + 1 == kma->hop;
     case SCN_RELAY_MULTIPATH:
@@ -390,6 +399,16 @@ static bool scheme_good(const struct watch_oracle *o, const struct watch_orc_kma
     default:
         return !kma->taken && kma->sums == 0 && kma->shares == 0;
     }
+}
+
+/* A key that crossed a hop under AES-256 is never said to be better, and is for those that take it. */
+static bool grade_good(const struct watch_oracle *o, const struct watch_orc_kma_key *kma,
+                       struct qkd_eid app, uint8_t grade)
+{
+    uint32_t index = qkd_eid_instance(app) / 2;
+    bool strict = index < o->scenario->application_count &&
+                  o->scenario->applications[index].level == SCN_LEVEL_OTP_ONLY;
+    return kma->weak ? grade == WIRE_METHOD_AES && !strict : grade != WIRE_METHOD_AES;
 }
 
 static void name_keys(struct watch_oracle *o, uint32_t slot,
@@ -413,6 +432,8 @@ static void name_keys(struct watch_oracle *o, uint32_t slot,
         }
         k = key->next;
     }
+    (void)watch_orc_check(o, grade_good(o, kma, notify->source_app, notify->grade),
+                          "rule 8: a key is not of the grade that is told", scene);
     if (!was) {
         (void)watch_orc_check(o, scheme_good(o, kma, notify->source_app),
                               "rule 4: a key is not relayed as its application asks", scene);
@@ -528,9 +549,16 @@ static void supply_bits(struct watch_oracle *o, struct watch_orc_ksa_key *key,
     key->given = hash;
 }
 
+/* A key as an application gets it. */
+struct watch_orc_answer_key {
+    struct wire_bytes bits;
+    uint8_t grade; /* 0: not told */
+};
+
 static void supply_one(struct watch_oracle *o, const struct qkd_send *send, bool master,
-                       const struct qkd_id *id, const struct wire_bytes *bits)
+                       const struct qkd_id *id, const struct watch_orc_answer_key *given)
 {
+    const struct wire_bytes *bits = &given->bits;
     struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp, .id = id};
     uint32_t slot = qkd_map_get(&o->ksa_by_id, id);
     if (!watch_orc_check(o, slot != QKD_MAP_NONE,
@@ -554,6 +582,8 @@ static void supply_one(struct watch_oracle *o, const struct qkd_send *send, bool
     (void)watch_orc_check(o, (key->flags & sent) == 0, "rule 5: a key is supplied twice", &scene);
     (void)watch_orc_check(o, (key->flags & persisted) != 0,
                           "rule 5: a supply leaves before it is persisted", &scene);
+    (void)watch_orc_check(o, !kma->weak || grade_good(o, kma, app, given->grade),
+                          "rule 8: a key is supplied as of a better grade than it has", &scene);
     supply_bits(o, key, bits, &scene);
     if (master && (key->flags & (WATCH_ORC_MASTER_PERSIST | WATCH_ORC_MASTER_SENT)) ==
                       WATCH_ORC_MASTER_PERSIST) {
@@ -589,9 +619,10 @@ void watch_orc_supply(struct watch_oracle *o, const struct qkd_send *send, const
     size_t each = rsp.key_data.len / count;
     for (size_t i = 0; i < count; i++) {
         struct qkd_id id;
-        struct wire_bytes bits = {rsp.key_data.at + i * each, each};
+        struct watch_orc_answer_key given = {.bits = {rsp.key_data.at + i * each, each},
+                                             .grade = rsp.has_grade ? rsp.grade : 0};
         memcpy(id.b, ids.at + i * sizeof id.b, sizeof id.b);
-        supply_one(o, send, rsp.application_code == WIRE_FOR_ENCRYPTION, &id, &bits);
+        supply_one(o, send, rsp.application_code == WIRE_FOR_ENCRYPTION, &id, &given);
     }
 }
 

@@ -6,6 +6,7 @@
  *   oracle_chunk.c   what KMAs persist: leases (2, 6)               oracle_place.c  who speaks where
  *   oracle_frame.c   Kx-1 frames that take pads (1, 2, 3)           oracle_ledger.c rule 6
  *   oracle_control.c CONFIRM, GRANT, SKIP (1)                       oracle_mail.c   under way
+ *   oracle_fallback.c frames under AES-256 (2, 3, 8)
  *   oracle_life.c    life-cycle records: keys given up (6)   oracle_session.c  reservations
  *
  * The two ends of a link are its sides: 0 the KMA with the lower ID, 1 the other. */
@@ -110,8 +111,17 @@ struct watch_orc_frame {
     uint64_t tag;           /* first 8 bytes of its tag */
 };
 
+/* The key of AES-256 of a side. */
+struct watch_orc_aes {
+    bool is_there;
+    uint32_t block, offset; /* where it was taken */
+    uint64_t next;          /* least nonce that is not used */
+    int64_t since_ns;
+};
+
 struct watch_orc_side {
     struct qkd_eid kma;
+    struct watch_orc_aes aes;
     uint32_t epoch;
     uint32_t top;   /* highest seq sent */
     uint32_t acked; /* all below were acknowledged, and the sender knows */
@@ -175,6 +185,7 @@ enum watch_orc_key_flag {
 struct watch_orc_shares {
     struct qkd_id id;
     int64_t born_ns;
+    bool weak;                            /* one crossed a hop under AES-256 */
     uint8_t shares, have;                 /* bit per share that left the source */
     uint64_t hash[WIRE_PATHS_MAX];        /* of each share */
     uint32_t carrier[WATCH_ORC_CARRIERS]; /* nodes on the way */
@@ -207,6 +218,7 @@ struct watch_orc_kma_key {
     uint32_t prev, next;  /* in order of age */
     bool named, matched;
     bool taken, direct; /* link key, not drawn; straight to its destination */
+    bool weak;          /* it crossed a hop under AES-256 */
     bool padded;        /* it crossed a link in a RELAY frame */
     uint8_t shares;     /* multipath: how many; else 0 */
     uint8_t hop, sums;  /* relay to the destination: last hop whose link key was named; sums sent */
@@ -417,6 +429,13 @@ struct watch_orc_sight {
     struct watch_orc_scene scene;
 };
 
+/* ---- oracle_fallback.c ---- */
+
+/* A new RELAY of method AES. */
+void watch_orc_aes_new(struct watch_oracle *o, const struct watch_orc_sight *s);
+/* Whether it is what its key makes of what was observed. */
+void watch_orc_aes_verify(struct watch_oracle *o, const struct watch_orc_sight *s);
+
 /* The link's side that an element is, 0 or 1; 2 if it is neither end. */
 uint32_t watch_orc_side_of(const struct watch_oracle *o, uint32_t link, struct qkd_eid kma);
 void watch_orc_frame_sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
@@ -461,6 +480,7 @@ struct watch_orc_travel {
     uint32_t key_size, count;
     bool first;            /* it is the source that sends */
     bool taken;            /* pool units */
+    bool weak;             /* under AES-256 */
     uint8_t share, shares; /* multipath: keys and compare key are this share; shares 0: none */
     bool direct;           /* over the one link between source and destination */
 };

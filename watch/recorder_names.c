@@ -354,9 +354,12 @@ static uint64_t frame_request(const struct sight *s, const struct wire_frame *fr
 {
     struct wire_relay_body relay;
     struct wire_take_body take;
+    const uint8_t *plain;
+    size_t len;
     switch (frame->type) {
     case WIRE_FRAME_RELAY:
-        if (wire_relay_body_decode(&relay, frame->body, frame->body_len) < 0) {
+        plain = wire_relay_plain(frame, &len);
+        if (wire_relay_body_decode(&relay, plain, len) < 0) {
             return 0;
         }
         s->reading->hop = relay.hop;

@@ -239,6 +239,11 @@ void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct 
             watch_healing_seen(stats, now_ns, WATCH_SIGHT_DAMAGE, damaged->a, damaged->b);
         }
         break;
+    case QKD_REPORT_FALLBACK:
+        if (link != NULL && report->b == 1) {
+            watch_links_count(stats, now_ns, (uint32_t)report->a, WATCH_LINK_FALLBACKS);
+        }
+        break;
     case QKD_REPORT_REROUTE:
         if (link != NULL) {
             const struct scn_link *worse = &stats->scenario->links[report->a];
@@ -275,6 +280,10 @@ void watch_links_finish(struct watch_stats *stats, int64_t now_ns, struct scn_su
         to->retransmissions = figures->counts[WATCH_LINK_RETRANSMISSIONS];
         to->tag_failures = figures->counts[WATCH_LINK_TAG_FAILURES];
         to->relayed_keys = figures->counts[WATCH_LINK_RELAYED_KEYS];
+        to->fallbacks = figures->counts[WATCH_LINK_FALLBACKS];
+        to->fallback_frames = figures->counts[WATCH_LINK_FALLBACK_FRAMES];
+        summary->pools.fallbacks += to->fallbacks;
+        summary->relay.fallback_frames += to->fallback_frames;
         summary->pools.exhaustions += to->exhaustions;
         summary->pools.empty_s += to->empty_s;
         summary->relay.frames += to->frames;

@@ -164,8 +164,13 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
     bool is_further = false;
     if (frame.type == WIRE_FRAME_RELAY) {
         struct wire_relay_body body;
-        if (wire_relay_body_decode(&body, frame.body, frame.body_len) < 0) {
+        size_t len;
+        const uint8_t *plain = wire_relay_plain(&frame, &len);
+        if (wire_relay_body_decode(&body, plain, len) < 0) {
             return 0;
+        }
+        if (frame.method == WIRE_METHOD_AES) {
+            watch_links_count(stats, now_ns, frame.link, WATCH_LINK_FALLBACK_FRAMES);
         }
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_FRAMES);
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_RELAYED_KEYS);

@@ -228,6 +228,8 @@ static void link_finish(const struct watch_stats *stats, const struct watch_wind
     to->retransmissions = figures->counts[WATCH_LINK_RETRANSMISSIONS];
     to->tag_failures = figures->counts[WATCH_LINK_TAG_FAILURES];
     to->relayed_keys = figures->counts[WATCH_LINK_RELAYED_KEYS];
+    to->fallbacks = figures->counts[WATCH_LINK_FALLBACKS];
+    to->fallback_frames = figures->counts[WATCH_LINK_FALLBACK_FRAMES];
 }
 
 static void run_finish(struct watch_window *watch, struct scn_summary *to)
@@ -237,6 +239,8 @@ static void run_finish(struct watch_window *watch, struct scn_summary *to)
     to->relay.frames = figures->counts[WATCH_LINK_FRAMES];
     to->relay.retransmissions = figures->counts[WATCH_LINK_RETRANSMISSIONS];
     to->relay.reroutes = watch->reroutes;
+    to->pools.fallbacks = figures->counts[WATCH_LINK_FALLBACKS];
+    to->relay.fallback_frames = figures->counts[WATCH_LINK_FALLBACK_FRAMES];
     to->pools.exhaustions = figures->counts[WATCH_LINK_EXHAUSTIONS];
     to->pools.empty_s = figures->empty_s;
     to->pools.min_bits = figures->min_bits == UINT64_MAX ? 0 : figures->min_bits;

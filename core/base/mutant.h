@@ -54,6 +54,9 @@
     X(SUPPLY_UNSAVED, "supply: that a key was supplied is not persisted")                          \
     X(WRONG_SLAVE,    "supply: the key goes to another application")                               \
     X(BOOT_AGAIN,     "link: after a loss of the store the initial secret is taken in again")       \
+    X(GRADE_LOST,     "relay: a key that crossed a hop under AES-256 is told as one-time padded")   \
+    X(NONCE_AGAIN,    "fallback: the nonce does not count")                                        \
+    X(FALL_ANYWAY,    "fallback: keys of the level otp-only fall back, too")                       \
     X(ALARM_STANDS,   "reports: an alarm is never cleared")
 /* clang-format on */
 

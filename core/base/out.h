@@ -82,6 +82,8 @@ enum qkd_report_code {
                                 on, c = bits per second that may be */
     QKD_REPORT_REROUTE,      /* controller: a = link that is no good any more, b = routes over it
                                 for which there is another one, c = for which there is none */
+    QKD_REPORT_FALLBACK,     /* KMA: a = link, b = 1 keys cross it under AES-256 from now on, 0 no
+                                longer, 2 one does: id = its KMA-key ID */
     QKD_REPORT_COUNT
 };
 

@@ -15,6 +15,7 @@ struct ctl_answer {
     struct qkd_eid source, destination; /* KMAs */
     struct qkd_time at;
     uint8_t reason;               /* enum wire_reason; NONE: a route */
+    bool is_short;                /* some hop cannot pay pads: AES-256 */
     uint8_t count, first;         /* KMs on the route, or on all of them; on the first */
     uint32_t nodes[CTL_PATH_MAX]; /* node numbers */
 };

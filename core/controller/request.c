@@ -5,7 +5,9 @@
 #include "core/controller/element.h"
 #include "core/wire/frame.h"
 
-#define ROUTE_RSP_BYTES 1024 /* bytes of the longest ROUTE_RSP */
+#define FALLBACK_BITS                                                                              \
+    (8 * (WIRE_AES_KEY_LEN + WIRE_FRAME_TAG_LEN)) /* of one AES-256 frame, at most */
+#define ROUTE_RSP_BYTES 1024                      /* bytes of the longest ROUTE_RSP */
 
 static void answer_send(struct ctl *ctl, const struct qkd_event *event,
                         const struct ctl_answer *answer, struct qkd_out *out)
@@ -26,7 +28,9 @@ static void answer_send(struct ctl *ctl, const struct qkd_event *event,
                                  .has_validity_ms = is_route,
                                  .has_reason = !is_route,
                                  .reason = answer->reason,
-                                 .code = is_route ? WIRE_SUCCESS : WIRE_FAILURE};
+                                 .code = is_route ? WIRE_SUCCESS : WIRE_FAILURE,
+                                 .has_grade = is_route && answer->is_short,
+                                 .grade = WIRE_METHOD_AES};
     if (is_route) {
         rsp.route = (struct wire_bytes){route, 8U * answer->first};
         rsp.has_others = answer->count > answer->first;
@@ -158,14 +162,19 @@ static uint8_t route_lacks(struct ctl *ctl, struct ctl_query *query, bool is_sev
                                                                  : WIRE_REASON_NO_ROUTE;
 }
 
-static void route_promise(struct ctl *ctl, const struct ctl_query *query,
+/* What a hop can pay in pads is promised; true if one cannot. */
+static bool route_promise(struct ctl *ctl, const struct ctl_query *query,
                           const struct ctl_path *path)
 {
+    bool is_short = false;
     for (uint32_t i = 0; i < path->hops; i++) {
         uint64_t relay_bits = query->relay_bits - (i == 0 ? query->first_saved_bits : 0);
-        ctl_half_promise(&ctl->topology, path->halves[i],
-                         path->hops == 1 ? query->direct_bits : relay_bits);
+        uint64_t bits = path->hops == 1 ? query->direct_bits : relay_bits;
+        bool can = ctl_half_available(&ctl->topology, path->halves[i], query->now) >= bits;
+        is_short = is_short || !can;
+        ctl_half_promise(&ctl->topology, path->halves[i], can ? bits : 0);
     }
+    return is_short;
 }
 
 /* Finds the routes, promises their hops and writes them down; the reason if there is none. */
@@ -189,6 +198,11 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
         return WIRE_REASON_NO_ROUTE;
     }
     uint32_t count = route_search(ctl, &query, route, paths);
+    if (count == 0 && route->has_fallback && route->fallback != 0) {
+        query.fallback_bits = FALLBACK_BITS;
+        count = route_search(ctl, &query, route, paths);
+        query.fallback_bits = 0;
+    }
     uint32_t total = 0;
     for (uint32_t i = 0; i < count; i++) {
         total += paths[i].hops + 1;
@@ -198,7 +212,7 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
     }
     answer->first = (uint8_t)(paths[0].hops + 1);
     for (uint32_t i = 0; i < count; i++) {
-        route_promise(ctl, &query, &paths[i]);
+        answer->is_short = route_promise(ctl, &query, &paths[i]) || answer->is_short;
         for (uint32_t k = 0; k <= paths[i].hops; k++) {
             answer->nodes[answer->count++] = t->nodes[paths[i].nodes[k]].number;
         }

@@ -95,6 +95,11 @@ uint64_t ctl_route_usable(const struct ctl_topology *t, const struct ctl_query *
     available = has_failed ? 0 : available;
     bool is_direct = from == q->source && t->halves[half].to == q->destination;
     uint64_t relay_bits = q->relay_bits - (from == q->source ? q->first_saved_bits : 0);
+    if (q->fallback_bits > 0 && !has_failed && !(q->quiet_only && ctl_half_is_noisy(t, half)) &&
+        ctl_half_is_usable(t, half, q->now) &&
+        t->links[half >> 1].fallback_bits[half & 1U] >= q->fallback_bits) {
+        return available > 0 ? available : 1;
+    }
     return available >= (is_direct ? q->direct_bits : relay_bits) ? available : 0;
 }
 

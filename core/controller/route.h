@@ -24,7 +24,10 @@ struct ctl_query {
     bool quiet_only;                 /* avoid links whose light is noisy */
     bool own_only;                   /* count on no GRANT: the last route could not pay */
     uint32_t failed_from, failed_to; /* slots: a hop that is not taken; the same: none */
-    bool of_rate; /* bits per second of what may be reserved, not of what is there */
+    uint64_t
+        fallback_bits; /* a hop that cannot pay may pay this of what is kept for AES-256; 0: none
+                               may */
+    bool of_rate;      /* bits per second of what may be reserved, not of what is there */
     struct qkd_time now;
 };
 

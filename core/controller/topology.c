@@ -253,6 +253,7 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     link->at[side] = now;
     link->consumed_bps[side] = status->consumption_bps;
     link->promised[side] = 0;
+    link->fallback_bits[side] = status->has_fallback_bits ? status->fallback_bits : 0;
     link->delay_ns[side] = status->has_delay_ns ? status->delay_ns : link->delay_ns[side];
     uint64_t available = below_mark ? 0 : sum(status->own_bits, grant);
     struct ctl_half *half = &t->halves[2 * slot + side];

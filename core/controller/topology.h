@@ -44,7 +44,8 @@ struct ctl_link {
     uint64_t reserved_bps;          /* for sessions */
     uint64_t consumed_bps[2];       /* as each end says */
     uint64_t promised[2];           /* bits, by direction, since the last status of its start */
-    uint64_t delay_ns[2];           /* one way, as each end measured; 0: not yet */
+    uint64_t fallback_bits[2]; /* of each end: what AES-256 frames may take; 0: no such frames */
+    uint64_t delay_ns[2];      /* one way, as each end measured; 0: not yet */
 };
 
 struct ctl_node {

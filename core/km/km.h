@@ -40,8 +40,11 @@ struct km_config {
     struct qkd_span fetch_within; /* slave's time to fetch */
     struct qkd_span timer;        /* lifetime of a KMA-key ID (Table 7-9; there in s, rounded up) */
     struct qkd_span status_period;
-    bool measure_delay;     /* of KM links, by HELLO and its reply; told to the controller */
-    bool preserve;          /* retention: keep supplied keys until deleted or expired */
+    bool measure_delay; /* of KM links, by HELLO and its reply; told to the controller */
+    bool fallback;      /* hops that cannot pay pads may use AES-256 */
+    uint32_t fallback_reserve_bits; /* of each link and side: payload leaves them to it */
+    struct qkd_span fallback_rekey; /* longest use of one of its keys */
+    bool preserve;                  /* retention: keep supplied keys until deleted or expired */
     bool metadata_clear;    /* relay_metadata: clear (not available yet: refused by km_new) */
     uint32_t request_limit; /* most requests under way per part */
     uint32_t key_limit;     /* most KSA-keys held */

@@ -110,6 +110,8 @@ void kma_free(struct kma *kma)
     for (uint32_t i = 0; i < kma->link_count; i++) {
         km_pool_fini(&kma->links[i].pool);
         free(kma->links[i].tx);
+        kma_fallback_void(&kma->links[i]);
+        free(kma->links[i].fallback);
         free(kma->links[i].confirm);
     }
     if (kma->links != NULL) {

@@ -262,6 +262,7 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
     struct kma *kma = s->kma;
     struct kma_flow *flow = flow_at(kma, slot);
     const struct kma_need *need = qkd_slab_at(&kma->needs, flow->needs);
+    bool fallback = kma_fall(s, need->level) != 0 && flow->relay != WIRE_RELAY_DESTINATION;
     struct wire_route route = {.head = kma_head(kma, QKD_RP_KMI, 0),
                                .source_id = kma->self,
                                .destination_id = flow->destination,
@@ -279,7 +280,9 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
                                .has_relay = flow->relay != WIRE_RELAY_HOP_BY_HOP,
                                .relay = flow->relay,
                                .has_paths = flow->wanted > 1,
-                               .paths = flow->wanted};
+                               .paths = flow->wanted,
+                               .has_fallback = fallback,
+                               .fallback = fallback};
     flow->failed_from = flow->failed_to = QKD_NOBODY;
     flow->state = KMA_FLOW_ROUTING;
     flow->route_again = again;
@@ -295,6 +298,14 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
     disarm(s, flow);
 }
 
+/* Bytes that a link pays for what a need of a neighbour still lacks. */
+static uint64_t direct_cost(const struct kma_step *s, const struct kma_need *need)
+{
+    return wire_take_cost_bits(need->key_size, need->count - need->launched,
+                               kma_need_batch(s->kma, need)) /
+           8;
+}
+
 /* Neighbours need no controller while their link can pay (D23-RP-04). */
 static bool direct_possible(const struct kma_step *s, const struct kma_flow *flow)
 {
@@ -303,9 +314,7 @@ static bool direct_possible(const struct kma_step *s, const struct kma_flow *flo
     if (link == NULL || !link->up) {
         return false;
     }
-    uint64_t cost = wire_take_cost_bits(need->key_size, need->count - need->launched,
-                                        kma_need_batch(s->kma, need)) /
-                    8;
+    uint64_t cost = direct_cost(s, need);
     bool can = km_pool_payload_free(&link->pool) + km_pool_peer_payload(&link->pool) / 2 >= cost;
     if (!can) {
         kma_link_exhausted(s, link);
@@ -444,7 +453,8 @@ bool kma_route_take(struct kma_flow *flow, const struct wire_route_rsp *rsp, uin
                     bool *same)
 {
     uint32_t len = (uint32_t)(rsp->route.len / 8);
-    bool direct = len == 2 && flow->wanted == 1;
+    bool is_short = rsp->has_grade && rsp->grade == WIRE_METHOD_AES; /* of what a TAKE takes, too */
+    bool direct = len == 2 && flow->wanted == 1 && !is_short;
     if (!route_reserve(flow, total)) {
         return false;
     }
@@ -490,6 +500,21 @@ static bool route_kept(const struct kma_step *s, uint32_t slot, uint8_t reason)
     return true;
 }
 
+/* Whether the flow is for a neighbour whose link cannot pay pool units, and its keys may do without. */
+static bool neighbour_short(const struct kma_step *s, const struct kma_flow *flow)
+{
+    const struct kma_need *need = flow->needs == QKD_SLAB_NONE
+                                      ? NULL
+                                      : qkd_slab_at(&s->kma->needs, flow->needs);
+    const struct kma_link *link = kma_link_of(s->kma, flow->destination);
+    if (need == NULL || link == NULL || kma_fall(s, need->level) == 0) {
+        return false;
+    }
+    bool no_grant = flow->route_again && /* none came, or it was spent */
+                    km_pool_payload_free(&link->pool) < direct_cost(s, need);
+    return no_grant || !direct_possible(s, flow);
+}
+
 void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
 {
     bool same;
@@ -507,6 +532,11 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
         return;
     }
     reason = reason == WIRE_REASON_RESTARTED ? WIRE_REASON_NO_ROUTE : reason;
+    struct wire_route_rsp told = *rsp;
+    if (neighbour_short(s, flow)) { /* what the controller last heard may be better */
+        told.has_grade = true;
+        told.grade = WIRE_METHOD_AES;
+    }
     uint32_t total = rsp->code == WIRE_SUCCESS ? kma_route_usable(s, flow, rsp) : 0;
     if (total == 0) {
         flow->state = KMA_FLOW_IDLE;
@@ -514,7 +544,7 @@ void kma_flow_route(const struct kma_step *s, const struct wire_route_rsp *rsp)
         kma_need_fail_all(s, slot, reason);
         return;
     }
-    if (!kma_route_take(flow, rsp, total, &same)) {
+    if (!kma_route_take(flow, &told, total, &same)) {
         flow->state = KMA_FLOW_IDLE;
         kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
         return;

@@ -78,10 +78,12 @@ static void take_read(struct kma_link *link, const struct km_take *take, uint32_
     km_pool_read(&link->pool, take->block_slot, &range, true, to);
 }
 
-static void count_sent(struct kma_link *link, const struct kma_send *send)
+static void count_sent(struct kma_link *link, const struct kma_send *send, uint32_t payload)
 {
     link->n.tags += 8 * WIRE_FRAME_TAG_LEN;
-    if (send->type == WIRE_FRAME_RELAY) {
+    if (send->is_aes) {
+        link->n.fallback_keys += 8 * (uint64_t)payload;
+    } else if (send->type == WIRE_FRAME_RELAY) {
         link->n.pads += 8 * (uint64_t)send->body_len;
     } else if (send->type == WIRE_FRAME_TAKE) {
         uint64_t as_key = send->as_pad ? 0 : send->key_len - WIRE_COMPARE_LEN;
@@ -124,16 +126,85 @@ bool kma_frame_ready(const struct kma_step *s, struct kma_link *link)
     return link->up && chan_is_up(s->kma->chan, QKD_RP_KX1, link->peer) && tx_room(link);
 }
 
+/* Takes what the frame consumes. */
+static int send_take(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
+                     uint32_t payload, struct km_take *take)
+{
+    bool relay = send->type == WIRE_FRAME_RELAY;
+    bool control = !relay && send->type != WIRE_FRAME_TAKE;
+    if (send->ask != NULL) {
+        return km_pool_take_ask(&link->pool, send->ask->slot, send->ask->mid, s->out, take);
+    }
+    if (!send->is_aes) {
+        return pads_take(s, link, payload + WIRE_FRAME_TAG_LEN, control, take);
+    }
+    int err = km_pool_take_fallback(&link->pool, payload + WIRE_FRAME_TAG_LEN, s->out, take);
+    if (err != 0) {
+        kma_link_exhausted(s, link);
+    }
+    return err;
+}
+
+static uint8_t method_of(const struct kma_send *send)
+{
+    switch (send->type) {
+    case WIRE_FRAME_RELAY:
+        return send->is_aes ? WIRE_METHOD_AES : WIRE_METHOD_OTP;
+    case WIRE_FRAME_TAKE:
+        return WIRE_METHOD_POOL;
+    default:
+        return WIRE_METHOD_NONE;
+    }
+}
+
+/* The frame as the oracle may see it: a body that travels encrypted is plain in it. */
+static void observed_put(const struct kma_send *send, const uint8_t *bytes, uint32_t total,
+                         uint8_t *observed)
+{
+    uint32_t at = WIRE_FRAME_HEAD_LEN + (send->is_aes ? WIRE_AES_HEAD_LEN : 0);
+    memcpy(observed, bytes, total);
+    if (send->type == WIRE_FRAME_RELAY) {
+        memcpy(observed + at, send->body, send->body_len);
+    }
+}
+
+/* Bytes of what a frame takes before its tag's pad. */
+static uint32_t payload_of(const struct kma_step *s, const struct kma_link *link,
+                           const struct kma_send *send)
+{
+    if (send->is_aes) {
+        bool due = kma_fallback_due(link->fallback, s->event->now, send->body_len,
+                                    s->kma->config->fallback_rekey);
+        return due ? WIRE_AES_KEY_LEN : 0;
+    }
+    return send->type == WIRE_FRAME_RELAY ? send->body_len : send->key_len; /* control: 0 */
+}
+
+/* Remembers the frame for repetition. */
+static void tx_note(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
+                    const struct kma_tx *what)
+{
+    struct kma_tx *tx = tx_at(link, what->seq);
+    *tx = *what;
+    tx->type = send->type;
+    tx->attempt = send->attempt;
+    tx->due = kma_after(s, s->kma->config->retransmit);
+    tx->source = send->source;
+    tx->key_id = send->key_id;
+    tx->session = send->session;
+    arm_rto(s, link, tx->due);
+}
+
 int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
                    struct km_take *take)
 {
     struct kma *kma = s->kma;
     uint8_t work[AUTH_LEN + KMA_FRAME_MAX];
     uint8_t pad[KMA_FRAME_MAX];
-    uint32_t total = WIRE_FRAME_HEAD_LEN + send->body_len + WIRE_FRAME_TAG_LEN;
     bool relay = send->type == WIRE_FRAME_RELAY;
-    bool control = !relay && send->type != WIRE_FRAME_TAKE;
-    uint32_t payload = relay ? send->body_len : send->key_len; /* control: 0 */
+    uint32_t body_len = send->body_len + (send->is_aes ? WIRE_AES_MORE : 0);
+    uint32_t total = WIRE_FRAME_HEAD_LEN + body_len + WIRE_FRAME_TAG_LEN;
+    uint32_t payload = payload_of(s, link, send);
     /* Pads are not spent on what would wait for the channel: the peer may have restarted meanwhile. */
     bool closed = !relay && !chan_is_up(kma->chan, QKD_RP_KX1, link->peer);
     if (total > KMA_FRAME_MAX || !link->up || closed || !tx_room(link)) {
@@ -143,17 +214,13 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     if (buf == KM_SECBUF_NONE) {
         return QKD_ERR_LIMIT;
     }
-    int err = send->ask != NULL
-                  ? km_pool_take_ask(&link->pool, send->ask->slot, send->ask->mid, s->out, take)
-                  : pads_take(s, link, payload + WIRE_FRAME_TAG_LEN, control, take);
+    int err = send_take(s, link, send, payload, take);
     if (err != 0) {
         km_secbuf_give(&kma->bufs, &buf);
         return err;
     }
     struct wire_frame frame = {.type = send->type,
-                               .method = relay     ? WIRE_METHOD_OTP
-                                         : control ? WIRE_METHOD_NONE
-                                                   : WIRE_METHOD_POOL,
+                               .method = method_of(send),
                                .link = link->id,
                                .block = take->block,
                                .offset = take->offset,
@@ -165,33 +232,31 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     eids_put(work, kma->self, link->peer);
     wire_frame_head_encode(&frame, bytes);
     take_read(link, take, 0, payload + WIRE_FRAME_TAG_LEN, pad);
-    body_put(send, pad, body);
-    crypto_wc_tag(body + send->body_len, link->tx_key, pad + payload, work,
-                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : send->body_len));
+    if (send->is_aes) {
+        if (payload > 0) {
+            kma_fallback_begin(link, take, pad, s->event->now);
+        }
+        kma_fallback_seal(link, work, (struct wire_bytes){send->body, send->body_len}, body);
+    } else {
+        body_put(send, pad, body);
+    }
+    crypto_wc_tag(body + body_len, link->tx_key, pad + payload, work,
+                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : body_len));
     km_pool_settle(&link->pool, take, s->out);
     if (link->paused) {
         kma_file_room(s, link);
     }
     memcpy(km_secbuf_at(&kma->bufs, buf), bytes, total);
-    struct qkd_time due = kma_after(s, kma->config->retransmit);
-    *tx_at(link, frame.seq) = (struct kma_tx){.seq = frame.seq,
-                                              .type = send->type,
-                                              .attempt = send->attempt,
-                                              .block = take->block,
-                                              .offset = take->offset,
-                                              .length = frame.length,
-                                              .buf = buf,
-                                              .len = total,
-                                              .due = due,
-                                              .source = send->source,
-                                              .key_id = send->key_id,
-                                              .session = send->session};
-    arm_rto(s, link, due);
-    count_sent(link, send);
-    memcpy(pad, bytes, WIRE_FRAME_HEAD_LEN); /* pad now holds the observed form */
-    if (relay) {
-        memcpy(pad + WIRE_FRAME_HEAD_LEN, send->body, send->body_len);
-        memcpy(pad + total - WIRE_FRAME_TAG_LEN, body + send->body_len, WIRE_FRAME_TAG_LEN);
+    tx_note(s, link, send,
+            &(struct kma_tx){.seq = frame.seq,
+                             .block = take->block,
+                             .offset = take->offset,
+                             .length = frame.length,
+                             .buf = buf,
+                             .len = total});
+    count_sent(link, send, payload);
+    if (relay) { /* pad now holds the observed form */
+        observed_put(send, bytes, total, pad);
     }
     transmit(s, link, send->type, (struct wire_bytes){bytes, total}, relay ? pad : NULL);
     crypto_wipe(pad, total > payload + WIRE_FRAME_TAG_LEN ? total : payload + WIRE_FRAME_TAG_LEN);
@@ -240,6 +305,7 @@ static struct kma_tx tx_withdraw(const struct kma_step *s, struct kma_link *link
 {
     struct kma_tx tx = *slot;
     struct wire_grant_body grant;
+    kma_fallback_lost(link, &tx);
     if (tx_grant(s, slot, &grant)) {
         kma_grant_pend(s, link, &grant);
     }
@@ -514,6 +580,42 @@ static void dispatch(const struct kma_step *s, struct kma_link *link,
     }
 }
 
+/* Decrypts a RELAY of method AES; its body is that much shorter then. */
+static bool aes_open(const struct kma_step *s, struct kma_link *link, struct wire_frame *frame,
+                     uint8_t *plain)
+{
+    uint8_t aad[AUTH_LEN + WIRE_FRAME_HEAD_LEN];
+    eids_put(aad, link->peer, s->kma->self);
+    wire_frame_head_encode(frame, aad + AUTH_LEN);
+    if (!kma_fallback_open(link, frame, aad, plain)) {
+        kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
+                                          .peer = link->peer,
+                                          .a = QKD_RP_KX1,
+                                          .b = -QKD_ERR_AUTH});
+        return false;
+    }
+    frame->body_len -= WIRE_AES_MORE;
+    return true;
+}
+
+/* Decrypts a RELAY into plain, which holds the key bytes of its range. */
+static bool body_open(const struct kma_step *s, struct kma_link *link, struct wire_frame *frame,
+                      uint8_t *plain)
+{
+    uint32_t payload = frame->length - WIRE_FRAME_TAG_LEN;
+    if (frame->method == WIRE_METHOD_AES) {
+        if (payload > 0) {
+            kma_fallback_take(link, frame, plain);
+        }
+        return aes_open(s, link, frame, plain);
+    }
+    crypto_xor(plain, plain, frame->body, payload);
+    if (QKDN_MUTANT(BODY_CLEAR)) {
+        memcpy(plain, frame->body, payload);
+    }
+    return true;
+}
+
 /* A frame whose sequence number is new. plain is scratch of KMA_FRAME_MAX bytes. */
 static void receive_new(const struct kma_step *s, struct kma_link *link,
                         const struct wire_frame *frame, uint8_t *plain)
@@ -567,6 +669,8 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
         return;
     }
     bool fits = frame->type != WIRE_FRAME_SKIP || kma_skip_fits(link, frame);
+    bool aes = frame->type == WIRE_FRAME_RELAY && frame->method == WIRE_METHOD_AES;
+    fits = fits && (!aes || kma_fallback_known(link, frame)); /* what begins its key will come */
     if (!fits || km_pool_rx_mark(&link->pool, frame->block, &range, s->out) != 0) {
         return; /* repeated later, when gaps have closed */
     }
@@ -575,13 +679,10 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     if (link->paused) {
         kma_file_room(s, link);
     }
-    if (frame->type == WIRE_FRAME_RELAY) {
-        crypto_xor(plain, plain, frame->body, payload);
+    struct wire_frame inner = *frame;
+    if (frame->type != WIRE_FRAME_RELAY || body_open(s, link, &inner, plain)) {
+        dispatch(s, link, &inner, plain, &pad);
     }
-    if (QKDN_MUTANT(BODY_CLEAR) && frame->type == WIRE_FRAME_RELAY) {
-        memcpy(plain, frame->body, payload);
-    }
-    dispatch(s, link, frame, plain, &pad);
 }
 
 void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint8_t *bytes,
@@ -606,5 +707,6 @@ void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint
     }
     uint8_t plain[KMA_FRAME_MAX];
     receive_new(s, link, &frame, plain);
-    crypto_wipe(plain, frame.length < sizeof plain ? frame.length : sizeof plain);
+    size_t used = frame.length > frame.body_len ? frame.length : frame.body_len;
+    crypto_wipe(plain, used < sizeof plain ? used : sizeof plain);
 }

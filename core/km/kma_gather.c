@@ -90,8 +90,11 @@ void kma_gather_add(const struct kma_step *s, const struct kma_part *part)
     crypto_xor(sum, sum, part->bytes.at, g->len);
     if (part->parts > 0) {
         struct qkd_time until = g->item.until;
+        uint8_t grade = g->parts > 0 ? kma_grade_weaker(g->item.grade, part->item->grade)
+                                     : part->item->grade;
         g->item = *part->item;
         g->item.until = until;
+        g->item.grade = grade; /* of the weakest way: what any of them saw counts */
         g->parts = part->parts;
         g->attempt = part->attempt;
     }

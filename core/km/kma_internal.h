@@ -6,6 +6,7 @@
  *   kma_frame.c   frames that take pads: send, receive, acknowledge, repeat (rules 2, 3)
  *   kma_grant.c   GRANT, SKIP, expiry: ownership of chunks (rule 1)
  *   kma_relay.c   a relay frame at a hop and at the destination (7.1.3)
+ *   kma_fallback.c  a hop that cannot pay pads: AES-256 (X.1712 note 5)
  *   kma_sum.c     relay to the destination at a hop
  *   kma_gather.c  keys that come to the destination in parts
  *   kma_session.c SESSION and UPDATE at hops and destination (Tables 7-9, 7-10)
@@ -62,8 +63,27 @@ struct kma_tx {
     uint64_t session;
 };
 
+#define KMA_FALLBACK_KEYS 4                     /* of the peer, remembered for late frames */
+#define KMA_FALLBACK_FRAMES (UINT64_C(1) << 32) /* under one key */
+#define KMA_FALLBACK_BYTES (UINT64_C(1) << 36)  /* the same */
+
+/* What a link keeps for AES-256 frames. A key is named by where it was taken. */
+struct kma_fallback {
+    bool is_on;     /* keys that may fall back do so, until there is more than `leave` */
+    uint64_t leave; /* own bytes */
+    struct kma_fallback_key {
+        bool is_there;
+        uint32_t block, offset;
+        uint8_t key[CRYPTO_GCM_KEY_LEN];
+    } tx, rx[KMA_FALLBACK_KEYS]; /* rx: ring */
+    uint32_t rx_next;
+    uint64_t count, bytes; /* frames, and bytes of theirs, under tx: `count` is the next nonce */
+    struct qkd_time since; /* tx was taken */
+};
+
 struct kma_link {
     uint32_t id;
+    struct kma_fallback *fallback; /* NULL: the scenario has none */
     struct qkd_eid peer, module, peer_module;
     char peer_name[64];
     uint8_t peer_ip[16];
@@ -114,7 +134,7 @@ struct kma_link {
     uint32_t grants_open; /* own GRANT frames not yet acknowledged */
     /* counters since start, bits where not said otherwise */
     struct kma_counters {
-        uint64_t generated, pads, tags, relayed_as_key, expired, discarded;
+        uint64_t generated, pads, tags, relayed_as_key, expired, discarded, fallback_keys;
         uint64_t retransmissions, tag_failures; /* frames */
         uint64_t last_generated, last_consumed; /* at the last status */
         uint64_t rate_bps, consumption_bps;     /* averaged */
@@ -238,6 +258,7 @@ struct kma_hold {
     struct qkd_id key_id;
     uint64_t session;
     uint8_t attempt;
+    uint8_t fall;
     uint32_t timer;
 };
 
@@ -380,6 +401,7 @@ struct kma_ask { /* a question whose tag the block that it asks about pays */
 };
 struct kma_send {
     uint8_t type;              /* enum wire_frame_type */
+    bool is_aes;               /* RELAY: under AES-256 and not under a pad */
     const struct kma_ask *ask; /* CONFIRM; NULL: the pool pays */
     const uint8_t *body;
     uint32_t body_len;
@@ -455,6 +477,7 @@ struct kma_forward {
     struct qkd_id key_id;
     uint64_t session;
     uint8_t attempt;
+    uint8_t fall; /* enum wire_fall: what hops may do that cannot pay pads */
 };
 int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
                       const struct kma_forward *forward);
@@ -475,6 +498,41 @@ void kma_drop(const struct kma_step *s, const struct wire_kmi_drop *drop);
 void kma_stored_sweep(const struct kma_step *s);
 /* Sends a KMI_SUPPLY to the KSA; the encoded bytes, which hold key data, are wiped. */
 void kma_supply_send(const struct kma_step *s, const struct wire_kmi_supply *supply);
+
+/* kma_fallback.c */
+/* What hops may do with a key of this level: the stricter of it and the scenario. */
+uint8_t kma_fall(const struct kma_step *s, uint8_t level);
+/* The weaker of two methods of encryption. */
+uint8_t kma_grade_weaker(uint8_t a, uint8_t b);
+/* Whether this key is to go under AES-256 without a look for pads: the link is short of them, and was
+ * not well off since. */
+bool kma_fallback_now(const struct kma_step *s, struct kma_link *link,
+                      const struct kma_forward *forward);
+/* Sends it so, if it may: 0 or as kma_frame_send(). */
+int kma_fallback_forward(const struct kma_step *s, struct kma_link *link,
+                         const struct kma_forward *forward);
+/* Leaves the state of need if there is key enough. */
+void kma_fallback_tick(const struct kma_step *s, struct kma_link *link);
+/* Whether `len` more bytes need a new key: none is there, or it has served 2^32 frames, 2^36 bytes, or
+ * for `rekey`. */
+bool kma_fallback_due(const struct kma_fallback *f, struct qkd_time now, uint32_t len,
+                      struct qkd_span rekey);
+void kma_fallback_begin(struct kma_link *link, const struct km_take *take, const uint8_t *key,
+                        struct qkd_time now);
+/* This frame of ours will not be received: if it begins a key, that is done with. */
+void kma_fallback_lost(struct kma_link *link, const struct kma_tx *tx);
+/* A new adjacency: all keys are done with. */
+void kma_fallback_void(struct kma_link *link);
+/* aad: sender, receiver, header. Writes plain.len + WIRE_AES_MORE bytes. */
+void kma_fallback_seal(struct kma_link *link, const uint8_t *aad, struct wire_bytes plain,
+                       uint8_t *body);
+/* Whether a frame begins a key, or is under one that is known. */
+bool kma_fallback_known(const struct kma_link *link, const struct wire_frame *frame);
+/* Takes the key in that a genuine frame begins. */
+void kma_fallback_take(struct kma_link *link, const struct wire_frame *frame, const uint8_t *key);
+/* Decrypts to frame->body_len - WIRE_AES_MORE bytes (room for 16 more); false if it is not genuine. */
+bool kma_fallback_open(const struct kma_link *link, const struct wire_frame *frame,
+                       const uint8_t *aad, uint8_t *to);
 
 /* kma_sum.c */
 /* At a hop: takes as much of the next link as came from the link before, and sums. */

@@ -38,6 +38,7 @@ struct kma_link *kma_link_make(const struct kma_step *s, uint32_t id)
     link->seq = link->oldest = 1;
     link->rto_timer = link->ack_timer = QKD_TIMER_NONE;
     km_pool_init(&link->pool, &kma->store, kma->self, id, kma->config->lease_bits / 8);
+    link->pool.spare_bytes = kma->config->fallback ? kma->config->fallback_reserve_bits / 8 : 0;
     link->pool.key_bytes = (uint32_t)(wire_take_cost_bits(kma->config->unit_bits, 1, 1) / 8);
     return link;
 }
@@ -92,6 +93,12 @@ int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *con
     int err = qkd_map_put(&kma->link_by_peer, &config->peer.v, (uint32_t)(link - kma->links));
     if (err != 0) {
         return err;
+    }
+    if (kma->config->fallback && link->fallback == NULL) {
+        link->fallback = calloc(1, sizeof *link->fallback);
+        if (link->fallback == NULL) {
+            return QKD_ERR_NOMEM;
+        }
     }
     const uint8_t *boot = config->bootstrap.at;
     link->peer = config->peer;
@@ -346,6 +353,7 @@ static void adjacency_up(const struct kma_step *s, struct kma_link *link,
     bool was_up = link->up;
     link->up = true;
     kma_frame_void(s, link);
+    kma_fallback_void(link);
     if (QKDN_MUTANT(SEQ_RESET)) {
         link->seq = link->oldest = 1;
     }
@@ -462,13 +470,23 @@ static struct wire_link_status status_of(const struct kma *kma, const struct kma
                                      .tag_failures = link->n.tag_failures,
                                      .has_delay_ns = kma->config->measure_delay && delay_ns > 0,
                                      .delay_ns = delay_ns < UINT32_MAX ? (uint32_t)delay_ns
-                                                                       : UINT32_MAX};
+                                                                       : UINT32_MAX,
+                                     .has_fallback = link->fallback != NULL,
+                                     .fallback = link->fallback != NULL && link->fallback->is_on,
+                                     .has_fallback_bits = link->fallback != NULL,
+                                     .fallback_bits = 8 * km_pool_fallback_free(&link->pool),
+                                     .has_fallback_key_bits = link->fallback != NULL,
+                                     .fallback_key_bits = link->n.fallback_keys};
 }
 
 void kma_link_status(const struct kma_step *s)
 {
     struct kma *kma = s->kma;
-    struct wire_link_status probe = {.has_delay_ns = kma->config->measure_delay};
+    bool fallback = kma->config->fallback;
+    struct wire_link_status probe = {.has_delay_ns = kma->config->measure_delay,
+                                     .has_fallback = fallback,
+                                     .has_fallback_bits = fallback,
+                                     .has_fallback_key_bits = fallback};
     size_t each = wire_link_status_size(&probe);
     size_t len = 0;
     uint8_t *list = qkd_out_scratch(s->out, kma->link_count * each + 1);
@@ -502,7 +520,8 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
 {
     struct qkd_span period = s->kma->config->status_period;
     int64_t silence = qkd_time_sub(s->event->now, link->heard).ns;
-    uint64_t consumed = link->n.pads + link->n.tags + link->n.relayed_as_key;
+    uint64_t consumed = link->n.pads + link->n.tags + link->n.relayed_as_key +
+                        link->n.fallback_keys;
     average(&link->n.rate_bps, link->n.generated - link->n.last_generated, period.ns);
     average(&link->n.consumption_bps, consumed - link->n.last_consumed, period.ns);
     link->n.last_generated = link->n.generated;
@@ -526,6 +545,7 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
         kma_grant_resend(s, link);
         kma_file_confirm_again(s, link);
         kma_link_mark(s, link);
+        kma_fallback_tick(s, link);
         kma_file_room(s, link);
     }
     struct wire_link_status status = status_of(s->kma, link);

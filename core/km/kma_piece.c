@@ -76,6 +76,7 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
     const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
     uint32_t hops;
     struct kma_link *first = kma_link_of(kma, kma_flow_path(flow, index, &hops)[1]);
+    uint8_t fall = piece->direct ? 0 : kma_fall(s, need->level);
     uint8_t keys[KM_SECBUF_MAX];
     size_t keys_len = (size_t)need->key_size / 8 * piece->count;
     uint8_t meta[METADATA_MOST];
@@ -86,7 +87,7 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
                                    .destination = need->destination,
                                    .attempt = piece->attempt,
                                    .hop = 1,
-                                   .grade = WIRE_METHOD_OTP,
+                                   .grade = WIRE_METHOD_OTP | fall,
                                    .key_size = need->key_size,
                                    .count = piece->count,
                                    .metadata = metadata_make(piece, need, meta),
@@ -108,7 +109,8 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
                                   .source = kma->self,
                                   .key_id = piece->key_id,
                                   .session = flow->session,
-                                  .attempt = piece->attempt};
+                                  .attempt = piece->attempt,
+                                  .fall = fall};
     int err = first == NULL ? QKD_ERR_STATE : kma_relay_forward(s, first, &forward);
     crypto_wipe(bytes, (size_t)len);
     return err;
@@ -122,6 +124,7 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
     const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
     struct kma_link *link = kma_link_of(kma, flow->route[1]);
     bool summed = !piece->direct && flow->relay == WIRE_RELAY_DESTINATION;
+    uint8_t fall = piece->direct || summed ? 0 : kma_fall(s, need->level);
     uint8_t meta[METADATA_MOST];
     uint8_t bytes[256];
     struct wire_take_body body = {.session_id = flow->session,
@@ -135,7 +138,9 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
                                   .target_app = flow->target_app,
                                   .metadata = metadata_make(piece, need, meta),
                                   .has_hop = summed,
-                                  .hop = 1};
+                                  .hop = 1,
+                                  .has_fall = fall != 0,
+                                  .fall = fall};
     int len = wire_take_body_encode(&body, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);
     struct kma_send send = {.type = WIRE_FRAME_TAKE,

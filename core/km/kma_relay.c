@@ -69,7 +69,8 @@ static int hold(const struct kma_step *s, struct kma_link *link, const struct km
                            .source = forward->source,
                            .key_id = forward->key_id,
                            .session = forward->session,
-                           .attempt = forward->attempt};
+                           .attempt = forward->attempt,
+                           .fall = forward->fall};
     h->timer = qkd_timers_set(&kma->timers, kma_after(s, kma->config->retransmit),
                               kma_tag(KMA_TIMER_HOLD, slot));
     kma_grant_want(s, link, need + link->pool.peer_free / 4);
@@ -124,9 +125,16 @@ int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
     if (!link->up || closed) {
         return QKD_ERR_STATE;
     }
-    int err = send_body(s, link, forward);
+    bool at_once = kma_fallback_now(s, link, forward);
+    int err = at_once ? kma_fallback_forward(s, link, forward) : send_body(s, link, forward);
+    if (!at_once && err == QKD_ERR_INSUFFICIENT && (forward->fall & WIRE_FALL_FIRST) != 0) {
+        err = kma_fallback_forward(s, link, forward);
+    }
     if (err == QKD_ERR_INSUFFICIENT) {
         err = hold(s, link, forward);
+    }
+    if (!at_once && err == QKD_ERR_INSUFFICIENT) {
+        err = kma_fallback_forward(s, link, forward);
     }
     kma_link_mark(s, link);
     return err;
@@ -152,17 +160,22 @@ static struct kma_forward hold_forward(struct kma *kma, const struct kma_hold *h
                                 .source = h->source,
                                 .key_id = h->key_id,
                                 .session = h->session,
-                                .attempt = h->attempt};
+                                .attempt = h->attempt,
+                                .fall = h->fall};
 }
 
 void kma_hold_timeout(const struct kma_step *s, uint32_t slot)
 {
     struct kma_hold *h = qkd_slab_at(&s->kma->holds, slot);
     struct kma_forward forward = hold_forward(s->kma, h);
+    struct kma_link *link = &s->kma->links[h->link];
     h->timer = QKD_TIMER_NONE;
+    bool fell = link->up && kma_fallback_forward(s, link, &forward) == 0;
     forward.body = NULL;
     hold_give(s->kma, slot);
-    kma_relay_fail(s, &forward, WIRE_REASON_INSUFFICIENT_KEY);
+    if (!fell) {
+        kma_relay_fail(s, &forward, WIRE_REASON_INSUFFICIENT_KEY);
+    }
 }
 
 void kma_hold_retry(const struct kma_step *s, struct kma_link *link)
@@ -205,6 +218,7 @@ static void relay_onward(const struct kma_step *s, const struct wire_relay_body 
     int len = body_onward(body, bytes);
     forward.body = bytes;
     forward.len = len > 0 ? (uint32_t)len : 0;
+    forward.fall = body->grade & WIRE_FALL_MASK;
     bytes[len > 0 ? len - 1 : 0] ^= QKDN_MUTANT(HOP_FLIPS);
     int err = len <= 0         ? len
               : onward == NULL ? QKD_ERR_STATE
@@ -356,6 +370,9 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
            (uint64_t)body.key_size / 8 * body.count == body.keys.len && body.keys.len > 0 &&
            qkd_id_eq(&metadata.kma_key_id, &body.key_id) && /* MD-T1: mandatory items */
            qkd_eid_eq(metadata.matching_kma_id, body.destination);
+    uint8_t fall = good ? body.grade & WIRE_FALL_MASK : 0;
+    uint8_t grade = good ? body.grade & (uint8_t)~WIRE_FALL_MASK : WIRE_METHOD_OTP;
+    good = good && (grade == WIRE_METHOD_OTP || grade == WIRE_METHOD_AES);
     if (!good) {
         kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
                                           .peer = link->peer,
@@ -363,6 +380,8 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
                                           .b = -QKD_ERR_FORMAT});
         return;
     }
+    grade = QKDN_MUTANT(GRADE_LOST) ? grade : kma_grade_weaker(frame->method, grade);
+    body.grade = grade | fall;
     struct kma_arrival a = {.item = {.key_id = body.key_id,
                                      .session = body.session_id,
                                      .source = body.source,
@@ -371,7 +390,7 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
                                      .relayed = s->event->wall,
                                      .key_size = body.key_size,
                                      .count = body.count,
-                                     .grade = body.grade,
+                                     .grade = grade,
                                      .hop = body.hop,
                                      .method = frame->method},
                             .keys = body.keys,
@@ -387,6 +406,12 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
                                       .a = link->id,
                                       .b = body.hop,
                                       .c = 8 * (uint64_t)frame->length});
+    if (grade == WIRE_METHOD_AES &&
+        fall == 0) { /* never downgraded: whoever did it is no honest hop */
+        chan_report_security(&s->kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KX1, s->out);
+        kma_relay_fail(s, &key, WIRE_REASON_POLICY);
+        return;
+    }
     if (!qkd_eid_eq(body.destination, s->kma->self)) {
         relay_onward(s, &body, &key);
         return;
@@ -419,7 +444,8 @@ static void take_onward(const struct kma_step *s, const struct kma_arrival *a,
                                    .destination = take->destination,
                                    .attempt = key->attempt,
                                    .hop = a->item.hop,
-                                   .grade = a->item.grade,
+                                   .grade = a->item.grade |
+                                            (take->has_fall ? take->fall & WIRE_FALL_MASK : 0),
                                    .key_size = take->key_size,
                                    .count = take->count,
                                    .metadata = take->metadata,

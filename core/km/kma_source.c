@@ -154,6 +154,34 @@ static uint8_t reason_of(int err)
                                        : WIRE_REASON_OVERLOAD;
 }
 
+static void piece_draw(const struct kma_step *s, struct kma_piece *piece,
+                       const struct kma_need *need)
+{
+    struct kma *kma = s->kma;
+    size_t keys_len = (size_t)need->key_size / 8 * piece->count;
+    uint8_t *bytes = km_secbuf_at(&kma->bufs, piece->buf);
+    qkd_rng_bytes(&kma->rng, bytes, keys_len + WIRE_COMPARE_LEN);
+    if (QKDN_MUTANT(COMPARE_AGAIN)) {
+        memset(bytes + keys_len, 7, WIRE_COMPARE_LEN);
+    }
+}
+
+/* Sends a new piece. A first link that has no key to give may still carry a drawn one under AES-256. */
+static int piece_first(const struct kma_step *s, uint32_t slot, const struct kma_need *need)
+{
+    struct kma_piece *piece = piece_at(s->kma, slot);
+    int err = kma_piece_split(s, slot);
+    err = err == 0 ? kma_piece_send(s, slot) : err;
+    bool may_draw = piece->taken && !piece->direct && kma_fall(s, need->level) != 0 &&
+                    flow_of(s->kma, need)->relay == WIRE_RELAY_FIRST_KEY;
+    if (err == QKD_ERR_INSUFFICIENT && may_draw) {
+        piece->taken = false;
+        piece_draw(s, piece, need);
+        err = kma_piece_send(s, slot);
+    }
+    return err;
+}
+
 static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t count)
 {
     struct kma *kma = s->kma;
@@ -164,15 +192,9 @@ static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t c
     struct kma_piece *piece = piece_at(kma, slot);
     struct kma_need *need = need_at(kma, need_slot);
     if (!piece->taken) {
-        qkd_rng_bytes(&kma->rng, km_secbuf_at(&kma->bufs, piece->buf),
-                      (size_t)need->key_size / 8 * count + WIRE_COMPARE_LEN);
-        if (QKDN_MUTANT(COMPARE_AGAIN)) {
-            memset(km_secbuf_at(&kma->bufs, piece->buf) + (size_t)need->key_size / 8 * count, 7,
-                   WIRE_COMPARE_LEN);
-        }
+        piece_draw(s, piece, need);
     }
-    int err = kma_piece_split(s, slot);
-    err = err == 0 ? kma_piece_send(s, slot) : err;
+    int err = piece_first(s, slot, need);
     if (err != 0) {
         if (piece->sent > 0) { /* some shares are on their way: the key is lost, and that is said */
             life_piece(s, piece, need, WIRE_ACTION_GENERATION, 0);
@@ -443,9 +465,11 @@ static void piece_retry(const struct kma_step *s, uint32_t slot, bool anew, uint
         return;
     }
     bool summed = piece->taken && !piece->direct && flow->relay == WIRE_RELAY_DESTINATION;
+    /* What was tried under AES-256 would be of that grade for good, whatever way it goes now. */
+    bool may_fall = !piece->direct && kma_fall(s, need_at(kma, need_slot)->level) != 0;
     bool other_ways = piece->paths > 1 &&
                       (piece->session != flow->session || piece->generation != flow->generation);
-    if (anew || summed || other_ways || flow->direct != piece->direct ||
+    if (anew || summed || other_ways || may_fall || flow->direct != piece->direct ||
         flow->state != KMA_FLOW_READY) {
         piece_again(s, slot, WIRE_REASON_GONE);
         kma_flow_go(s, flow_slot);
@@ -479,25 +503,27 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
     need->done += piece->count;
     uint8_t meta[160];
     const struct kma_link *first = kma_link_of(kma, flow->route[1]);
-    struct wire_key_metadata metadata = {
-        .has_kma_key_id = true,
-        .kma_key_id = piece->key_id,
-        .has_key_length = true,
-        .key_length = need->key_size,
-        .has_key_type = true,
-        .key_type = WIRE_FOR_ENCRYPTION,
-        .has_kma_id = true,
-        .kma_id = kma->self,
-        .has_matching_kma_id = true,
-        .matching_kma_id = need->destination,
-        .has_generated = true,
-        .generated = piece->drawn_wall,
-        .has_module_id = first != NULL,
-        .module_id = first == NULL ? QKD_NOBODY : first->module,
-        .has_matching_module_id = first != NULL,
-        .matching_module_id = first == NULL ? QKD_NOBODY : first->peer_module,
-        .has_method = true,
-        .method = piece->taken ? WIRE_METHOD_POOL : WIRE_METHOD_OTP};
+    struct wire_key_metadata metadata = {.has_kma_key_id = true,
+                                         .kma_key_id = piece->key_id,
+                                         .has_key_length = true,
+                                         .key_length = need->key_size,
+                                         .has_key_type = true,
+                                         .key_type = WIRE_FOR_ENCRYPTION,
+                                         .has_kma_id = true,
+                                         .kma_id = kma->self,
+                                         .has_matching_kma_id = true,
+                                         .matching_kma_id = need->destination,
+                                         .has_generated = true,
+                                         .generated = piece->drawn_wall,
+                                         .has_module_id = first != NULL,
+                                         .module_id = first == NULL ? QKD_NOBODY : first->module,
+                                         .has_matching_module_id = first != NULL,
+                                         .matching_module_id = first == NULL ? QKD_NOBODY
+                                                                             : first->peer_module,
+                                         .has_method = true,
+                                         .method = grade == WIRE_METHOD_AES ? grade
+                                                   : piece->taken           ? WIRE_METHOD_POOL
+                                                                            : WIRE_METHOD_OTP};
     int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
     QKD_ASSERT(meta_len > 0);
     struct wire_kmi_supply supply = {.head = kma_head(kma, QKD_RP_KMI, need->message_id),
@@ -553,9 +579,11 @@ void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
         chan_report_security(&kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KX1, s->out);
         return; /* a hop cannot say that the destination has it */
     }
-    switch (done->reason) {
+    uint8_t grade = done->has_grade ? done->grade : WIRE_METHOD_OTP;
+    bool is_weak = grade == WIRE_METHOD_AES && (kma_fall(s, need->level) == 0 || piece->direct);
+    switch (is_weak ? WIRE_REASON_POLICY : done->reason) {
     case WIRE_REASON_NONE:
-        piece_supply(s, slot, done->has_grade ? done->grade : WIRE_METHOD_OTP);
+        piece_supply(s, slot, grade);
         break;
     case WIRE_REASON_GONE:
         if (ours) {
@@ -582,7 +610,9 @@ void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
         break;
     default:
         kma_need_fail(s, need_slot,
-                      done->reason < WIRE_REASON_COUNT ? done->reason : WIRE_REASON_RELAY_FAILED);
+                      is_weak                            ? WIRE_REASON_POLICY
+                      : done->reason < WIRE_REASON_COUNT ? done->reason
+                                                         : WIRE_REASON_RELAY_FAILED);
         break;
     }
 }

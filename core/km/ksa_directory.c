@@ -41,6 +41,12 @@ struct ksa_app *ksa_directory_find(const struct ksa *ksa, struct qkd_eid app)
     return slot == QKD_MAP_NONE ? NULL : qkd_slab_at(&ksa->apps, slot);
 }
 
+bool ksa_directory_strict(const struct ksa *ksa, struct qkd_eid app)
+{
+    const struct ksa_app *entry = ksa_directory_find(ksa, app);
+    return entry != NULL && entry->level == WIRE_LEVEL_OTP_ONLY;
+}
+
 enum wire_reason ksa_directory_check(const struct ksa *ksa, struct qkd_eid source,
                                      struct qkd_eid target)
 {

@@ -76,6 +76,7 @@ struct ksa_request {
     uint64_t need_id;           /* Message ID of the NEED, 0: over */
     uint32_t key_size;          /* bits */
     uint32_t amount;            /* keys asked for */
+    uint8_t level;              /* enum wire_level */
     uint32_t received;          /* keys that came from the KMA */
     uint32_t supplied;          /* keys answered */
     uint32_t pieces;            /* count_id of the last piece from the KMA */
@@ -221,6 +222,8 @@ int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry);
 struct ksa_app *ksa_directory_find(const struct ksa *ksa, struct qkd_eid app);
 
 /* Whether source may share keys with target: NONE, UNKNOWN_APPLICATION or UNAUTHORIZED. */
+/* Whether an application takes one-time padded keys only. */
+bool ksa_directory_strict(const struct ksa *ksa, struct qkd_eid app);
 enum wire_reason ksa_directory_check(const struct ksa *ksa, struct qkd_eid source,
                                      struct qkd_eid target);
 

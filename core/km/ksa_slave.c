@@ -64,6 +64,10 @@ static enum wire_reason notify_check(const struct ksa *ksa, struct qkd_eid peer,
     if (reason != WIRE_REASON_NONE) {
         return reason;
     }
+    if (notify->grade == WIRE_METHOD_AES && ksa_directory_strict(ksa, notify->target_app) &&
+        !QKDN_MUTANT(FALL_ANYWAY)) {
+        return WIRE_REASON_POLICY; /* its application takes one-time padded keys only */
+    }
     size_t count = notify->key_ids.len / KSA_ID_LEN;
     bool good = count > 0 && count <= KSA_KEYS_PER_BATCH && notify->key_ids.len % KSA_ID_LEN == 0 &&
                 notify->key_size >= KSA_KEY_BITS_LEAST && notify->key_size <= KSA_KEY_BITS_MOST &&

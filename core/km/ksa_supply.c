@@ -117,6 +117,7 @@ enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event
         .need_id = message.head.message_id,
         .key_size = need->key_size,
         .amount = need->amount,
+        .level = need->level,
         .first_batch = QKD_SLAB_NONE,
     };
     struct qkd_time end = qkd_time_add(event->now, qkd_span_ms(need->timeout_ms));
@@ -221,7 +222,9 @@ static bool piece_good(const struct ksa_request *request, const struct wire_kmi_
     size_t count = supply->key_data.len / len;
     return supply->has_key_id && supply->has_key_data && supply->has_compare && count > 0 &&
            count <= KSA_KEYS_PER_BATCH && supply->key_data.len % len == 0 &&
-           count <= request->amount - request->received &&
+           count <= request->amount - request->received && supply->has_grade &&
+           (supply->grade != WIRE_METHOD_AES || request->level != WIRE_LEVEL_OTP_ONLY ||
+            QKDN_MUTANT(FALL_ANYWAY)) &&
            (!supply->has_key_size || supply->key_size == request->key_size);
 }
 

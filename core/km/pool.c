@@ -141,14 +141,25 @@ static uint64_t payload_free(const struct km_pool *pool, bool mine)
     return free_bytes > kept ? free_bytes - kept : 0;
 }
 
+/* What is left of them when a part is spared. */
+static uint64_t beyond(uint64_t free_bytes, uint64_t spare)
+{
+    return free_bytes > spare ? free_bytes - spare : 0;
+}
+
 uint64_t km_pool_payload_free(const struct km_pool *pool)
+{
+    return beyond(payload_free(pool, true), pool->spare_bytes);
+}
+
+uint64_t km_pool_fallback_free(const struct km_pool *pool)
 {
     return payload_free(pool, true);
 }
 
 uint64_t km_pool_peer_payload(const struct km_pool *pool)
 {
-    return payload_free(pool, false);
+    return beyond(payload_free(pool, false), pool->spare_bytes);
 }
 
 uint64_t km_pool_tag_bytes(const struct km_pool *pool)
@@ -287,13 +298,13 @@ static struct km_chunk *payload_chunk(const struct km_pool *pool, uint32_t len)
 /* The chunk to take a tag from: the oldest, block 0 first, that can pay as many keys afterwards as
  * before, so that tags eat up tails and not keys; else the oldest that has so many bytes. The search
  * is not endless: a tag is not worth it. */
-static struct km_chunk *control_chunk(const struct km_pool *pool, uint32_t len)
+static struct km_chunk *control_chunk(const struct km_pool *pool, uint32_t len, bool with_boot)
 {
     struct km_chunk *oldest = NULL;
     for (uint32_t i = 0, seen = 0; i < pool->own_count && seen < LOOK_AHEAD; i++) {
         struct km_chunk *c = km_pool_own(pool, i);
         uint32_t left = c->end - c->next;
-        if (left < len) {
+        if (left < len || (c->block == 0 && !with_boot)) {
             continue;
         }
         if (pool->key_bytes == 0 || left % pool->key_bytes >= len) {
@@ -305,24 +316,35 @@ static struct km_chunk *control_chunk(const struct km_pool *pool, uint32_t len)
     return oldest;
 }
 
+/* Takes the next bytes of a chunk that has them; the lease is persisted first. */
+static int chunk_take(struct km_pool *pool, struct km_chunk *c, uint32_t len, bool ahead,
+                      struct qkd_out *out, struct km_take *take)
+{
+    extend_lease(pool, c, c->next + len, ahead, out);
+    const struct km_block *b = km_pool_block(pool, c->block_slot);
+    *take = (struct km_take){
+        .block = c->block, .block_slot = c->block_slot, .offset = c->next, .key_id = b->id};
+    count_out(pool, c);
+    c->next += len - QKDN_MUTANT(PAD_OVERLAP);
+    count_in(pool, c);
+    return 0;
+}
+
 int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_out *out,
                  struct km_take *take)
 {
     if (!control && km_pool_payload_free(pool) < len) {
         return QKD_ERR_INSUFFICIENT;
     }
-    struct km_chunk *c = control ? control_chunk(pool, len) : payload_chunk(pool, len);
-    if (c != NULL) {
-        extend_lease(pool, c, c->next + len, !control, out);
-        const struct km_block *b = km_pool_block(pool, c->block_slot);
-        *take = (struct km_take){
-            .block = c->block, .block_slot = c->block_slot, .offset = c->next, .key_id = b->id};
-        count_out(pool, c);
-        c->next += len - QKDN_MUTANT(PAD_OVERLAP);
-        count_in(pool, c);
-        return 0;
-    }
-    return QKD_ERR_INSUFFICIENT;
+    struct km_chunk *c = control ? control_chunk(pool, len, true) : payload_chunk(pool, len);
+    return c == NULL ? QKD_ERR_INSUFFICIENT : chunk_take(pool, c, len, !control, out, take);
+}
+
+int km_pool_take_fallback(struct km_pool *pool, uint32_t len, struct qkd_out *out,
+                          struct km_take *take)
+{
+    struct km_chunk *c = km_pool_fallback_free(pool) < len ? NULL : control_chunk(pool, len, false);
+    return c == NULL ? QKD_ERR_INSUFFICIENT : chunk_take(pool, c, len, false, out, take);
 }
 
 /* Removes the own chunk that holds byte `offset` if nothing of it is left. */

@@ -66,8 +66,9 @@ struct km_pool {
     struct qkd_eid owner;   /* the KMA: persist entries carry it */
     uint32_t link;
     uint32_t lease_bytes;
-    uint32_t key_bytes; /* the least that payload takes; 0: not known */
-    uint32_t *order;    /* chunk slots by (block, start) */
+    uint32_t spare_bytes; /* beyond the reserve, payload leaves them to AES-256 frames */
+    uint32_t key_bytes;   /* the least that payload takes; 0: not known */
+    uint32_t *order;      /* chunk slots by (block, start) */
     uint32_t count, cap;
     uint32_t *own; /* those of them that are own, in the same order; room for cap */
     uint32_t own_count;
@@ -115,6 +116,8 @@ int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, stru
 
 /* Own bytes that payload may take now (reserve kept back). */
 uint64_t km_pool_payload_free(const struct km_pool *pool);
+/* The same for AES-256 frames, which may take what payload leaves them. */
+uint64_t km_pool_fallback_free(const struct km_pool *pool);
 /* Own bytes that tags may take: all but crumbs. */
 uint64_t km_pool_tag_bytes(const struct km_pool *pool);
 /* Payload of the peer, as seen here. */
@@ -133,6 +136,10 @@ struct km_take {
 };
 int km_pool_take(struct km_pool *pool, uint32_t len, bool control, struct qkd_out *out,
                  struct km_take *take);
+
+/* The same for the tag of an AES-256 frame, and its key. */
+int km_pool_take_fallback(struct km_pool *pool, uint32_t len, struct qkd_out *out,
+                          struct km_take *take);
 
 /* The lower KMA: a tag for the question about a block that is not confirmed yet, from the start of its
  * own half [0, mid), persisted first; each byte once. QKD_ERR_INSUFFICIENT after KM_POOL_ASKS. */

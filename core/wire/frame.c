@@ -6,8 +6,6 @@
 #include "core/base/err.h"
 #include "core/wire/fields.h"
 
-#define WIRE_AES_KEY_LEN 32
-
 enum {
     RELAY_BODY_FIXED = WIRE_RECORD_HEAD_LEN + WIRE_MANDATORY_BYTES(WIRE_RELAY_BODY),
     SHARE_BYTES = WIRE_FIXED_BYTES(WIRE_RELAY_BODY) - WIRE_MANDATORY_BYTES(WIRE_RELAY_BODY),
@@ -36,7 +34,9 @@ static bool length_fits(const struct wire_frame *frame)
     case WIRE_FRAME_RELAY:
         if (frame->method == WIRE_METHOD_AES) {
             /* the tag's pad, and before it the fallback key when the frame begins a new one */
-            return length == WIRE_FRAME_TAG_LEN || length == WIRE_AES_KEY_LEN + WIRE_FRAME_TAG_LEN;
+            return frame->body_len > WIRE_AES_MORE &&
+                   (length == WIRE_FRAME_TAG_LEN ||
+                    length == WIRE_AES_KEY_LEN + WIRE_FRAME_TAG_LEN);
         }
         return frame->method == WIRE_METHOD_OTP && frame->body_len > 0 &&
                (uint64_t)frame->body_len + WIRE_FRAME_TAG_LEN == length;
@@ -87,6 +87,31 @@ int wire_frame_decode(struct wire_frame *frame, const uint8_t *bytes, size_t len
         *frame = (struct wire_frame){0};
     }
     return err;
+}
+
+void wire_aes_head_encode(const struct wire_aes_head *head, uint8_t to[WIRE_AES_HEAD_LEN])
+{
+    wire_put_u32(to, head->block);
+    wire_put_u32(to + 4, head->offset);
+    wire_put_u32(to + 8, 0);
+    wire_put_u64(to + 12, head->count);
+}
+
+bool wire_aes_head_decode(struct wire_aes_head *head, const struct wire_frame *frame)
+{
+    const uint8_t *at = frame->body;
+    *head = (struct wire_aes_head){.block = wire_get_u32(at),
+                                   .offset = wire_get_u32(at + 4),
+                                   .count = wire_get_u64(at + 12),
+                                   .nonce = at + 8};
+    return wire_get_u32(at + 8) == 0;
+}
+
+const uint8_t *wire_relay_plain(const struct wire_frame *observed, size_t *len)
+{
+    bool aes = observed->method == WIRE_METHOD_AES;
+    *len = observed->body_len - (aes ? WIRE_AES_MORE : 0);
+    return observed->body + (aes ? WIRE_AES_HEAD_LEN : 0);
 }
 
 /* count keys of key_size bits, each rounded up to bytes; at most 2^61. */

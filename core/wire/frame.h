@@ -7,7 +7,8 @@
  *   16 length u32 | 20 seq u32 | 24 epoch u32 | 28 body ... | 16 bytes tag
  *
  * [offset, offset + length) of the block is what the frame consumes, in bytes. RELAY: method OTP
- * length = body + 16; method AES length = 16, or 32 (a new AES key) + 16. CONFIRM, GRANT, SKIP:
+ * length = body + 16; method AES length = 16, or 32 (a new AES key) + 16, and the body is block u32,
+ * offset u32 (where its key was taken), nonce (12), cipher text, GCM tag (16). CONFIRM, GRANT, SKIP:
  * length = 16. TAKE: length = keys + 32 (compare key) + 16. The last 16 bytes of the range are the
  * tag's pad. The tag covers sender and receiver element IDs (8
  * bytes each), header and body. epoch: the sender's incarnation; seq: per sender, link and epoch,
@@ -23,7 +24,10 @@
 #define WIRE_FRAME_HEAD_LEN 28
 #define WIRE_FRAME_TAG_LEN 16
 #define WIRE_FRAME_KEY_BYTES 2048 /* most key bytes in one frame */
-#define WIRE_COMPARE_LEN 32       /* bytes of the Kx-2 compare key: hash key r and pad s */
+#define WIRE_AES_HEAD_LEN 20      /* clear bytes before the cipher text of a RELAY of method AES */
+#define WIRE_AES_KEY_LEN 32
+#define WIRE_AES_MORE 36    /* bytes by which its body is longer: these, and the GCM tag */
+#define WIRE_COMPARE_LEN 32 /* bytes of the Kx-2 compare key: hash key r and pad s */
 
 enum wire_frame_type {
     WIRE_FRAME_RELAY = 0x30,
@@ -53,6 +57,21 @@ void wire_frame_head_encode(const struct wire_frame *frame, uint8_t to[WIRE_FRAM
 /* Splits untrusted bytes; 0 or QKD_ERR_FORMAT / QKD_ERR_SHORT (then *frame is zero). Checks magic,
  * type, method, that length fits type and body, and that offset + length does not wrap. */
 int wire_frame_decode(struct wire_frame *frame, const uint8_t *bytes, size_t len);
+
+/* What stands before the cipher text of a RELAY of method AES. The key is the 32 bytes of the block that
+ * a frame of the same sender and epoch took there; no nonce is used twice under it. */
+struct wire_aes_head {
+    uint32_t block, offset;
+    uint64_t count; /* the nonce: four zero bytes and this number */
+    const uint8_t *nonce;
+};
+void wire_aes_head_encode(const struct wire_aes_head *head, uint8_t to[WIRE_AES_HEAD_LEN]);
+/* Of a decoded frame of method AES. False: the nonce is none of ours. */
+bool wire_aes_head_decode(struct wire_aes_head *head, const struct wire_frame *frame);
+
+/* The body of a RELAY in its observed form, where only what names its key is not plain: where it is, and its
+ * length. */
+const uint8_t *wire_relay_plain(const struct wire_frame *observed, size_t *len);
 
 /* Bytes of an encoded wire_relay_body with count keys of key_size bits (each rounded up to bytes) and
  * its wire_relay_metadata. The tag is not in. */

@@ -40,6 +40,13 @@ enum wire_method {
     WIRE_METHOD_AES = 2,
     WIRE_METHOD_POOL = 3
 };
+/* What hops may do that cannot pay a pad: bits beside the method in the grade of a relayed key. None of
+ * them: the key is refused. */
+enum wire_fall {
+    WIRE_FALL_LAST = 0x40,  /* AES-256 where no GRANT helps */
+    WIRE_FALL_FIRST = 0x80, /* AES-256 at once */
+    WIRE_FALL_MASK = 0xc0
+};
 /* Security level an application asks for; the stricter of it and the policy wins. */
 enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_OTP_ONLY = 2 };
 
@@ -130,7 +137,8 @@ enum wire_key_class { WIRE_CLASS_QKD = 1, WIRE_CLASS_KMA = 2, WIRE_CLASS_KSA = 3
     X(9, AUTH_FAILURE, "auth_failure")       /* object: reference point (security) */              \
     X(10, DENIED, "denied")                  /* object: reference point (security) */              \
     X(11, QBER_HIGH, "qber_high")            /* object: link */                                    \
-    X(12, STORE_LIMIT, "store_limit")        /* object: 0; a table is full */
+    X(12, STORE_LIMIT, "store_limit")        /* object: 0; a table is full */                      \
+    X(13, FALLBACK, "fallback")              /* object: link; keys cross it under AES-256 */
 /* clang-format on */
 #define WIRE_ENUM_FAULT(n, name, text) WIRE_FAULT_##name = (n),
 enum wire_fault_code { WIRE_FAULT_MAP(WIRE_ENUM_FAULT) WIRE_FAULT_COUNT };
@@ -195,10 +203,12 @@ enum wire_status_item {
     M(eid, source_id) M(eid, destination_id) M(u32, key_amount) M(u32, key_size) M(u32, batch)     \
     O(u8, level) O(u8, reroute) /* 1: the last route could not pay */                              \
     O(eid, failed_from) O(eid, failed_to) /* the hop that could not */                             \
-    O(u8, relay) O(u8, paths)
+    O(u8, relay) O(u8, paths)                                                                      \
+    O(u8, fallback) /* 1: hops that cannot pay pads may use AES-256 */
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
-    O(blob, others) M(u8, code)
+    O(blob, others) M(u8, code)                                                                    \
+    O(u8, grade) /* AES: some hop cannot pay pads now; absent: OTP */
 
 /* Routes that the controller tells unasked (8-4 without OrigMessage ID), controller -> KMC (Ck) and on
  * to the KMA (KMI), when routes that it gave are no good any more: wire_route_entry records. The KMC
@@ -447,7 +457,10 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     M(u64, consumption_bps) /* pads, tags and pool keys per second, averaged */                    \
     M(u64, generated_bits) M(u64, pad_bits) M(u64, tag_bits) M(u64, relayed_as_key_bits)           \
     M(u64, expired_bits) M(u64, discarded_bits) M(u64, retransmissions) M(u64, tag_failures)       \
-    O(u32, delay_ns) /* one way to the neighbour, smoothed; as far as it is measured */
+    O(u32, delay_ns) /* one way to the neighbour, smoothed; as far as it is measured */            \
+    O(u8, fallback)  /* 1: keys that may do so cross it under AES-256 now; absent: never */        \
+    O(u64, fallback_bits)    /* own bits that tags and keys of AES-256 frames may take */          \
+    O(u64, fallback_key_bits) /* that its keys have taken */
 /* A route toward destination_id in place of those that lead over the hop that failed; absent: there is
  * none. */
 #define WIRE_ROUTE_ENTRY(M, O)                                                                     \
@@ -497,6 +510,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 /* What a relay frame carries under its pad. The receiver itself appends the relay information of
  * this hop (source = sender, destination = itself, its time, the frame's method: D23-OP-11, -12).
  * metadata: one wire_relay_metadata. keys: count keys of key_size bits; compare: 256 bits. */
+/* grade: weakest enum wire_method so far, and enum wire_fall: what later hops may do. */
 #define WIRE_RELAY_BODY(M, O)                                                                      \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt)             \
     M(u8, hop) M(u8, grade) M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata)       \
@@ -510,7 +524,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_TAKE_BODY(M, O)                                                                       \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u32, key_size)           \
     M(u16, count) M(time, taken) M(eid, source_app) M(eid, target_app) M(blob, metadata)           \
-    O(u8, hop) /* relay to the destination: number of this hop, from 1 */
+    O(u8, hop)  /* relay to the destination: number of this hop, from 1 */                         \
+    O(u8, fall) /* first link's key: enum wire_fall for the hops that follow */
 /* Persisted values (keys of the entries: see enum wire_persist_kind). */
 #define WIRE_P_BLOCK(M, O)                                                                         \
     M(u32, link) M(id, qkd_key_id) M(u32, number) M(u8, confirmed) M(u32, bytes) M(u8, form)       \

@@ -7,11 +7,10 @@
 
 #include "tests/sim/shipped_lib.h"
 
-static const char *const paths[] = {"scenarios/experiments/exhaustion.yaml",
-                                    "scenarios/experiments/outage.yaml",
-                                    "scenarios/experiments/fairness.yaml",
-                                    "scenarios/secoqc-rerouting.yaml",
-                                    "scenarios/tokyo-2010-attack.yaml"};
+static const char *const paths[] = {
+    "scenarios/experiments/exhaustion.yaml", "scenarios/experiments/outage.yaml",
+    "scenarios/experiments/fairness.yaml",   "scenarios/experiments/fallback.yaml",
+    "scenarios/secoqc-rerouting.yaml",       "scenarios/tokyo-2010-attack.yaml"};
 
 START_TEST(in_both_engines)
 {

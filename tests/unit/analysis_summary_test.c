@@ -71,8 +71,8 @@ START_TEST(field_groups)
         {"supplied_by_grade", "otp aes"},
         {"latency_s", "mean p50 p95 p99 max"},
         {"fetch_latency_s", "mean p50 p95 p99 max"},
-        {"relay", "hops_mean frames retransmissions reroutes"},
-        {"pools", "exhaustions empty_s min_bits"},
+        {"relay", "hops_mean frames retransmissions reroutes fallback_frames"},
+        {"pools", "exhaustions fallbacks empty_s min_bits"},
         {"healing", "events detect_s first_key_s"},
         {"bits", "generated bootstrap stored pads tags hash_keys fallback_keys postproc_auth "
                  "relayed_as_key expired discarded in_flight"},

@@ -271,6 +271,7 @@ START_TEST(print_is_complete)
         "management_latency: 1 ms, management_bandwidth: 1 Gbit/s, loss: 0, duplicate: 0, reorder: "
         "0, reorder_jitter: 1 ms}\n",
         "key_management: {unit: 256 bit, store: 64 Mbit, relay: hop-by-hop, fallback: none, "
+        "fallback_reserve: 8 kbit, fallback_rekey: 10 min, "
         "bootstrap: 4 kbit, lease: 16 kbit, batch: 1, retransmit: 200 ms, retries: 5, expiry: 1 h, "
         "fetch_within: 1 min, retention: delete, timer: 10 min, relay_metadata: otp, deployment: "
         "one, processing: 0 ns}\n",
