@@ -24,10 +24,12 @@
     X(ASK_AGAIN,      "file: questions paid by their own block take the same pad again")          \
     X(ASK_UNSAVED,    "file: what a question takes of its own block is not persisted")            \
     X(POOR_SILENT,    "file: without tags nothing is confirmed any more")                         \
+    X(ASK_OLDEST,     "file: without tags the oldest block alone is asked about")                  \
     X(LENGTH_BLIND,   "file: a block is used although its length was not agreed")                  \
     X(GRANT_FORGOT,   "grant: a GRANT without acknowledgement is not sent again")                  \
     X(GRANT_UNSAVED,  "grant: a GRANT is not persisted until it is acknowledged")                  \
     X(EXPIRE_SILENT,  "grant: what expires is not SKIPped")                                        \
+    X(AGE_AT_ONCE,    "expire: a full store keeps its key until all of it expires")                \
     X(TAG_BODY,       "frame: the tag does not cover IDs and keys")                                \
     X(TAG_HASH_KEY,   "frame: both directions share a hash key")                                   \
     X(BODY_CLEAR,     "frame: the body of a RELAY is not encrypted")                               \

@@ -378,7 +378,7 @@ static void tick(const struct kma_step *s)
     kma_session_sweep(s);
     kma_stored_sweep(s);
     kma_gather_sweep(s);
-    kma_source_tick(s);
+    kma_source_again(s);
 }
 
 static void timer_fired(const struct kma_step *s, uint64_t tag)

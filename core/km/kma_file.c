@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define TRIES_LEFT 8         /* confirmations that tags must pay for after those in flight */
-#define POOR_QUESTIONS 8     /* in flight, of those that their own block pays */
+#define ASKS_FLYING 32       /* questions at once that their own blocks pay */
 #define BLOCK_NUMBER_BITS 20 /* numbers of one incarnation; the incarnation is above them */
 
 static void acknowledge(const struct kma_step *s, struct qkd_eid module,
@@ -232,27 +232,40 @@ static void confirm_waiting(const struct kma_step *s, struct kma_link *link, uin
 }
 
 /* While tags are all that is left, most of them are kept for further tries: what is asked now may be
- * lost, and one answer makes the link rich. A block that pays for its question takes nothing from
- * another; but the other end may have lost its file, and such a question is long in flight. */
+ * lost, and one answer makes the link rich. */
 static bool asked_enough(const struct kma_link *link)
 {
     uint64_t tags = km_pool_tag_bytes(&link->pool) / WIRE_FRAME_TAG_LEN;
-    uint64_t most = is_poor(link) ? POOR_QUESTIONS - 1 : tags / TRIES_LEFT;
     return km_pool_payload_free(&link->pool) == 0 &&
-           kma_frame_flying(link, WIRE_FRAME_CONFIRM) > most;
+           kma_frame_flying(link, WIRE_FRAME_CONFIRM) > tags / TRIES_LEFT;
 }
 
+/* Asks about a block at the cost of a tag, or, where none is left, of the block itself. */
 static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
     struct kma_ask own = {slot, half_of(s, block)};
-    const struct kma_ask *ask = is_poor(link) && !QKDN_MUTANT(POOR_SILENT) ? &own : NULL;
+    bool pays = is_poor(link) && !QKDN_MUTANT(POOR_SILENT);
+    bool enough = pays && !QKDN_MUTANT(ASK_OLDEST) ? kma_frame_asks_about(link, block->number)
+                                                   : asked_enough(link);
     block->since = s->event->now;
-    if (asked_enough(link) || !confirm_send(s, link, 0, block, ask)) {
+    if (enough || !confirm_send(s, link, 0, block, pays ? &own : NULL)) {
         link->confirm_again = true;
     } else if (QKDN_MUTANT(CONFIRM_BLIND)) {
         block_confirmed(s, link, slot, block->number);
     }
+}
+
+/* Asks about a block that has just come. Without tags as many are asked about as an acknowledgement can
+ * name, the newest: what has waited for long may be lost at the other end, whose answer about any one
+ * makes the link rich. */
+static void confirm_fresh(const struct kma_step *s, struct kma_link *link, uint32_t slot)
+{
+    bool many = is_poor(link) && kma_frame_asks(link) >= ASKS_FLYING;
+    if (many && !QKDN_MUTANT(ASK_OLDEST)) {
+        kma_frame_ask_withdraw(s, link);
+    }
+    confirm_ask(s, link, slot);
 }
 
 /* Has the module run, or pause. */
@@ -315,16 +328,25 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
     if (!link->lower) {
         confirm_waiting(s, link, slot);
     } else if (link->up) {
-        confirm_ask(s, link, slot);
+        confirm_fresh(s, link, slot);
     }
 }
 
 void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link)
 {
+    uint32_t count = link->lower ? link->pool.waiting_count : 0;
+    uint32_t flying = kma_frame_asks(link);
     link->confirm_again = false;
     /* The newest first: the other end may have lost the files that have waited long. */
-    for (uint32_t i = link->lower ? link->pool.waiting_count : 0; i-- > 0;) {
-        confirm_ask(s, link, link->pool.waiting[i]);
+    for (uint32_t i = count; i-- > 0;) {
+        uint32_t slot = link->pool.waiting[QKDN_MUTANT(ASK_OLDEST) ? count - 1 - i : i];
+        bool pays = is_poor(link);
+        if (pays && flying >= ASKS_FLYING) {
+            link->confirm_again = true;
+            return;
+        }
+        flying += pays && !kma_frame_asks_about(link, km_pool_block(&link->pool, slot)->number);
+        confirm_ask(s, link, slot);
     }
 }
 

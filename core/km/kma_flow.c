@@ -315,7 +315,9 @@ static bool direct_possible(const struct kma_step *s, const struct kma_flow *flo
         return false;
     }
     uint64_t cost = direct_cost(s, need);
-    bool can = km_pool_payload_free(&link->pool) + km_pool_peer_payload(&link->pool) / 2 >= cost;
+    uint32_t least = (uint32_t)(wire_take_cost_bits(need->key_size, 1, 1) / 8);
+    bool can = km_pool_payload_free(&link->pool) + km_pool_peer_payload(&link->pool) / 2 >= cost &&
+               km_pool_has_run(&link->pool, least);
     if (!can) {
         kma_link_exhausted(s, link);
     }

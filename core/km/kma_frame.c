@@ -393,6 +393,43 @@ static void tx_give_up(const struct kma_step *s, struct kma_link *link, struct k
     tx_lost(s, &tx, WIRE_REASON_RELAY_FAILED);
 }
 
+/* Whether a frame is a question that the block pays which it asks about. */
+static bool tx_asks(const struct kma_link *link, const struct kma_tx *tx)
+{
+    return tx->seq != 0 && tx->type == WIRE_FRAME_CONFIRM &&
+           kma_file_asked(link, tx->block, 0) != QKD_SLAB_NONE;
+}
+
+uint32_t kma_frame_asks(const struct kma_link *link)
+{
+    uint32_t count = 0;
+    for (uint32_t seq = link->oldest; seq != link->seq; seq++) {
+        count += tx_asks(link, tx_at(link, seq));
+    }
+    return count;
+}
+
+bool kma_frame_asks_about(const struct kma_link *link, uint32_t number)
+{
+    for (uint32_t seq = link->oldest; seq != link->seq; seq++) {
+        const struct kma_tx *tx = tx_at(link, seq);
+        if (tx->block == number && tx_asks(link, tx)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void kma_frame_ask_withdraw(const struct kma_step *s, struct kma_link *link)
+{
+    for (uint32_t seq = link->oldest; seq != link->seq; seq++) {
+        if (tx_asks(link, tx_at(link, seq))) {
+            tx_give_up(s, link, tx_at(link, seq));
+            return;
+        }
+    }
+}
+
 void kma_frame_repeat(const struct kma_step *s, struct kma_link *link)
 {
     struct qkd_time next = QKD_NEVER;

@@ -359,16 +359,21 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
     return true;
 }
 
+/* Bytes of a file for which there is no room, so that no key comes any more; 0: there is room. */
+static uint32_t room_lacks(const struct kma_link *link)
+{
+    uint32_t file = link->file_bytes > link->paused_bytes ? link->file_bytes : link->paused_bytes;
+    return km_pool_stored(&link->pool) + file > link->store_bytes ? file : 0;
+}
+
 /* Tails shorter than this are of no use. Where no key comes any more because the store is full, pieces
  * shorter than the frames of today make room for fresh key, which is lost otherwise: else a store
  * could be full of what serves nobody. */
 static uint32_t tail_least(const struct kma_step *s, const struct kma_link *link)
 {
     uint32_t key = (uint32_t)(wire_take_cost_bits(s->kma->config->unit_bits, 1, 1) / 8);
-    uint32_t file = link->file_bytes > link->paused_bytes ? link->file_bytes : link->paused_bytes;
-    bool full = file > 0 && km_pool_stored(&link->pool) + file > link->store_bytes;
     uint32_t frame = frame_longest(link);
-    return full && frame > key && !QKDN_MUTANT(TAILS_KEPT) ? frame : key;
+    return room_lacks(link) > 0 && frame > key && !QKDN_MUTANT(TAILS_KEPT) ? frame : key;
 }
 
 /* A frame's pad lies within one chunk, so chunks end in tails too short for a frame. Some serve tags;
@@ -394,6 +399,30 @@ void kma_trim(const struct kma_step *s, struct kma_link *link)
     }
 }
 
+/* A full store stops its source, so that all its key comes to be of one age, and would expire at once. So
+ * where there is no room, the oldest key makes some in the second half of its life, for one file in a
+ * status period. Nothing is lost by that: what comes instead would not have come. */
+static void renew(const struct kma_step *s, struct kma_link *link)
+{
+    struct qkd_span half = qkd_span_ns(s->kma->config->expiry.ns / 2);
+    uint64_t share = QKDN_MUTANT(AGE_AT_ONCE) ? 0 : room_lacks(link) / 2;
+    uint64_t before = link->pool.own_free;
+    for (uint32_t i = 0; i < link->pool.count && before - link->pool.own_free < share; i++) {
+        const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+        const struct km_block *b = km_pool_block(&link->pool, c->block_slot);
+        if (c->block == 0 || !c->mine) {
+            continue;
+        }
+        if (qkd_time_before(s->event->now, qkd_time_add(b->since, half))) {
+            return;
+        }
+        struct qkd_id id = b->id;
+        if (expire_chunk(s, link, c, &id)) {
+            i -= i < 2 ? i + 1 : 2; /* as below */
+        }
+    }
+}
+
 /* The owner's share of every block older than `expiry`, block 0 and the reserve excepted. */
 void kma_expire(const struct kma_step *s, struct kma_link *link)
 {
@@ -406,11 +435,12 @@ void kma_expire(const struct kma_step *s, struct kma_link *link)
             continue;
         }
         if (qkd_time_before(s->event->now, qkd_time_add(b->since, age))) {
-            return; /* blocks are in order of age, but for those just granted or recovered */
+            break; /* blocks are in order of age, but for those just granted or recovered */
         }
         struct qkd_id id = b->id;
         if (c->mine && expire_chunk(s, link, c, &id)) {
             i -= i < 2 ? i + 1 : 2; /* it is gone, and its SKIP's tag may have emptied another */
         }
     }
+    renew(s, link);
 }

@@ -222,6 +222,7 @@ struct kma_need {
     uint32_t most; /* keys in a frame, after a longer one found no room; 0: as configured */
     bool graced;   /* it waited for a GRANT once */
     bool rerouted; /* its route was asked again */
+    bool retried;  /* so it was, since it was last tried from the beginning */
     struct qkd_eid destination, source_app, target_app;
     struct qkd_time deadline;
     uint32_t timer;
@@ -422,6 +423,11 @@ void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint
 bool kma_frame_ready(const struct kma_step *s, struct kma_link *link);
 /* Frames of a type in flight. */
 uint32_t kma_frame_flying(const struct kma_link *link, uint8_t type);
+/* Questions in flight that are paid by the block that they ask about; whether one is about this block. */
+uint32_t kma_frame_asks(const struct kma_link *link);
+bool kma_frame_asks_about(const struct kma_link *link, uint32_t number);
+/* Gives the oldest of them up. */
+void kma_frame_ask_withdraw(const struct kma_step *s, struct kma_link *link);
 void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack);
 void kma_frame_ack_now(const struct kma_step *s, struct kma_link *link);
 void kma_frame_repeat(const struct kma_step *s, struct kma_link *link);
@@ -639,7 +645,9 @@ void kma_need_timeout(const struct kma_step *s, uint32_t need);
 void kma_piece_timeout(const struct kma_step *s, uint32_t piece);
 void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
                     const struct wire_relay_done *done);
+/* Needs that wait: key has come; a status period is over. */
 void kma_source_tick(const struct kma_step *s);
+void kma_source_again(const struct kma_step *s);
 
 /* kma_life.c */
 struct kma_life {

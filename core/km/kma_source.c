@@ -350,8 +350,8 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct 
         kma_flow_wait(s, need->flow);
         return;
     }
-    if (!need->rerouted && reason != WIRE_REASON_OVERLOAD) {
-        need->rerouted = true;
+    if (!need->retried && reason != WIRE_REASON_OVERLOAD) {
+        need->rerouted = need->retried = true;
         hop_blame(flow, at);
         kma_flow_reroute(s, need->flow);
         return;
@@ -426,6 +426,19 @@ void kma_source_tick(const struct kma_step *s)
             kma_flow_go(s, i);
         }
     }
+}
+
+/* Patient needs are tried again as if they had just come: another route may have key now. */
+void kma_source_again(const struct kma_step *s)
+{
+    struct kma *kma = s->kma;
+    for (uint32_t i = 0; kma->needs.live > 0 && i < kma->needs.top; i++) {
+        struct kma_need *need = qkd_slab_live(&kma->needs, i) ? need_at(kma, i) : NULL;
+        if (need != NULL && need->wait) {
+            need->retried = false;
+        }
+    }
+    kma_source_tick(s);
 }
 
 /* ---- how a piece went ---- */

@@ -316,6 +316,20 @@ static struct km_chunk *control_chunk(const struct km_pool *pool, uint32_t len, 
     return oldest;
 }
 
+bool km_pool_has_run(const struct km_pool *pool, uint32_t len)
+{
+    if (payload_chunk(pool, len) != NULL) {
+        return true;
+    }
+    for (uint32_t i = 0; i < pool->count; i++) {
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        if (c->block != 0 && !c->mine && c->end - c->next >= len) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Takes the next bytes of a chunk that has them; the lease is persisted first. */
 static int chunk_take(struct km_pool *pool, struct km_chunk *c, uint32_t len, bool ahead,
                       struct qkd_out *out, struct km_take *take)
