@@ -32,8 +32,7 @@ struct ana_event_text ana_event_text(const struct scn_scenario *scenario, size_t
         (void)snprintf(more, sizeof more, " and %" PRIu64 " more", text.faults - 1);
     }
     if (first->target == SCN_TARGET_ELEMENT) {
-        (void)snprintf(entity, ANA_EVENT_TEXT_SIZE, "%s%s",
-                       first->element == SCN_ELEMENT_CONTROLLER ? "controller" : "manager", more);
+        (void)snprintf(entity, ANA_EVENT_TEXT_SIZE, "%s%s", scn_element_name(first->element), more);
     } else {
         (void)snprintf(entity, ANA_EVENT_TEXT_SIZE, "%s %s%s", kinds[first->target],
                        target_id(scenario, first), more);

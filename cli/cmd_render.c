@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/deploy.h"
+#include "cli/live_run.h"
 #include "cli/options.h"
 #include "core/base/err.h"
 #include "emu/daemon/hosted.h"
@@ -227,7 +228,9 @@ static int load_and_render(struct settings *settings)
     struct scn_sets sets = {settings->sets, settings->set_count};
     int err = cli_scenario_load(settings->path, &sets, &scenario, &errors);
     int code = CLI_BAD_INPUT;
-    if (err == QKD_OK) {
+    if (err == QKD_OK && !cli_live_able(self, scenario)) {
+        code = CLI_BAD_INPUT;
+    } else if (err == QKD_OK) {
         code = render(settings, scenario);
     } else {
         cli_errors_print(&errors);

@@ -294,6 +294,9 @@ static int prepare(struct settings *settings, struct scn_scenario **scenario)
     if (err != QKD_OK) {
         return err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
     }
+    if (!cli_live_able(self, *scenario)) {
+        return CLI_BAD_INPUT;
+    }
     return settings->scenario == NULL || settings->run ? CLI_DONE : render(settings, *scenario);
 }
 

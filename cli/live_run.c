@@ -79,7 +79,7 @@ static const char *entity_of(const struct scn_scenario *scenario, const struct s
     case SCN_TARGET_CLASSICAL:
         return scenario->classical.links[fault->index].id;
     case SCN_TARGET_ELEMENT:
-        return fault->element == SCN_ELEMENT_CONTROLLER ? "the controller" : "the manager";
+        return scn_element_name(fault->element);
     }
     return "?";
 }
@@ -90,6 +90,16 @@ static size_t daemon_of(const struct scn_scenario *scenario, const struct scn_fa
     return fault->target == SCN_TARGET_NODE
                ? fault->index
                : scenario->node_count + (fault->element == SCN_ELEMENT_CONTROLLER ? 0 : 1);
+}
+
+bool cli_live_able(const struct cli_command *self, const struct scn_scenario *scenario)
+{
+    bool is_able = scenario->control.standby == SCN_NO_NODE;
+    if (!is_able) {
+        cli_complain(self, "control.standby: the live world has one controller: expected a "
+                           "scenario without a standby controller");
+    }
+    return is_able;
 }
 
 /* Names each fault that this world cannot make; whether there is none. */

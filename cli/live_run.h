@@ -18,6 +18,9 @@ struct cli_live_run {
     int64_t end_ns;         /* run time */
 };
 
+/* Whether the live world can have this network; complains where it cannot. */
+bool cli_live_able(const struct cli_command *self, const struct scn_scenario *scenario);
+
 /* The time that daemons get to start before run time 0. */
 int64_t cli_live_lead_ns(const struct scn_scenario *scenario);
 

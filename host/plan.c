@@ -20,6 +20,12 @@ struct qkd_eid host_controller_eid(const struct host_plan *plan)
     return qkd_eid_make(QKD_ROLE_CONTROLLER, 0, plan->scenario->control.at);
 }
 
+struct qkd_eid host_standby_eid(const struct host_plan *plan)
+{
+    uint32_t at = plan->scenario->control.standby;
+    return at == SCN_NO_NODE ? QKD_NOBODY : qkd_eid_make(QKD_ROLE_CONTROLLER, 0, at);
+}
+
 struct qkd_eid host_manager_eid(const struct host_plan *plan)
 {
     return qkd_eid_make(QKD_ROLE_MANAGER, 0, plan->scenario->management.at);
@@ -97,7 +103,7 @@ static void node_units(struct host_plan *plan, uint32_t number, uint32_t links)
     for (uint32_t i = 0; i < links; i++) {
         (void)unit_add(plan, number, HOST_UNIT_MODULE, i);
     }
-    if (scenario->control.at == number) {
+    if (scenario->control.at == number || scenario->control.standby == number) {
         node->controller_unit = unit_add(plan, number, HOST_UNIT_CONTROLLER, 0);
     }
     if (scenario->management.at == number) {
@@ -173,7 +179,7 @@ static int layout_new(struct host_plan *plan)
     const struct scn_scenario *scenario = plan->scenario;
     size_t nodes = scenario->node_count;
     size_t agents = 2 * scenario->application_count;
-    size_t units = 2 * nodes + 2 * scenario->link_count + agents + 2;
+    size_t units = 2 * nodes + 2 * scenario->link_count + agents + 3;
     plan->nodes = calloc(nodes, sizeof(*plan->nodes));
     plan->units = calloc(units, sizeof(*plan->units));
     plan->ports = calloc(2 * scenario->link_count + 1, sizeof(*plan->ports));

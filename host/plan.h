@@ -51,7 +51,8 @@ struct host_port {
 struct host_node {
     uint32_t first_unit, unit_count;
     uint32_t kma_unit, ksa_unit;            /* the same when one process hosts both */
-    uint32_t controller_unit, manager_unit; /* HOST_NO_UNIT if it has none */
+    uint32_t controller_unit, manager_unit; /* HOST_NO_UNIT if it has none; of two controllers each
+                                               has its node */
     uint32_t first_module, module_count;    /* units, in the order of its ports */
     uint32_t first_port;                    /* in plan->ports */
 };
@@ -87,6 +88,8 @@ uint32_t host_unit_find(const struct host_plan *plan, struct qkd_eid eid);
 
 struct qkd_eid host_module_eid(uint32_t node, uint32_t instance);
 struct qkd_eid host_controller_eid(const struct host_plan *plan);
+/* The controller that may take its place; QKD_NOBODY: there is none. */
+struct qkd_eid host_standby_eid(const struct host_plan *plan);
 struct qkd_eid host_manager_eid(const struct host_plan *plan);
 struct qkd_eid host_agent_eid(const struct host_plan *plan, uint32_t agent);
 

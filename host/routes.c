@@ -242,7 +242,7 @@ static uint32_t direct(const struct host_routes *routes, uint32_t a, uint32_t b)
     for (uint32_t e = routes->first[a]; e < routes->first[a + 1]; e++) {
         const struct edge *edge = &routes->edges[e];
         if (edge->to == b && (best == HOST_NO_CABLE || routes->links[edge->link].latency_ns <
-                                                          routes->links[best].latency_ns)) {
+                                                           routes->links[best].latency_ns)) {
             best = edge->link;
         }
     }
@@ -330,7 +330,7 @@ struct host_cable *host_cables_new(const struct scn_scenario *scenario, uint32_t
 
 bool host_is_management(const struct scn_scenario *scenario, enum qkd_rp rp)
 {
-    bool reports = rp == QKD_RP_CK || rp == QKD_RP_CQ || rp == QKD_RP_MC || rp == QKD_RP_MK ||
-                   rp == QKD_RP_MQ;
+    bool reports = rp == QKD_RP_CK || rp == QKD_RP_CQ || rp == QKD_RP_CX || rp == QKD_RP_MC ||
+                   rp == QKD_RP_MK || rp == QKD_RP_MQ;
     return reports && scenario->classical.management == SCN_MANAGEMENT_SEPARATE;
 }

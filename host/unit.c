@@ -41,6 +41,7 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .name = node->id,
         .community = COMMUNITY,
         .controller = host_controller_eid(plan),
+        .standby = host_standby_eid(plan),
         .manager = host_manager_eid(plan),
         .unit_bits = given->unit_bits,
         .batch = given->batch,
@@ -77,6 +78,7 @@ static int module_make(const struct host_plan *plan, struct host_unit *unit)
     struct mod_config config = {
         .self = host_module_eid(unit->node, unit->instance),
         .controller = host_controller_eid(plan),
+        .standby = host_standby_eid(plan),
         .manager = host_manager_eid(plan),
         .retransmit = {scenario->key_management.retransmit_ns},
         .status_period = {scenario->control.status_period_ns},
@@ -93,8 +95,12 @@ static int controller_make(const struct host_plan *plan, struct host_unit *unit)
         [SCN_ROUTING_LEAST_LOADED] = CTL_LEAST_LOADED, [SCN_ROUTING_K_SHORTEST] = CTL_K_SHORTEST,
         [SCN_ROUTING_DISJOINT] = CTL_DISJOINT};
     const struct scn_scenario *scenario = plan->scenario;
+    struct qkd_eid first = host_controller_eid(plan);
+    bool is_first = unit->node == scenario->control.at;
     struct ctl_config config = {
-        .self = host_controller_eid(plan),
+        .self = qkd_eid_make(QKD_ROLE_CONTROLLER, 0, unit->node),
+        .other = is_first ? host_standby_eid(plan) : first,
+        .is_first = is_first,
         .manager = host_manager_eid(plan),
         .routing = routings[scenario->control.routing],
         .paths = scenario->control.paths,
@@ -118,7 +124,8 @@ static int manager_make(const struct host_plan *plan, struct host_unit *unit)
     struct mgr_config config = {
         .self = host_manager_eid(plan),
         .controller = host_controller_eid(plan),
-        .peer_limit = (uint32_t)(scenario->node_count + 2 * scenario->link_count + 1),
+        .standby = host_standby_eid(plan),
+        .peer_limit = (uint32_t)(scenario->node_count + 2 * scenario->link_count + 2),
         .life_limit = LIFE_LIMIT,
         .alarm_limit = ALARM_LIMIT,
         .report_life = plan->options.report_life,
@@ -220,7 +227,7 @@ uint32_t host_unit_elements(const struct host_plan *plan, const struct host_unit
         eids[0] = host_module_eid(unit->node, unit->instance);
         return 1;
     case HOST_UNIT_CONTROLLER:
-        eids[0] = host_controller_eid(plan);
+        eids[0] = qkd_eid_make(QKD_ROLE_CONTROLLER, 0, unit->node);
         return 1;
     case HOST_UNIT_MANAGER:
         eids[0] = host_manager_eid(plan);

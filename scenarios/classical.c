@@ -215,10 +215,11 @@ static void neighbours_check(struct scn_ctx *ctx, const struct reach *reach)
 static void management_check(struct scn_ctx *ctx, const struct reach *reach)
 {
     const struct scn_scenario *s = ctx->scenario;
-    uint32_t hubs[] = {s->control.at, s->management.at};
-    static const char *const names[] = {"controller", "manager"};
-    for (size_t k = 0; k < (hubs[0] == hubs[1] ? 1 : 2); k++) {
-        for (uint32_t i = 0; i < s->node_count && hubs[k] < s->node_count; i++) {
+    uint32_t hubs[] = {s->control.at, s->management.at, s->control.standby};
+    static const char *const names[] = {"controller", "manager", "standby controller"};
+    for (size_t k = 0; k < 3; k++) {
+        bool is_again = k == 1 && hubs[0] == hubs[1];
+        for (uint32_t i = 0; i < s->node_count && hubs[k] < s->node_count && !is_again; i++) {
             if (root_of(reach, i) != root_of(reach, hubs[k])) {
                 scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_NODE, i, "id"),
                             "management is in-band, and no path in the classical network joins "

@@ -288,7 +288,15 @@ static void fault_check(struct scn_ctx *ctx, size_t i, const struct scn_risk_gro
     }
     if (fault->element >= 0) {
         fault->target = SCN_TARGET_ELEMENT;
-        fault->index = fault->element == SCN_ELEMENT_CONTROLLER ? s->control.at : s->management.at;
+        const uint32_t at[] = {[SCN_ELEMENT_CONTROLLER] = s->control.at,
+                               [SCN_ELEMENT_MANAGER] = s->management.at,
+                               [SCN_ELEMENT_STANDBY] = s->control.standby};
+        fault->index = at[fault->element];
+        if (fault->index == SCN_NO_NODE) {
+            scn_mistake(
+                ctx, place(ctx, i, "element"),
+                "there is no standby controller: expected 'control.standby' to name its node");
+        }
     }
     keys_check(ctx, i);
     times_check(ctx, i);

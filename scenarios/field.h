@@ -93,8 +93,8 @@ extern const struct scn_table scn_table_application_template;
 
 /* Words of the enums that others print. */
 extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_routing[],
-    scn_words_level[], scn_words_relay[], scn_words_fault[], scn_words_compare[],
-    scn_words_arrivals[];
+    scn_words_level[], scn_words_relay[], scn_words_fault[], scn_words_element[],
+    scn_words_compare[], scn_words_arrivals[];
 
 extern const struct scn_special scn_special_ends, scn_special_trace, scn_special_times,
     scn_special_profile, scn_special_access_application, scn_special_mac, scn_special_fault_link,

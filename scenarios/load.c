@@ -228,3 +228,8 @@ const char *scn_fault_name(enum scn_fault_what what)
 {
     return scn_word_of(scn_words_fault, (int)what);
 }
+
+const char *scn_element_name(int element)
+{
+    return scn_word_of(scn_words_element, element);
+}

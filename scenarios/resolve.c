@@ -360,6 +360,12 @@ static void top_resolve(struct scn_ctx *ctx)
     if (s->management.at == UINT32_MAX) {
         s->management.at = s->control.at;
     }
+    if (s->control.standby == s->control.at) {
+        const struct scn_tree *control = scn_tree_find(ctx->root, "control");
+        const struct scn_tree *standby = scn_tree_find(control, "standby");
+        scn_mistake(ctx, standby == NULL ? root_place(ctx, "control") : standby->place,
+                    "the standby controller is where the controller is: expected another node");
+    }
 }
 
 void scn_resolve(struct scn_ctx *ctx)

@@ -215,6 +215,8 @@ enum scn_control_mode {
     SCN_MODE_COUNT
 };
 
+#define SCN_NO_NODE UINT32_MAX
+
 struct scn_control {
     enum scn_routing routing;
     uint32_t paths; /* among which k-shortest and disjoint choose */
@@ -225,6 +227,7 @@ struct scn_control {
     double reservable;      /* share of a link's key rate that sessions may reserve */
     bool keep_route;        /* two KMs keep their route while all its hops can pay */
     uint32_t at;            /* node of the QKDN controller; default: the first node */
+    uint32_t standby;       /* node of the controller that may take its place; SCN_NO_NODE: none */
 };
 
 struct scn_management {
@@ -323,7 +326,7 @@ enum scn_target {
 };
 
 /* The elements that a fault may name. */
-enum scn_fault_element { SCN_ELEMENT_CONTROLLER, SCN_ELEMENT_MANAGER };
+enum scn_fault_element { SCN_ELEMENT_CONTROLLER, SCN_ELEMENT_MANAGER, SCN_ELEMENT_STANDBY };
 
 enum scn_fault_what {
     SCN_FAULT_BOTH,      /* link: no light and no classical frame */
@@ -522,5 +525,6 @@ const char *scn_level_name(enum scn_level level);
 const char *scn_relay_name(enum scn_relay relay);
 const char *scn_routing_name(enum scn_routing routing);
 const char *scn_fault_name(enum scn_fault_what what);
+const char *scn_element_name(int element); /* enum scn_fault_element */
 
 #endif

@@ -141,6 +141,11 @@ static const struct scn_field control_fields[] = {
      .type = SCN_T_NODE,
      AT(at),
      .unset = UINT32_MAX},
+    {.key = "standby",
+     .doc = "another node, whose controller takes over when the first one is gone; default: none",
+     .type = SCN_T_NODE,
+     AT(standby),
+     .unset = UINT32_MAX},
 };
 static TABLE(control_table, "control", control_fields, scn_control, SCN_KIND_NONE);
 #undef STRUCT

@@ -172,9 +172,10 @@ static const struct scn_field access_fields[] = {
 TABLE(scn_table_access, "access rule", access_fields, scn_access, SCN_KIND_ACCESS);
 #undef STRUCT
 
-static const struct scn_word words_element[] = {{"controller", SCN_ELEMENT_CONTROLLER},
-                                                {"manager", SCN_ELEMENT_MANAGER},
-                                                {NULL, 0}};
+const struct scn_word scn_words_element[] = {{"controller", SCN_ELEMENT_CONTROLLER},
+                                             {"manager", SCN_ELEMENT_MANAGER},
+                                             {"standby", SCN_ELEMENT_STANDBY},
+                                             {NULL, 0}};
 
 #define STRUCT scn_fault
 static const struct scn_field fault_fields[] = {
@@ -192,10 +193,10 @@ static const struct scn_field fault_fields[] = {
      .type = SCN_T_SPECIAL,
      .special = &scn_special_fault_classical},
     {.key = "element",
-     .doc = "the QKDN controller or the QKDN manager fails",
+     .doc = "the QKDN controller, the QKDN manager or the standby controller fails",
      .type = SCN_T_WORD,
      AT(element),
-     .words = words_element,
+     .words = scn_words_element,
      .unset = -1},
     {.key = "group",
      .doc = "all of a group of network.risk_groups fail at once",

@@ -653,8 +653,7 @@ static uint32_t senders_wanted(const struct sim_net_config *net, uint32_t node)
     if (net->management_bandwidth_bps == 0) {
         return 0;
     }
-    bool hub = node == net->hubs[0] || node == net->hubs[1];
-    return hub ? 1 + net->node_count / 4 : 1;
+    return sim_net_is_hub(net, node) ? 1 + net->node_count / 4 : 1;
 }
 
 static int nodes_new(struct grid *grid)

@@ -23,8 +23,7 @@ static void entity(const struct sim_world *world, const struct scn_fault *fault,
     if (fault->target == SCN_TARGET_LINK) {
         (void)snprintf(text, ENTITY_BYTES, "link %s", scenario->links[fault->index].id);
     } else if (fault->target == SCN_TARGET_ELEMENT) {
-        (void)snprintf(text, ENTITY_BYTES, "%s",
-                       fault->element == SCN_ELEMENT_CONTROLLER ? "controller" : "manager");
+        (void)snprintf(text, ENTITY_BYTES, "%s", scn_element_name(fault->element));
     } else if (fault->target == SCN_TARGET_CLASSICAL) {
         (void)snprintf(text, ENTITY_BYTES, "classical link %s",
                        scenario->classical.links[fault->index].id);
@@ -185,9 +184,11 @@ static void element_gone(struct sim_world *world, const struct host_unit *unit)
         }
     } else if (unit->kind == HOST_UNIT_CONTROLLER) {
         if (world->oracle != NULL) {
-            watch_oracle_crash_controller(world->oracle, now_ns);
+            watch_oracle_crash_controller(world->oracle, now_ns, unit->node);
         }
-        watch_stats_crash_controller(world->stats, now_ns);
+        if (world->scenario->control.standby == SCN_NO_NODE) {
+            watch_stats_crash_controller(world->stats, now_ns);
+        }
     }
 }
 
@@ -211,7 +212,7 @@ static uint32_t unit_of(const struct sim_world *world, const struct scn_fault *f
         return world->plan->modules[fault->index][end];
     }
     const struct host_node *node = &world->plan->nodes[fault->index];
-    return fault->element == SCN_ELEMENT_CONTROLLER ? node->controller_unit : node->manager_unit;
+    return fault->element == SCN_ELEMENT_MANAGER ? node->manager_unit : node->controller_unit;
 }
 
 /* ---- links ---- */

@@ -91,6 +91,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_TROUBLE_END,
     SIM_FUZZ_POOR = SIM_FUZZ_TROUBLE_END, /* hardly a tag to begin with; drawn apart: fuzz_poor.c */
     SIM_FUZZ_FALLBACK,                    /* AES-256 where pads cannot be paid: fuzz_fallback.c */
+    SIM_FUZZ_STANDBY,                     /* two controllers; drawn apart: fuzz_control.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -147,7 +148,7 @@ struct sim_fuzz_plan {
         bool off;
         enum sim_fuzz_feature kind;
         uint32_t at_ms, for_ms;
-        uint32_t index;   /* link; element: 0 controller, 1 manager */
+        uint32_t index;   /* link; element: 0 controller, 1 manager, 2 standby */
         uint32_t some;    /* group: bits of links; partition: bits of nodes */
         uint32_t x, y, z; /* by kind, see fuzz_trouble.c */
     } trouble[SIM_FUZZ_TROUBLES];
@@ -160,6 +161,7 @@ struct sim_fuzz_plan {
         bool proactive;
     } control;
     uint32_t fallback_kbit, fallback_rekey_s;              /* kept for AES-256; 0: none */
+    uint32_t standby; /* node of the second controller, from 1; 0: there is none */
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */
     uint32_t bandwidth_kbps, queue_kib;                    /* 0: the defaults */

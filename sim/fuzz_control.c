@@ -4,7 +4,7 @@
 #include "core/base/rng.h"
 #include "sim/fuzz_plan.h"
 
-enum { RARITY = 3, PATHS_LEAST = 2, PATHS_MOST = 8 };
+enum { RARITY = 3, PATHS_LEAST = 2, PATHS_MOST = 8, STANDBY_RARITY = 6 };
 
 void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
 {
@@ -18,6 +18,33 @@ void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
         plan->control.paths = PATHS_LEAST +
                               (uint32_t)qkd_rng_below(&rng, PATHS_MOST - PATHS_LEAST + 1);
         plan->control.proactive = qkd_rng_below(&rng, 2) == 0;
+    }
+    qkd_rng_fini(&rng);
+}
+
+void sim_fuzz_plan_standby(struct sim_fuzz_plan *plan, uint64_t allowed)
+{
+    struct qkd_rng rng;
+    qkd_rng_init_named(&rng, plan->seed, "fuzz standby", 0);
+    bool is_on = qkd_rng_below(&rng, STANDBY_RARITY) == 0 && plan->node_count > 2 &&
+                 (allowed >> SIM_FUZZ_STANDBY & 1) != 0;
+    if (is_on) {
+        uint32_t other = (uint32_t)qkd_rng_below(&rng, plan->node_count - 1);
+        plan->features |= SIM_FUZZ_BIT(SIM_FUZZ_STANDBY);
+        plan->standby = 1 + other + (other >= plan->controller);
+    }
+    /* one of them falls, or is cut off */
+    for (uint32_t n = is_on ? 1 + (uint32_t)qkd_rng_below(&rng, 2) : 0;
+         n > 0 && plan->trouble_count < SIM_FUZZ_TROUBLES; n--) {
+        uint32_t i = plan->trouble_count++;
+        bool is_cut = !plan->in_band && qkd_rng_below(&rng, 2) == 0;
+        plan->trouble[i].kind = is_cut ? SIM_FUZZ_PARTITION : SIM_FUZZ_ELEMENT;
+        plan->trouble[i].at_ms = (uint32_t)qkd_rng_below(&rng, plan->chaos_end_ms - 50);
+        uint32_t left_ms = plan->chaos_end_ms - plan->trouble[i].at_ms;
+        plan->trouble[i].for_ms = 1 + (uint32_t)qkd_rng_below(&rng, left_ms);
+        plan->trouble[i].index = qkd_rng_below(&rng, 3) == 0 ? 2 : 0;
+        uint32_t cut = (uint32_t)qkd_rng_below(&rng, (UINT64_C(1) << plan->node_count) - 2) + 1;
+        plan->trouble[i].some = cut;
     }
     qkd_rng_fini(&rng);
 }

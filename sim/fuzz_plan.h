@@ -14,6 +14,9 @@ void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed);
 void sim_fuzz_plan_fallback(struct sim_fuzz_plan *plan, uint64_t allowed);
 /* Adds what keys of applications are relayed by. */
 void sim_fuzz_plan_relay(struct sim_fuzz_plan *plan, uint64_t allowed);
+/* Adds a second controller, and what happens to one of them; after all other trouble. */
+void sim_fuzz_plan_standby(struct sim_fuzz_plan *plan, uint64_t allowed);
+
 /* Adds how the controller works. */
 void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed);
 

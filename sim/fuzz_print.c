@@ -150,7 +150,11 @@ static void put_policy(struct writer *w)
         put(w, ", low_mark: %" PRIu32 " kbit", p->low_mark_kbit);
     }
     put(w, "%s", p->keep_route ? ", keep_route: true" : "");
-    put(w, ", at: %c}\nmanagement: {at: %c}\n", name(p->controller), name(p->manager));
+    put(w, ", at: %c", name(p->controller));
+    if (p->standby > 0) {
+        put(w, ", standby: %c", name(p->standby - 1));
+    }
+    put(w, "}\nmanagement: {at: %c}\n", name(p->manager));
 }
 
 static void put_shape(struct writer *w, uint32_t app)

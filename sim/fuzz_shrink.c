@@ -115,6 +115,8 @@ static void node_off(struct sim_fuzz_plan *c, uint32_t node, uint32_t heir)
     sim_fuzz_trouble_drop(c, true, node);
     c->controller = c->controller == node ? heir : c->controller;
     c->manager = c->manager == node ? heir : c->manager;
+    bool is_gone = c->standby == node + 1 || c->standby == c->controller + 1;
+    c->standby = is_gone ? 0 : c->standby;
 }
 
 static bool drop_nodes(struct shrinker *s)
@@ -266,6 +268,11 @@ static void default_policies(struct sim_fuzz_plan *c)
     c->control.is_set = false;
 }
 
+static void one_controller(struct sim_fuzz_plan *c)
+{
+    c->standby = 0;
+}
+
 static void nothing_at_first(struct sim_fuzz_plan *c)
 {
     for (uint32_t i = 0; i < c->link_count; i++) {
@@ -333,7 +340,7 @@ static bool simplify(struct shrinker *s)
         rich_links,     big_stores,    seeds,         one_scheme,       small_requests,
         fewer_requests, default_times, default_lease, sooner,           no_demand,
         no_sessions,    steady,        no_hub,        default_policies, nothing_at_first,
-        regular_blocks, no_noise};
+        regular_blocks, no_noise,      one_controller};
     bool any = false;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct sim_fuzz_plan c = *s->plan;

@@ -138,8 +138,11 @@ void sim_fuzz_trouble_print(const struct sim_fuzz_plan *p, uint32_t number, char
     uint32_t for_ms = p->trouble[number].for_ms;
     enum sim_fuzz_feature kind = p->trouble[number].kind;
     if (kind == SIM_FUZZ_ELEMENT) {
+        bool is_standby = p->trouble[number].index == 2 && p->standby > 0;
         (void)snprintf(what, sizeof what, "element: %s",
-                       p->trouble[number].index == 0 ? "controller" : "manager");
+                       is_standby                      ? "standby"
+                       : p->trouble[number].index == 1 ? "manager"
+                                                       : "controller");
     } else if (kind == SIM_FUZZ_STORE_LOST) {
         (void)snprintf(what, sizeof what, "node: %c, what: store-lost",
                        node_name(p->trouble[number].index));

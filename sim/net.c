@@ -200,9 +200,13 @@ static int64_t sending_ns(uint64_t bytes, uint64_t bps)
     return (int64_t)((bits_ns + bps - 1) / bps);
 }
 
-static bool is_hub(const struct sim_net *net, uint32_t node)
+bool sim_net_is_hub(const struct sim_net_config *config, uint32_t node)
 {
-    return node == net->config.hubs[0] || node == net->config.hubs[1];
+    bool is_one = false;
+    for (size_t i = 0; i < SIM_NET_HUBS; i++) {
+        is_one = is_one || node == config->hubs[i];
+    }
+    return is_one;
 }
 
 /* Fills route, latency and bandwidth; both directions of a pair take the same links. */
@@ -211,7 +215,7 @@ static int channel_route(struct sim_net *net, struct sim_channel *channel)
     uint32_t low = channel->from < channel->to ? channel->from : channel->to;
     uint32_t high = channel->from < channel->to ? channel->to : channel->from;
     uint32_t root = low;
-    if (is_hub(net, high) && !is_hub(net, low)) {
+    if (sim_net_is_hub(&net->config, high) && !sim_net_is_hub(&net->config, low)) {
         root = high;
     }
     uint32_t leaf = root == low ? high : low;
@@ -219,7 +223,7 @@ static int channel_route(struct sim_net *net, struct sim_channel *channel)
     struct host_route_query query = {
         .root = root,
         .leaf = leaf,
-        .keep = is_hub(net, root) || net->config.node_count <= TREES_ALWAYS,
+        .keep = sim_net_is_hub(&net->config, root) || net->config.node_count <= TREES_ALWAYS,
         .shortest = net->config.shortest,
     };
     int rc = host_routes_find(net->routes, &query, net->scratch, &count);

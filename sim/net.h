@@ -15,6 +15,7 @@
 #include "host/routes.h"
 
 #define SIM_NET_NONE UINT32_MAX
+#define SIM_NET_HUBS 3 /* controller, manager, standby controller */
 
 enum sim_plane {
     SIM_PLANE_DATA,       /* beside the QKD links */
@@ -34,7 +35,8 @@ struct sim_net_config {
     double loss, duplicate, reorder; /* probabilities per frame */
     int64_t reorder_jitter_ns;       /* extra delay of a reordered frame, uniform up to this */
     uint64_t seed;                   /* of losses */
-    uint32_t hubs[2]; /* nodes that talk with everybody: their route trees are kept; or NONE */
+    uint32_t hubs[SIM_NET_HUBS];     /* nodes that talk with everybody: their route trees are
+                                    kept; or NONE */
 };
 
 /* One direction between two nodes on one plane. */
@@ -61,6 +63,9 @@ struct sim_net;
 /* 0, QKD_ERR_NOMEM, QKD_ERR_INVALID (a link names no node). */
 int sim_net_new(const struct sim_net_config *config, struct sim_net **net);
 void sim_net_free(struct sim_net *net);
+
+/* Whether a node is one of the hubs. */
+bool sim_net_is_hub(const struct sim_net_config *config, uint32_t node);
 
 const struct sim_net_config *sim_net_config(const struct sim_net *net); /* links is NULL in it */
 

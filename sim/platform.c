@@ -104,25 +104,33 @@ static int data_write(const struct sim_engine_config *config, FILE *file)
     return rc == 0 ? pairs_visit(config, route_write, &visit) : rc;
 }
 
-static void hub_links_write(const struct sim_net_config *net, FILE *file, uint32_t hub,
-                            uint32_t other_hub)
+/* Whether what joins hub k with this node is written with an earlier hub, or is nothing. */
+static bool is_written(const struct sim_net_config *net, uint32_t k, uint32_t node)
+{
+    bool is_done = net->hubs[k] == node;
+    for (uint32_t i = 0; i < k; i++) {
+        is_done = is_done || net->hubs[i] == node || net->hubs[i] == net->hubs[k];
+    }
+    return is_done || net->hubs[k] >= net->node_count;
+}
+
+static void hub_links_write(const struct sim_net_config *net, FILE *file, uint32_t k)
 {
     char id[48];
     for (uint32_t i = 0; i < net->node_count; i++) {
-        if (i == hub || i == other_hub) {
-            continue;
+        if (!is_written(net, k, i)) {
+            (void)snprintf(id, sizeof(id), "g%u_%u", net->hubs[k], i);
+            link_write(file, id, net->management_bandwidth_bps, net->management_latency_ns);
         }
-        (void)snprintf(id, sizeof(id), "g%u_%u", hub, i);
-        link_write(file, id, net->management_bandwidth_bps, net->management_latency_ns);
     }
 }
 
-static int hub_routes_write(const struct sim_engine_config *config, FILE *file, uint32_t hub,
-                            uint32_t other_hub)
+static int hub_routes_write(const struct sim_engine_config *config, FILE *file, uint32_t k)
 {
     const struct sim_net_config *net = sim_net_config(config->net);
+    uint32_t hub = net->hubs[k];
     for (uint32_t i = 0; i < net->node_count; i++) {
-        if (i == hub || i == other_hub) {
+        if (is_written(net, k, i)) {
             continue;
         }
         struct sim_channel *there = sim_net_channel(config->net, hub, i, SIM_PLANE_MANAGEMENT);
@@ -154,20 +162,12 @@ int sim_platform_write(const struct sim_engine_config *config, FILE *file)
             (void)fprintf(file, "    <host id=\"m%u\" speed=\"1Gf\"/>\n", i);
         }
     }
-    uint32_t first = net->hubs[0];
-    uint32_t second = net->hubs[1] != first ? net->hubs[1] : SIM_NET_NONE;
-    if (management && first < net->node_count) {
-        hub_links_write(net, file, first, SIM_NET_NONE);
-    }
-    if (management && second < net->node_count) {
-        hub_links_write(net, file, second, first);
+    for (uint32_t k = 0; k < SIM_NET_HUBS && management; k++) {
+        hub_links_write(net, file, k);
     }
     int rc = data_write(config, file);
-    if (rc == 0 && management && first < net->node_count) {
-        rc = hub_routes_write(config, file, first, SIM_NET_NONE);
-    }
-    if (rc == 0 && management && second < net->node_count) {
-        rc = hub_routes_write(config, file, second, first);
+    for (uint32_t k = 0; k < SIM_NET_HUBS && management && rc == 0; k++) {
+        rc = hub_routes_write(config, file, k);
     }
     (void)fputs("  </zone>\n</platform>\n", file);
     return rc == 0 && ferror(file) != 0 ? QKD_ERR_IO : rc;

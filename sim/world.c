@@ -156,6 +156,9 @@ static void boot_group(struct sim_world *world)
     if (large && world->booted == 0) {
         boot_node(world, scenario->control.at);
         boot_node(world, scenario->management.at);
+        if (scenario->control.standby != SCN_NO_NODE) {
+            boot_node(world, scenario->control.standby);
+        }
     }
     for (uint32_t i = 0; i < SIM_BOOT_GROUP && world->booted < count && world->error == 0; i++) {
         uint32_t place = world->booted++;
@@ -252,7 +255,7 @@ static int net_new(struct sim_world *world)
         .reorder = classical->reorder,
         .reorder_jitter_ns = classical->reorder_jitter_ns,
         .seed = scn_stream_seed(scenario, scenario->seeds.losses),
-        .hubs = {scenario->control.at, scenario->management.at},
+        .hubs = {scenario->control.at, scenario->management.at, scenario->control.standby},
     };
     int rc = sim_net_new(&config, &world->net);
     free(links);
@@ -265,7 +268,7 @@ static int pairs_new(const struct scn_scenario *scenario, struct sim_pair **pair
 {
     bool in_band = scenario->classical.management == SCN_MANAGEMENT_IN_BAND;
     *count = 0;
-    *pairs = calloc(scenario->application_count + 2 * scenario->node_count, sizeof(**pairs));
+    *pairs = calloc(scenario->application_count + 3 * scenario->node_count, sizeof(**pairs));
     if (*pairs == NULL) {
         return QKD_ERR_NOMEM;
     }
@@ -276,6 +279,9 @@ static int pairs_new(const struct scn_scenario *scenario, struct sim_pair **pair
     for (uint32_t n = 0; n < scenario->node_count && in_band; n++) {
         (*pairs)[(*count)++] = (struct sim_pair){scenario->control.at, n};
         (*pairs)[(*count)++] = (struct sim_pair){scenario->management.at, n};
+        if (scenario->control.standby != SCN_NO_NODE) {
+            (*pairs)[(*count)++] = (struct sim_pair){scenario->control.standby, n};
+        }
     }
     return 0;
 }

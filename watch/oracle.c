@@ -138,7 +138,7 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     qkd_map_init(&o->ksa_by_id, sizeof(struct qkd_id), MOST, NULL);
     watch_orc_session_init(o);
     watch_orc_place_init(o);
-    if (!links_new(o)) {
+    if (!links_new(o) || watch_orc_term_init(o) != 0) {
         watch_oracle_free(o);
         return NULL;
     }
@@ -160,6 +160,7 @@ void watch_oracle_free(struct watch_oracle *oracle)
         free(oracle->links[i].side[1].ring);
     }
     watch_orc_session_fini(oracle);
+    watch_orc_term_fini(oracle);
     free(oracle->links);
     free(oracle->deleted);
     qkd_slab_fini(&oracle->blocks);
@@ -375,6 +376,9 @@ void watch_oracle_persist(struct watch_oracle *oracle, int64_t now_ns,
     case WIRE_PERSIST_BLOCK:
         watch_orc_persist_block(oracle, entry, value);
         break;
+    case WIRE_PERSIST_TERM:
+        watch_orc_term_persist(oracle, entry);
+        break;
     case WIRE_PERSIST_KEY:
         watch_orc_persist_key(oracle, entry, value);
         break;
@@ -396,6 +400,7 @@ void watch_oracle_lose(struct watch_oracle *oracle, int64_t now_ns, const struct
 static void message_sent(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *bytes,
                          const uint8_t *observed)
 {
+    watch_orc_term_sent(o, send, observed);
     switch (observed[2]) {
     case WIRE_CMD_HOP_ACK:
         watch_orc_ack_sent(o, send, bytes, observed);
@@ -481,13 +486,21 @@ static void km_crash(struct watch_oracle *o, uint32_t node, bool modules)
     watch_orc_key_crash(o, node);
 }
 
+/* Of two controllers the next term begins with an empty table. */
+static void controller_crash(struct watch_oracle *o, uint32_t node)
+{
+    bool is_alone = o->scenario->control.standby == SCN_NO_NODE;
+    if (is_alone && node == o->scenario->control.at) {
+        watch_orc_session_crash(o);
+    }
+    watch_orc_term_crash(o, node);
+}
+
 void watch_oracle_crash(struct watch_oracle *oracle, int64_t now_ns, uint32_t node)
 {
     int64_t start = enter(oracle, now_ns);
     km_crash(oracle, node, true);
-    if (node == oracle->scenario->control.at) {
-        watch_orc_session_crash(oracle);
-    }
+    controller_crash(oracle, node);
     leave(oracle, start);
 }
 
@@ -514,10 +527,10 @@ void watch_oracle_crash_modules(struct watch_oracle *oracle, int64_t now_ns, uin
     leave(oracle, start);
 }
 
-void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns)
+void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns, uint32_t node)
 {
     int64_t start = enter(oracle, now_ns);
-    watch_orc_session_crash(oracle);
+    controller_crash(oracle, node);
     leave(oracle, start);
 }
 

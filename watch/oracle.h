@@ -65,7 +65,7 @@ void watch_oracle_crash_km(struct watch_oracle *oracle, int64_t now_ns, uint32_t
 void watch_oracle_crash_module(struct watch_oracle *oracle, int64_t now_ns, uint32_t link,
                                uint32_t node);
 void watch_oracle_crash_modules(struct watch_oracle *oracle, int64_t now_ns, uint32_t link);
-void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns);
+void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
 void watch_oracle_restart(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
 
 /* End of the run: the checks that need the whole of it. */

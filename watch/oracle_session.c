@@ -178,7 +178,8 @@ void watch_orc_reserve_rsp(struct watch_oracle *o, const struct qkd_send *send,
 {
     struct wire_reserve_rsp m;
     uint8_t key[16];
-    if (send->rp != QKD_RP_CK || wire_reserve_rsp_decode(&m, observed, send->observed.len) != 0) {
+    if (send->rp != QKD_RP_CK || wire_reserve_rsp_decode(&m, observed, send->observed.len) != 0 ||
+        !watch_orc_term_rules(o, m.has_term, m.term)) {
         return;
     }
     struct watch_orc_scene scene = {
@@ -203,7 +204,8 @@ void watch_orc_release_rsp(struct watch_oracle *o, const struct qkd_send *send,
 {
     struct wire_release_rsp m;
     uint8_t key[16];
-    if (send->rp != QKD_RP_CK || wire_release_rsp_decode(&m, observed, send->observed.len) != 0) {
+    if (send->rp != QKD_RP_CK || wire_release_rsp_decode(&m, observed, send->observed.len) != 0 ||
+        !watch_orc_term_rules(o, m.has_term, m.term)) {
         return;
     }
     struct watch_orc_scene scene = {

@@ -157,6 +157,22 @@ struct watch_orc_session {
     uint32_t links[WATCH_ORC_HOPS];
 };
 
+/* Who began a term: a controller, in its start of this number. */
+struct watch_orc_term {
+    uint64_t term;
+    struct qkd_eid controller;
+    uint32_t start;
+};
+
+/* Of two controllers; empty without a standby. */
+struct watch_orc_terms {
+    uint64_t *of_km; /* per node: the highest that its KM obeyed */
+    struct watch_orc_term *known;
+    uint32_t count, cap;
+    uint32_t starts[2]; /* of the first, of the standby: how often it fell */
+    uint64_t highest;   /* whose reservations count */
+};
+
 /* A sealed message between its send and its delivery: what delivery will mean. */
 enum watch_orc_mail_kind { WATCH_ORC_MAIL_FRAME, WATCH_ORC_MAIL_ACK, WATCH_ORC_MAIL_MATCH };
 struct watch_orc_mail {
@@ -270,6 +286,7 @@ struct watch_oracle {
     struct qkd_slab sessions;
     struct qkd_map session_by_key;
     bool losing;           /* a store is lost: its records go without anybody's will */
+    struct watch_orc_terms terms;
     uint32_t session_ends; /* since those that are over were last forgotten */
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
     uint32_t places[256];                         /* command -> bit per reference point */
@@ -350,6 +367,17 @@ void watch_orc_reserve_rsp(struct watch_oracle *o, const struct qkd_send *send,
                            const uint8_t *observed);
 void watch_orc_release_rsp(struct watch_oracle *o, const struct qkd_send *send,
                            const uint8_t *observed);
+/* oracle_term.c */
+int watch_orc_term_init(struct watch_oracle *o);
+void watch_orc_term_fini(struct watch_oracle *o);
+void watch_orc_term_crash(struct watch_oracle *o, uint32_t node);
+void watch_orc_term_sent(struct watch_oracle *o, const struct qkd_send *send,
+                         const uint8_t *observed);
+/* A KM that lost its store follows whomever it hears of first. */
+void watch_orc_term_persist(struct watch_oracle *o, const struct qkd_persist *entry);
+/* Whether what a controller of a term says of reservations counts: it is in charge. */
+bool watch_orc_term_rules(struct watch_oracle *o, bool has_term, uint64_t term);
+
 /* The controller's table went with its node. */
 void watch_orc_session_crash(struct watch_oracle *o);
 

@@ -446,6 +446,11 @@ int watch_stats_report(struct watch_stats *stats, int64_t now_ns, const struct q
         return 0;
     case QKD_REPORT_SESSION:
         return watch_sessions_report(stats, now_ns, report);
+    case QKD_REPORT_TERM:
+        if (report->a != 0) { /* the one in charge begins with an empty table */
+            watch_stats_crash_controller(stats, now_ns);
+        }
+        return 0;
     case QKD_REPORT_RESERVED:
         watch_sessions_reserved(stats, now_ns, report);
         return 0;
@@ -472,7 +477,7 @@ void watch_stats_crash_controller(struct watch_stats *stats, int64_t now_ns)
 
 int watch_stats_crash(struct watch_stats *stats, int64_t now_ns, uint32_t node)
 {
-    if (node == stats->scenario->control.at) {
+    if (node == stats->scenario->control.at && stats->scenario->control.standby == SCN_NO_NODE) {
         watch_stats_crash_controller(stats, now_ns);
     }
     return watch_stats_crash_km(stats, now_ns, node);

@@ -26,6 +26,50 @@ struct qkd_span ctl_stale_after(const struct ctl *ctl)
     return qkd_span_ns(CTL_STALE_PERIODS * ctl->config.status_period.ns);
 }
 
+/* What the controller knows of the network, and what it has given to KMs. */
+static void state_init(struct ctl *ctl)
+{
+    ctl_topology_init(&ctl->topology, ctl->config.node_limit, ctl->config.link_limit,
+                      ctl_stale_after(ctl));
+    ctl->topology.low_bits = ctl->config.low_mark_bits;
+    ctl->topology.pay_bits = ctl->config.mode == CTL_PROACTIVE
+                                 ? wire_relay_cost_bits(ctl->config.unit_bits, 1, 1)
+                                 : 0;
+    ctl->topology.reservable_ppm = ctl->config.reservable_ppm;
+    ctl_kept_init(&ctl->kept);
+    ctl_given_init(&ctl->given, ctl->config.mode == CTL_PROACTIVE);
+    ctl_reserve_init(&ctl->reserve);
+    ctl_answers_init(&ctl->answers, qkd_span_s(CTL_YOUNG_ANSWER_S));
+}
+
+static void state_fini(struct ctl *ctl)
+{
+    ctl_topology_fini(&ctl->topology);
+    ctl_answers_fini(&ctl->answers);
+    ctl_kept_fini(&ctl->kept);
+    ctl_given_fini(&ctl->given);
+    ctl_reserve_fini(&ctl->reserve);
+}
+
+static void state_salt(struct ctl *ctl, const uint8_t salt[16])
+{
+    ctl_topology_salt(&ctl->topology, salt);
+    ctl_answers_salt(&ctl->answers, salt);
+    ctl_kept_salt(&ctl->kept, salt);
+    ctl_given_salt(&ctl->given, salt);
+    ctl_reserve_salt(&ctl->reserve, salt);
+}
+
+void ctl_state_forget(struct ctl *ctl)
+{
+    uint8_t salt[16];
+    state_fini(ctl);
+    state_init(ctl);
+    qkd_rng_bytes(&ctl->rng, salt, sizeof salt);
+    state_salt(ctl, salt);
+    crypto_wipe(salt, sizeof salt);
+}
+
 int ctl_new(const struct ctl_config *config, struct ctl **result)
 {
     *result = NULL;
@@ -35,7 +79,7 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
                     config->link_limit > 0 && config->link_limit < CTL_NONE / 4 &&
                     config->reservable_ppm <= CTL_PPM &&
                     (config->mode != CTL_PROACTIVE || config->unit_bits > 0) &&
-                    config->paths <= CTL_PATHS_MAX;
+                    config->paths <= CTL_PATHS_MAX && !qkd_eid_eq(config->other, config->self);
     if (!is_valid) {
         return QKD_ERR_INVALID;
     }
@@ -48,10 +92,10 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
     ctl->sweep_at = QKD_NEVER;
     ctl->push_at = QKD_NEVER;
     uint32_t modules = 2 * config->link_limit;
-    uint32_t peers = config->node_limit < UINT32_MAX - modules - 1 ? config->node_limit + modules
-                                                                   : UINT32_MAX - 1;
+    uint32_t peers = config->node_limit < UINT32_MAX - modules - 2 ? config->node_limit + modules
+                                                                   : UINT32_MAX - 2;
     struct chan_config channels = {.self = config->self,
-                                   .limit = peers + 1,
+                                   .limit = peers + 2, /* manager, other controller */
                                    .retransmit = config->retransmit};
     struct chan_reports_config reports = {.self = config->self,
                                           .to = config->manager,
@@ -67,17 +111,8 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
         free(ctl);
         return err;
     }
-    ctl_topology_init(&ctl->topology, config->node_limit, config->link_limit, ctl_stale_after(ctl));
-    ctl->topology.low_bits = config->low_mark_bits;
-    ctl->topology.pay_bits = config->mode == CTL_PROACTIVE
-                                 ? wire_relay_cost_bits(config->unit_bits, 1, 1)
-                                 : 0;
-    ctl->topology.reservable_ppm = config->reservable_ppm;
+    state_init(ctl);
     ctl_search_init(&ctl->search);
-    ctl_kept_init(&ctl->kept);
-    ctl_given_init(&ctl->given, config->mode == CTL_PROACTIVE);
-    ctl_reserve_init(&ctl->reserve);
-    ctl_answers_init(&ctl->answers, qkd_span_s(CTL_YOUNG_ANSWER_S));
     qkd_slab_init(&ctl->peers, sizeof(struct ctl_peer), PEER_CHUNK, peers);
     qkd_map_init(&ctl->peer_map, 8, peers, NULL);
     *result = ctl;
@@ -91,12 +126,8 @@ void ctl_free(struct ctl *ctl)
     }
     chan_reports_fini(&ctl->reports);
     chan_set_free(ctl->set);
-    ctl_topology_fini(&ctl->topology);
+    state_fini(ctl);
     ctl_search_fini(&ctl->search);
-    ctl_answers_fini(&ctl->answers);
-    ctl_kept_fini(&ctl->kept);
-    ctl_given_fini(&ctl->given);
-    ctl_reserve_fini(&ctl->reserve);
     qkd_slab_fini(&ctl->peers);
     qkd_map_fini(&ctl->peer_map);
     qkd_rng_fini(&ctl->rng);
@@ -136,6 +167,10 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
         ctl_bad_bytes(ctl, m, err, out);
         return;
     }
+    bool is_asked = head.command != WIRE_CMD_TERM && head.command != WIRE_CMD_REPORT_ACK;
+    if (is_asked && !ctl_in_charge(ctl)) {
+        return; /* for the one that is */
+    }
     bool is_status_point = m->rp == QKD_RP_CK || m->rp == QKD_RP_CQ;
     if (head.command == WIRE_CMD_STATUS_RSP && is_status_point) {
         ctl_on_status(ctl, event, m, out);
@@ -149,6 +184,8 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
         ctl_on_release(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_STOCK && m->rp == QKD_RP_CK) {
         ctl_on_stock(ctl, event, m, out);
+    } else if (head.command == WIRE_CMD_TERM) {
+        ctl_on_term(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_REPORT_ACK && m->rp == QKD_RP_MC) {
         on_report_ack(ctl, m, out);
     } else {
@@ -175,14 +212,10 @@ static void on_receive(struct ctl *ctl, const struct qkd_event *event, struct qk
 
 static void on_start(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out)
 {
-    uint8_t salt[16];
     qkd_rng_init(&ctl->rng, event->u.start.seed);
+    uint8_t salt[16];
     qkd_rng_bytes(&ctl->rng, salt, sizeof salt);
-    ctl_topology_salt(&ctl->topology, salt);
-    ctl_answers_salt(&ctl->answers, salt);
-    ctl_kept_salt(&ctl->kept, salt);
-    ctl_given_salt(&ctl->given, salt);
-    ctl_reserve_salt(&ctl->reserve, salt);
+    state_salt(ctl, salt);
     qkd_map_init(&ctl->peer_map, 8, ctl->peers.limit, salt);
     crypto_wipe(salt, sizeof salt);
     ctl->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;
@@ -194,6 +227,7 @@ static void on_start(struct ctl *ctl, const struct qkd_event *event, struct qkd_
     if (ctl->config.manager.v != 0) {
         (void)chan_open(ctl->set, event, QKD_RP_MC, ctl->config.manager, out);
     }
+    ctl_term_start(ctl, event, out);
 }
 
 static int on_config(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out)

@@ -29,6 +29,8 @@ enum ctl_mode {
 struct ctl_config {
     struct qkd_eid self;    /* role CONTROLLER */
     struct qkd_eid manager; /* QKD_NOBODY: none */
+    struct qkd_eid other;   /* the controller that shares this network; QKD_NOBODY: alone */
+    bool is_first;          /* of the two: in charge from the beginning */
     enum ctl_routing routing;
     enum ctl_mode mode;
     uint32_t unit_bits;      /* proactive: routes are for one key of this length */
@@ -39,7 +41,7 @@ struct ctl_config {
     struct qkd_span route_validity;
     struct qkd_span status_period; /* asked of KMs and modules; 3 periods of silence: stale */
     struct qkd_span retransmit;
-    uint32_t node_limit; /* most KMs */
+    uint32_t node_limit; /* most KMs; with another controller: how many there are */
     uint32_t link_limit; /* most KM links */
 };
 

@@ -12,6 +12,7 @@
 #include "core/controller/given.h"
 #include "core/controller/kept.h"
 #include "core/controller/reserve.h"
+#include "core/controller/term.h"
 
 #define CTL_YOUNG_ANSWER_S 10 /* a KMC repeats a request for less than this */
 
@@ -25,14 +26,17 @@ struct ctl_peer {
     bool silent;             /* for CTL_STALE_PERIODS */
     struct qkd_time push_at; /* routes to be told that it has not acknowledged: said again then */
     uint8_t push_tries;
-    bool push_rest; /* proactive: it did not answer, and is told all when it is heard of */
-    bool obeys;     /* it answered a STATUS of this session: it knows its period */
+    bool push_rest;    /* proactive: it did not answer, and is told all when it is heard of */
+    bool hears_nobody; /* said at said_at: it has no controller */
+    struct qkd_time said_at;
+    bool obeys; /* it answered a STATUS of this session: it knows its period */
 };
 
 struct ctl {
     struct ctl_config config;
     struct chan_set *set;
     struct qkd_rng rng;
+    struct ctl_term term; /* with another controller */
     struct chan_reports reports;
     struct ctl_topology topology;
     struct ctl_search search;
@@ -54,6 +58,9 @@ struct ctl {
 void ctl_bad_bytes(const struct ctl *ctl, const struct chan_message *m, int err,
                    struct qkd_out *out);
 
+/* Forgets all that KMs told, and all that they were promised. */
+void ctl_state_forget(struct ctl *ctl);
+
 /* How long what a KM told is believed. */
 struct qkd_span ctl_stale_after(const struct ctl *ctl);
 
@@ -67,6 +74,9 @@ void ctl_on_up(struct ctl *ctl, const struct qkd_event *event, const struct chan
                struct qkd_out *out);
 void ctl_on_status(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
                    struct qkd_out *out);
+
+/* All who are there are commanded to tell their status. */
+void ctl_command_all(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
 
 /* Once per status period. */
 void ctl_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
@@ -118,6 +128,8 @@ void ctl_pushes_sweep(struct ctl *ctl, const struct qkd_event *event);
 
 /* sessions.c */
 void ctl_sessions_start(struct ctl *ctl, const struct qkd_event *event);
+/* No new session until all KMs have told what they hold. */
+void ctl_sessions_grace(struct ctl *ctl, const struct qkd_event *event);
 void ctl_on_reserve(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
                     struct qkd_out *out);
 void ctl_on_release(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,

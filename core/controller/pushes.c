@@ -94,6 +94,8 @@ static void table_send(struct ctl *ctl, const struct qkd_event *event, struct qk
         .validity_ms = validity_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)validity_ms,
         .has_version = ctl->config.mode == CTL_PROACTIVE,
         .version = ctl->table_version,
+        .has_term = ctl->term.own != 0,
+        .term = ctl->term.own,
         .entries = entries};
     uint8_t *bytes = qkd_out_scratch(out, entries.len + EXTRA_BYTES);
     int len = bytes == NULL ? QKD_ERR_NOMEM

@@ -30,7 +30,9 @@ static void answer_send(struct ctl *ctl, const struct qkd_event *event,
                                  .reason = answer->reason,
                                  .code = is_route ? WIRE_SUCCESS : WIRE_FAILURE,
                                  .has_grade = is_route && answer->is_short,
-                                 .grade = WIRE_METHOD_AES};
+                                 .grade = WIRE_METHOD_AES,
+                                 .has_term = ctl->term.own != 0,
+                                 .term = ctl->term.own};
     if (is_route) {
         rsp.route = (struct wire_bytes){route, 8U * answer->first};
         rsp.has_others = answer->count > answer->first;

@@ -24,9 +24,14 @@ void ctl_sessions_start(struct ctl *ctl, const struct qkd_event *event)
 {
     ctl->admit_from = event->now;
     if (event->u.start.incarnation > 1) {
-        struct qkd_span grace = qkd_span_ns(GRACE_PERIODS * ctl->config.status_period.ns);
-        ctl->admit_from = qkd_time_add(event->now, grace);
+        ctl_sessions_grace(ctl, event);
     }
+}
+
+void ctl_sessions_grace(struct ctl *ctl, const struct qkd_event *event)
+{
+    struct qkd_span grace = qkd_span_ns(GRACE_PERIODS * ctl->config.status_period.ns);
+    ctl->admit_from = qkd_time_add(event->now, grace);
 }
 
 /* Facts for statistics: what is reserved on the links of an entry. */
@@ -74,7 +79,9 @@ static void release_rsp_send(struct ctl *ctl, const struct qkd_event *event, str
     struct wire_release_rsp rsp = {.head = head_of(ctl, ending->orig),
                                    .session_id = ending->session_id,
                                    .reason = (uint8_t)ending->reason,
-                                   .code = ending->was_held ? WIRE_SUCCESS : WIRE_FAILURE};
+                                   .code = ending->was_held ? WIRE_SUCCESS : WIRE_FAILURE,
+                                   .has_term = ctl->term.own != 0,
+                                   .term = ctl->term.own};
     uint8_t bytes[SMALL_MESSAGE];
     int len = wire_release_rsp_encode(&rsp, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);
@@ -173,7 +180,9 @@ static void reserve_rsp_send(struct ctl *ctl, const struct qkd_event *event,
                                    .link_bps = entry->link_bps,
                                    .has_reason = !is_held,
                                    .reason = entry->reason,
-                                   .code = is_held ? WIRE_SUCCESS : WIRE_FAILURE};
+                                   .code = is_held ? WIRE_SUCCESS : WIRE_FAILURE,
+                                   .has_term = ctl->term.own != 0,
+                                   .term = ctl->term.own};
     if (is_held) {
         for (uint32_t i = 0; i < entry->hops; i++) {
             wire_put_u32(links + 4 * i, ctl->topology.links[entry->links[i]].id);

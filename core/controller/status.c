@@ -64,6 +64,8 @@ static void status_command(struct ctl *ctl, const struct qkd_event *event,
                                  .period_ms = period_ms < 1            ? 1
                                               : period_ms > UINT32_MAX ? UINT32_MAX
                                                                        : (uint32_t)period_ms,
+                                 .has_term = ctl->term.own != 0,
+                                 .term = ctl->term.own,
                                  .table = is_km ? delay | WIRE_STATUS_KEY_AMOUNT |
                                                       WIRE_STATUS_CONSUMPTION |
                                                       WIRE_STATUS_KM_LINK | WIRE_STATUS_KEY_RATE
@@ -94,9 +96,26 @@ void ctl_on_up(struct ctl *ctl, const struct qkd_event *event, const struct chan
     }
     peer->incarnation = m->peer_incarnation;
     peer->obeys = false;
+    if (!ctl_in_charge(ctl)) {
+        return;
+    }
     status_command(ctl, event, peer, out);
     if (peer->node != CTL_NONE) {
         ctl_table_to(ctl, event, peer->eid, out);
+    }
+}
+
+void ctl_command_all(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out)
+{
+    for (uint32_t slot = 0; slot < ctl->peers.top; slot++) {
+        if (!qkd_slab_live(&ctl->peers, slot)) {
+            continue;
+        }
+        struct ctl_peer *peer = qkd_slab_at(&ctl->peers, slot);
+        peer->heard = event->now; /* its silence begins now */
+        if (chan_is_up(ctl->set, peer->node != CTL_NONE ? QKD_RP_CK : QKD_RP_CQ, peer->eid)) {
+            status_command(ctl, event, peer, out);
+        }
     }
 }
 
@@ -133,6 +152,11 @@ static void links_heard(struct ctl *ctl, const struct qkd_event *event, const st
 void ctl_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out)
 {
     struct qkd_time oldest = {event->now.ns - ctl_stale_after(ctl).ns};
+    ctl->sweep_at = qkd_time_add(event->now, ctl->config.status_period);
+    ctl_term_sweep(ctl, event, out);
+    if (!ctl_in_charge(ctl)) {
+        return;
+    }
     for (uint32_t slot = 0; slot < ctl->peers.top; slot++) {
         if (!qkd_slab_live(&ctl->peers, slot)) {
             continue;
@@ -156,7 +180,6 @@ void ctl_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *o
     ctl_reroute(ctl, event, out);
     ctl_table_sweep(ctl, event, out);
     ctl_sessions_sweep(ctl, event, out);
-    ctl->sweep_at = qkd_time_add(event->now, ctl->config.status_period);
 }
 
 /* ---- status ---- */

@@ -79,6 +79,8 @@ void ctl_on_stock(struct ctl *ctl, const struct qkd_event *event, const struct c
                                           .sender = ctl->config.self},
                                  .source_id = stock.source_id,
                                  .destination_id = stock.destination_id,
+                                 .has_term = ctl->term.own != 0,
+                                 .term = ctl->term.own,
                                  .reason = ctl_request_check(ctl, event, &like, m->peer, out)};
     rsp.keys = rsp.reason == WIRE_REASON_NONE ? stock_count(ctl, event, &stock) : 0;
     uint8_t bytes[128];

@@ -30,6 +30,7 @@ struct km_config {
     uint8_t ip[16];        /* IPv6 or IPv4-mapped */
     uint8_t mac[6];
     struct qkd_eid controller; /* QKD_NOBODY: none */
+    struct qkd_eid standby;    /* the controller that may take its place; QKD_NOBODY: none */
     struct qkd_eid manager;    /* QKD_NOBODY: none */
     uint32_t unit_bits;        /* KMA-key unit */
     uint32_t batch;            /* keys per relay frame, 1 ... 256 */

@@ -6,7 +6,8 @@
  *                              ──▶  KMC  ◀── Kq-2  STATUS_RSP, GENERATION_RSP
  *   Ck   STATUS_RSP, ROUTE, RESERVE, RELEASE ◀──                            ──▶ Mk    reports, renumbered
  *
- * It keeps nothing across a restart: all it knows is said again within a period. */
+ * It keeps nothing across a restart but whom of two controllers it follows (kmc_term.c): all else that it
+ * knows is said again within a period. */
 #include "core/km/kmc.h"
 
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "core/km/kmc_state.h"
 
 #define INCARNATION_SHIFT 40 /* of message IDs */
-#define OTHER_CHANNELS 4     /* Ck, Mk, KMI with KMA and KSA */
+#define OTHER_CHANNELS 5     /* Ck twice, Mk, KMI with KMA and KSA */
 
 int kmc_new(const struct km_config *config, struct kmc **result)
 {
@@ -156,8 +157,12 @@ static void on_kq2(struct kmc *kmc, const struct qkd_event *event, const struct 
 static void on_ck(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
                   uint8_t command, struct qkd_out *out)
 {
-    if (!qkd_eid_eq(m->peer, kmc->config->controller)) {
+    bool is_standby = kmc->config->standby.v != 0 && qkd_eid_eq(m->peer, kmc->config->standby);
+    if (!is_standby && !qkd_eid_eq(m->peer, kmc->config->controller)) {
         denied(kmc, event, m, out);
+        return;
+    }
+    if (!kmc_term_admits(kmc, event, m, command, out)) {
         return;
     }
     (void)chan_report_clear(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
@@ -231,7 +236,7 @@ static void on_receive(struct kmc *kmc, const struct qkd_event *event, struct qk
     chan_report_channels(&kmc->reports, event, out);
     switch (what) {
     case CHAN_UP:
-        if (message.rp == QKD_RP_CK) {
+        if (message.rp == QKD_RP_CK && qkd_eid_eq(message.peer, kmc->controller)) {
             (void)chan_report_clear(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
             kmc_reserve_controller_up(kmc, event, out);
         } else if (message.rp == QKD_RP_KMI && qkd_eid_eq(message.peer, kmc->ksa)) {
@@ -262,6 +267,10 @@ static void on_start(struct kmc *kmc, const struct qkd_event *event, struct qkd_
     kmc->tick_at = qkd_time_add(event->now, kmc->config->status_period);
     kmc->controller_due = qkd_time_add(event->now, silent);
     kmc->manager_heard = event->now;
+    kmc_term_start(kmc, event);
+    if (kmc->config->standby.v != 0) {
+        (void)chan_open(kmc->set, event, QKD_RP_CK, kmc->config->standby, out);
+    }
     if (kmc->config->controller.v != 0) {
         (void)chan_open(kmc->set, event, QKD_RP_CK, kmc->config->controller, out);
     }

@@ -10,6 +10,7 @@
 #include "core/km/kmc_state.h"
 
 #define ROUTE_RETRANSMITS 3
+#define STANDBY_RETRANSMITS 2    /* more, while another controller may take over */
 #define GENERATION_RETRANSMITS 8 /* a module that misses "run" stays paused */
 #define BACKOFF_SHIFT_MAX 3
 #define PENDING_CHUNK 16
@@ -113,7 +114,7 @@ static uint32_t question_add(struct kmc *kmc, uint64_t kma_id, uint64_t own_id,
     if (slot != QKD_SLAB_NONE) {
         struct kmc_pending *pending = pending_at(kmc, slot);
         pending->rp = QKD_RP_CK;
-        pending->to = kmc->config->controller;
+        pending->to = kmc->controller;
         pending->a = about[0];
         pending->b = about[1];
     }
@@ -216,7 +217,7 @@ void kmc_route_probe(struct kmc *kmc, const struct qkd_event *event, struct qkd_
     int len = wire_route_encode(&route, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);
     struct chan_send send = {
-        .rp = QKD_RP_CK, .peer = kmc->config->controller, .message = bytes, .len = (size_t)len};
+        .rp = QKD_RP_CK, .peer = kmc->controller, .message = bytes, .len = (size_t)len};
     (void)chan_send(kmc->set, event, &send, out); /* lost: the next tick asks again */
 }
 
@@ -270,7 +271,7 @@ void kmc_route_table(struct kmc *kmc, const struct qkd_event *event, const struc
     int len = wire_route_table_ack_encode(&ack, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);
     struct chan_send send = {
-        .rp = QKD_RP_CK, .peer = kmc->config->controller, .message = bytes, .len = (size_t)len};
+        .rp = QKD_RP_CK, .peer = kmc->controller, .message = bytes, .len = (size_t)len};
     (void)chan_send(kmc->set, event, &send, out); /* lost: it comes again */
 }
 
@@ -339,6 +340,22 @@ void kmc_stock_answer(struct kmc *kmc, const struct qkd_event *event, const stru
     const struct kmc_pending *pending = pending_at(kmc, slot);
     stock_rsp_send(kmc, event, &rsp, pending->kma_id, out);
     pending_drop(kmc, slot);
+}
+
+/* ---- another controller ---- */
+
+void kmc_pending_move(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out)
+{
+    for (uint32_t slot = 0; slot < kmc->pending.top; slot++) {
+        if (!qkd_slab_live(&kmc->pending, slot) || pending_at(kmc, slot)->rp != QKD_RP_CK) {
+            continue;
+        }
+        struct kmc_pending *pending = pending_at(kmc, slot);
+        qkd_timers_cancel(&kmc->timers, &pending->timer);
+        pending->to = kmc->controller;
+        pending->tries = 0;
+        pending_send(kmc, event, slot, out);
+    }
 }
 
 /* ---- key generation control ---- */
@@ -468,7 +485,9 @@ void kmc_pending_timeout(struct kmc *kmc, const struct qkd_event *event, struct 
         }
         struct kmc_pending *pending = pending_at(kmc, slot);
         pending->timer = QKD_TIMER_NONE;
-        unsigned most = pending->rp == QKD_RP_CK ? ROUTE_RETRANSMITS : GENERATION_RETRANSMITS;
+        unsigned most = pending->rp != QKD_RP_CK      ? GENERATION_RETRANSMITS
+                        : kmc->config->standby.v != 0 ? ROUTE_RETRANSMITS + STANDBY_RETRANSMITS
+                                                      : ROUTE_RETRANSMITS;
         if (pending->tries > most) {
             pending_fail(kmc, event, slot, out);
         } else {

@@ -115,7 +115,7 @@ static void ask(struct kmc *kmc, const struct qkd_event *event, uint32_t slot, s
     }
     QKD_ASSERT(len > 0);
     struct chan_send send = {
-        .rp = QKD_RP_CK, .peer = kmc->config->controller, .message = bytes, .len = (size_t)len};
+        .rp = QKD_RP_CK, .peer = kmc->controller, .message = bytes, .len = (size_t)len};
     (void)chan_send(kmc->set, event, &send, out);
     unsigned shift = reserve->tries < BACKOFF_SHIFT_MAX ? reserve->tries : BACKOFF_SHIFT_MAX;
     reserve->tries++;

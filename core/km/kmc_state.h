@@ -68,6 +68,9 @@ struct kmc_reserve {
 struct kmc {
     const struct km_config *config;
     struct qkd_eid self, kma, ksa;
+    struct qkd_eid controller; /* whom it follows */
+    uint64_t term;             /* with a standby: of whom it follows; 0: it heard of none */
+    struct qkd_time heard;     /* with a standby: the last word of whom it follows */
     struct chan_set *set;
     uint64_t next_message_id;
     struct kmc_link *links;
@@ -99,6 +102,16 @@ struct kmc {
 struct wire_head kmc_head(struct kmc *kmc, enum qkd_rp rp, uint64_t orig);
 void kmc_bad_bytes(const struct kmc *kmc, const struct chan_message *m, int err,
                    struct qkd_out *out);
+
+/* kmc_term.c */
+
+/* START: whom it followed before. */
+void kmc_term_start(struct kmc *kmc, const struct qkd_event *event);
+/* Whether a message of a controller is to be obeyed. */
+bool kmc_term_admits(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
+                     uint8_t command, struct qkd_out *out);
+/* Every status period: what controllers are told of it. */
+void kmc_term_tick(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
 
 /* kmc_status.c */
 
@@ -155,6 +168,8 @@ void kmc_stock_answer(struct kmc *kmc, const struct qkd_event *event, const stru
                       struct qkd_out *out);
 /* Asks the controller for what it can only refuse: any answer shows that it is there. */
 void kmc_route_probe(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
+/* Questions under way are asked of another controller. */
+void kmc_pending_move(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
 void kmc_generation_from_kma(struct kmc *kmc, const struct qkd_event *event,
                              const struct chan_message *m, struct qkd_out *out);
 void kmc_generation_answer(struct kmc *kmc, const struct qkd_event *event,

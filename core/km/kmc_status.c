@@ -140,10 +140,8 @@ static void status_send(struct kmc *kmc, const struct qkd_event *event,
     rsp->has_modules = rsp->modules.len > 0;
     int len = wire_status_rsp_encode(rsp, room->message, room->message_bytes);
     QKD_ASSERT(len > 0);
-    struct chan_send send = {.rp = QKD_RP_CK,
-                             .peer = kmc->config->controller,
-                             .message = room->message,
-                             .len = (size_t)len};
+    struct chan_send send = {
+        .rp = QKD_RP_CK, .peer = kmc->controller, .message = room->message, .len = (size_t)len};
     (void)chan_send(kmc->set, event, &send, out); /* the next one comes in a period */
 }
 
@@ -179,7 +177,7 @@ static void status_tell(struct kmc *kmc, const struct qkd_event *event,
 static void status_push(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out)
 {
     kmc->push_at = qkd_time_add(event->now, kmc->push_period);
-    if (chan_is_up(kmc->set, QKD_RP_CK, kmc->config->controller)) {
+    if (chan_is_up(kmc->set, QKD_RP_CK, kmc->controller)) {
         struct status_order order = {.table = kmc->push_table};
         status_tell(kmc, event, &order, out);
     }
@@ -247,7 +245,7 @@ void kmc_status_from_kma(struct kmc *kmc, const struct qkd_event *event,
                             2};
     if (!qkd_time_before(qkd_time_add(event->now, half), kmc->push_at)) {
         status_push(kmc, event, out);
-    } else if (chan_is_up(kmc->set, QKD_RP_CK, kmc->config->controller)) {
+    } else if (chan_is_up(kmc->set, QKD_RP_CK, kmc->controller)) {
         struct status_order order = {.table = kmc->push_table, .only_changed = true};
         status_tell(kmc, event, &order, out);
     }
@@ -314,7 +312,7 @@ static void watch_controller(struct kmc *kmc, const struct qkd_event *event, str
         return;
     }
     bool is_due = !qkd_time_before(event->now, kmc->controller_due);
-    if (!chan_is_up(kmc->set, QKD_RP_CK, kmc->config->controller)) {
+    if (!chan_is_up(kmc->set, QKD_RP_CK, kmc->controller)) {
         if (is_due) {
             (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
         }
@@ -355,6 +353,7 @@ void kmc_status_timeout(struct kmc *kmc, const struct qkd_event *event, struct q
     if (!qkd_time_before(event->now, kmc->tick_at)) {
         watch_modules(kmc, event, out);
         watch_controller(kmc, event, out);
+        kmc_term_tick(kmc, event, out);
         watch_manager(kmc, event, out);
         kmc->tick_at = qkd_time_add(event->now, kmc->config->status_period);
     }

@@ -444,6 +444,9 @@ static void on_start(struct mgr *mgr, const struct qkd_event *event, struct qkd_
     if (mgr->is_restarted && mgr->config.controller.v != 0) {
         (void)chan_open(mgr->set, event, QKD_RP_MC, mgr->config.controller, out);
     }
+    if (mgr->is_restarted && mgr->config.standby.v != 0) {
+        (void)chan_open(mgr->set, event, QKD_RP_MC, mgr->config.standby, out);
+    }
 }
 
 static int on_config(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out)

@@ -14,6 +14,7 @@ struct mgr;
 struct mgr_config {
     struct qkd_eid self;       /* role MANAGER */
     struct qkd_eid controller; /* greeted after a restart; QKD_NOBODY: not known */
+    struct qkd_eid standby;    /* the same */
     uint32_t peer_limit;       /* most reporting elements */
     uint32_t life_limit;       /* life-cycle records kept; the oldest leave first */
     uint32_t alarm_limit;      /* most alarms standing */

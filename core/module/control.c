@@ -16,6 +16,8 @@ void mod_watchers_init(struct mod *mod)
     mod->watcher[0].peer = mod->kmc;
     mod->watcher[1].rp = QKD_RP_CQ;
     mod->watcher[1].peer = mod->config.controller;
+    mod->watcher[2].rp = QKD_RP_CQ;
+    mod->watcher[2].peer = mod->config.standby;
     for (size_t i = 0; i < MOD_WATCHERS; i++) {
         mod->watcher[i].run = true;
         mod->watcher[i].period = mod->config.status_period;
@@ -26,7 +28,8 @@ void mod_watchers_init(struct mod *mod)
 
 static bool device_wanted(const struct mod *mod)
 {
-    return mod->linked && mod->watcher[0].run && mod->watcher[1].run && mod->files.held == 0;
+    return mod->linked && mod->watcher[0].run && mod->watcher[1].run && mod->watcher[2].run &&
+           mod->files.held == 0;
 }
 
 static void status_send(struct mod *mod, const struct qkd_event *event,
@@ -182,7 +185,9 @@ static void on_unknown(struct mod *mod, const struct qkd_event *event,
 void mod_control(struct mod *mod, const struct qkd_event *event, const struct chan_message *message,
                  struct qkd_out *out)
 {
-    struct mod_watcher *watcher = &mod->watcher[message->rp == QKD_RP_KQ2 ? 0 : 1];
+    bool is_standby = mod->config.standby.v != 0 && qkd_eid_eq(message->peer, mod->config.standby);
+    size_t place = message->rp == QKD_RP_KQ2 ? 0 : is_standby ? 2 : 1;
+    struct mod_watcher *watcher = &mod->watcher[place];
     struct wire_head head;
     if (!qkd_eid_eq(message->peer, watcher->peer) ||
         wire_head_decode(&head, message->bytes, message->len) != QKD_OK) {
@@ -213,5 +218,6 @@ void mod_watchers_timeout(struct mod *mod, const struct qkd_event *event, struct
 
 struct qkd_time mod_watchers_deadline(const struct mod *mod)
 {
-    return qkd_time_min(mod->watcher[0].next_push, mod->watcher[1].next_push);
+    struct qkd_time at = qkd_time_min(mod->watcher[0].next_push, mod->watcher[1].next_push);
+    return qkd_time_min(at, mod->watcher[2].next_push);
 }

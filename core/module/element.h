@@ -9,7 +9,7 @@
 #include "core/module/files.h"
 #include "core/module/module.h"
 
-/* Who commands this module and watches its status: the KM at Kq-2, the controller at Cq. */
+/* Who commands this module and watches its status: the KM at Kq-2, the controllers at Cq. */
 struct mod_watcher {
     enum qkd_rp rp;
     struct qkd_eid peer;         /* QKD_NOBODY: there is none */
@@ -21,7 +21,7 @@ struct mod_watcher {
     uint32_t table; /* enum wire_status_item asked for */
 };
 
-enum { MOD_WATCHERS = 2 };
+enum { MOD_WATCHERS = 3 }; /* KMC, controller, standby controller */
 
 struct mod {
     struct mod_config config;

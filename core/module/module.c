@@ -11,7 +11,7 @@
 #include "core/crypto/crypto.h"
 #include "core/module/element.h"
 
-enum { CHANNELS = 4 }; /* Kq-1, Kq-2, Cq, Mq */
+enum { CHANNELS = 5 }; /* Kq-1, Kq-2, Cq twice, Mq */
 
 static int parts_new(struct mod *mod)
 {

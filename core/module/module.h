@@ -14,6 +14,7 @@ struct mod;
 struct mod_config {
     struct qkd_eid self;           /* role MODULE */
     struct qkd_eid controller;     /* QKD_NOBODY: none */
+    struct qkd_eid standby;        /* the controller that may take its place; QKD_NOBODY: none */
     struct qkd_eid manager;        /* QKD_NOBODY: none */
     struct qkd_span retransmit;    /* first repetition of a key file; doubles, 16x cap */
     struct qkd_span status_period; /* status push and report flush */

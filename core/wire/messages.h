@@ -191,7 +191,7 @@ enum wire_status_item {
     WIRE_STATUS_QKD_LINK = 16,
     WIRE_STATUS_DELAY = 32 /* of a KM link */
 };
-#define WIRE_STATUS(M, O) O(u32, period_ms) M(u32, table)
+#define WIRE_STATUS(M, O) O(u32, period_ms) M(u32, table) O(u64, term)
 #define WIRE_STATUS_RSP(M, O) M(u32, table) O(blob, links) O(blob, modules) M(u8, code)
 
 /* Table 8-3 / 8-4 at Ck, and KMA -> KMC at KMI. key_amount counts keys of key_size bits in frames
@@ -208,7 +208,8 @@ enum wire_status_item {
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
     O(blob, others) M(u8, code)                                                                    \
-    O(u8, grade) /* AES: some hop cannot pay pads now; absent: OTP */
+    O(u8, grade) /* AES: some hop cannot pay pads now; absent: OTP */                              \
+    O(u64, term)
 
 /* Routes that the controller tells unasked (8-4 without OrigMessage ID), controller -> KMC (Ck) and on
  * to the KMA (KMI), when routes that it gave are no good any more: wire_route_entry records. The KMC
@@ -216,7 +217,8 @@ enum wire_status_item {
  * that is still to be told. */
 #define WIRE_ROUTE_TABLE(M, O)                                                                     \
     M(u32, validity_ms) M(blob, entries)                                                           \
-    O(u64, version) /* mode proactive: of the table; failed_from and failed_to may be nobody */
+    O(u64, version) /* mode proactive: of the table; failed_from and failed_to may be nobody */    \
+    O(u64, term)
 #define WIRE_ROUTE_TABLE_ACK(M, O) M(u8, code)
 
 /* Sessions with a guaranteed rate. rate_bps: bits of application key per second, asked for as
@@ -239,14 +241,21 @@ enum wire_status_item {
     M(u32, key_amount) M(u32, batch) M(u64, rate_bps) M(u8, renew)
 #define WIRE_RESERVE_RSP(M, O)                                                                     \
     M(eid, source_id) M(eid, destination_id) M(u64, session_id) O(blob, links) O(u64, link_bps)    \
-    O(u8, reason) M(u8, code)
+    O(u8, reason) M(u8, code) O(u64, term)
 #define WIRE_RELEASE(M, O) M(u64, session_id)
-#define WIRE_RELEASE_RSP(M, O) M(u64, session_id) M(u8, reason) M(u8, code)
+#define WIRE_RELEASE_RSP(M, O) M(u64, session_id) M(u8, reason) M(u8, code) O(u64, term)
 
 /* How many keys of key_size in frames of `batch` one request could have now: KSA -> KMC (KMI) -> controller
  * (Ck). Nothing is promised. reason: why keys is 0, enum wire_reason. */
 #define WIRE_STOCK(M, O) M(eid, source_id) M(eid, destination_id) M(u32, key_size) M(u32, batch)
-#define WIRE_STOCK_RSP(M, O) M(eid, source_id) M(eid, destination_id) M(u32, keys) M(u8, reason)
+#define WIRE_STOCK_RSP(M, O)                                                                       \
+    M(eid, source_id) M(eid, destination_id) M(u32, keys) M(u8, reason) O(u64, term)
+
+/* Which of two controllers is the one in charge (docs/protocol.md, "A standby controller"). term: the highest
+ * that the sender knows of; each belongs to one start of one controller, and what a controller says to a KM
+ * carries its own. At Cx: active 1: the sender is in charge of that term. Controller -> KMC (Ck): the
+ * same. KMC -> controller that it does not follow (Ck): active 1: it hears the one of that term. */
+#define WIRE_TERM(M, O) M(u64, term) M(u8, active)
 
 /* Key generation control at Cq (controller -> module), Kq-2 (KMC -> module), KMI (KMA -> KMC). */
 #define WIRE_GENERATION(M, O) M(eid, module_id) M(u8, run) /* 1 start or resume, 0 stop or pause */
@@ -398,6 +407,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(STATUS_RSP, status_rsp, 0x90)                                                                \
     X(ROUTE, route, 0x11)                                                                          \
     X(ROUTE_RSP, route_rsp, 0x91)                                                                  \
+    X(TERM, term, 0x17)                                                                            \
     X(ROUTE_TABLE, route_table, 0x16)                                                              \
     X(ROUTE_TABLE_ACK, route_table_ack, 0x96)                                                      \
     X(STOCK, stock, 0x15)                                                                          \
@@ -534,6 +544,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     M(u32, link)                                                                                   \
     M(u32, block) M(u32, start) M(u32, end) M(u8, mine) M(u32, lease) M(u32, turn)
 #define WIRE_P_FRAME(M, O) M(u32, link) M(u32, block) M(u32, offset) M(blob, frame)
+#define WIRE_P_TERM(M, O) M(u64, term) M(eid, controller)
 #define WIRE_P_KEY(M, O)                                                                           \
     M(id, key_id) M(id, parent) M(u64, session_id) M(eid, source_app) M(eid, target_app)           \
     M(u32, key_size) M(u8, grade) M(u8, slave) M(u8, state) M(time, until) M(blob, key)
@@ -560,7 +571,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(p_block, WIRE_P_BLOCK)                                                                       \
     X(p_chunk, WIRE_P_CHUNK)                                                                       \
     X(p_frame, WIRE_P_FRAME)                                                                       \
-    X(p_key, WIRE_P_KEY)
+    X(p_key, WIRE_P_KEY)                                                                           \
+    X(p_term, WIRE_P_TERM)
 /* clang-format on */
 
 /* Kinds of persisted entries and their keys. */
@@ -568,7 +580,8 @@ enum wire_persist_kind {
     WIRE_PERSIST_BLOCK = 1, /* KMA: link u32, QKD-key ID 16 */
     WIRE_PERSIST_CHUNK = 2, /* KMA: link u32, block u32, start u32; value names owner and lease */
     WIRE_PERSIST_FRAME = 3, /* KMA: link u32, block u32, offset u32: an unacknowledged GRANT */
-    WIRE_PERSIST_KEY = 4    /* KSA: KSA-key ID 16; a deleted or expired key has no entry */
+    WIRE_PERSIST_KEY = 4,   /* KSA: KSA-key ID 16; a deleted or expired key has no entry */
+    WIRE_PERSIST_TERM = 5   /* u8 0: KMC: whom it follows; controller: its own last term */
 };
 /* State of a persisted KSA-key: a slave's that waits to be fetched, or one that was supplied. */
 enum wire_key_state { WIRE_KEY_WAITING = 1, WIRE_KEY_SUPPLIED = 2 };

@@ -385,7 +385,7 @@ static int source_crashed(struct player *player, const struct source *source)
         watch_oracle_crash_modules(player->oracle, player->now_ns, index);
         return 0;
     case EMU_CTLD:
-        watch_oracle_crash_controller(player->oracle, player->now_ns);
+        watch_oracle_crash_controller(player->oracle, player->now_ns, index);
         watch_stats_crash_controller(player->stats, player->now_ns);
         return 0;
     case EMU_MGRD: /* steers nothing that is watched */

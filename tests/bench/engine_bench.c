@@ -162,7 +162,7 @@ static void bench_new(struct bench *bench, enum scn_engine kind, uint32_t nodes,
                                  .links = links,
                                  .link_count = nodes,
                                  .queue_bytes = 1 << 20,
-                                 .hubs = {SIM_NET_NONE, SIM_NET_NONE}};
+                                 .hubs = {SIM_NET_NONE, SIM_NET_NONE, SIM_NET_NONE}};
     struct sim_engine_config engine = {.kind = kind,
                                        .pool = bench->pool,
                                        .calls = {bench, echo, wake, post}};

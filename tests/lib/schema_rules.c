@@ -44,6 +44,8 @@ static const struct {
       "needs at least one of",
       "has no members",
       "a session reserves one route",
+      "there is no standby controller",
+      "is where the controller is",
       "shorter than it",
       "gravity needs a weight"}},
     {"times are in order",

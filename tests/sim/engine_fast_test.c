@@ -59,7 +59,7 @@ static struct sim_net_config line_config(void)
                                    .management_latency_ns = 7000,
                                    .management_bandwidth_bps = 8000000000,
                                    .seed = 5,
-                                   .hubs = {SIM_NET_NONE, SIM_NET_NONE}};
+                                   .hubs = {SIM_NET_NONE, SIM_NET_NONE, SIM_NET_NONE}};
 }
 
 static void setup(struct bench *bench, const struct sim_net_config *config)
@@ -379,7 +379,7 @@ START_TEST(routes_of_least_latency)
                                     .links = links,
                                     .link_count = 6,
                                     .queue_bytes = 1000,
-                                    .hubs = {3, SIM_NET_NONE}};
+                                    .hubs = {3, SIM_NET_NONE, SIM_NET_NONE}};
     struct sim_net *net = NULL;
     ck_assert_int_eq(sim_net_new(&config, &net), 0);
     struct sim_channel *channel = sim_net_channel(net, 0, 2, SIM_PLANE_DATA);
@@ -439,7 +439,7 @@ START_TEST(routes_against_floyd_warshall)
                                     .links = links,
                                     .link_count = LINKS,
                                     .queue_bytes = 1000,
-                                    .hubs = {2, 17}};
+                                    .hubs = {2, 17, SIM_NET_NONE}};
     struct sim_net *net = NULL;
     ck_assert_int_eq(sim_net_new(&config, &net), 0);
     for (uint32_t a = 0; a < NODES; a++) {

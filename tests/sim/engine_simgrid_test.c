@@ -92,7 +92,7 @@ static struct sim_net_config star_config(void)
                                    .management_latency_ns = 7000,
                                    .management_bandwidth_bps = 8000000000,
                                    .seed = 5,
-                                   .hubs = {0, 2}};
+                                   .hubs = {0, 2, SIM_NET_NONE}};
 }
 
 static void setup(struct bench *bench, const struct sim_net_config *config, enum scn_engine kind)
@@ -527,7 +527,7 @@ static void ring_setup(struct bench *bench, enum scn_engine kind)
                                  .queue_bytes = 1 << 20,
                                  .management_latency_ns = 7000,
                                  .management_bandwidth_bps = 8000000000,
-                                 .hubs = {7, SIM_NET_NONE}};
+                                 .hubs = {7, SIM_NET_NONE, SIM_NET_NONE}};
     *bench = (struct bench){0};
     ck_assert_int_eq(sim_net_new(&net, &bench->net), 0);
     bench->pool = sim_pool_new();
@@ -633,7 +633,7 @@ static int engine_try(uint32_t nodes, char why[200])
     struct sim_pool *pool = sim_pool_new();
     struct sim_net_config config = {.node_count = nodes,
                                     .queue_bytes = 1000,
-                                    .hubs = {SIM_NET_NONE, SIM_NET_NONE}};
+                                    .hubs = {SIM_NET_NONE, SIM_NET_NONE, SIM_NET_NONE}};
     ck_assert_int_eq(sim_net_new(&config, &net), 0);
     struct sim_engine *engine = NULL;
     int rc = sim_engine_new(
