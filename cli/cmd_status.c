@@ -10,6 +10,7 @@
 #include "emu/deploy/probe.h"
 
 #define ANSWER_MS 2000
+#define LINE_SIZE 2048
 
 static const struct cli_option options[] = {{"--dir", true}, {"--json", false}, {NULL, false}};
 
@@ -33,6 +34,45 @@ static struct emu_fleet_daemon seen(const struct look *look, size_t number)
 static bool is_ready(const struct look *look, size_t number)
 {
     return look->probes != NULL && seen(look, number).pid != 0 && look->probes[number].code == 200;
+}
+
+/* Why a daemon that is down gave up, as the last line of its log says; "" if that says nothing of the kind
+ * (it was killed, or ended in good order). */
+static const char *last_word(const struct look *look, size_t number, char line[LINE_SIZE])
+{
+    char path[EMU_PATH_SIZE];
+    char in[EMU_PATH_SIZE];
+    line[0] = '\0';
+    if (emu_path_join(in, look->folder, look->deployment->daemons[number].folder, NULL) != QKD_OK ||
+        emu_path_join(path, in, "log", NULL) != QKD_OK) {
+        return line;
+    }
+    FILE *log = fopen(path, "re");
+    if (log == NULL) {
+        return line;
+    }
+    if (fseek(log, 1 - LINE_SIZE, SEEK_END) != 0) {
+        rewind(log);
+    }
+    size_t len = fread(line, 1, LINE_SIZE - 1, log);
+    (void)fclose(log);
+    while (len > 0 && line[len - 1] == '\n') {
+        len--;
+    }
+    line[len] = '\0';
+    const char *last = strrchr(line, '\n');
+    last = last == NULL ? line : last + 1;
+    return strncmp(last, "qkdn-", strlen("qkdn-")) == 0 ? last : "";
+}
+
+/* What a daemon lacks; NULL: nothing, or nobody knows. */
+static const char *missing(const struct look *look, size_t number, char line[LINE_SIZE])
+{
+    if (seen(look, number).pid != 0) {
+        return is_ready(look, number) ? NULL : look->probes[number].line;
+    }
+    const char *word = look->state.pid == 0 ? "" : last_word(look, number, line);
+    return word[0] == '\0' ? NULL : word;
 }
 
 /* Asks all that run. */
@@ -64,6 +104,7 @@ static void print_json(const struct look *look)
 {
     struct ana_json json = {0};
     char since[32];
+    char line[LINE_SIZE];
     ana_json_object(&json, NULL, ANA_JSON_LINES);
     ana_json_string(&json, "folder", look->folder);
     ana_json_string(&json, "scenario", look->deployment->scenario);
@@ -80,8 +121,7 @@ static void print_json(const struct look *look)
         ana_json_string(&json, "since", daemon.pid == 0 ? NULL : since);
         ana_json_uint(&json, "restarts", daemon.restarts);
         ana_json_bool(&json, "ready", is_ready(look, i));
-        ana_json_string(&json, "missing",
-                        daemon.pid == 0 || is_ready(look, i) ? NULL : look->probes[i].line);
+        ana_json_string(&json, "missing", missing(look, i, line));
         ana_json_close(&json);
     }
     ana_json_close(&json);
@@ -93,6 +133,7 @@ static void print_json(const struct look *look)
 static void print_table(const struct look *look)
 {
     char since[32];
+    char line[LINE_SIZE];
     printf("%s: '%s' is %s\n", look->folder, look->deployment->scenario,
            look->state.pid == 0 ? "down"
            : look->ready        ? "ready"
@@ -113,8 +154,9 @@ static void print_table(const struct look *look)
                                    : "not ready",
                pid, daemon.pid == 0 ? "-" : since, daemon.restarts, plan->listen,
                plan->etsi014[0] == '\0' ? "" : ", SAEs at ", plan->etsi014);
-        if (daemon.pid != 0 && !is_ready(look, i)) {
-            printf("    %s\n", look->probes[i].line);
+        const char *what = missing(look, i, line);
+        if (what != NULL) {
+            printf("    %s\n", what);
         }
     }
 }
@@ -159,7 +201,8 @@ const struct cli_command cli_status_command = {
     "status", run, "which daemons of a network run, and which are ready",
     "usage: qkdn status [--dir DIR] [--json]\n\n"
     "Lists the daemons of a deployment: whether they run and are ready, since when, how often\n"
-    "they were started again, where they listen, and what is missing if they are not ready.\n"
+    "they were started again, where they listen, what is missing if they are not ready, and why\n"
+    "they gave up if they are down.\n"
     "Each is asked at its /healthz.\n\n"
     "  --dir DIR  the deployment; default: the only one that is up in the usual place\n"
     "             ($XDG_RUNTIME_DIR/qkdn or /tmp/qkdn-UID)\n"

@@ -55,8 +55,9 @@ enum qkd_report_code {
     QKD_REPORT_WANT_SECRET,  /* who needs CFG_PEER for peer at rp (a = rp) */
     QKD_REPORT_BAD_BYTES,    /* a = rp, b = -err, peer = claimed sender */
     QKD_REPORT_AUTH_FAILURE, /* a = rp, peer = claimed sender */
-    QKD_REPORT_PEER_UP,      /* a = rp: channel to peer authenticated both ways */
-    QKD_REPORT_PEER_DOWN,    /* a = rp */
+    QKD_REPORT_PEER_UP,      /* a = rp: channel to peer authenticated both ways; KMA, b = 1: the
+                                adjacency with its neighbour is made */
+    QKD_REPORT_PEER_DOWN,    /* a = rp; b = 1: the adjacency is lost */
     QKD_REPORT_REQUEST,      /* app: request opened; id = request, a = bits, b = keys */
     QKD_REPORT_OUTCOME,      /* app: id = request, a = enum wire_outcome, b = enum wire_reason,
                                 c = supplied bits, d = grade */

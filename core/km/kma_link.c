@@ -367,7 +367,7 @@ static void adjacency_up(const struct kma_step *s, struct kma_link *link,
     if (!was_up) {
         (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_LINK_DOWN, link->id, s->out);
         kma_report(s, (struct qkd_report){
-                          .code = QKD_REPORT_PEER_UP, .peer = link->peer, .a = QKD_RP_KX1});
+                          .code = QKD_REPORT_PEER_UP, .peer = link->peer, .a = QKD_RP_KX1, .b = 1});
         kma_link_status(s);
     }
 }
@@ -530,8 +530,10 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
     if (silence > KMA_SILENCE_PERIODS * period.ns) {
         link->up = false;
         if (chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_LINK_DOWN, link->id, s->out)) {
-            kma_report(s, (struct qkd_report){
-                              .code = QKD_REPORT_PEER_DOWN, .peer = link->peer, .a = QKD_RP_KX1});
+            kma_report(s, (struct qkd_report){.code = QKD_REPORT_PEER_DOWN,
+                                              .peer = link->peer,
+                                              .a = QKD_RP_KX1,
+                                              .b = 1});
         }
     }
     hello_send(s, link, &(struct hello_order){.orig = 0});

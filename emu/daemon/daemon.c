@@ -8,10 +8,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "emu/daemon/daemon_state.h"
+#include "emu/store/seen.h"
 #include "host/unit.h"
 
 #define EXIT_USAGE 2
@@ -103,20 +105,57 @@ static int log_open(struct emu_daemon *daemon, struct emu_why *why)
     return emu_log_open(&options, &daemon->log, why);
 }
 
+/* Pads that a key manager has used must never come back, and only its store knows which. The others' say
+ * how often they were started, and no more. */
+static int store_missed(const struct emu_daemon *daemon, uint32_t opened, struct emu_why *why)
+{
+    const char *store = daemon->config->store;
+    if (daemon->config->kind != EMU_KMD || opened == 0 || access(store, F_OK) == 0) {
+        return 0;
+    }
+    return emu_fail(
+        why, QKD_ERR_FORMAT,
+        "%s: the key store is gone (it was opened %lu times so far). A key manager cannot begin "
+        "anew alone, it would use pads twice: bring the file back as it last was, with "
+        "its -wal if there was one; if it is lost, render the deployment anew for all "
+        "daemons (qkdn render --force)",
+        store, (unsigned long)opened);
+}
+
+/* Whether it is the store that was there last. */
+static int store_recognise(struct emu_daemon *daemon, uint32_t opened, struct emu_why *why)
+{
+    const char *store = daemon->config->store;
+    uint32_t incarnation = emu_store_incarnation(daemon->store);
+    if (incarnation <= opened) {
+        return emu_fail(
+            why, QKD_ERR_FORMAT,
+            "%s: an older copy of the key store: opened %lu times so far, this one %lu. "
+            "It would use pads twice: bring the file back as it last was; if that is "
+            "lost, render the deployment anew for all daemons (qkdn render --force)",
+            store, (unsigned long)opened, (unsigned long)incarnation - 1);
+    }
+    return emu_seen_put(store, incarnation, why);
+}
+
 static int store_open(struct emu_daemon *daemon, struct emu_why *why)
 {
     const struct emu_config *config = daemon->config;
     struct emu_unlock unlock;
     const char *file = config->unlock.file[0] != '\0' ? config->unlock.file : NULL;
     const char *variable = file == NULL ? config->unlock.environment : NULL;
-    int rc = emu_unlock_read(&unlock, file, variable, why);
+    uint32_t opened = 0;
+    int rc = emu_seen_get(config->store, &opened, why);
+    rc = rc == 0 ? store_missed(daemon, opened, why) : rc;
+    rc = rc == 0 ? emu_unlock_read(&unlock, file, variable, why) : rc;
     if (rc != 0) {
         return rc;
     }
-    struct emu_store_options options = {.path = config->store, .unlock = &unlock, .create = true};
+    struct emu_store_options options = {
+        .path = config->store, .unlock = &unlock, .create = true, .opened = opened};
     rc = emu_store_open(&options, &daemon->store, why);
     emu_unlock_wipe(&unlock);
-    return rc;
+    return rc == 0 ? store_recognise(daemon, opened, why) : rc;
 }
 
 static int flight_open(struct emu_daemon *daemon, struct emu_why *why)

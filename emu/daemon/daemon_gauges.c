@@ -17,8 +17,8 @@
 /* Of one number each; the order is that of the text. */
 #define ROWS(X)                                                                                    \
     X(READY, GAUGE, "qkdn_ready", "1 if every channel that the daemon needs is authenticated")     \
-    X(NEEDED, GAUGE, "qkdn_channels_needed", "Channels that the daemon needs")                     \
-    X(MISSING, GAUGE, "qkdn_channels_missing", "Channels that are needed and not up")              \
+    X(NEEDED, GAUGE, "qkdn_channels_needed", "Channels and adjacencies that the daemon needs")     \
+    X(MISSING, GAUGE, "qkdn_channels_missing", "Those of them that are not there")                 \
     X(INCARNATION, GAUGE, "qkdn_incarnation", "How often the daemon was started")                  \
     X(STEPS, COUNTER, "qkdn_steps_total", "Events given to elements")                              \
     X(BATCHES, COUNTER, "qkdn_batches_total", "Batches of outputs executed")                       \

@@ -11,6 +11,7 @@
 struct need {
     struct qkd_eid self, peer;
     enum qkd_rp rp;
+    bool adjacency; /* not the channel, but what neighbours agree through it */
     bool up;
 };
 
@@ -20,8 +21,7 @@ struct emu_ready {
     size_t count, cap, missing;
 };
 
-static bool need_add(struct emu_ready *ready, struct qkd_eid self, enum qkd_rp rp,
-                     struct qkd_eid peer)
+static bool need_put(struct emu_ready *ready, const struct need *need)
 {
     if (ready->count == ready->cap) {
         size_t cap = ready->cap == 0 ? 16 : 2 * ready->cap;
@@ -32,9 +32,22 @@ static bool need_add(struct emu_ready *ready, struct qkd_eid self, enum qkd_rp r
         ready->needs = needs;
         ready->cap = cap;
     }
-    ready->needs[ready->count++] = (struct need){self, peer, rp, false};
+    ready->needs[ready->count++] = *need;
     ready->missing++;
     return true;
+}
+
+static bool need_add(struct emu_ready *ready, struct qkd_eid self, enum qkd_rp rp,
+                     struct qkd_eid peer)
+{
+    return need_put(ready, &(struct need){.self = self, .peer = peer, .rp = rp});
+}
+
+/* A neighbour at Kx-1: the channel, and the adjacency. */
+static bool neighbour_add(struct emu_ready *ready, struct qkd_eid self, struct qkd_eid peer)
+{
+    struct need need = {.self = self, .peer = peer, .rp = QKD_RP_KX1, .adjacency = true};
+    return need_add(ready, self, QKD_RP_KX1, peer) && need_put(ready, &need);
 }
 
 static bool km_needs(struct emu_ready *ready, const struct host_unit *unit)
@@ -49,7 +62,7 @@ static bool km_needs(struct emu_ready *ready, const struct host_unit *unit)
         struct qkd_eid module = host_module_eid(unit->node, i);
         uint32_t far = plan->units[plan->modules[port->link][port->end ^ 1]].node;
         if ((unit->parts & KM_KMA) != 0) {
-            ok = need_add(ready, kma, QKD_RP_KX1, qkd_eid_make(QKD_ROLE_KMA, 0, far)) &&
+            ok = neighbour_add(ready, kma, qkd_eid_make(QKD_ROLE_KMA, 0, far)) &&
                  need_add(ready, kma, QKD_RP_KQ1, module);
         }
         if (ok && (unit->parts & KM_KMC) != 0) {
@@ -140,7 +153,8 @@ void emu_ready_report(struct emu_ready *ready, const struct qkd_report *report)
     for (size_t i = 0; i < ready->count; i++) {
         struct need *need = &ready->needs[i];
         if (qkd_eid_eq(need->self, report->who) && qkd_eid_eq(need->peer, report->peer) &&
-            need->rp == (enum qkd_rp)report->a && need->up != up) {
+            need->rp == (enum qkd_rp)report->a && need->adjacency == (report->b == 1) &&
+            need->up != up) {
             need->up = up;
             ready->missing += up ? SIZE_MAX : 1;
         }
@@ -163,11 +177,12 @@ bool emu_ready_missing_text(const struct emu_ready *ready, size_t n, char *to, s
     for (size_t i = 0; i < ready->count; i++) {
         const struct need *need = &ready->needs[i];
         if (!need->up && n-- == 0) {
-            (void)snprintf(to, size, "%s of %s - %s of %s at %s",
+            (void)snprintf(to, size, "%s of %s - %s of %s at %s%s",
                            qkd_role_name(qkd_eid_role(need->self)),
                            nodes[qkd_eid_node(need->self)].id,
                            qkd_role_name(qkd_eid_role(need->peer)),
-                           nodes[qkd_eid_node(need->peer)].id, qkd_rp_name(need->rp));
+                           nodes[qkd_eid_node(need->peer)].id, qkd_rp_name(need->rp),
+                           need->adjacency ? ", key not agreed" : "");
             return true;
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Whether a daemon is ready: every channel that its elements must have is authenticated both ways
- * (reports PEER_UP and PEER_DOWN). These are: KMAs of a link with each other (Kx-1), each module with
+ * (reports PEER_UP and PEER_DOWN), and KMAs of a link have agreed what is left of their key (the adjacency,
+ * D23 7.2.2): before, no frame can pass. Channels are: KMAs of a link with each other (Kx-1), each module with
  * its KMA, KMC, the controller and the manager (Kq-1, Kq-2, Cq, Mq), each KMC with controller and
  * manager (Ck, Mk), controller with manager (Mc). */
 #ifndef EMU_READY_H

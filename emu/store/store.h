@@ -31,6 +31,7 @@ struct emu_store_options {
     const char *path;
     const struct emu_unlock *unlock; /* only read during open */
     bool create;                     /* make a store where no file is; else that is an error */
+    uint32_t opened;                 /* how often one that is made counts as opened already */
     struct emu_seal_cost cost;       /* of a store that is made; zeros are the defaults */
     uint32_t max_pages;              /* of 4 KiB, the file grows no further; 0: no limit */
 };

@@ -156,7 +156,7 @@ static int fill(struct emu_store *store, const struct emu_store_options *options
     }
     err = head_insert(store, head, why);
     if (err == 0) {
-        err = incarnation_put(store, 0, why);
+        err = incarnation_put(store, options->opened, why);
     }
     return emu_store_end(store, err, why);
 }

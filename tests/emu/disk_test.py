@@ -24,6 +24,7 @@ import kill_test  # noqa: E402
 GRACE_S = 0.8  # answers that left before the disk was full have arrived
 FULL_S = 1.2
 EXIT_WORK = 3
+DAMAGED = "damaged"
 
 
 def counter(daemon, name):
@@ -111,9 +112,9 @@ class Disks(kill_test.Trial):
         good = self.files(daemon)
         store, log = good["store.db"], good["store.db-wal"]
         self.damaged(daemon, good, (
-            ("killed, no store file, but its log", {"store.db-wal": log}),
+            ("killed, no store file, but its log", {"store.db-wal": log}, "the key store is gone"),
             ("killed, a bit in the log", {"store.db": store,
-                                          "store.db-wal": flip(log, len(log) // 3)})))
+                                          "store.db-wal": flip(log, len(log) // 3)}, DAMAGED)))
         daemon.process.terminate()
         if daemon.wait() != 0:
             raise SystemExit(f"SIGTERM did not end {daemon.name}")
@@ -121,14 +122,14 @@ class Disks(kill_test.Trial):
         good = self.files(daemon)
         store = good["store.db"]
         self.damaged(daemon, good, (
-            ("stopped, file cut in two", {"store.db": store[:len(store) // 2]}),
-            ("stopped, a bit at its front", {"store.db": flip(store, 3)}),
-            ("stopped, its last page gone", {"store.db": store[:-4096]})))
+            ("stopped, file cut in two", {"store.db": store[:len(store) // 2]}, DAMAGED),
+            ("stopped, a bit at its front", {"store.db": flip(store, 3)}, DAMAGED),
+            ("stopped, its last page gone", {"store.db": store[:-4096]}, DAMAGED)))
 
     def damaged(self, daemon, good, damages):
-        for what, files in damages:
+        for what, files, needle in damages:
             self.restore(daemon, files)
-            self.refused(daemon, what, "damaged")
+            self.refused(daemon, what, needle)
         self.restore(daemon, good)
         daemon.start()
         self.wait_back(time.monotonic(), f"{daemon.name}, its store as it was")
