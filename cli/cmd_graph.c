@@ -24,46 +24,47 @@ struct settings {
     struct ana_graph_options graph;
 };
 
+static bool option_take(void *ctx, int option, const char *value)
+{
+    struct settings *settings = ctx;
+    switch (option) {
+    case OPT_OUTPUT:
+        settings->graph.path = value;
+        return true;
+    case OPT_FORCE:
+        settings->graph.force = true;
+        return true;
+    case OPT_APPLICATIONS:
+        settings->graph.applications = true;
+        return true;
+    case OPT_JSON:
+        settings->json = true;
+        return true;
+    case OPT_CLASSICAL:
+        settings->graph.classical = true;
+        return true;
+    case OPT_FORMAT:
+        if (!ana_graph_format_parse(value, &settings->graph.format)) {
+            cli_usage(&cli_graph_command, "--format '%s': expected svg, png, dot, mmd or json",
+                      value);
+            return false;
+        }
+        return true;
+    default: /* CLI_ARGUMENT */
+        if (settings->input != NULL) {
+            cli_usage(&cli_graph_command, "one file at a time, not also '%s'", value);
+            return false;
+        }
+        settings->input = value;
+        return true;
+    }
+}
+
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {&cli_graph_command, options, argc, argv, 0, false, NULL};
-    int got;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        switch (got) {
-        case OPT_OUTPUT:
-            settings->graph.path = walk.value;
-            break;
-        case OPT_FORCE:
-            settings->graph.force = true;
-            break;
-        case OPT_APPLICATIONS:
-            settings->graph.applications = true;
-            break;
-        case OPT_JSON:
-            settings->json = true;
-            break;
-        case OPT_CLASSICAL:
-            settings->graph.classical = true;
-            break;
-        case OPT_FORMAT:
-            if (!ana_graph_format_parse(walk.value, &settings->graph.format)) {
-                cli_usage(&cli_graph_command, "--format '%s': expected svg, png, dot, mmd or json",
-                          walk.value);
-                return false;
-            }
-            break;
-        case CLI_ARGUMENT:
-            if (settings->input != NULL) {
-                cli_usage(&cli_graph_command, "one file at a time, not also '%s'", walk.value);
-                return false;
-            }
-            settings->input = walk.value;
-            break;
-        default:
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
+    if (!cli_take_all(&walk, option_take, settings, exit_code)) {
+        return false;
     }
     if (settings->input == NULL || settings->graph.path == NULL) {
         cli_usage(&cli_graph_command, settings->input == NULL ? "which scenario or results?"

@@ -167,29 +167,36 @@ static int logs(const char *folder, const char **names, size_t name_count, bool 
     return code;
 }
 
+struct settings {
+    const char *given; /* folder */
+    bool follow;
+    const char **names;
+    size_t count;
+};
+
+static bool option_take(void *ctx, int option, const char *value)
+{
+    struct settings *settings = ctx;
+    if (option == CLI_ARGUMENT) {
+        settings->names[settings->count++] = value;
+    }
+    settings->follow = settings->follow || option == OPT_FOLLOW;
+    settings->given = option == OPT_DIR ? value : settings->given;
+    return true;
+}
+
 static int run(int argc, char **argv)
 {
     struct cli_walk walk = {self, options, argc, argv, 0, false, NULL};
-    const char *given = NULL;
-    bool follow = false;
+    struct settings settings = {.names = calloc((size_t)argc, sizeof *settings.names)};
     char folder[EMU_PATH_SIZE];
-    const char **names = calloc((size_t)argc, sizeof *names);
-    size_t count = 0;
-    int code = names == NULL ? CLI_BROKEN : CLI_DONE;
-    int got = CLI_END;
-    while (code == CLI_DONE && (got = cli_next(&walk)) != CLI_END && got != CLI_HELP) {
-        if (got == CLI_ARGUMENT) {
-            names[count++] = walk.value;
-        }
-        follow = follow || got == OPT_FOLLOW;
-        given = got == OPT_DIR ? walk.value : given;
-        code = got == CLI_BAD ? CLI_BAD_INPUT : CLI_DONE;
+    int code = CLI_BROKEN;
+    if (settings.names != NULL && cli_take_all(&walk, option_take, &settings, &code)) {
+        code = cli_deploy_find(self, settings.given, folder);
+        code = code == CLI_DONE ? logs(folder, settings.names, settings.count, settings.follow)
+                                : code;
     }
-    if (code == CLI_DONE && got != CLI_HELP) {
-        code = cli_deploy_find(self, given, folder);
-        code = code == CLI_DONE ? logs(folder, names, count, follow) : code;
-    }
-    free(names);
+    free(settings.names);
     return code;
 }
 

@@ -19,6 +19,8 @@ static const struct cli_option options[] = {{"--json", false},   {"--svg", true}
                                             {"--force", false},  {NULL, false}};
 
 struct settings {
+    const char *arguments[2]; /* as given */
+    size_t argument_count;
     const char *key, *path;
     const char *svg, *mermaid; /* where charts go; NULL: none */
     uint64_t request;          /* 0: of the key */
@@ -146,39 +148,46 @@ static int trace_key(const struct settings *settings)
     return cli_exit_of(err);
 }
 
+static bool option_take(void *ctx, int option, const char *value)
+{
+    struct settings *settings = ctx;
+    switch (option) {
+    case OPT_JSON:
+        settings->json = true;
+        return true;
+    case OPT_FORCE:
+        settings->force = true;
+        return true;
+    case OPT_SVG:
+        settings->svg = value;
+        return true;
+    case OPT_MERMAID:
+        settings->mermaid = value;
+        return true;
+    case OPT_REQUEST:
+        if (!cli_uint(value, &settings->request) || settings->request == 0) {
+            cli_usage(&cli_trace_command, "'%s' is no number of a request: 1, 2 ...", value);
+            return false;
+        }
+        return true;
+    default: /* CLI_ARGUMENT */
+        if (settings->argument_count == 2) {
+            cli_usage(&cli_trace_command, "one key and one file, not also '%s'", value);
+            return false;
+        }
+        settings->arguments[settings->argument_count++] = value;
+        return true;
+    }
+}
+
 /* False after a complaint or --help; *exit_code is then the program's. */
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {&cli_trace_command, options, argc, argv, 0, false, NULL};
-    const char *arguments[2] = {NULL, NULL};
-    size_t count = 0;
-    int got;
-    *exit_code = CLI_BAD_INPUT;
-    while ((got = cli_next(&walk)) != CLI_END) {
-        if (got == OPT_JSON) {
-            settings->json = true;
-        } else if (got == OPT_FORCE) {
-            settings->force = true;
-        } else if (got == OPT_SVG) {
-            settings->svg = walk.value;
-        } else if (got == OPT_MERMAID) {
-            settings->mermaid = walk.value;
-        } else if (got == OPT_REQUEST) {
-            if (!cli_uint(walk.value, &settings->request) || settings->request == 0) {
-                cli_usage(&cli_trace_command, "'%s' is no number of a request: 1, 2 ...",
-                          walk.value);
-                return false;
-            }
-        } else if (got == CLI_ARGUMENT && count < 2) {
-            arguments[count++] = walk.value;
-        } else if (got == CLI_ARGUMENT) {
-            cli_usage(&cli_trace_command, "one key and one file, not also '%s'", walk.value);
-            return false;
-        } else {
-            *exit_code = got == CLI_HELP ? CLI_DONE : CLI_BAD_INPUT;
-            return false;
-        }
+    if (!cli_take_all(&walk, option_take, settings, exit_code)) {
+        return false;
     }
+    const char *const *arguments = settings->arguments;
     settings->key = settings->request != 0 ? NULL : arguments[0];
     settings->path = arguments[settings->request != 0 ? 0 : 1];
     if (settings->path == NULL) {

@@ -255,7 +255,8 @@ static int render(struct settings *settings, const struct scn_scenario *scenario
         return code;
     }
     settings->render.folder = settings->folder;
-    int err = emu_render(scenario, &settings->render, NULL, &why);
+    int err = cli_deploy_check(&settings->fleet, &settings->render, scenario, &why);
+    err = err == QKD_OK ? emu_render(scenario, &settings->render, NULL, &why) : err;
     if (err != QKD_OK) {
         cli_complain(self, "%s", why.text);
     } else if (settings->dir == NULL) {
@@ -302,7 +303,7 @@ static int prepare(struct settings *settings, struct scn_scenario **scenario)
 
 /* ---- running ---- */
 
-/* Waits until all are ready. */
+/* Waits until all are ready, or a signal asks for the end. */
 static int await_ready(const struct settings *settings, struct emu_fleet *fleet)
 {
     int64_t until = emu_probe_now_ms() + (int64_t)settings->ready_s * 1000;
@@ -317,10 +318,11 @@ static int await_ready(const struct settings *settings, struct emu_fleet *fleet)
             return CLI_BROKEN;
         }
     }
-    if (signals == 0) {
-        cli_complain(self, "not ready in %llu s:", (unsigned long long)settings->ready_s);
-        cli_up_missing(fleet);
+    if (signals > 0) {
+        return settings->detach ? CLI_BROKEN : CLI_DONE; /* asked for; detached: none is there */
     }
+    cli_complain(self, "not ready in %llu s:", (unsigned long long)settings->ready_s);
+    cli_up_missing(fleet);
     return CLI_BROKEN;
 }
 
@@ -380,11 +382,14 @@ static int fleet_run(struct settings *settings, const struct scn_scenario *scena
     err = err == QKD_OK ? emu_fleet_start(fleet, &why) : err;
     if (err != QKD_OK) {
         cli_complain(self, "%s", why.text);
+        if (fleet == NULL && settings->scenario != NULL && !settings->render.force) {
+            (void)emu_folder_remove(settings->folder, NULL); /* made for this, and of no use */
+        }
         emu_fleet_free(fleet);
         return cli_exit_of(err);
     }
     int code = await_ready(settings, fleet);
-    if (code == CLI_DONE) {
+    if (code == CLI_DONE && emu_fleet_is_ready(fleet)) {
         struct cli_up up = {fleet, scenario, settings->folder, emu_probe_now_ms() - begun,
                             settings->detach};
         if (settings->json) {
@@ -456,11 +461,13 @@ static int up(int argc, char **argv)
     if (settings.sets == NULL) {
         cli_complain(self, "no memory");
     } else if (settings_read(&settings, argc, argv, &code)) {
+        if (!settings.run) {
+            signals_take();
+        }
         code = prepare(&settings, &scenario);
         if (code == CLI_DONE && settings.run && scenario != NULL) {
             code = live_run(&settings, scenario);
         } else if (code == CLI_DONE) {
-            signals_take();
             code = settings.detach ? detached_run(&settings, scenario)
                                    : fleet_run(&settings, scenario);
         }

@@ -19,40 +19,40 @@ struct settings {
     size_t path_count, set_count;
 };
 
+static bool option_take(void *ctx, int option, const char *value)
+{
+    struct settings *settings = ctx;
+    switch (option) {
+    case OPT_SHOW:
+        settings->show = true;
+        break;
+    case OPT_JSON:
+        settings->json = true;
+        break;
+    case OPT_SCHEMA:
+        settings->schema = true;
+        break;
+    case OPT_SET:
+        settings->sets[settings->set_count++] = value;
+        break;
+    default: /* CLI_ARGUMENT */
+        settings->paths[settings->path_count++] = value;
+        break;
+    }
+    return true;
+}
+
 static bool settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
     struct cli_walk walk = {&cli_validate_command, options, argc, argv, 0, false, NULL};
-    for (;;) {
-        switch (cli_next(&walk)) {
-        case OPT_SHOW:
-            settings->show = true;
-            break;
-        case OPT_JSON:
-            settings->json = true;
-            break;
-        case OPT_SCHEMA:
-            settings->schema = true;
-            break;
-        case OPT_SET:
-            settings->sets[settings->set_count++] = walk.value;
-            break;
-        case CLI_ARGUMENT:
-            settings->paths[settings->path_count++] = walk.value;
-            break;
-        case CLI_END:
-            if (settings->path_count == 0 && !settings->schema) {
-                *exit_code = cli_usage(&cli_validate_command, "which scenario file?");
-                return false;
-            }
-            return true;
-        case CLI_HELP:
-            *exit_code = CLI_DONE;
-            return false;
-        default:
-            *exit_code = CLI_BAD_INPUT;
-            return false;
-        }
+    if (!cli_take_all(&walk, option_take, settings, exit_code)) {
+        return false;
     }
+    if (settings->path_count == 0 && !settings->schema) {
+        (void)cli_usage(&cli_validate_command, "which scenario file?");
+        return false;
+    }
+    return true;
 }
 
 static void counts_json(struct ana_json *json, const struct scn_scenario *scenario)

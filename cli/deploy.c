@@ -188,6 +188,14 @@ int cli_deploy_find(const struct cli_command *command, const char *given,
     return CLI_DONE;
 }
 
+int cli_deploy_check(const struct emu_fleet_options *fleet, const struct emu_render *render,
+                     const struct scn_scenario *scenario, struct emu_why *why)
+{
+    return !render->force && access(render->folder, F_OK) == 0
+               ? QKD_OK
+               : emu_fleet_check(fleet, scenario, &render->hosts, why);
+}
+
 /* ---- command lines ---- */
 
 struct looking {

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "emu/deploy/fleet.h"
+#include "emu/deploy/render.h"
 
 /* Reads --base-port. false: complained already. */
 bool cli_port_read(const struct cli_command *command, const char *text, uint16_t *port);
@@ -32,6 +33,12 @@ void cli_instant_text(int64_t ns, char text[32]);
  * name: CLI_BAD_INPUT then, said. And notes whose it is, once it was made. */
 int cli_deploy_claim(const struct cli_command *command, const char *scenario, const char *folder);
 void cli_deploy_note(const char *scenario, const char *folder);
+
+/* Whether what is about to be rendered could be started here (emu_fleet_check()): asked before anything is made or
+ * replaced, so that who mends a clash can say the same line again. What is there already and may not be replaced
+ * is for emu_render() to complain about. */
+int cli_deploy_check(const struct emu_fleet_options *fleet, const struct emu_render *render,
+                     const struct scn_scenario *scenario, struct emu_why *why);
 
 /* The command line of a command with --dir DIR (its option 0) and one flag (its option 1), and the folder that
  * is meant. */

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/deploy.h"
 #include "cli/judge.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
@@ -303,9 +304,13 @@ int cli_live_run(const struct cli_live_run *run)
                              .flight = true};
     struct emu_fleet_options options = {.folder = run->folder, .programs = run->programs};
     int err = live.stages == NULL ? emu_fail(&why, QKD_ERR_NOMEM, "no memory")
-                                  : emu_render(run->scenario, &how, &live.deployment, &why);
+                                  : cli_deploy_check(&options, &how, run->scenario, &why);
+    err = err == 0 ? emu_render(run->scenario, &how, &live.deployment, &why) : err;
     if (err == 0) {
         err = emu_fleet_new(&options, &live.fleet, &why);
+        if (err != 0 && !run->force) {
+            (void)emu_folder_remove(run->folder, NULL); /* made for this, and of no use */
+        }
     }
     int exit_code;
     if (err == 0) {

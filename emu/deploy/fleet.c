@@ -47,6 +47,21 @@ static int ports_check(const struct emu_deployment *deployment, struct emu_why *
     return QKD_OK;
 }
 
+int emu_fleet_check(const struct emu_fleet_options *options, const struct scn_scenario *scenario,
+                    const struct emu_hosts *hosts, struct emu_why *why)
+{
+    struct emu_fleet *fleet = calloc(1, sizeof *fleet);
+    if (fleet == NULL) {
+        return emu_fail(why, QKD_ERR_NOMEM, "no memory");
+    }
+    int err = emu_deployment_plan(scenario, hosts, &fleet->deployment, why);
+    err = err == QKD_OK ? emu_fleet_programs(fleet, options->programs, why) : err;
+    err = err == QKD_OK ? ports_check(fleet->deployment, why) : err;
+    emu_deployment_free(fleet->deployment);
+    free(fleet);
+    return err;
+}
+
 /* The folder from the root, so that it is known by the same name wherever we and the children are. */
 static int folder_place(struct emu_fleet *fleet, const char *folder, struct emu_why *why)
 {

@@ -51,6 +51,11 @@ struct emu_fleet_daemon {
 
 struct emu_fleet;
 
+/* Whether a deployment on this machine that is about to be made could be started: its programs are there, its
+ * ports are free; else as below. */
+int emu_fleet_check(const struct emu_fleet_options *options, const struct scn_scenario *scenario,
+                    const struct emu_hosts *hosts, struct emu_why *why);
+
 /* Takes the deployment: nobody else runs it, its programs are there, its ports are free. QKD_ERR_UNKNOWN
  * (no deployment, no program), QKD_ERR_EXISTS (it is up already; "kmd.B: 127.0.0.1:7110 is in use"),
  * QKD_ERR_INVALID (several hosts), QKD_ERR_FORMAT, QKD_ERR_IO, QKD_ERR_NOMEM. */

@@ -42,7 +42,7 @@ static void ports_find(void)
 /* Runs a command of qkdn; its exit code, what it printed in `output`. */
 static int qkdn(const char *arguments)
 {
-    char command[512];
+    char command[1024];
     const char *program = getenv("QKDN");
     snprintf(command, sizeof command, "XDG_RUNTIME_DIR=%s %s %s 2>&1", top,
              program == NULL ? "build/dev/qkdn" : program, arguments);
@@ -56,7 +56,7 @@ static int qkdn(const char *arguments)
 
 static void up(const char *options, int code)
 {
-    char text[256];
+    char text[512];
     snprintf(text, sizeof text, "up scenarios/line-3.yaml --detach --base-port %u %s", base,
              options);
     ck_assert_msg(qkdn(text) == code, "%s", output);
@@ -105,11 +105,22 @@ START_TEST(a_day)
     /* A second one: by name; and in another place: by its ports. */
     up("", 2);
     ck_assert_ptr_nonnull(strstr(output, "is up already (process "));
-    char other[128];
+    char other[256];
     snprintf(other, sizeof other, "--dir %s/other", top);
     up(other, 2);
     snprintf(other, sizeof other, "qkdn up: kmd.A: 127.0.0.1:%u is in use\n", base);
     ck_assert_str_eq(output, other);
+    snprintf(other, sizeof other, "%s/other", top); /* nothing is left that would be in the way */
+    ck_assert_int_ne(access(other, F_OK), 0);
+    snprintf(other, sizeof other, "--run --until '61 s' --dir %s/other", top);
+    char text[1024];
+    snprintf(text, sizeof text, "up scenarios/line-3.yaml --base-port %u %s", base, other);
+    ck_assert_int_eq(qkdn(text), 2);
+    ck_assert_ptr_nonnull(strstr(output, " is in use\n"));
+    snprintf(other, sizeof other, "--dir %s/other --bin %s", top, top); /* no programs there */
+    up(other, 2);
+    snprintf(other, sizeof other, "%s/other", top);
+    ck_assert_int_ne(access(other, F_OK), 0);
     ck_assert_int_eq(qkdn("down"), 0);
     ck_assert(gone(pid));
     ck_assert_int_eq(qkdn("status"), 2);
@@ -151,7 +162,7 @@ START_TEST(a_daemon_dies)
     up("--json --restart", 0);
     kill_daemon("\"ctld\"");
     int code = 0;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 1200; i++) {
         code = qkdn("status --json");
         if (code == 0 && strstr(output, "\"restarts\": 1") != NULL) {
             break;
@@ -172,7 +183,7 @@ START_TEST(hangup_ignored)
     snprintf(
         text, sizeof text,
         "exec 2>&1; (trap '' HUP; exec %s up scenarios/line-3.yaml --quiet --base-port %u --dir "
-        "%s/net) & up=$!; for i in $(seq 200); do %s status --dir %s/net >%s/said 2>&1 && break; "
+        "%s/net) & up=$!; for i in $(seq 900); do %s status --dir %s/net >%s/said 2>&1 && break; "
         "sleep 0.1; done; kill -HUP $up; sleep 1; %s status --dir %s/net >%s/said || echo gone; "
         "kill $up; wait $up",
         program, base, top, program, top, top, program, top, top);
@@ -182,6 +193,34 @@ START_TEST(hangup_ignored)
     output[len] = '\0';
     ck_assert_int_eq(pclose(pipe), 0);
     ck_assert_str_eq(output, "");
+}
+END_TEST
+
+/* Ctrl-C before all are ready is an end in good order, whenever it comes: exit code 0, nothing is said, nothing
+ * runs on. (130: it came before the program had begun.) */
+START_TEST(interrupted_early)
+{
+    const char *program = getenv("QKDN");
+    program = program == NULL ? "build/dev/qkdn" : program;
+    int good = 0;
+    for (int ms = 100; ms <= 900; ms += 200) {
+        char text[1024];
+        snprintf(
+            text, sizeof text,
+            "timeout --preserve-status -s INT 0.%03d %s up scenarios/line-3.yaml --base-port %u "
+            "--dir %s/early --force --quiet 2>&1; echo $?; %s status --dir %s/early 2>&1 | "
+            "grep -E 'ready'",
+            ms, program, base, top, program, top);
+        FILE *pipe = popen(text, "r");
+        ck_assert_ptr_nonnull(pipe);
+        size_t len = fread(output, 1, sizeof output - 1, pipe);
+        output[len] = '\0';
+        (void)pclose(pipe);
+        good += strcmp(output, "0\n") == 0;
+        ck_assert_msg(strcmp(output, "0\n") == 0 || strcmp(output, "130\n") == 0, "after %d ms: %s",
+                      ms, output);
+    }
+    ck_assert_int_gt(good, 0);
 }
 END_TEST
 
@@ -209,11 +248,12 @@ END_TEST
 int main(void)
 {
     TCase *tests = tcase_create("up");
-    tcase_set_timeout(tests, 110);
+    tcase_set_timeout(tests, 250);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_day);
     tcase_add_test(tests, a_daemon_dies);
     tcase_add_test(tests, hangup_ignored);
+    tcase_add_test(tests, interrupted_early);
     tcase_add_test(tests, interrupted_render);
     Suite *suite = suite_create("emu_up");
     suite_add_tcase(suite, tests);

@@ -14,6 +14,7 @@ try up --dir missing --set seed=1
 try up scenarios/line-3.yaml --timeout 0
 try up scenarios/line-3.yaml --base-port none
 try up scenarios/line-3.yaml --bin missing --dir d
+qkdn render scenarios/line-3.yaml -o d --quiet
 try up scenarios/line-3.yaml --bin missing --dir d
 try up --dir d --bin missing
 qkdn render scenarios/line-3.yaml -o hosts --host A=10.0.0.1 --host B=10.0.0.2 --host C=10.0.0.3 --quiet
