@@ -123,6 +123,7 @@ static void write_watch(struct ana_json *json, const struct scn_summary *summary
     ana_json_uint(json, "forgeries_rejected", summary->security.forgeries_rejected);
     ana_json_uint(json, "forgeries_accepted", summary->security.forgeries_accepted);
     ana_json_uint(json, "leaked_bits", summary->security.leaked_bits);
+    ana_json_double(json, "leaked_fraction", summary->security.leaked_fraction);
     ana_json_array(json, "measures_off", ANA_JSON_INLINE);
     for (size_t i = 0; i < summary->security.measure_count; i++) {
         ana_json_string(json, NULL, summary->security.measures_off[i]);

@@ -79,6 +79,10 @@ static void print_service(const struct scn_summary *summary, FILE *out)
 {
     char text[ANA_TEXT_SIZE];
     fprintf(out, "\nKey supplied %s", ana_bits_text((double)summary->supplied_bits, text));
+    if (summary->security.leaked_bits > 0) {
+        fprintf(out, ", of it %s known to compromised nodes",
+                ana_bits_text((double)summary->security.leaked_bits, text));
+    }
     if (summary->supplied_aes_bits > 0) {
         fprintf(out, ", of it %s over AES-256 hops",
                 ana_bits_text((double)summary->supplied_aes_bits, text));

@@ -101,7 +101,9 @@ struct scn_application_summary {
     uint64_t session_reasons[SCN_MAX_REASONS]; /* of those refused or broken */
     uint64_t reasons[SCN_MAX_REASONS];         /* in the order of scn_summary.reasons */
     uint64_t supplied_keys, supplied_bits;
-    double hops_mean; /* of served requests */
+    uint64_t leaked_bits;   /* of supplied_bits: compromised nodes hold them too */
+    double leaked_fraction; /* the same as a share; NAN: none supplied */
+    double hops_mean;       /* of served requests */
     uint64_t reroutes;
     struct scn_spread latency, fetch_latency;
     struct scn_route_use *routes; /* in the order of their first use */
@@ -189,7 +191,9 @@ struct scn_summary {
         uint64_t raised, cleared;
     } alarms;
     struct {
-        uint64_t auth_failures, forgeries_rejected, forgeries_accepted, leaked_bits;
+        uint64_t auth_failures, forgeries_rejected, forgeries_accepted;
+        uint64_t leaked_bits;   /* supplied bits that compromised nodes hold too */
+        double leaked_fraction; /* the same as a share of supplied_bits; NAN: none supplied */
         const char *measures_off[SCN_MAX_MEASURES];
         size_t measure_count;
     } security;

@@ -66,6 +66,7 @@ struct scn_node {
     struct scn_user_network *user_networks; /* that it serves, in the order of the file */
     size_t user_network_count;
     enum scn_boundary boundary;
+    bool compromised;        /* an attacker reads all key it holds; it follows the protocol */
     int64_t clock_offset_ns; /* UTC shown by the node's clock minus true UTC, at time 0 */
     double clock_drift_ppm;  /* rate of the node's clocks minus 1, in 1e-6 */
 };

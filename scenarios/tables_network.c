@@ -66,6 +66,11 @@ static const struct scn_field node_fields[] = {
      .special = &scn_special_user_networks},
     WORD("boundary", boundary, words_boundary, "inside",
          "whether the node is inside the security demarcation boundary"),
+    {.key = "compromised",
+     .doc = "an attacker reads all key that the node holds; it does its work all the same",
+     .type = SCN_T_BOOL,
+     AT(compromised),
+     .fallback = "false"},
 };
 static TABLE(node_table, "node", node_fields, scn_node, SCN_KIND_NODE);
 #undef STRUCT

@@ -187,6 +187,7 @@ static int request_route(struct watch_stats *stats, struct watch_request *reques
                          const struct qkd_id *kma_key)
 {
     const struct watch_relay *relay = watch_relay_find(stats, kma_key);
+    request->leaked += relay != NULL && watch_relay_leaked(relay);
     if (relay == NULL || relay->route.len == 0 || request->route.len > 0) {
         return 0;
     }

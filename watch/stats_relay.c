@@ -92,7 +92,14 @@ static struct watch_relay *relay_get(struct watch_stats *stats, const struct qkd
     relay->route.len = 0;
     relay->attempt = 0;
     relay->reroutes = 0;
+    relay->shares = 1;
+    relay->held = 0;
     return relay;
+}
+
+bool watch_relay_leaked(const struct watch_relay *relay)
+{
+    return relay->held == (1U << relay->shares) - 1;
 }
 
 int watch_relay_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
@@ -131,6 +138,24 @@ static int relay_move(struct watch_stats *stats, const struct qkd_id *kma_key, u
     return rc == 0 ? watch_route_add(route, qkd_eid_node(send->to)) : rc;
 }
 
+/* A share of a key (one of one: all of it) goes from a node to another: both hold it. A frame that was
+ * sent again or lost counts too, as does the key of an attempt that failed: a retry sends the same. In
+ * relay to the destination a node on the way holds link keys that the sums make the key of. */
+static int share_move(struct watch_stats *stats, const struct qkd_send *send,
+                      const struct scn_hop *hop, uint32_t share, uint32_t shares)
+{
+    const struct scn_node *nodes = stats->scenario->nodes;
+    struct watch_relay *relay = relay_get(stats, &hop->kma_key);
+    if (relay == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    bool read = nodes[hop->from].compromised || nodes[hop->to].compromised;
+    relay->shares = (uint8_t)shares;
+    relay->held |= (uint8_t)(read ? 1U << share : 0);
+    /* The way of a key is that of its first share. */
+    return share > 0 ? 0 : relay_move(stats, &hop->kma_key, (uint8_t)hop->attempt, send);
+}
+
 static void hop_emit(const struct watch_stats *stats, const struct scn_hop *hop)
 {
     if (stats->sink->hop != NULL) {
@@ -161,7 +186,8 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
                           .offset = frame.offset,
                           .tag_bits = 8 * WIRE_FRAME_TAG_LEN,
                           .pad_bits = 8 * ((uint64_t)frame.length - WIRE_FRAME_TAG_LEN)};
-    bool is_further = false;
+    uint32_t share = 0;
+    uint32_t shares = 1;
     if (frame.type == WIRE_FRAME_RELAY) {
         struct wire_relay_body body;
         size_t len;
@@ -174,7 +200,8 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
         }
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_FRAMES);
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_RELAYED_KEYS);
-        is_further = body.has_share && body.share > 0;
+        share = body.has_share ? body.share : 0;
+        shares = body.has_shares ? body.shares : 1;
         hop.kma_key = body.key_id;
         hop.hop = body.hop;
         hop.attempt = body.attempt;
@@ -197,8 +224,5 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
         return 0;
     }
     hop_emit(stats, &hop);
-    if (is_further) {
-        return 0; /* the way of a key is that of its first share */
-    }
-    return relay_move(stats, &hop.kma_key, (uint8_t)hop.attempt, send);
+    return share_move(stats, send, &hop, share, shares);
 }

@@ -32,7 +32,8 @@ struct watch_request {
     bool counted, ended;
     uint32_t asked, supplied, fetched, missed; /* keys */
     uint32_t reroutes;
-    uint64_t bits; /* supplied */
+    uint32_t leaked; /* keys that compromised nodes hold */
+    uint64_t bits;   /* supplied */
     struct watch_route route;
     struct scn_key_pair one; /* if only one key */
     struct scn_key_pair *keys;
@@ -54,13 +55,14 @@ struct watch_relay {
     struct watch_route route;
     uint8_t attempt;
     uint8_t reroutes;
+    uint8_t shares, held; /* multipath: how many; bit per share that a compromised node held */
 };
 
 /* What requests add up to: all counted ones, those of an application, those of a watch. */
 struct watch_tally {
     struct scn_requests requests;
     uint64_t reasons[SCN_MAX_REASONS];
-    uint64_t supplied_keys, otp_bits, aes_bits;
+    uint64_t supplied_keys, otp_bits, aes_bits, leaked_bits;
     uint64_t hops, hops_known;
     uint64_t reroutes;
     struct scn_sampler latency, fetch;
@@ -211,6 +213,8 @@ int watch_route_set(struct watch_route *route, const uint32_t *nodes, uint32_t l
 int watch_route_add(struct watch_route *route, uint32_t node);
 void watch_route_fini(struct watch_route *route);
 struct watch_relay *watch_relay_find(struct watch_stats *stats, const struct qkd_id *kma_key);
+/* Whether compromised nodes hold the key, or all of its shares. */
+bool watch_relay_leaked(const struct watch_relay *relay);
 int watch_relay_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report);
 
 /* ---- stats_routes.c ---- */

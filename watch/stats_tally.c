@@ -19,6 +19,9 @@ void watch_tally_ended(struct watch_tally *tally, const struct watch_request *re
     if (request->ended) {
         *(request->grade == WIRE_METHOD_AES ? &tally->aes_bits : &tally->otp_bits) += request->bits;
         tally->supplied_keys += request->supplied;
+        tally->leaked_bits += request->supplied > 0
+                                  ? request->bits / request->supplied * request->leaked
+                                  : 0; /* the keys of a request are of one size */
     }
 }
 
@@ -36,6 +39,12 @@ int watch_tally_fetched(struct watch_tally *tally, int64_t took_ns)
     return scn_sampler_add(&tally->fetch, took_ns);
 }
 
+static double leaked_fraction(const struct watch_tally *tally)
+{
+    uint64_t supplied = tally->otp_bits + tally->aes_bits;
+    return supplied > 0 ? (double)tally->leaked_bits / (double)supplied : NAN;
+}
+
 static double hops_mean(const struct watch_tally *tally)
 {
     return tally->hops_known > 0 ? (double)tally->hops / (double)tally->hops_known : NAN;
@@ -47,6 +56,8 @@ void watch_tally_application(struct watch_tally *tally, struct scn_application_s
     memcpy(to->reasons, tally->reasons, sizeof(to->reasons));
     to->supplied_keys = tally->supplied_keys;
     to->supplied_bits = tally->otp_bits + tally->aes_bits;
+    to->leaked_bits = tally->leaked_bits;
+    to->leaked_fraction = leaked_fraction(tally);
     to->hops_mean = hops_mean(tally);
     to->reroutes = tally->reroutes;
     scn_sampler_spread(&tally->latency, &to->latency);
@@ -63,6 +74,8 @@ void watch_tally_run(struct watch_tally *tally, struct scn_summary *to)
     to->supplied_bits = tally->otp_bits + tally->aes_bits;
     to->supplied_otp_bits = tally->otp_bits;
     to->supplied_aes_bits = tally->aes_bits;
+    to->security.leaked_bits = tally->leaked_bits;
+    to->security.leaked_fraction = leaked_fraction(tally);
     to->relay.hops_mean = hops_mean(tally);
     scn_sampler_spread(&tally->latency, &to->latency);
     scn_sampler_spread(&tally->fetch, &to->fetch_latency);

@@ -10,7 +10,8 @@
 static const char *const paths[] = {
     "scenarios/experiments/exhaustion.yaml", "scenarios/experiments/outage.yaml",
     "scenarios/experiments/fairness.yaml",   "scenarios/experiments/fallback.yaml",
-    "scenarios/secoqc-rerouting.yaml",       "scenarios/tokyo-2010-attack.yaml"};
+    "scenarios/experiments/multipath.yaml",  "scenarios/secoqc-rerouting.yaml",
+    "scenarios/tokyo-2010-attack.yaml"};
 
 START_TEST(in_both_engines)
 {
