@@ -79,7 +79,8 @@ START_TEST(field_groups)
         {"keys", "drawn relayed_as_key supplied pooled expired discarded in_flight"},
         {"alarms", "raised cleared"},
         {"security",
-         "auth_failures forgeries_rejected forgeries_accepted leaked_bits measures_off"},
+         "auth_failures forgeries_rejected forgeries_accepted leaked_bits leaked_fraction "
+         "measures_off"},
         {"oracle", "checks violations cost_s"},
         {"expectations[0]", "text value pass"},
     };
