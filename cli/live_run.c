@@ -95,12 +95,15 @@ static size_t daemon_of(const struct scn_scenario *scenario, const struct scn_fa
 
 bool cli_live_able(const struct cli_command *self, const struct scn_scenario *scenario)
 {
-    bool is_able = scenario->control.standby == SCN_NO_NODE;
-    if (!is_able) {
+    bool is_alone = scenario->control.standby == SCN_NO_NODE;
+    if (!scenario->control.is_there) {
+        cli_complain(self, "control.controller: the live world has a controller: expected true");
+    }
+    if (!is_alone) {
         cli_complain(self, "control.standby: the live world has one controller: expected a "
                            "scenario without a standby controller");
     }
-    return is_able;
+    return is_alone && scenario->control.is_there;
 }
 
 /* Names each fault that this world cannot make; whether there is none. */

@@ -17,7 +17,8 @@ struct qkd_eid host_module_eid(uint32_t node, uint32_t instance)
 
 struct qkd_eid host_controller_eid(const struct host_plan *plan)
 {
-    return qkd_eid_make(QKD_ROLE_CONTROLLER, 0, plan->scenario->control.at);
+    const struct scn_control *control = &plan->scenario->control;
+    return control->is_there ? qkd_eid_make(QKD_ROLE_CONTROLLER, 0, control->at) : QKD_NOBODY;
 }
 
 struct qkd_eid host_standby_eid(const struct host_plan *plan)
@@ -103,7 +104,8 @@ static void node_units(struct host_plan *plan, uint32_t number, uint32_t links)
     for (uint32_t i = 0; i < links; i++) {
         (void)unit_add(plan, number, HOST_UNIT_MODULE, i);
     }
-    if (scenario->control.at == number || scenario->control.standby == number) {
+    if ((scenario->control.at == number && scenario->control.is_there) ||
+        scenario->control.standby == number) {
         node->controller_unit = unit_add(plan, number, HOST_UNIT_CONTROLLER, 0);
     }
     if (scenario->management.at == number) {

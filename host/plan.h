@@ -87,6 +87,7 @@ void host_plan_free(struct host_plan *plan);
 uint32_t host_unit_find(const struct host_plan *plan, struct qkd_eid eid);
 
 struct qkd_eid host_module_eid(uint32_t node, uint32_t instance);
+/* QKD_NOBODY: there is none. */
 struct qkd_eid host_controller_eid(const struct host_plan *plan);
 /* The controller that may take its place; QKD_NOBODY: there is none. */
 struct qkd_eid host_standby_eid(const struct host_plan *plan);

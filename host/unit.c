@@ -31,6 +31,11 @@ enum {
 
 static int km_make(const struct host_plan *plan, struct host_unit *unit)
 {
+    static const enum km_routing routings[SCN_ROUTING_COUNT] = {
+        [SCN_ROUTING_FEWEST_HOPS] = KM_FEWEST_HOPS,   [SCN_ROUTING_WIDEST] = KM_WIDEST,
+        [SCN_ROUTING_LOWEST_DELAY] = KM_LOWEST_DELAY, [SCN_ROUTING_REFILL_TIME] = KM_REFILL_TIME,
+        [SCN_ROUTING_LEAST_LOADED] = KM_LEAST_LOADED, [SCN_ROUTING_K_SHORTEST] = KM_K_SHORTEST,
+        [SCN_ROUTING_DISJOINT] = KM_DISJOINT};
     const struct scn_scenario *scenario = plan->scenario;
     const struct scn_key_management *given = &scenario->key_management;
     const struct scn_node *node = &scenario->nodes[unit->node];
@@ -52,6 +57,13 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .fetch_within = {given->fetch_within_ns},
         .timer = {given->timer_ns},
         .status_period = {scenario->control.status_period_ns},
+        .distributed = scenario->control.mode == SCN_MODE_DISTRIBUTED,
+        .routing = routings[scenario->control.routing],
+        .paths = scenario->control.paths,
+        .low_mark_bits = scenario->control.low_mark_bits,
+        .route_validity = {scenario->control.route_validity_ns},
+        .node_limit = (uint32_t)scenario->node_count,
+        .network_link_limit = scenario->link_count > 0 ? (uint32_t)scenario->link_count : 1,
         .measure_delay = scenario->control.routing == SCN_ROUTING_LOWEST_DELAY,
         .fallback = given->fallback == SCN_FALLBACK_AES256,
         .fallback_reserve_bits = (uint32_t)given->fallback_reserve_bits,

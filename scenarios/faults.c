@@ -288,14 +288,17 @@ static void fault_check(struct scn_ctx *ctx, size_t i, const struct scn_risk_gro
     }
     if (fault->element >= 0) {
         fault->target = SCN_TARGET_ELEMENT;
-        const uint32_t at[] = {[SCN_ELEMENT_CONTROLLER] = s->control.at,
+        uint32_t controller_at = s->control.is_there ? s->control.at : SCN_NO_NODE;
+        const uint32_t at[] = {[SCN_ELEMENT_CONTROLLER] = controller_at,
                                [SCN_ELEMENT_MANAGER] = s->management.at,
                                [SCN_ELEMENT_STANDBY] = s->control.standby};
         fault->index = at[fault->element];
         if (fault->index == SCN_NO_NODE) {
-            scn_mistake(
-                ctx, place(ctx, i, "element"),
-                "there is no standby controller: expected 'control.standby' to name its node");
+            scn_mistake(ctx, place(ctx, i, "element"),
+                        fault->element == SCN_ELEMENT_STANDBY
+                            ? "there is no standby controller: expected 'control.standby' to name "
+                              "its node"
+                            : "there is no controller: expected 'control.controller' to be true");
         }
     }
     keys_check(ctx, i);

@@ -360,8 +360,14 @@ static void top_resolve(struct scn_ctx *ctx)
     if (s->management.at == UINT32_MAX) {
         s->management.at = s->control.at;
     }
+    const struct scn_tree *control = scn_tree_find(ctx->root, "control");
+    bool is_alone = !s->control.is_there && s->control.standby != SCN_NO_NODE;
+    if (!s->control.is_there && (s->control.mode != SCN_MODE_DISTRIBUTED || is_alone)) {
+        const struct scn_tree *found = scn_tree_find(control, "controller");
+        scn_mistake(ctx, found == NULL ? root_place(ctx, "control") : found->place,
+                    "there is no controller: expected mode distributed, and no standby");
+    }
     if (s->control.standby == s->control.at) {
-        const struct scn_tree *control = scn_tree_find(ctx->root, "control");
         const struct scn_tree *standby = scn_tree_find(control, "standby");
         scn_mistake(ctx, standby == NULL ? root_place(ctx, "control") : standby->place,
                     "the standby controller is where the controller is: expected another node");

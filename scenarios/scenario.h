@@ -212,7 +212,8 @@ enum scn_routing {
 
 enum scn_control_mode {
     SCN_MODE_ON_REQUEST,
-    SCN_MODE_PROACTIVE, /* routes are told before they are asked for */
+    SCN_MODE_PROACTIVE,   /* routes are told before they are asked for */
+    SCN_MODE_DISTRIBUTED, /* KMs learn the network by themselves; a controller's routes win */
     SCN_MODE_COUNT
 };
 
@@ -228,6 +229,7 @@ struct scn_control {
     double reservable;      /* share of a link's key rate that sessions may reserve */
     bool keep_route;        /* two KMs keep their route while all its hops can pay */
     uint32_t at;            /* node of the QKDN controller; default: the first node */
+    bool is_there;          /* there is a controller */
     uint32_t standby;       /* node of the controller that may take its place; SCN_NO_NODE: none */
 };
 

@@ -69,7 +69,7 @@ static const struct scn_word words_deployment[] = {{"one", SCN_DEPLOYMENT_ONE},
 
 static const struct scn_word words_mode[] = {{"on-request", SCN_MODE_ON_REQUEST},
                                              {"proactive", SCN_MODE_PROACTIVE},
-                                             {"distributed", SCN_LATER},
+                                             {"distributed", SCN_MODE_DISTRIBUTED},
                                              {NULL, 0}};
 
 #define STRUCT scn_key_management
@@ -141,6 +141,11 @@ static const struct scn_field control_fields[] = {
      .type = SCN_T_NODE,
      AT(at),
      .unset = UINT32_MAX},
+    {.key = "controller",
+     .doc = "whether there is a controller; false needs mode distributed",
+     .type = SCN_T_BOOL,
+     AT(is_there),
+     .fallback = "true"},
     {.key = "standby",
      .doc = "another node, whose controller takes over when the first one is gone; default: none",
      .type = SCN_T_NODE,

@@ -159,8 +159,9 @@ struct sim_fuzz_plan {
         enum scn_routing routing;
         uint32_t paths;
         bool proactive;
+        bool distributed, alone; /* alone: without a controller */
     } control;
-    uint32_t fallback_kbit, fallback_rekey_s;              /* kept for AES-256; 0: none */
+    uint32_t fallback_kbit, fallback_rekey_s; /* kept for AES-256; 0: none */
     uint32_t standby; /* node of the second controller, from 1; 0: there is none */
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */

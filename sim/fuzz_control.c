@@ -18,6 +18,8 @@ void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
         plan->control.paths = PATHS_LEAST +
                               (uint32_t)qkd_rng_below(&rng, PATHS_MOST - PATHS_LEAST + 1);
         plan->control.proactive = qkd_rng_below(&rng, 2) == 0;
+        plan->control.distributed = qkd_rng_below(&rng, 3) == 0;
+        plan->control.alone = qkd_rng_below(&rng, 2) == 0;
     }
     qkd_rng_fini(&rng);
 }
@@ -47,4 +49,14 @@ void sim_fuzz_plan_standby(struct sim_fuzz_plan *plan, uint64_t allowed)
         plan->trouble[i].some = cut;
     }
     qkd_rng_fini(&rng);
+}
+
+bool sim_fuzz_is_alone(const struct sim_fuzz_plan *plan)
+{
+    bool has_sessions = false; /* they need one */
+    for (uint32_t i = 0; i < plan->app_count; i++) {
+        has_sessions = has_sessions || (!plan->app[i].off && plan->app[i].session_bps > 0);
+    }
+    return plan->control.is_set && plan->control.distributed && plan->control.alone &&
+           plan->standby == 0 && !has_sessions;
 }

@@ -144,7 +144,10 @@ static void put_policy(struct writer *w)
         p->validity_s, p->period_ms);
     if (p->control.is_set) {
         put(w, ", paths: %" PRIu32 ", mode: %s", p->control.paths,
-            p->control.proactive ? "proactive" : "on-request");
+            p->control.distributed ? "distributed"
+            : p->control.proactive ? "proactive"
+                                   : "on-request");
+        put(w, "%s", sim_fuzz_is_alone(p) ? ", controller: false" : "");
     }
     if (p->low_mark_kbit > 0) {
         put(w, ", low_mark: %" PRIu32 " kbit", p->low_mark_kbit);

@@ -140,9 +140,9 @@ void sim_fuzz_trouble_print(const struct sim_fuzz_plan *p, uint32_t number, char
     if (kind == SIM_FUZZ_ELEMENT) {
         bool is_standby = p->trouble[number].index == 2 && p->standby > 0;
         (void)snprintf(what, sizeof what, "element: %s",
-                       is_standby                      ? "standby"
-                       : p->trouble[number].index == 1 ? "manager"
-                                                       : "controller");
+                       is_standby                                              ? "standby"
+                       : p->trouble[number].index == 1 || sim_fuzz_is_alone(p) ? "manager"
+                                                                               : "controller");
     } else if (kind == SIM_FUZZ_STORE_LOST) {
         (void)snprintf(what, sizeof what, "node: %c, what: store-lost",
                        node_name(p->trouble[number].index));

@@ -58,6 +58,7 @@ static const struct {
     {WIRE_CMD_STOCK, AT(CK) | AT(KMI)},
     {WIRE_CMD_STOCK_RSP, AT(CK) | AT(KMI)},
     {WIRE_CMD_TERM, AT(CK) | AT(CX)},
+    {WIRE_CMD_LINK_STATE, AT(KX1) | AT(KMI)},
     {WIRE_CMD_ROUTE_TABLE, AT(CK) | AT(KMI)},
     {WIRE_CMD_ROUTE_TABLE_ACK, AT(CK)},
     {WIRE_CMD_GENERATION, AT(CQ) | AT(KQ2) | AT(KMI)},

@@ -22,6 +22,17 @@ enum {
     KSA_KEY_BITS_MOST = 4096
 };
 
+/* How a KM chooses routes by itself; the same as the controller's. */
+enum km_routing {
+    KM_FEWEST_HOPS,
+    KM_WIDEST,
+    KM_LOWEST_DELAY,
+    KM_REFILL_TIME,
+    KM_LEAST_LOADED,
+    KM_K_SHORTEST,
+    KM_DISJOINT
+};
+
 struct km_config {
     uint32_t node;         /* node number of the element IDs */
     uint32_t parts;        /* enum km_parts */
@@ -41,8 +52,15 @@ struct km_config {
     struct qkd_span fetch_within; /* slave's time to fetch */
     struct qkd_span timer;        /* lifetime of a KMA-key ID (Table 7-9; there in s, rounded up) */
     struct qkd_span status_period;
-    bool measure_delay; /* of KM links, by HELLO and its reply; told to the controller */
-    bool fallback;      /* hops that cannot pay pads may use AES-256 */
+    bool distributed;        /* it learns the network by itself: kmc_map.h */
+    enum km_routing routing; /* this and what follows: of its own routes */
+    uint32_t paths;          /* k of k-shortest and disjoint */
+    uint64_t low_mark_bits;  /* no route leads over a link that has less */
+    struct qkd_span route_validity;
+    uint32_t node_limit;         /* most KMs of the network */
+    uint32_t network_link_limit; /* most links of the network */
+    bool measure_delay;          /* of KM links, by HELLO and its reply; told to the controller */
+    bool fallback;               /* hops that cannot pay pads may use AES-256 */
     uint32_t fallback_reserve_bits; /* of each link and side: payload leaves them to it */
     struct qkd_span fallback_rekey; /* longest use of one of its keys */
     bool preserve;                  /* retention: keep supplied keys until deleted or expired */

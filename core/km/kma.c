@@ -267,6 +267,7 @@ static bool on_kx1(const struct kma_step *s, const struct chan_message *m, uint8
         KMA_CASE(SESSION, session, kma_session_command(s, m->peer, &msg))
         KMA_CASE(SESSION_RSP, session_rsp, kma_flow_session(s, m->peer, &msg))
         KMA_CASE(UPDATE, update, kma_session_update(s, m->peer, &msg))
+        KMA_CASE(LINK_STATE, link_state, kma_state_receive(s, m->peer, &msg))
         KMA_CASE(RELAY_DONE, relay_done, kma_piece_done(s, m->peer, &msg))
         KMA_CASE(RELAY_SUM, relay_sum, kma_sum_receive(s, m->peer, &msg))
         KMA_CASE(RELAY_SUM_ACK, relay_sum_ack, kma_sum_acked(s, m->peer, &msg))
@@ -293,6 +294,7 @@ static bool on_kmi(const struct kma_step *s, const struct chan_message *m, uint8
     switch (command) {
         KMA_CASE(ROUTE_RSP, route_rsp, kma_flow_route(s, &msg))
         KMA_CASE(ROUTE_TABLE, route_table, kma_table_receive(s, &msg))
+        KMA_CASE(LINK_STATE, link_state, kma_state_tell(s, &msg))
     default:
         return from_kmc && command == WIRE_CMD_GENERATION_RSP; /* nothing to do */
     }

@@ -363,6 +363,14 @@ void kma_report(const struct kma_step *s, struct qkd_report report);
         }                                                                                          \
     } while (0)
 
+/* kma_state.c */
+
+/* Link state from a neighbour: to the KMC. */
+void kma_state_receive(const struct kma_step *s, struct qkd_eid peer,
+                       const struct wire_link_state *state);
+/* Link state from the KMC: to the neighbours it is for. */
+void kma_state_tell(const struct kma_step *s, const struct wire_link_state *state);
+
 /* kma_file.c */
 void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
                       const struct wire_key_file *file);

@@ -134,9 +134,10 @@ static void entry_receive(const struct kma_step *s, const struct wire_route_entr
     for (uint32_t slot = 0; slot < s->kma->flows.top; slot++) {
         const struct kma_flow *flow = qkd_slab_live(&s->kma->flows, slot) ? flow_at(s->kma, slot)
                                                                           : NULL;
+        bool is_any = told->destination_id.v == 0; /* whatever leads over that hop */
         bool is_concerned = flow != NULL && !flow->direct &&
                             (flow->state == KMA_FLOW_READY || flow->state == KMA_FLOW_SETUP) &&
-                            qkd_eid_eq(flow->destination, told->destination_id) &&
+                            (is_any || qkd_eid_eq(flow->destination, told->destination_id)) &&
                             ((table->has_version && flow->by_table) ||
                              leads_over(flow, told->failed_from, told->failed_to));
         if (is_concerned) {

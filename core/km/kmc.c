@@ -53,6 +53,7 @@ int kmc_new(const struct km_config *config, struct kmc **result)
     qkd_map_init(&kmc->link_map, 4, config->link_limit, NULL);
     kmc_pending_init(kmc, NULL);
     kmc_reserve_init(kmc, NULL);
+    kmc_map_init(kmc, NULL);
     *result = kmc;
     return 0;
 }
@@ -64,6 +65,7 @@ void kmc_free(struct kmc *kmc)
     }
     kmc_pending_fini(kmc);
     kmc_reserve_fini(kmc);
+    kmc_map_fini(kmc);
     chan_reports_fini(&kmc->reports);
     chan_set_free(kmc->set);
     qkd_map_fini(&kmc->link_map);
@@ -127,6 +129,8 @@ static void on_kmi(struct kmc *kmc, const struct qkd_event *event, const struct 
         kmc_status_from_kma(kmc, event, m, out);
     } else if (command == WIRE_CMD_ROUTE && is_kma) {
         kmc_route_from_kma(kmc, event, m, out);
+    } else if (command == WIRE_CMD_LINK_STATE && is_kma) {
+        kmc_map_receive(kmc, event, m, out);
     } else if (command == WIRE_CMD_STOCK && !is_kma) {
         kmc_stock_from_ksa(kmc, event, m, out);
     } else if (command == WIRE_CMD_GENERATION && is_kma) {
@@ -259,6 +263,7 @@ static void on_start(struct kmc *kmc, const struct qkd_event *event, struct qkd_
     qkd_map_init(&kmc->link_map, 4, kmc->config->link_limit, salt);
     kmc_pending_init(kmc, salt);
     kmc_reserve_init(kmc, salt);
+    kmc_map_init(kmc, salt);
     crypto_wipe(salt, sizeof salt);
     kmc->next_message_id = ((uint64_t)event->u.start.incarnation << INCARNATION_SHIFT) + 1;
     chan_set_start(kmc->set, event->u.start.incarnation, &kmc->rng);
@@ -268,6 +273,7 @@ static void on_start(struct kmc *kmc, const struct qkd_event *event, struct qkd_
     kmc->controller_due = qkd_time_add(event->now, silent);
     kmc->manager_heard = event->now;
     kmc_term_start(kmc, event);
+    kmc_map_start(kmc, event);
     if (kmc->config->standby.v != 0) {
         (void)chan_open(kmc->set, event, QKD_RP_CK, kmc->config->standby, out);
     }

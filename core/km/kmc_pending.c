@@ -173,6 +173,16 @@ static void route_refuse(struct kmc *kmc, const struct qkd_event *event,
     route_rsp_send(kmc, event, &rsp, out);
 }
 
+static void route_by_map(struct kmc *kmc, const struct qkd_event *event,
+                         const struct wire_route *route, uint64_t kma_id, struct qkd_out *out)
+{
+    uint8_t room[CTL_PATH_MAX * 8];
+    struct wire_route_rsp rsp;
+    kmc_map_route(kmc, event, route, room, &rsp);
+    rsp.head = kmc_head(kmc, QKD_RP_KMI, kma_id);
+    route_rsp_send(kmc, event, &rsp, out);
+}
+
 void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out)
 {
@@ -189,6 +199,10 @@ void kmc_route_from_kma(struct kmc *kmc, const struct qkd_event *event,
     struct wire_route_rsp about = {.head.orig_message_id = kma_id,
                                    .source_id = route.source_id,
                                    .destination_id = route.destination_id};
+    if (kmc_map_decides(kmc)) {
+        route_by_map(kmc, event, &route, kma_id, out);
+        return;
+    }
     if (kmc->config->controller.v == 0) {
         route_refuse(kmc, event, &about, WIRE_REASON_UNREACHABLE, out);
         return;
@@ -464,7 +478,12 @@ static void pending_fail(struct kmc *kmc, const struct qkd_event *event, uint32_
                                        .source_id = pending->a,
                                        .destination_id = pending->b};
         (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
-        route_refuse(kmc, event, &about, WIRE_REASON_UNREACHABLE, out);
+        struct wire_route route;
+        if (kmc->map.is_on && wire_route_decode(&route, pending->bytes, pending->len) == 0) {
+            route_by_map(kmc, event, &route, pending->kma_id, out);
+        } else {
+            route_refuse(kmc, event, &about, WIRE_REASON_UNREACHABLE, out);
+        }
     } else {
         struct wire_generation_rsp rsp = {.head = kmc_head(kmc, QKD_RP_KMI, pending->kma_id),
                                           .module_id = pending->a,

@@ -10,6 +10,7 @@
 #include "core/base/timers.h"
 #include "core/channel/reports.h"
 #include "core/km/kmc.h"
+#include "core/km/kmc_map.h"
 
 #define KMC_SILENT_PERIODS 3
 #define KMC_PENDING_BYTES 128 /* the longest request passed on */
@@ -24,6 +25,8 @@ struct kmc_link {
     bool has_status;
     bool was_sent, sent_up; /* to the controller */
     uint64_t sent_own_bits;
+    bool map_up; /* as last flooded */
+    uint64_t map_bits;
     struct wire_module_status module_status;
     bool has_module_status;
     uint64_t last_status_id; /* of the module: a status overtaken on the way is not used */
@@ -92,6 +95,7 @@ struct kmc {
     struct qkd_map by_kma_id, by_own_id; /* u64 -> slot */
     struct qkd_slab reserves;
     struct qkd_map by_session; /* u64 session ID -> slot of reserves */
+    struct kmc_map map; /* mode distributed */
     uint32_t ksa_incarnation;
     struct qkd_rng rng;
 };

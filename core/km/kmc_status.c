@@ -235,6 +235,7 @@ void kmc_status_from_kma(struct kmc *kmc, const struct qkd_event *event,
         return;
     }
     kmc->last_kma_status_id = rsp.head.message_id;
+    kmc_map_own(kmc, event, out);
     if (kmc->push_at.ns == QKD_NEVER.ns) {
         return;
     }

@@ -285,6 +285,14 @@ enum wire_status_item {
     M(u32, timer_s) M(blob, route) M(u8, hop) M(u32, generation)                                   \
     O(u8, path) O(u8, paths) /* multipath: which of so many ways */
 
+/* mode distributed: the state of a KM's links as its KMC says it, flooded: from neighbour to neighbour
+ * at Kx-1, and between KMA and KMC at KMI. seq: grows with each word of the origin; age_ms: since it was
+ * said. links: wire_link_status, modules: wire_module_status of its own ones. At KMI neighbour is the KMA
+ * that told it; from the KMC it is who shall not be told, or with only 1 who alone shall. */
+#define WIRE_LINK_STATE(M, O)                                                                      \
+    M(eid, origin) M(u64, seq) M(u32, age_ms) M(blob, links) M(blob, modules)                      \
+    O(eid, neighbour) O(u8, only)
+
 /* Key relay completion (Q.4163 8.2): destination, or the hop that failed, -> source KMA. */
 #define WIRE_RELAY_DONE(M, O)                                                                      \
     M(id, key_id) M(u64, session_id) M(u8, attempt) M(u8, reason) M(eid, at) O(u8, grade)
@@ -422,6 +430,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(SESSION, session, 0x21)                                                                      \
     X(SESSION_RSP, session_rsp, 0xA1)                                                              \
     X(UPDATE, update, 0x22)                                                                        \
+    X(LINK_STATE, link_state, 0x23)                                                                \
     X(RELAY_DONE, relay_done, 0x31)                                                                \
     X(RELAY_SUM, relay_sum, 0x34)                                                                  \
     X(RELAY_SUM_ACK, relay_sum_ack, 0xB4)                                                          \
@@ -472,7 +481,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     O(u64, fallback_bits)    /* own bits that tags and keys of AES-256 frames may take */          \
     O(u64, fallback_key_bits) /* that its keys have taken */
 /* A route toward destination_id in place of those that lead over the hop that failed; absent: there is
- * none. */
+ * none. destination_id nobody: whatever leads over that hop is to be asked for again. */
 #define WIRE_ROUTE_ENTRY(M, O)                                                                     \
     M(eid, destination_id) M(eid, failed_from) M(eid, failed_to)                                   \
     O(blob, route) /* element IDs of KMAs as in ROUTE_RSP */

@@ -45,6 +45,7 @@ static const struct {
       "has no members",
       "a session reserves one route",
       "there is no standby controller",
+      "there is no controller",
       "is where the controller is",
       "shorter than it",
       "gravity needs a weight"}},

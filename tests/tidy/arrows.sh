@@ -38,7 +38,7 @@ list=$(files '*.c' '*.h')
         sub(/\/[^\/]*\.c$/, "", base)
         if (index(path, base "/") == 1) return 1
         n = split(may[room], list, " ")
-        for (i = 1; i <= n; i++) if (index(path, list[i] "/") == 1) return 1
+        for (i = 1; i <= n; i++) if (index(path, list[i] "/") == 1 || path == list[i]) return 1
         return 0
     }
     # Whether a header is closed to a file of core.

@@ -389,6 +389,22 @@ START_TEST(bare_hello_is_not_heard)
 }
 END_TEST
 
+/* Link state of a KMA that is authenticated, but no adjacent one, goes nowhere (D23-KR-09). */
+START_TEST(link_state_needs_an_adjacency)
+{
+    struct wire_link_state state = {.origin = EID(KMC, 1), .seq = 1};
+    PUPPET_SEND(neighbour, link_state, QKD_RP_KX1, EID(KMA, 0), &state);
+    run(50);
+    ck_assert_uint_eq(puppet_count(kmc, WIRE_CMD_LINK_STATE), 0);
+    ck_assert_uint_eq(security(WIRE_FAULT_DENIED, QKD_RP_KX1), 1);
+    join();
+    state.head.message_id = 0;
+    PUPPET_SEND(neighbour, link_state, QKD_RP_KX1, EID(KMA, 0), &state);
+    run(50);
+    ck_assert_uint_eq(puppet_count(kmc, WIRE_CMD_LINK_STATE), 1);
+}
+END_TEST
+
 /* The link is down again when the neighbour has said nothing for 3 status periods. */
 START_TEST(silence_ends_the_adjacency)
 {
@@ -646,6 +662,7 @@ int main(void)
     tcase_add_test(tc, known_id_with_another_length_is_refused);
     tcase_add_test(tc, adjacency_needs_a_true_hello);
     tcase_add_test(tc, bare_hello_is_not_heard);
+    tcase_add_test(tc, link_state_needs_an_adjacency);
     tcase_add_test(tc, silence_ends_the_adjacency);
     tcase_add_loop_test(tc, session_with_another_hash_is_refused, 0, 2);
     tcase_add_test(tc, update_off_its_way_is_refused);

@@ -199,7 +199,7 @@ static const struct planted planted[] = {
     {16, "key_management: ^[]", "key_management: expected a mapping"},
     {17, "control: {routing: ^widset}", "did you mean 'widest'?"},
     {17, "control: {routing: k-shortest, paths: ^9}", "out of range: expected 2 to 8"},
-    {17, "control: {mode: ^distributed}", "is not available in this version"},
+    {17, "control: {mode: ^distribted}", "did you mean 'distributed'?"},
     {17, "control: {at: ^Z}", "unknown node 'Z'"},
     {17, "control: {status_period: ^0 s}", "out of range"},
     /* applications */
@@ -352,6 +352,9 @@ static const struct planted planted[] = {
     {21, "  - {at: 1 min, element: ^agent}", "unknown element 'agent': expected one of controller"},
     {21, "  - {at: 1 min, element: ^standby}", "there is no standby controller"},
     {17, "control: {at: B, standby: ^B}", "the standby controller is where the controller is"},
+    {17, "control: {controller: ^false}", "there is no controller: expected mode distributed"},
+    {17, "control: {mode: distributed, standby: B, controller: ^false}",
+     "there is no controller: expected mode distributed, and no standby"},
     {17, "control: {standby: ^Q}", "unknown node 'Q'"},
     {21, "  - {at: 1 min, element: manager, what: ^down}", "'down' is not for an element"},
     {21, "  - {at: 1 min, group: ^duct}", "unknown risk group 'duct'"},
