@@ -2,7 +2,8 @@
 /* The processing time of a key manager: what one of its steps puts out, commit included, waits for
  * `key_management.processing` before anybody sees it, as disk delay would make it wait. All batches
  * of a node wait equally long, so their order stays. A batch keeps the memory it was written to: the
- * world swaps its own `out` with an empty one, and nothing is copied. A crash drops what waits: it
+ * world swaps what its own `out` holds with an empty batch, and nothing is copied; the working memory
+ * of the step, which no output needs, stays with the world. A crash drops what waits: it
  * was never committed. */
 #include "sim/late.h"
 
@@ -10,6 +11,8 @@
 
 #include "core/base/err.h"
 #include "sim/world.h"
+
+enum { KEEP_BYTES = 8192 /* of an empty batch */ };
 
 struct sim_late {
     struct sim_late *next;
@@ -35,6 +38,9 @@ static struct sim_late *batch_take(struct sim_world *world)
 static void batch_give(struct sim_world *world, struct sim_late *batch)
 {
     qkd_out_reset(&batch->out);
+    if (batch->out.arena_cap > KEEP_BYTES) {
+        qkd_out_fini(&batch->out); /* a long report: few batches need so much */
+    }
     batch->next = world->late_free;
     world->late_free = batch;
 }
@@ -42,13 +48,6 @@ static void batch_give(struct sim_world *world, struct sim_late *batch)
 static void wait(struct sim_world *world, uint32_t number, const struct sim_late *batch)
 {
     sim_world_post(world, number, batch->due_ns, sim_world_tag(SIM_TIMER_LATE, 0, number));
-}
-
-static void swap(struct qkd_out *a, struct qkd_out *b)
-{
-    struct qkd_out kept = *a;
-    *a = *b;
-    *b = kept;
 }
 
 bool sim_late_hold(struct sim_world *world, uint32_t unit)
@@ -69,7 +68,7 @@ bool sim_late_hold(struct sim_world *world, uint32_t unit)
         sim_world_fail(world, QKD_ERR_NOMEM, "outputs of a key manager");
         return true;
     }
-    swap(&world->out, &batch->out);
+    qkd_out_swap(&world->out, &batch->out);
     batch->cause = world->cause;
     batch->due_ns = sim_world_now(world) + world->scenario->key_management.processing_ns;
     batch->next = NULL;
@@ -92,9 +91,9 @@ void sim_late_timer(struct sim_world *world, uint32_t number)
         struct sim_late *batch = node->late_first;
         node->late_first = batch->next;
         world->cause = batch->cause;
-        swap(&world->out, &batch->out);
+        qkd_out_swap(&world->out, &batch->out);
         sim_node_execute(world, number);
-        swap(&world->out, &batch->out);
+        qkd_out_swap(&world->out, &batch->out);
         batch_give(world, batch);
         world->cause = 0;
         if (node->late_first != NULL && node->late_first->due_ns > now_ns) {

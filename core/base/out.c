@@ -96,6 +96,17 @@ void qkd_out_reset(struct qkd_out *out)
     out->failed = false;
 }
 
+void qkd_out_swap(struct qkd_out *a, struct qkd_out *b)
+{
+    scratch_reset(a);
+    scratch_reset(b);
+    struct qkd_out kept = *a;
+    *a = *b;
+    *b = kept;
+    b->scratch = a->scratch;
+    a->scratch = kept.scratch;
+}
+
 /* Makes the arena at least `need` bytes; false if the limit or memory ends. Not realloc: the old
  * bytes must be wiped before their memory goes back. */
 static bool arena_grow(struct qkd_out *out, size_t need)

@@ -132,6 +132,9 @@ void qkd_out_fini(struct qkd_out *out);
 /* Wipes what was used and forgets all entries; keeps the memory. */
 void qkd_out_reset(struct qkd_out *out);
 
+/* Exchanges what two batches hold. The working memory stays with each, wiped: no output lies in it. */
+void qkd_out_swap(struct qkd_out *a, struct qkd_out *b);
+
 /* Room for `len` bytes: returns their offset slice with len as given; write through
  * qkd_out_at(). On failure sets out->failed and returns a slice of length 0. */
 struct qkd_slice qkd_out_reserve(struct qkd_out *out, size_t len);
