@@ -15,13 +15,20 @@
 #define BATCH_MAX 256
 #define HANDOVERS_MAX 100000 /* a chain of hand-overs longer than this is a programming error */
 
+enum { PARTS = 3 };
+
+static const enum qkd_role roles[PARTS] = {QKD_ROLE_KMA, QKD_ROLE_KSA, QKD_ROLE_KMC};
+
+/* What each step needs comes first. */
 struct km {
-    struct km_config config;
-    char name[NAME_MAX_LEN];
-    char community[NAME_MAX_LEN];
     struct kma *kma;
     struct ksa *ksa;
     struct kmc *kmc;
+    struct qkd_time due[PARTS]; /* deadline of each part, as its last step left it: who asks for the
+                                   host's deadline need not look into parts that did nothing */
+    struct km_config config;
+    char name[NAME_MAX_LEN];
+    char community[NAME_MAX_LEN];
 };
 
 static bool config_valid(const struct km_config *c)
@@ -43,6 +50,9 @@ int km_new(const struct km_config *config, struct km **to)
     struct km *km = calloc(1, sizeof *km);
     if (km == NULL) {
         return QKD_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < PARTS; i++) {
+        km->due[i] = QKD_NEVER;
     }
     km->config = *config;
     memcpy(km->name, config->name, strlen(config->name));
@@ -86,16 +96,18 @@ static bool serves(const struct km *km, enum qkd_role role)
 static int part_step(struct km *km, enum qkd_role role, const struct qkd_event *event,
                      struct qkd_out *out)
 {
-    switch (role) {
-    case QKD_ROLE_KMA:
-        return km->kma == NULL ? QKD_ERR_UNKNOWN : kma_step(km->kma, event, out);
-    case QKD_ROLE_KSA:
-        return km->ksa == NULL ? QKD_ERR_UNKNOWN : ksa_step(km->ksa, event, out);
-    case QKD_ROLE_KMC:
-        return km->kmc == NULL ? QKD_ERR_UNKNOWN : kmc_step(km->kmc, event, out);
-    default:
-        return QKD_ERR_UNKNOWN;
+    int err = QKD_ERR_UNKNOWN;
+    if (role == QKD_ROLE_KMA && km->kma != NULL) {
+        err = kma_step(km->kma, event, out);
+        km->due[0] = kma_deadline(km->kma);
+    } else if (role == QKD_ROLE_KSA && km->ksa != NULL) {
+        err = ksa_step(km->ksa, event, out);
+        km->due[1] = ksa_deadline(km->ksa);
+    } else if (role == QKD_ROLE_KMC && km->kmc != NULL) {
+        err = kmc_step(km->kmc, event, out);
+        km->due[2] = kmc_deadline(km->kmc);
     }
+    return err;
 }
 
 /* Hands over what the parts sent one another since entry `from`, and what that causes. */
@@ -146,9 +158,9 @@ int km_step(struct km *km, const struct qkd_event *event, struct qkd_out *out)
     } else if (event->type == QKD_EV_CONFIG) {
         err = part_step(km, qkd_eid_role(event->u.config.to), event, out);
     } else {
-        static const enum qkd_role roles[] = {QKD_ROLE_KMA, QKD_ROLE_KSA, QKD_ROLE_KMC};
-        for (size_t i = 0; i < 3 && err == 0; i++) {
-            if (serves(km, roles[i])) {
+        for (size_t i = 0; i < PARTS && err == 0; i++) {
+            bool early = event->type == QKD_EV_TIMEOUT && qkd_time_before(event->now, km->due[i]);
+            if (!early && serves(km, roles[i])) {
                 err = part_step(km, roles[i], event, out);
             }
         }
@@ -158,8 +170,5 @@ int km_step(struct km *km, const struct qkd_event *event, struct qkd_out *out)
 
 struct qkd_time km_deadline(const struct km *km)
 {
-    struct qkd_time at = QKD_NEVER;
-    at = km->kma == NULL ? at : qkd_time_min(at, kma_deadline(km->kma));
-    at = km->ksa == NULL ? at : qkd_time_min(at, ksa_deadline(km->ksa));
-    return km->kmc == NULL ? at : qkd_time_min(at, kmc_deadline(km->kmc));
+    return qkd_time_min(qkd_time_min(km->due[0], km->due[1]), km->due[2]);
 }
