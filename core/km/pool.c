@@ -87,17 +87,24 @@ static uint32_t lower_bound(const struct km_pool *pool, uint32_t number, uint32_
     return low;
 }
 
-/* Index of the chunk that holds byte `offset` of block `number`; count if there is none. */
+static bool chunk_holds(const struct km_chunk *c, uint32_t number, uint32_t offset)
+{
+    return c->block == number && c->start <= offset && offset < c->end;
+}
+
+/* Index of the chunk that holds byte `offset` of block `number`; count if there is none. Most
+ * questions are about a chunk that was used just now. */
 static uint32_t chunk_at(const struct km_pool *pool, uint32_t number, uint32_t offset)
 {
-    uint32_t i = lower_bound(pool, number, offset);
-    if (i < pool->count) {
-        const struct km_chunk *c = km_pool_chunk(pool, i);
-        if (c->block == number && c->start <= offset) {
-            return i;
+    for (uint32_t side = 0; side < 2; side++) {
+        uint32_t near = pool->near[side];
+        if (near < pool->count && chunk_holds(km_pool_chunk(pool, near), number, offset)) {
+            return near;
         }
     }
-    return pool->count;
+    uint32_t i = lower_bound(pool, number, offset);
+    bool found = i < pool->count && chunk_holds(km_pool_chunk(pool, i), number, offset);
+    return found ? i : pool->count;
 }
 
 static uint32_t chunk_free(const struct km_chunk *c)
@@ -367,6 +374,7 @@ static void settle(struct km_pool *pool, uint32_t number, uint32_t offset, struc
     uint32_t i = chunk_at(pool, number, offset);
     if (i < pool->count) {
         const struct km_chunk *c = km_pool_chunk(pool, i);
+        pool->near[1] = i;
         if (c->mine && c->next == c->end) {
             remove_at(pool, i, out);
         }
@@ -474,6 +482,7 @@ int km_pool_rx_mark(struct km_pool *pool, uint32_t number, const struct km_range
 {
     uint32_t i = chunk_at(pool, number, range->start);
     QKD_ASSERT(i < pool->count);
+    pool->near[0] = i;
     struct km_chunk *c = km_pool_chunk(pool, i);
     bool fits = true;
     count_out(pool, c);

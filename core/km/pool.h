@@ -70,7 +70,8 @@ struct km_pool {
     uint32_t key_bytes;   /* the least that payload takes; 0: not known */
     uint32_t *order;      /* chunk slots by (block, start) */
     uint32_t count, cap;
-    uint32_t *own; /* those of them that are own, in the same order; room for cap */
+    uint32_t near[2]; /* where in `order` the last chunk used lies: of the peer's, own */
+    uint32_t *own;    /* those of them that are own, in the same order; room for cap */
     uint32_t own_count;
     uint32_t *waiting; /* block slots not yet confirmed, oldest first */
     uint32_t waiting_count, waiting_cap;
