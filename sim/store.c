@@ -40,21 +40,28 @@ static uint32_t key_hash(uint64_t owner, uint8_t kind, const uint8_t *key, size_
     return (uint32_t)crypto_hash64(hash_key, text, 9 + key_len);
 }
 
-static uint32_t entry_hash(const struct sim_store_entry *entry)
+static uint32_t persist_hash(const struct qkd_persist *persist)
 {
-    return key_hash(entry->owner, entry->kind, entry->key, entry->key_len);
+    return key_hash(persist->owner.v, persist->kind, persist->key, persist->key_len);
 }
 
-/* Where in the table the key is, or the free cell where it would go. */
-static uint32_t table_at(const struct sim_store *store, const struct qkd_persist *persist)
+static bool entry_is(const struct sim_store_entry *entry, const struct qkd_persist *persist)
+{
+    return entry->owner == persist->owner.v && entry->kind == persist->kind &&
+           entry->key_len == persist->key_len &&
+           memcmp(entry->key, persist->key, persist->key_len) == 0;
+}
+
+/* Where in the table the key is, or the free cell where it would go. Only entries of the very hash
+ * are looked at: each would be a wait for memory. */
+static uint32_t table_at(const struct sim_store *store, const struct qkd_persist *persist,
+                         uint32_t hash)
 {
     uint32_t mask = store->table_cap - 1;
-    uint32_t at = key_hash(persist->owner.v, persist->kind, persist->key, persist->key_len) & mask;
-    for (; store->table[at] != 0; at = (at + 1) & mask) {
-        const struct sim_store_entry *entry = &store->entries[store->table[at] - 1];
-        if (entry->owner == persist->owner.v && entry->kind == persist->kind &&
-            entry->key_len == persist->key_len &&
-            memcmp(entry->key, persist->key, persist->key_len) == 0) {
+    uint32_t at = hash & mask;
+    for (; store->table[at].number != 0; at = (at + 1) & mask) {
+        const struct sim_store_cell *cell = &store->table[at];
+        if (cell->hash == hash && entry_is(&store->entries[cell->number - 1], persist)) {
             break;
         }
     }
@@ -67,17 +74,17 @@ static int table_grow(struct sim_store *store)
         return 0;
     }
     uint32_t cap = store->table_cap == 0 ? 2 * FIRST_CAP : 2 * store->table_cap;
-    uint32_t *table = calloc(cap, sizeof(*table));
+    struct sim_store_cell *table = calloc(cap, sizeof(*table));
     if (table == NULL) {
         return QKD_ERR_NOMEM;
     }
-    for (uint32_t i = 0; i < store->entry_count; i++) {
-        if (store->entries[i].live) {
-            uint32_t at = entry_hash(&store->entries[i]) & (cap - 1);
-            while (table[at] != 0) {
+    for (uint32_t i = 0; i < store->table_cap; i++) {
+        if (store->table[i].number != 0) {
+            uint32_t at = store->table[i].hash & (cap - 1);
+            while (table[at].number != 0) {
                 at = (at + 1) & (cap - 1);
             }
-            table[at] = i + 1;
+            table[at] = store->table[i];
         }
     }
     free(store->table);
@@ -90,12 +97,12 @@ static int table_grow(struct sim_store *store)
 static void table_close(struct sim_store *store, uint32_t gap)
 {
     uint32_t mask = store->table_cap - 1;
-    store->table[gap] = 0;
-    for (uint32_t at = (gap + 1) & mask; store->table[at] != 0; at = (at + 1) & mask) {
-        uint32_t home = entry_hash(&store->entries[store->table[at] - 1]) & mask;
+    store->table[gap].number = 0;
+    for (uint32_t at = (gap + 1) & mask; store->table[at].number != 0; at = (at + 1) & mask) {
+        uint32_t home = store->table[at].hash & mask;
         if (((at - home) & mask) >= ((at - gap) & mask)) {
             store->table[gap] = store->table[at];
-            store->table[at] = 0;
+            store->table[at].number = 0;
             gap = at;
         }
     }
@@ -149,7 +156,7 @@ static int value_set(struct sim_store_entry *entry, const uint8_t *value, uint32
 
 static void entry_delete(struct sim_store *store, uint32_t cell)
 {
-    uint32_t number = store->table[cell] - 1;
+    uint32_t number = store->table[cell].number - 1;
     struct sim_store_entry *entry = &store->entries[number];
     table_close(store, cell);
     if (entry->value_len > 0) {
@@ -168,14 +175,15 @@ int sim_store_apply(struct sim_store *store, const struct qkd_persist *persist,
     if (table_grow(store) != 0) {
         return QKD_ERR_NOMEM;
     }
-    uint32_t cell = table_at(store, persist);
+    uint32_t hash = persist_hash(persist);
+    uint32_t cell = table_at(store, persist, hash);
     if (persist->del) {
-        if (store->table[cell] != 0) {
+        if (store->table[cell].number != 0) {
             entry_delete(store, cell);
         }
         return 0;
     }
-    if (store->table[cell] == 0) {
+    if (store->table[cell].number == 0) {
         uint32_t number = entry_take(store);
         if (number == UINT32_MAX) {
             return QKD_ERR_NOMEM;
@@ -186,10 +194,10 @@ int sim_store_apply(struct sim_store *store, const struct qkd_persist *persist,
         entry->key_len = persist->key_len;
         memcpy(entry->key, persist->key, sizeof(entry->key));
         entry->live = true;
-        store->table[cell] = number + 1;
+        store->table[cell] = (struct sim_store_cell){number + 1, hash};
         store->live_count++;
     }
-    return value_set(&store->entries[store->table[cell] - 1], value, persist->value.len);
+    return value_set(&store->entries[store->table[cell].number - 1], value, persist->value.len);
 }
 
 void sim_store_lose(struct sim_store *store, struct qkd_eid owner, sim_store_gone_fn *gone,
@@ -203,7 +211,7 @@ void sim_store_lose(struct sim_store *store, struct qkd_eid owner, sim_store_gon
         struct qkd_persist deletion = {
             .owner = owner, .kind = entry->kind, .key_len = entry->key_len, .del = true};
         memcpy(deletion.key, entry->key, sizeof deletion.key);
-        entry_delete(store, table_at(store, &deletion));
+        entry_delete(store, table_at(store, &deletion, persist_hash(&deletion)));
         if (gone != NULL) {
             gone(ctx, &deletion);
         }

@@ -20,12 +20,17 @@ struct sim_store_entry {
     uint8_t key[32];
 };
 
+struct sim_store_cell {
+    uint32_t number; /* of the entry, + 1; 0: free */
+    uint32_t hash;
+};
+
 struct sim_store {
     struct sim_store_entry *entries;
     uint32_t entry_count, entry_cap; /* ever used, allocated */
     uint32_t live_count;
     uint32_t free_head; /* entry number + 1; 0: none */
-    uint32_t *table;    /* open addressing: entry number + 1, or 0 */
+    struct sim_store_cell *table; /* open addressing */
     uint32_t table_cap;
 };
 
