@@ -10,6 +10,7 @@
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
 #include "sim/late.h"
+#include "sim/memory.h"
 #include "watch/stats.h"
 
 enum {
@@ -476,6 +477,7 @@ int sim_run(const struct scn_scenario *scenario, const struct sim_options *optio
         return rc;
     }
     struct sim_world *world = NULL;
+    sim_memory_expect(scenario);
     rc = sim_world_new(scenario, options, summary, &world);
     if (rc == 0) {
         rc = sim_world_run(world);
