@@ -34,9 +34,20 @@ enum {
     WAIT_S = 10,           /* the longest wait for its beginning */
     EAGER_MOST = 16,
     EAGER_PAUSE_MS = 10,
-    QUEUE = 256, /* connections that wait for their handshake to begin */
-    CROWD = 32,  /* connections that wait to be closed for others, beyond those allowed */
-    DISCARD = 16 /* times body_most of a chunked body are read, so that it can be answered */
+    QUEUE = 256,  /* connections that wait for their handshake to begin */
+    CROWD = 32,   /* connections that wait to be closed for others, beyond those allowed */
+    DISCARD = 16, /* times body_most of a chunked body are read, so that it can be answered */
+    OPEN_MOST = 64,
+    TURN_S = 30 /* the longest wait for one's own earlier requests */
+};
+
+/* Somebody whom certificates name, while connections of his are there. */
+struct client {
+    struct client *next;
+    unsigned conns;
+    unsigned open;                       /* requests of his with handle()'s owner */
+    struct emu_https_call *first, *last; /* those that wait for one of them to be answered */
+    char name[EMU_IDENTITY_SIZE];
 };
 
 /* A connection, from accept to close. */
@@ -46,11 +57,12 @@ struct conn {
     int fd;
     gnutls_session_t tls; /* NULL: plain */
     struct sockaddr_storage from;
-    uint64_t since_ms; /* when it began to wait for a request, or to be answered */
-    bool shaken;       /* the handshake is done; plain: from the start */
-    bool looked;       /* at the certificate; peer says whom it names */
-    bool cut;          /* closed for others, and not gone yet */
-    bool waiting;      /* a call of it is with handle()'s owner */
+    uint64_t since_ms;     /* when it began to wait for a request, or to be answered */
+    bool shaken;           /* the handshake is done; plain: from the start */
+    bool looked;           /* at the certificate; peer says whom it names */
+    bool cut;              /* closed for others, and not gone yet */
+    bool waiting;          /* a call of it is with handle()'s owner */
+    struct client *client; /* NULL: nobody (yet), or plain */
     char peer[EMU_IDENTITY_SIZE];
 };
 
@@ -65,7 +77,10 @@ struct emu_https_call {
     size_t len, cap;
     size_t discarded; /* bytes of a chunked body that became too long */
     unsigned code;
+    struct emu_https_call *after; /* in the client's queue */
     bool begun, handed, suspended;
+    bool queued;   /* waits for its turn; suspended */
+    bool admitted; /* is one of the client's open requests */
 };
 
 struct emu_https {
@@ -79,6 +94,7 @@ struct emu_https {
     unsigned eager; /* turns in a row after which the library wanted the next one at once */
     uint16_t port;
     struct conn *conns; /* the newest first */
+    struct client *clients;
     unsigned conn_count;
     uint64_t refused;
     uint64_t strangers; /* requests of those who are nobody */
@@ -157,6 +173,60 @@ static void peer_look(struct conn *conn)
     }
 }
 
+/* The oldest of a client's other connections on which nothing is under way is closed. */
+static void oldest_close(const struct conn *conn)
+{
+    struct conn *oldest = NULL;
+    for (struct conn *other = conn->next; other != NULL; other = other->next) {
+        oldest = other->client == conn->client && !other->waiting && !other->cut ? other : oldest;
+    }
+    if (oldest != NULL) {
+        oldest->cut = true;
+        (void)shutdown(oldest->fd, SHUT_RDWR);
+    } else {
+        (void)shutdown(conn->fd, SHUT_RDWR);
+    }
+    conn->https->refused++;
+}
+
+/* Joins a connection with the others of the same name. Without memory it is nobody's. */
+static void client_join(struct conn *conn)
+{
+    struct emu_https *https = conn->https;
+    struct client *client = https->clients;
+    while (client != NULL && strcmp(client->name, conn->peer) != 0) {
+        client = client->next;
+    }
+    if (client == NULL) {
+        client = calloc(1, sizeof *client);
+        if (client == NULL) {
+            conn->peer[0] = '\0';
+            return;
+        }
+        memcpy(client->name, conn->peer, sizeof client->name);
+        client->next = https->clients;
+        https->clients = client;
+    }
+    conn->client = client;
+    if (++client->conns > https->config.per_client_most) {
+        oldest_close(conn);
+    }
+}
+
+static void client_leave(struct conn *conn)
+{
+    struct client *client = conn->client;
+    if (client == NULL || --client->conns > 0) {
+        return;
+    }
+    struct client **at = &conn->https->clients;
+    while (*at != client) {
+        at = &(*at)->next;
+    }
+    *at = client->next;
+    free(client);
+}
+
 /* Whether the client has proved who it is. */
 static bool is_somebody(struct conn *conn)
 {
@@ -168,6 +238,9 @@ static bool is_somebody(struct conn *conn)
     }
     if (!conn->looked) {
         peer_look(conn);
+        if (conn->peer[0] != '\0') {
+            client_join(conn);
+        }
     }
     return conn->peer[0] != '\0';
 }
@@ -179,20 +252,6 @@ static void on_enter(void *ctx, int fd, const struct sockaddr *from, socklen_t l
     (void)MHD_add_connection(https->daemon, fd, from, len);
     https->eager = 0;
     (void)uv_timer_start(&https->timer, on_timer, 0, 0);
-}
-
-/* Cuts off who has been sending a request or reading an answer for too long; who is nobody much sooner, in the
- * handshake or behind it. */
-static void on_sweep(uv_timer_t *timer)
-{
-    struct emu_https *https = timer->data;
-    uint64_t now_ms = uv_now(https->config.loop);
-    for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
-        uint64_t most_s = is_somebody(conn) ? https->config.idle_s : https->config.handshake_s;
-        if (!conn->waiting && now_ms - conn->since_ms > 1000 * most_s) {
-            (void)shutdown(conn->fd, SHUT_RDWR);
-        }
-    }
 }
 
 /* ---- connections ---- */
@@ -275,6 +334,7 @@ static void conn_close(struct emu_https *https, struct conn *conn)
     }
     *(conn->prev != NULL ? &conn->prev->next : &https->conns) = conn->next;
     https->conn_count--;
+    client_leave(conn);
     free(conn);
 }
 
@@ -313,6 +373,84 @@ static void body_drop(struct emu_https_call *call)
     call->len = call->cap = 0;
 }
 
+static void suspend(struct emu_https_call *call)
+{
+    struct emu_https *https = call->https;
+    call->suspended = true;
+    call->next = https->suspended;
+    call->prev = NULL;
+    if (call->next != NULL) {
+        call->next->prev = call;
+    }
+    https->suspended = call;
+    MHD_suspend_connection(call->connection);
+}
+
+static void resume(struct emu_https_call *call)
+{
+    struct emu_https *https = call->https;
+    if (call->next != NULL) {
+        call->next->prev = call->prev;
+    }
+    *(call->prev != NULL ? &call->prev->next : &https->suspended) = call->next;
+    call->suspended = false;
+    MHD_resume_connection(call->connection);
+    https->eager = 0;
+    (void)uv_timer_start(&https->timer, on_timer, 0, 0);
+}
+
+/* Takes a call out of its client's queue. */
+static void queue_leave(struct emu_https_call *call)
+{
+    struct client *client = call->conn->client;
+    struct emu_https_call *before = NULL;
+    for (struct emu_https_call *at = client->first; at != call; at = at->after) {
+        before = at;
+    }
+    *(before != NULL ? &before->after : &client->first) = call->after;
+    client->last = client->last == call ? before : client->last;
+    call->queued = false;
+}
+
+/* Whether a client may have this request open, too; else it waits for its turn. */
+static bool admit(struct emu_https_call *call)
+{
+    struct client *client = call->conn->client;
+    if (client == NULL || call->admitted) {
+        return true;
+    }
+    if (client->open < call->https->config.open_most) {
+        client->open++;
+        call->admitted = true;
+        return true;
+    }
+    call->conn->since_ms = uv_now(call->https->config.loop);
+    call->after = NULL;
+    *(client->last != NULL ? &client->last->after : &client->first) = call;
+    client->last = call;
+    call->queued = true;
+    suspend(call);
+    return false;
+}
+
+/* An open request is answered: the client's next has its turn. */
+static void admitted_end(struct emu_https_call *call)
+{
+    if (!call->admitted) {
+        return;
+    }
+    struct client *client = call->conn->client;
+    struct emu_https_call *next = client->first;
+    call->admitted = false;
+    client->open--;
+    if (next != NULL && !call->https->closing) {
+        queue_leave(next);
+        next->admitted = true;
+        client->open++;
+        resume(next);
+    }
+}
+
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode why)
 {
@@ -325,6 +463,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         return;
     }
     if (call->conn != NULL) {
+        admitted_end(call); /* the client has gone before its turn was used */
         call->conn->waiting = false;
         call->conn->since_ms = uv_now(call->https->config.loop);
     }
@@ -409,15 +548,9 @@ void emu_https_answer(struct emu_https_call *call, const struct emu_https_answer
     QKD_ASSERT(call->handed && call->code == 0);
     call->response = response_of(answer);
     call->code = (unsigned)answer->code;
+    admitted_end(call);
     if (call->suspended) {
-        if (call->next != NULL) {
-            call->next->prev = call->prev;
-        }
-        *(call->prev != NULL ? &call->prev->next : &call->https->suspended) = call->next;
-        call->suspended = false;
-        MHD_resume_connection(call->connection);
-        call->https->eager = 0;
-        (void)uv_timer_start(&call->https->timer, on_timer, 0, 0);
+        resume(call);
     }
 }
 
@@ -438,7 +571,11 @@ static enum MHD_Result hand_over(struct emu_https_call *call, const char *method
                                         .body = call->body,
                                         .body_len = call->len,
                                         .peer = call->conn->peer};
-    call->handed = call->conn->waiting = true;
+    call->conn->waiting = true;
+    if (!admit(call)) {
+        return MHD_YES;
+    }
+    call->handed = true;
     https->config.handle(https->config.ctx, call, &request);
     body_drop(call);
     if (call->code != 0) {
@@ -446,14 +583,7 @@ static enum MHD_Result hand_over(struct emu_https_call *call, const char *method
         call->conn->since_ms = uv_now(https->config.loop);
         return queue(call);
     }
-    call->suspended = true;
-    call->next = https->suspended;
-    call->prev = NULL;
-    if (call->next != NULL) {
-        call->next->prev = call;
-    }
-    https->suspended = call;
-    MHD_suspend_connection(call->connection);
+    suspend(call);
     return MHD_YES;
 }
 
@@ -575,6 +705,39 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return call->handed ? MHD_YES : hand_over(call, method);
 }
 
+/* Those who have waited for their turn too long are told to come again. */
+static void queue_sweep(struct emu_https *https, uint64_t now_ms)
+{
+    static const char text[] = "{\"message\":\"error on KME: overload\"}";
+    struct emu_https_call *next;
+    for (struct emu_https_call *call = https->suspended; call != NULL; call = next) {
+        next = call->next;
+        if (call->queued && now_ms - call->conn->since_ms > UINT64_C(1000) * TURN_S) {
+            queue_leave(call);
+            call->handed = true;
+            emu_https_answer(call, &(struct emu_https_answer){.code = MHD_HTTP_SERVICE_UNAVAILABLE,
+                                                              .type = "application/json",
+                                                              .body = strdup(text),
+                                                              .len = sizeof text - 1});
+        }
+    }
+}
+
+/* Cuts off who has been sending a request or reading an answer for too long; who is nobody much sooner, in the
+ * handshake or behind it. */
+static void on_sweep(uv_timer_t *timer)
+{
+    struct emu_https *https = timer->data;
+    uint64_t now_ms = uv_now(https->config.loop);
+    for (struct conn *conn = https->conns; conn != NULL; conn = conn->next) {
+        uint64_t most_s = is_somebody(conn) ? https->config.idle_s : https->config.handshake_s;
+        if (!conn->waiting && now_ms - conn->since_ms > 1000 * most_s) {
+            (void)shutdown(conn->fd, SHUT_RDWR);
+        }
+    }
+    queue_sweep(https, now_ms);
+}
+
 /* ---- life ---- */
 
 static void log_nothing(void *cls, const char *format, va_list arguments)
@@ -666,6 +829,12 @@ int emu_https_new(const struct emu_https_config *config, struct emu_https **http
     if (config->handshakes_per_s == 0) {
         made->config.handshakes_per_s = HANDSHAKES_PER_S;
     }
+    if (config->per_client_most == 0) {
+        made->config.per_client_most = (config->connections_most + 1) / 2;
+    }
+    if (config->open_most == 0) {
+        made->config.open_most = OPEN_MOST;
+    }
     int fd = -1;
     int err = emu_listen(config->listen, &fd, why);
     made->port = (uint16_t)(err == QKD_OK ? emu_port_of(fd) : 0);
@@ -704,6 +873,10 @@ void emu_https_free(struct emu_https *https)
     https->closing = true;
     emu_door_close(https->door);
     while (https->suspended != NULL) {
+        if (https->suspended->queued) {
+            queue_leave(https->suspended);
+            https->suspended->handed = true;
+        }
         emu_https_answer(https->suspended, &(struct emu_https_answer){.code = 503});
     }
     (void)MHD_run(https->daemon); /* takes the resumed connections in: it may not stop with any */

@@ -6,7 +6,9 @@
  * whoever has not sent a whole request in the idle time is cut off, however slowly it sends, and whoever has
  * not finished TLS, or has no good certificate, much sooner. When all places are taken, the oldest of these gives
  * way. Handshakes
- * begin at a limited rate, and hosts take turns. */
+ * begin at a limited rate, and hosts take turns. Of one client (one name in certificates, on however many
+ * connections) only so many requests are handed over at once; its further ones wait for their turn, so that others
+ * do not wait for them. */
 #ifndef EMU_HTTPS_H
 #define EMU_HTTPS_H
 
@@ -41,6 +43,9 @@ struct emu_https_config {
     size_t body_most; /* bytes */
     unsigned connections_most;
     unsigned per_address_most; /* connections from one address; 0: half of all */
+    unsigned per_client_most;  /* connections of one name in certificates; 0: half of all */
+    unsigned
+        open_most; /* requests of one name that are with handle() at once, others wait; 0: 64 */
     unsigned idle_s;
     unsigned handshake_s; /* to finish TLS, and to ask for who is nobody; 0: 5, at most idle_s */
     unsigned

@@ -17,6 +17,9 @@
   nobodies PORT IDLE_S CA CERT KEY    all 40 places are taken by clients that shook hands without a
                                       certificate and say nothing: one that asks properly is answered,
                                       and they are closed long before the idle time is over
+  greedy PORT METRICS_PORT CA CERT KEY  20 connections of one SAE (20 are allowed) wait for answers that take
+                                      their time: 8 are asked for at once, another SAE does not wait for
+                                      them, all are answered; one connection more is the end of an idle one
 """
 import os
 import socket
@@ -25,6 +28,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 
 def garbage(port):
@@ -188,6 +192,48 @@ def nobodies(port, idle_s, ca, cert, key):
     return 0 if stayed == 40 and gave_way > 0 and asked and ended < 20 else 1
 
 
+def greedy(port, idle_s, ca, cert, key):
+    """cert and key are alice's; bob's are beside them."""
+    crowd = [tls(port, ca, cert, key) for _ in range(20)]
+    for s in crowd + [tls(port, ca, cert, key)]:  # one more than there may be
+        s.sendall(b"GET /api/v1/keys/bob/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        last = b""
+        while not last.endswith(b"}") and (more := s.recv(4096)):
+            last += more
+    served = last.startswith(b"HTTP/1.1 200")
+    time.sleep(0.2)
+    left = [s for s in crowd if not closed_behind(s)]
+    print(f"one more is served {served}; {len(left)} of the first 20 are left")
+    bob = tls(port, ca, cert.replace("alice", "bob"), key.replace("alice", "bob"), "127.0.0.2")
+    bob.settimeout(10)
+    for s in left:
+        s.settimeout(60)
+        s.sendall(b"GET /api/v1/keys/slow/enc_keys HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.3)
+    with urllib.request.urlopen(f"http://127.0.0.1:{idle_s}/metrics", timeout=5) as answer:
+        opened = [line for line in answer.read().decode().splitlines() if "kme_open" in line]
+    count, longest = asks(bob, 1)
+    answers = [s.recv(12) for s in left]
+    print(f"{opened}; bob asked {count:.0f} times/s, waited {longest:.3f} s; {set(answers)}")
+    good = all(a == b"HTTP/1.1 503" for a in answers)
+    return 0 if served and len(left) == 19 and opened == ["kme_open 8"] and longest < 1 and good else 1
+
+
+def closed_behind(s):
+    """Whether the end comes behind what is left to be read."""
+    s.settimeout(0.01)
+    try:
+        while True:
+            if not s.recv(4096):
+                return True
+    except ssl.SSLWantReadError:
+        return False
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
 FLOOD_S = 6
 
 
@@ -267,6 +313,6 @@ if __name__ == "__main__":
         sys.exit(flood_make(int(sys.argv[2])))
     if sys.argv[1] == "garbage":
         sys.exit(garbage(int(sys.argv[2])))
-    what = {"slow": slow, "framing": framing, "crowd": crowd, "flood": flood, "nobodies": nobodies,
+    what = {"slow": slow, "framing": framing, "crowd": crowd, "flood": flood, "nobodies": nobodies, "greedy": greedy,
             "half": half}[sys.argv[1]]
     sys.exit(what(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:7]))

@@ -326,6 +326,20 @@ START_TEST(nobodies_do_not_lock_out)
 }
 END_TEST
 
+/* Nor do many requests of one SAE keep others waiting. */
+START_TEST(greedy_clients_wait_for_themselves)
+{
+    static char command[4000], output[OUTPUT];
+    (void)snprintf(command, sizeof command,
+                   "python3 tests/emu/etsi014_rude.py greedy %u %u '%s/ca.crt' '%s/sae.alice.crt' "
+                   "'%s/sae.alice.key' 2>&1",
+                   kme.port, kme.health_port, kme.folder, kme.folder, kme.folder);
+    int code = shell(command, output);
+    ck_assert_msg(code == 0, "%s", output);
+    (void)printf("%s", output);
+}
+END_TEST
+
 /* A client that takes its time over the handshake costs no time of the server's. */
 START_TEST(half_a_handshake)
 {
@@ -428,6 +442,7 @@ int main(void)
     tcase_add_test(c, smuggled_requests);
     tcase_add_test(c, crowds_do_not_lock_out);
     tcase_add_test(c, nobodies_do_not_lock_out);
+    tcase_add_test(c, greedy_clients_wait_for_themselves);
     tcase_add_test(c, half_a_handshake);
     tcase_add_test(c, floods_of_handshakes);
     tcase_add_test(c, slow_clients_are_cut_off);

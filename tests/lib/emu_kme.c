@@ -268,6 +268,7 @@ static void serve(const char *folder, int port_to)
                   .body_most = KME_BODY,
                   .connections_most = KME_CONNECTIONS,
                   .per_address_most = KME_PER_ADDRESS,
+                  .open_most = KME_OPEN,
                   .idle_s = KME_IDLE_S,
                   .handshake_s = KME_HANDSHAKE_S,
                   .handshakes_per_s = KME_HANDSHAKES_PER_S},

@@ -19,7 +19,8 @@ enum {
     KME_HANDSHAKES_PER_S = 15,
     KME_BODY = 20000,
     KME_CONNECTIONS = 40,
-    KME_PER_ADDRESS = 30
+    KME_PER_ADDRESS = 30,
+    KME_OPEN = 8
 };
 
 struct kme {
