@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Loading: read, parse, override, decode, resolve; then either a whole scenario or nothing. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/err.h"
@@ -227,6 +228,26 @@ const char *scn_routing_name(enum scn_routing routing)
 const char *scn_fault_name(enum scn_fault_what what)
 {
     return scn_word_of(scn_words_fault, (int)what);
+}
+
+void scn_fault_entity(const struct scn_scenario *scenario, const struct scn_fault *fault,
+                      char text[SCN_ENTITY_SIZE])
+{
+    switch (fault->target) {
+    case SCN_TARGET_LINK:
+        (void)snprintf(text, SCN_ENTITY_SIZE, "link %s", scenario->links[fault->index].id);
+        break;
+    case SCN_TARGET_CLASSICAL:
+        (void)snprintf(text, SCN_ENTITY_SIZE, "classical link %s",
+                       scenario->classical.links[fault->index].id);
+        break;
+    case SCN_TARGET_ELEMENT:
+        (void)snprintf(text, SCN_ENTITY_SIZE, "%s", scn_element_name(fault->element));
+        break;
+    case SCN_TARGET_NODE:
+        (void)snprintf(text, SCN_ENTITY_SIZE, "node %s", scenario->nodes[fault->index].id);
+        break;
+    }
 }
 
 const char *scn_element_name(int element)

@@ -528,6 +528,11 @@ const char *scn_level_name(enum scn_level level);
 const char *scn_relay_name(enum scn_relay relay);
 const char *scn_routing_name(enum scn_routing routing);
 const char *scn_fault_name(enum scn_fault_what what);
+
+/* What a fault is of, as events are told: "link AB", "node A", "classical link AB", "controller". */
+#define SCN_ENTITY_SIZE (SCN_ID_SIZE + 16)
+void scn_fault_entity(const struct scn_scenario *scenario, const struct scn_fault *fault,
+                      char text[SCN_ENTITY_SIZE]);
 const char *scn_element_name(int element); /* enum scn_fault_element */
 
 #endif

@@ -9,34 +9,15 @@
  * alone: it is gone, and starts anew when the fault ends. A channel gets slower, loses frames or flips
  * bits in them. A node loses the management network. Light that gets worse is in the series of its link
  * from the start (host/light.h); here it is only noted. */
-#include <stdio.h>
 
 #include "sim/world.h"
 #include "watch/stats.h"
 
-enum { ENTITY_BYTES = SCN_ID_SIZE + 16 };
-
-static void entity(const struct sim_world *world, const struct scn_fault *fault,
-                   char text[ENTITY_BYTES])
-{
-    const struct scn_scenario *scenario = world->scenario;
-    if (fault->target == SCN_TARGET_LINK) {
-        (void)snprintf(text, ENTITY_BYTES, "link %s", scenario->links[fault->index].id);
-    } else if (fault->target == SCN_TARGET_ELEMENT) {
-        (void)snprintf(text, ENTITY_BYTES, "%s", scn_element_name(fault->element));
-    } else if (fault->target == SCN_TARGET_CLASSICAL) {
-        (void)snprintf(text, ENTITY_BYTES, "classical link %s",
-                       scenario->classical.links[fault->index].id);
-    } else {
-        (void)snprintf(text, ENTITY_BYTES, "node %s", scenario->nodes[fault->index].id);
-    }
-}
-
 static void note_node(struct sim_world *world, const char *kind, uint32_t node)
 {
-    char text[ENTITY_BYTES];
+    char text[SCN_ENTITY_SIZE];
     struct scn_fault fault = {.target = SCN_TARGET_NODE, .index = node};
-    entity(world, &fault, text);
+    scn_fault_entity(world->scenario, &fault, text);
     sim_world_note(world, kind, text, "");
 }
 
@@ -246,14 +227,14 @@ static void link_fault(struct sim_world *world, const struct scn_fault *fault, b
 static void fault_do(struct sim_world *world, uint32_t number, bool begin)
 {
     const struct scn_fault *fault = &world->scenario->faults[number];
-    char text[ENTITY_BYTES];
+    char text[SCN_ENTITY_SIZE];
     if (by_output(fault)) {
         struct sim_node *node = &world->nodes[fault->index];
         node->armed = number + 1;
         node->armed_left = fault->output > 0 ? fault->output : 1;
         return;
     }
-    entity(world, fault, text);
+    scn_fault_entity(world->scenario, fault, text);
     sim_world_note(world, begin ? "fault_begin" : "fault_end", text, scn_fault_name(fault->what));
     if (begin) {
         watch_stats_fault(world->stats, sim_world_now(world), fault);

@@ -12,6 +12,7 @@
 #include "core/wire/codec.h"
 #include "core/wire/frame.h"
 #include "emu/deploy/place.h"
+#include "emu/flight/events.h"
 #include "emu/flight/flight.h"
 #include "watch/oracle.h"
 #include "watch/recorder.h"
@@ -50,6 +51,7 @@ struct player {
     struct watch_oracle *oracle;
     struct watch_stats *stats;
     struct watch_recorder *recorder; /* NULL: messages are not wanted */
+    struct emu_events *events;       /* faults */
     struct source *sources;
     struct qkd_map sent; /* hash of a message -> first of under_way, index + 1 */
     struct under_way *under_way;
@@ -436,9 +438,35 @@ static bool clock_set(struct player *player, const struct emu_flight_entry *entr
     return apart_ns < CLOCKS_APART_NS && apart_ns > -CLOCKS_APART_NS;
 }
 
+/* A fault begins or ends, as in a virtual world. */
+static void event_show(struct player *player, const struct emu_event *event)
+{
+    const struct scn_scenario *scenario = player->replay->plan->scenario;
+    const struct scn_fault *fault = &scenario->faults[event->fault];
+    const struct scn_sink *sink = &player->replay->sink;
+    char entity[SCN_ENTITY_SIZE];
+    player->now_ns = event->at_ns > player->now_ns ? event->at_ns : player->now_ns;
+    scn_fault_entity(scenario, fault, entity);
+    if (sink->event != NULL) {
+        sink->event(sink->ctx,
+                    &(struct scn_event){player->now_ns, event->begins ? "fault_begin" : "fault_end",
+                                        entity, scn_fault_name(fault->what)});
+    }
+    if (event->begins) {
+        watch_stats_fault(player->stats, player->now_ns, fault);
+    } else {
+        watch_stats_fault_end(player->stats, player->now_ns, fault);
+    }
+}
+
 static void clock_move(struct player *player, const struct emu_flight_entry *entry)
 {
     int64_t now_ns = entry->at.ns - player->zero_ns;
+    int64_t until_ns = now_ns < player->replay->end_ns ? now_ns : player->replay->end_ns - 1;
+    struct emu_event event;
+    while (emu_events_next(player->events, until_ns, &event)) {
+        event_show(player, &event);
+    }
     player->now_ns = now_ns > player->now_ns ? now_ns : player->now_ns;
     if (!player->warm && player->now_ns >= player->replay->plan->scenario->warmup_ns) {
         player->warm = true;
@@ -524,6 +552,12 @@ static int bootstrap_show(struct player *player)
     return 0;
 }
 
+static uint64_t on_discarded(void *ctx, uint32_t link)
+{
+    const struct player *player = ctx;
+    return watch_oracle_link_ledger(player->oracle, link).discarded;
+}
+
 static int player_init(struct player *player, const struct emu_flight_merge *merge,
                        struct emu_why *why)
 {
@@ -531,7 +565,9 @@ static int player_init(struct player *player, const struct emu_flight_merge *mer
     const struct scn_scenario *scenario = replay->plan->scenario;
     struct watch_stats_config stats = {.scenario = scenario,
                                        .sink = &replay->sink,
-                                       .epoch_ns = replay->epoch_ns};
+                                       .epoch_ns = replay->epoch_ns,
+                                       .discarded = on_discarded,
+                                       .discarded_ctx = player};
     qkd_map_init(&player->sent, sizeof(struct qkd_id), UNDER_WAY_LIMIT, NULL);
     player->oracle = watch_oracle_new(scenario);
     player->stats = watch_stats_new(&stats);
@@ -550,7 +586,8 @@ static int player_init(struct player *player, const struct emu_flight_merge *mer
         }
         player->sources[i].place = emu_place_at(scenario, number);
     }
-    return bootstrap_show(player);
+    int rc = emu_events_new(replay, &player->events, why);
+    return rc == 0 ? bootstrap_show(player) : rc;
 }
 
 static void player_fini(struct player *player)
@@ -567,6 +604,7 @@ static void player_fini(struct player *player)
     watch_oracle_free(player->oracle);
     watch_stats_free(player->stats);
     watch_recorder_free(player->recorder);
+    emu_events_free(player->events);
 }
 
 static int conclude(struct player *player, struct emu_why *why)

@@ -53,6 +53,23 @@ def share_served(rows, window):
     return sum(inside) / len(inside)
 
 
+def events(results, summary):
+    """Each fault is an event. While B is cut off from a neighbour no key can reach C, so the first one comes at the
+    end of the cut, and what is lost are the requests of those 4 s, 4 in each, and of the moments around."""
+    rows = results.execute("SELECT what, entity, at_s, end_s, detect_s, first_key_s, applications, lost_total "
+                           "FROM fault_events ORDER BY idx").fetchall()
+    for row in rows:
+        print(row)
+    assert [row[:4] for row in rows] == [
+        ("classical", "link BC", 5, 9), ("both", "link AB", 13, 17), ("down", "node B", 21, 25),
+        ("crash", "node C", 28, 29), ("crash", "controller", 30, 31)], rows
+    for what, entity, _, _, detect_s, first_key_s, applications, lost in rows[:3]:
+        assert applications == 1 and 14 <= lost <= 24, (what, entity)
+        assert 0 < detect_s < 4 <= first_key_s < 8, (what, entity)  # 3 status periods of 0.5 s; late, if busy
+    assert rows[3][6] == 1 and rows[4][6] == 0, rows
+    assert len(summary["fault_events"]) == 5, summary["fault_events"]
+
+
 def main():
     top = tempfile.mkdtemp(prefix="qkdn-faults-")
     try:
@@ -76,6 +93,7 @@ def main():
             print(f"calm from {window[0]} to {window[1]} s: {share:.0%} served")
             assert share > 0.7, rows
         assert summary["oracle"]["violations"] == 0, summary["oracle"]
+        events(sqlite3.connect(output), summary)
     finally:
         shutil.rmtree(top, ignore_errors=True)
     return 0
