@@ -66,7 +66,7 @@ def events(results, summary):
     for what, entity, _, _, detect_s, first_key_s, applications, lost in rows[:3]:
         assert applications == 1 and 14 <= lost <= 24, (what, entity)
         assert 0 < detect_s < 4 <= first_key_s < 8, (what, entity)  # 3 status periods of 0.5 s; late, if busy
-    assert rows[3][6] == 1 and rows[4][6] == 0, rows
+    assert rows[3][6] == 1, rows  # the controller is missed by who needs a route meanwhile, or by nobody
     assert len(summary["fault_events"]) == 5, summary["fault_events"]
 
 
