@@ -278,7 +278,8 @@ START_TEST(print_is_complete)
         "control: {routing: widest, paths: 3, mode: on-request, route_validity: 10 s, "
         "status_period: "
         "1 s, "
-        "low_mark: 0 bit, reservable: 0.9, keep_route: false, at: \"A\"}\nmanagement: {at: "
+        "low_mark: 0 bit, reservable: 0.9, keep_route: false, at: \"A\", controller: "
+        "true}\nmanagement: {at: "
         "\"A\"}\n",
         "  - {id: \"v\", from: \"A\", to: \"C\", key: 256 bit, count: 1, arrivals: poisson, rate: "
         "2 "
