@@ -105,35 +105,48 @@ static int log_open(struct emu_daemon *daemon, struct emu_why *why)
     return emu_log_open(&options, &daemon->log, why);
 }
 
-/* Pads that a key manager has used must never come back, and only its store knows which. The others' say
- * how often they were started, and no more. */
-static int store_missed(const struct emu_daemon *daemon, uint32_t opened, struct emu_why *why)
+/* Pads that a key manager has used must never come back, and only its store knows which. One that is lost is
+ * replaced when its operator says so: `incarnation`. *opened: how often a new store counts as opened. */
+static int store_missed(const struct emu_daemon *daemon, uint32_t *opened, struct emu_why *why)
 {
-    const char *store = daemon->config->store;
-    if (daemon->config->kind != EMU_KMD || opened == 0 || access(store, F_OK) == 0) {
+    const struct emu_config *config = daemon->config;
+    if (config->kind != EMU_KMD || access(config->store, F_OK) == 0) {
         return 0;
     }
-    return emu_fail(
-        why, QKD_ERR_FORMAT,
-        "%s: the key store is gone (it was opened %lu times so far). A key manager cannot begin "
-        "anew alone, it would use pads twice: bring the file back as it last was, with "
-        "its -wal if there was one; if it is lost, render the deployment anew for all "
-        "daemons (qkdn render --force)",
-        store, (unsigned long)opened);
+    if (config->incarnation > *opened) {
+        *opened = config->incarnation - 1;
+    } else if (*opened > 0) {
+        return emu_fail(
+            why, QKD_ERR_FORMAT,
+            "%s: the key store is gone (it was opened %lu times so far): with a new one "
+            "pads could be used twice. Bring the file back as it last was, with its -wal "
+            "if there was one; if it is lost, write 'incarnation: %lu' into daemon.yaml "
+            "and start again: what was in it is lost, each link is of use again with its "
+            "next block",
+            config->store, (unsigned long)*opened, (unsigned long)*opened + 1);
+    }
+    return 0;
 }
 
 /* Whether it is the store that was there last. */
-static int store_recognise(struct emu_daemon *daemon, uint32_t opened, struct emu_why *why)
+static int store_recognise(struct emu_daemon *daemon, uint32_t opened, bool is_new,
+                           struct emu_why *why)
 {
     const char *store = daemon->config->store;
     uint32_t incarnation = emu_store_incarnation(daemon->store);
-    if (incarnation <= opened) {
+    if (!is_new && incarnation <= opened) {
         return emu_fail(
             why, QKD_ERR_FORMAT,
-            "%s: an older copy of the key store: opened %lu times so far, this one %lu. "
-            "It would use pads twice: bring the file back as it last was; if that is "
-            "lost, render the deployment anew for all daemons (qkdn render --force)",
-            store, (unsigned long)opened, (unsigned long)incarnation - 1);
+            "%s: an older copy of the key store: opened %lu times so far, this one %lu: "
+            "pads could be used twice. Bring the file back as it last was; if that is "
+            "lost, take this one away, write 'incarnation: %lu' into daemon.yaml and "
+            "start again",
+            store, (unsigned long)opened, (unsigned long)incarnation - 1,
+            (unsigned long)opened + 1);
+    }
+    if (is_new && incarnation > 1) {
+        struct emu_log_field fields[] = {emu_log_uint("incarnation", incarnation)};
+        emu_log(daemon->log, EMU_LOG_WARN, "store_replaced", fields, 1);
     }
     return emu_seen_put(store, incarnation, why);
 }
@@ -144,9 +157,10 @@ static int store_open(struct emu_daemon *daemon, struct emu_why *why)
     struct emu_unlock unlock;
     const char *file = config->unlock.file[0] != '\0' ? config->unlock.file : NULL;
     const char *variable = file == NULL ? config->unlock.environment : NULL;
+    bool is_new = access(config->store, F_OK) != 0;
     uint32_t opened = 0;
     int rc = emu_seen_get(config->store, &opened, why);
-    rc = rc == 0 ? store_missed(daemon, opened, why) : rc;
+    rc = rc == 0 ? store_missed(daemon, &opened, why) : rc;
     rc = rc == 0 ? emu_unlock_read(&unlock, file, variable, why) : rc;
     if (rc != 0) {
         return rc;
@@ -155,7 +169,7 @@ static int store_open(struct emu_daemon *daemon, struct emu_why *why)
         .path = config->store, .unlock = &unlock, .create = true, .opened = opened};
     rc = emu_store_open(&options, &daemon->store, why);
     emu_unlock_wipe(&unlock);
-    return rc == 0 ? store_recognise(daemon, opened, why) : rc;
+    return rc == 0 ? store_recognise(daemon, opened, is_new, why) : rc;
 }
 
 static int flight_open(struct emu_daemon *daemon, struct emu_why *why)

@@ -298,6 +298,7 @@ static int element_start(struct emu_hosted *hosted, uint32_t number, struct qkd_
     event.u.start.records = records.at;
     event.u.start.count = records.count;
     event.u.start.incarnation = emu_store_incarnation(hosted->config.store);
+    event.u.start.replaced = emu_store_replaced(hosted->config.store);
     randombytes_buf(event.u.start.seed, sizeof(event.u.start.seed));
     for (size_t i = 0; i < records.count && hosted->config.flight != NULL; i++) {
         const struct qkd_record *record = &records.at[i];

@@ -123,7 +123,8 @@ static void kind_check(struct scn_ctx *ctx, const struct scn_tree *root,
     static const struct {
         const char *key;
         enum emu_kind kind;
-    } rows[] = {{"etsi014", EMU_KMD}, {"load", EMU_KMD}, {"keys", EMU_LINKD}};
+    } rows[] = {
+        {"etsi014", EMU_KMD}, {"incarnation", EMU_KMD}, {"load", EMU_KMD}, {"keys", EMU_LINKD}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct scn_tree *value = scn_tree_find(root, rows[i].key);
         if (value != NULL && config->kind != rows[i].kind) {
@@ -142,6 +143,11 @@ static void rest_check(struct scn_ctx *ctx, const struct scn_tree *root, struct 
     if (unlock != NULL && unlock->kind == SCN_TREE_MAP &&
         (config->unlock.file[0] == '\0') == (config->unlock.environment[0] == '\0')) {
         scn_mistake(ctx, unlock->place, "unlock: expected either file or environment");
+    }
+    if (config->incarnation > 0 && config->flight[0] != '\0') {
+        scn_mistake(ctx, place_of(root, "incarnation"),
+                    "incarnation and flight: a run in which a store was lost cannot be judged: "
+                    "expected one of them");
     }
     config->epoch_ns = EMU_EPOCH_NONE;
     if (config->epoch[0] != '\0' && !emu_epoch_parse(config->epoch, &config->epoch_ns)) {

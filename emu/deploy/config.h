@@ -41,6 +41,8 @@ struct emu_config {
     } certificates;
     char secrets[EMU_FILE_SIZE]; /* pairwise, see emu/deploy/secrets.h */
     char store[EMU_FILE_SIZE];
+    uint32_t
+        incarnation; /* kmd: the first of a store that is made in place of a lost one; 0: none */
     struct {
         char file[EMU_FILE_SIZE]; /* one of both is given */
         char environment[SCN_ID_SIZE];

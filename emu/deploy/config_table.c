@@ -90,6 +90,9 @@ static const struct scn_field config_fields[] = {
             .required = true),
     TEXT("secrets", secrets, .doc = "the file with the pairwise secrets", .required = true),
     TEXT("store", store, .doc = "the file of the key store", .required = true),
+    NUM("incarnation", incarnation, SCN_T_U32, SCN_DIM_NUMBER, 2, 4095, .unset = 0,
+        .doc =
+            "kmd: its store is lost, a new one begins with this incarnation; more than any before"),
     SECTION("unlock", &unlock_table, .doc = "the secret that opens the store: file or environment",
             .required = true),
     SECTION("etsi014", &etsi014_table, .doc = "the interface for SAEs"),

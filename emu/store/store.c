@@ -331,6 +331,11 @@ void emu_records_free(struct emu_records *records)
     *records = (struct emu_records){0};
 }
 
+bool emu_store_replaced(const struct emu_store *store)
+{
+    return store->replaced;
+}
+
 uint32_t emu_store_incarnation(const struct emu_store *store)
 {
     return store->incarnation;

@@ -31,9 +31,10 @@ struct emu_store_options {
     const char *path;
     const struct emu_unlock *unlock; /* only read during open */
     bool create;                     /* make a store where no file is; else that is an error */
-    uint32_t opened;                 /* how often one that is made counts as opened already */
-    struct emu_seal_cost cost;       /* of a store that is made; zeros are the defaults */
-    uint32_t max_pages;              /* of 4 KiB, the file grows no further; 0: no limit */
+    uint32_t
+        opened; /* how often one that is made counts as opened already: it replaces a lost one; or 0 */
+    struct emu_seal_cost cost; /* of a store that is made; zeros are the defaults */
+    uint32_t max_pages;        /* of 4 KiB, the file grows no further; 0: no limit */
 };
 
 /* Opens or makes the store, checks it whole and raises its incarnation, durably.
@@ -48,6 +49,9 @@ void emu_store_close(struct emu_store *store);
 
 /* 1, 2, 3, ...: how often the store was opened. For START of each element of the daemon. */
 uint32_t emu_store_incarnation(const struct emu_store *store);
+
+/* Whether it was made in place of one that was lost. For START, too. */
+bool emu_store_replaced(const struct emu_store *store);
 
 /* The live entries of one owner as START wants them. */
 struct emu_records {

@@ -23,7 +23,7 @@
 #define STRING(x) #x
 #define TEXT(x) STRING(x)
 
-enum { INCARNATION_LEN = 4 };
+enum { INCARNATION_LEN = 4, OWN_INCARNATION = 0, OWN_REPLACED = 1 };
 
 static const char *const sql[EMU_STORE_QUERIES] = {
     [EMU_STORE_BEGIN] = "BEGIN IMMEDIATE",
@@ -93,7 +93,7 @@ static int connect_file(struct emu_store *store, const char *path, struct emu_wh
 
 static int incarnation_put(struct emu_store *store, uint32_t incarnation, struct emu_why *why)
 {
-    struct emu_store_row row = emu_store_row(QKD_NOBODY, 0, NULL, 0);
+    struct emu_store_row row = emu_store_row(QKD_NOBODY, OWN_INCARNATION, NULL, 0);
     uint8_t bytes[INCARNATION_LEN];
     wire_put_u32(bytes, incarnation);
     store->incarnation = incarnation;
@@ -157,6 +157,12 @@ static int fill(struct emu_store *store, const struct emu_store_options *options
     err = head_insert(store, head, why);
     if (err == 0) {
         err = incarnation_put(store, options->opened, why);
+    }
+    if (err == 0 && options->opened > 0) {
+        struct emu_store_row row = emu_store_row(QKD_NOBODY, OWN_REPLACED, NULL, 0);
+        uint8_t bytes[INCARNATION_LEN];
+        wire_put_u32(bytes, options->opened);
+        err = emu_store_put(store, &row, bytes, sizeof bytes, why);
     }
     return emu_store_end(store, err, why);
 }
@@ -303,24 +309,39 @@ static int unwrap(struct emu_store *store, const struct emu_unlock *unlock, stru
     return err;
 }
 
-/* Reads the incarnation and raises it; in a transaction. */
-static int incarnation_raise(struct emu_store *store, struct emu_why *why)
+enum found { FOUND_NOT, FOUND_DAMAGED, FOUND_GOOD };
+
+/* A number of the store's own. */
+static enum found number_get(struct emu_store *store, uint8_t kind, uint32_t *number)
 {
-    struct emu_store_row row = emu_store_row(QKD_NOBODY, 0, NULL, 0);
+    struct emu_store_row row = emu_store_row(QKD_NOBODY, kind, NULL, 0);
     sqlite3_stmt *query = store->query[EMU_STORE_GET];
     uint8_t bytes[INCARNATION_LEN];
     (void)sqlite3_bind_blob(query, 1, row.bytes, (int)row.len, SQLITE_STATIC);
-    bool there = sqlite3_step(query) == SQLITE_ROW &&
-                 sqlite3_column_bytes(query, 0) == INCARNATION_LEN + EMU_SEAL_EXTRA &&
-                 emu_unseal(store->data_key, (struct emu_seal_place){row.bytes, row.len},
-                            sqlite3_column_blob(query, 0), INCARNATION_LEN + EMU_SEAL_EXTRA,
-                            bytes) == 0;
+    int step = sqlite3_step(query);
+    bool good = step == SQLITE_ROW &&
+                sqlite3_column_bytes(query, 0) == INCARNATION_LEN + EMU_SEAL_EXTRA &&
+                emu_unseal(store->data_key, (struct emu_seal_place){row.bytes, row.len},
+                           sqlite3_column_blob(query, 0), INCARNATION_LEN + EMU_SEAL_EXTRA,
+                           bytes) == 0;
     (void)sqlite3_reset(query);
+    *number = good ? wire_get_u32(bytes) : 0;
+    return good ? FOUND_GOOD : step == SQLITE_DONE ? FOUND_NOT : FOUND_DAMAGED;
+}
+
+/* Reads the incarnation and raises it; in a transaction. */
+static int incarnation_raise(struct emu_store *store, struct emu_why *why)
+{
+    uint32_t incarnation = 0;
+    uint32_t before = 0;
+    enum found replaced = number_get(store, OWN_REPLACED, &before);
+    bool there = number_get(store, OWN_INCARNATION, &incarnation) == FOUND_GOOD &&
+                 replaced != FOUND_DAMAGED;
+    store->replaced = replaced == FOUND_GOOD;
     if (!there) {
         return emu_fail(why, QKD_ERR_FORMAT, "%s: damaged: its incarnation does not open",
                         store->path);
     }
-    uint32_t incarnation = wire_get_u32(bytes);
     if (incarnation == UINT32_MAX) {
         return emu_fail(why, QKD_ERR_LIMIT, "%s: it was opened too often", store->path);
     }

@@ -41,7 +41,8 @@ struct emu_store {
     uint8_t nonces[EMU_STORE_NONCES * EMU_SEAL_NONCE_LEN]; /* random, public once used */
     size_t nonces_used;
     uint32_t incarnation;
-    bool suspect; /* a commit failed: its remains may lie in the log */
+    bool replaced; /* made in place of one that was lost */
+    bool suspect;  /* a commit failed: its remains may lie in the log */
     struct emu_store_figures figures;
 };
 
@@ -51,7 +52,7 @@ int emu_store_fail(struct emu_store *store, const char *doing, struct emu_why *w
 /* Runs SQL without results. */
 int emu_store_run(struct emu_store *store, const char *sql, const char *doing, struct emu_why *why);
 
-/* The incarnation has the row of owner nobody, kind 0. */
+/* The incarnation has the row of owner nobody, kind 0; a store that replaces a lost one has kind 1, too. */
 struct emu_store_row emu_store_row(struct qkd_eid owner, uint8_t kind, const uint8_t *key,
                                    size_t len);
 

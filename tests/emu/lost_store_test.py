@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A key manager whose store is gone, or is an older copy, does not start: it would use pads a second time, and
 nobody else could tell. It says so in its log, with what to do, and `qkdn status` repeats it; its neighbour is not
-ready meanwhile. With the store as it last was it is back. The controller needs nothing of its store but how often it
+ready meanwhile. With the store as it last was it is back, and with a new one when its operator says that the old
+one is lost. The controller needs nothing of its store but how often it
 was started, and comes back without."""
 import json
 import os
@@ -49,6 +50,40 @@ def unready(daemon, word, seconds=60):
     print(f"{daemon.name}: {text.strip()}", flush=True)
 
 
+def served(daemon):
+    return sum(int(line.split()[1]) for line in daemon.get("/metrics")[1].splitlines()
+               if line.startswith("qkdn_requests_served_total "))
+
+
+def replaced(net, daemon):
+    """The store is lost for good: the operator says so, and keys flow again, also after a further restart. A number
+    that was used is refused."""
+    daemon.kill()
+    for part in PARTS:
+        if os.path.exists(daemon.path(part)):
+            os.unlink(daemon.path(part))
+    with open(daemon.path("daemon.yaml"), "a", encoding="utf-8") as file:
+        file.write("incarnation: 3\n")
+    refused(daemon, ["store.db: the key store is gone", "incarnation: 4"])
+    with open(daemon.path("daemon.yaml"), "r+", encoding="utf-8") as file:
+        text = file.read().replace("incarnation: 3", "incarnation: 7")
+        file.seek(0)
+        file.write(text)
+    for incarnation in (7, 8):
+        daemon.start()
+        net.wait_ready(60)
+        assert f"qkdn_incarnation {incarnation}\n" in daemon.get("/metrics")[1]
+        before = served(daemon)
+        end = time.monotonic() + 60
+        while served(daemon) < before + 20:
+            assert time.monotonic() < end, daemon.get("/metrics")[1]
+            time.sleep(0.2)
+        print(f"{daemon.name}: incarnation {incarnation} serves", flush=True)
+        daemon.kill()
+    daemon.start()
+    net.wait_ready(60)
+
+
 def by_hand():
     net = live_net.Network(QKDN, SCENARIO, {"kmd": {"load": "scenario"}})
     net.start()
@@ -61,15 +96,16 @@ def by_hand():
     net.wait_ready(60)
     a.kill()
     move(a, "away")
-    refused(a, ["store.db: the key store is gone", "render --force"])
+    refused(a, ["store.db: the key store is gone", "incarnation: 3"])
     unready(b, "KMA of B - KMA of A at Kx-1, key not agreed")
     assert not os.path.exists(a.path("store.db"))
     for part in PARTS[:2]:
         os.rename(a.path("old." + part), a.path(part))
-    refused(a, ["store.db: an older copy", "render --force"])
+    refused(a, ["store.db: an older copy", "incarnation: 3"])
     move(a, "back")
     a.start()
     net.wait_ready(60)
+    replaced(net, a)
     ctld = net.by_name["ctld"]
     before = ctld.get("/metrics")[1]
     ctld.kill()
