@@ -354,6 +354,13 @@ static void top_resolve(struct scn_ctx *ctx)
     if (s->duration_ns > 0 && s->warmup_ns >= s->duration_ns) {
         scn_mistake(ctx, root_place(ctx, "warmup"), "warmup is not shorter than duration");
     }
+    if (s->key_management.pool_high < s->key_management.pool_low) {
+        const struct scn_tree *km = scn_tree_find(ctx->root, "key_management");
+        const struct scn_tree *high = km == NULL ? NULL : scn_tree_find(km, "pool_high");
+        scn_mistake(ctx, high == NULL ? root_place(ctx, "key_management") : high->place,
+                    "pool_high %u is less than pool_low %u: expected at least that",
+                    s->key_management.pool_high, s->key_management.pool_low);
+    }
     if (s->control.at == UINT32_MAX) {
         s->control.at = 0;
     }

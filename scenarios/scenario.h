@@ -158,6 +158,11 @@ enum scn_relay {
     SCN_RELAY_COUNT
 };
 
+enum scn_supply {
+    SCN_SUPPLY_ON_DEMAND, /* keys are relayed when they are asked for */
+    SCN_SUPPLY_POOLED     /* and ahead of need */
+};
+
 enum scn_fallback {
     SCN_FALLBACK_NONE,  /* no pad, no relay */
     SCN_FALLBACK_AES256 /* AES-256 by policy, marked per hop */
@@ -183,6 +188,8 @@ struct scn_key_management {
     uint64_t store_bits; /* default of every link's store */
     enum scn_relay relay;
     uint32_t paths; /* of multipath relay; 0: 2, see scn_paths_of() */
+    enum scn_supply supply;
+    uint32_t pool_low, pool_high, pool_batch;
     enum scn_fallback fallback;
     int64_t fallback_reserve_bits, fallback_rekey_ns;
     uint64_t bootstrap_bits; /* initial secret per link, a multiple of 8 */

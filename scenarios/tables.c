@@ -51,6 +51,10 @@ const struct scn_word scn_words_relay[] = {{"hop-by-hop", SCN_RELAY_HOP_BY_HOP},
                                            {"multipath", SCN_RELAY_MULTIPATH},
                                            {NULL, 0}};
 
+static const struct scn_word words_supply[] = {{"on-demand", SCN_SUPPLY_ON_DEMAND},
+                                               {"pooled", SCN_SUPPLY_POOLED},
+                                               {NULL, 0}};
+
 static const struct scn_word words_fallback[] = {{"none", SCN_FALLBACK_NONE},
                                                  {"aes-256", SCN_FALLBACK_AES256},
                                                  {NULL, 0}};
@@ -82,6 +86,14 @@ static const struct scn_field key_management_fields[] = {
     NUM("paths", paths, SCN_T_U32, SCN_DIM_NUMBER, 2, 4, .unset = 0,
         .doc =
             "multipath: routes without a common node, each of which carries a share; default: 2"),
+    WORD("supply", supply, words_supply, "on-demand",
+         "keys are relayed when asked for, or ahead of need into a pool of each pair"),
+    NUM("pool_low", pool_low, SCN_T_U32, SCN_DIM_NUMBER, 1, 10000, .fallback = "16",
+        .doc = "pooled: keys below which a pool is filled up"),
+    NUM("pool_high", pool_high, SCN_T_U32, SCN_DIM_NUMBER, 1, 10000, .fallback = "64",
+        .doc = "pooled: keys up to which it is"),
+    NUM("pool_batch", pool_batch, SCN_T_U32, SCN_DIM_NUMBER, 1, 32, .fallback = "16",
+        .doc = "pooled: most keys in one frame that fills it"),
     WORD("fallback", fallback, words_fallback, "none", "what replaces a pad that is not there"),
     NUM("fallback_reserve", fallback_reserve_bits, SCN_T_I64, SCN_DIM_BITS, 1024, 1e9,
         .fallback = "8 kbit", .multiple = 8,

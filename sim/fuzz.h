@@ -4,6 +4,7 @@
  *   fuzz_plan.c    from a seed, a plan: network, load, faults (each seed uses some of the features)
  *   fuzz_extra.c   what else a plan may have, drawn apart from the rest
  *   fuzz_fallback.c AES-256 where pads cannot be paid, drawn apart
+ *   fuzz_ahead.c   pooled supply, drawn apart
  *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
@@ -92,6 +93,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_POOR = SIM_FUZZ_TROUBLE_END, /* hardly a tag to begin with; drawn apart: fuzz_poor.c */
     SIM_FUZZ_FALLBACK,                    /* AES-256 where pads cannot be paid: fuzz_fallback.c */
     SIM_FUZZ_STANDBY,                     /* two controllers; drawn apart: fuzz_control.c */
+    SIM_FUZZ_POOLED,                      /* keys relayed ahead of need: fuzz_ahead.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -161,6 +163,7 @@ struct sim_fuzz_plan {
         bool proactive;
         bool distributed, alone; /* alone: without a controller */
     } control;
+    uint32_t pool_low, pool_high, pool_batch; /* pooled supply; low 0: none */
     uint32_t fallback_kbit, fallback_rekey_s; /* kept for AES-256; 0: none */
     uint32_t standby; /* node of the second controller, from 1; 0: there is none */
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */

@@ -10,6 +10,8 @@
 /* Adds features from SIM_FUZZ_EXTRA on to a plan that is otherwise complete. */
 void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed);
 
+/* Adds pools that are filled ahead of need. */
+void sim_fuzz_plan_ahead(struct sim_fuzz_plan *plan, uint64_t allowed);
 /* Adds what hops do that cannot pay pads. */
 void sim_fuzz_plan_fallback(struct sim_fuzz_plan *plan, uint64_t allowed);
 /* Adds what keys of applications are relayed by. */

@@ -127,6 +127,12 @@ static void put_policy(struct writer *w)
     if (p->processing_ms > 0) {
         put(w, ", processing: %" PRIu32 " ms", p->processing_ms);
     }
+    if (p->pool_low > 0) {
+        put(w,
+            ",\n                 supply: pooled, pool_low: %" PRIu32 ", pool_high: %" PRIu32
+            ", pool_batch: %" PRIu32,
+            p->pool_low, p->pool_high, p->pool_batch);
+    }
     if (p->fallback_kbit > 0) {
         put(w,
             ",\n                 fallback: aes-256, fallback_reserve: %" PRIu32

@@ -8,6 +8,7 @@
 
 #include "core/crypto/crypto.h"
 #include "watch/oracle_state.h"
+#include "watch/pooled.h"
 
 enum { RING_FIRST = 16, EIDS_LEN = 16 };
 
@@ -171,6 +172,7 @@ static void relay_new(struct watch_oracle *o, const struct watch_orc_sight *s)
                                       .compare = body.compare.b,
                                       .key_size = body.key_size,
                                       .count = body.count,
+                                      .pooled = watch_is_pooled(&body),
                                       .weak = s->frame.method == WIRE_METHOD_AES,
                                       .first = qkd_eid_eq(body.source, s->send->from)};
     if (body.has_share) {

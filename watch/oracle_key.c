@@ -4,6 +4,7 @@
  * is forgotten when both applications have it, or when it is older than any element may keep it. */
 #include "core/crypto/crypto.h"
 #include "watch/oracle_state.h"
+#include "watch/pooled.h"
 
 static struct watch_orc_kma_key *kma_at(const struct watch_oracle *o, uint32_t slot)
 {
@@ -23,7 +24,8 @@ static void shares_forget(struct watch_oracle *o, const struct qkd_id *id);
  * be the last word. */
 static void settle(struct watch_oracle *o, struct watch_orc_ksa_key *key, enum watch_orc_end end)
 {
-    if (key->end == WATCH_ORC_KEY_IN_FLIGHT || end == WATCH_ORC_KEY_SUPPLIED) {
+    if (key->end == WATCH_ORC_KEY_IN_FLIGHT || key->end == WATCH_ORC_KEY_POOLED ||
+        end == WATCH_ORC_KEY_SUPPLIED) {
         o->key_bits[key->end] -= key->bits;
         o->key_bits[end] += key->bits;
         key->end = (uint8_t)end;
@@ -140,10 +142,40 @@ static void first_sight(struct watch_oracle *o, const struct watch_orc_travel *t
     *seen = kma->compare;
     *(kma->prev == QKD_SLAB_NONE ? &o->key_first : &kma_at(o, kma->prev)->next) = slot;
     o->key_last = slot;
-    if (!add_keys(o, slot, travel)) {
+    if (travel->pooled) {
+        kma->open = 0; /* each of its keys is a KMA-key by itself */
+        kma->is_frame = true;
+        kma->print[0] = watch_orc_hash(travel->keys, travel->key_size / 8 * travel->count);
+    } else if (!add_keys(o, slot, travel)) {
         watch_orc_fail(o, "oracle: out of memory for keys", NULL);
     }
     watch_orc_key_age(o);
+}
+
+/* Keys that nobody has asked for yet. */
+static void first_pooled(struct watch_oracle *o, const struct watch_orc_travel *travel)
+{
+    size_t each = travel->key_size / 8;
+    for (uint32_t i = 0; i < travel->count; i++) {
+        struct qkd_id id;
+        watch_pooled_id(travel->id, i, &id);
+        struct watch_orc_travel one = *travel;
+        one.id = &id;
+        one.keys = travel->keys + i * each;
+        one.compare = one.keys + each - WIRE_COMPARE_LEN;
+        one.key_size = travel->key_size - 8 * WIRE_COMPARE_LEN;
+        one.count = 1;
+        one.pooled = false;
+        first_sight(o, &one);
+        uint32_t slot = qkd_map_get(&o->kma_by_id, &id);
+        if (slot != QKD_MAP_NONE) {
+            struct watch_orc_ksa_key *key = ksa_at(o, kma_at(o, slot)->first);
+            key->end = WATCH_ORC_KEY_POOLED;
+            kma_at(o, slot)->is_pooled = true;
+            o->key_bits[WATCH_ORC_KEY_IN_FLIGHT] -= key->bits;
+            o->key_bits[WATCH_ORC_KEY_POOLED] += key->bits;
+        }
+    }
 }
 
 static bool same_keys(const struct watch_oracle *o, const struct watch_orc_kma_key *kma,
@@ -155,6 +187,10 @@ static bool same_keys(const struct watch_oracle *o, const struct watch_orc_kma_k
         kma->compare != watch_orc_hash(travel->compare, WIRE_COMPARE_LEN) ||
         !qkd_eid_eq(kma->source, travel->source) ||
         !qkd_eid_eq(kma->destination, travel->destination)) {
+        return false;
+    }
+    uint32_t all = travel->key_size / 8 * travel->count;
+    if (kma->is_frame && kma->print[0] != watch_orc_hash(travel->keys, all)) {
         return false;
     }
     for (uint32_t k = kma->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next, at += len) {
@@ -172,6 +208,9 @@ void watch_orc_key_travels(struct watch_oracle *o, const struct watch_orc_travel
     if (slot == QKD_MAP_NONE) {
         if (travel->first) { /* else: a straggler of a key that was forgotten */
             first_sight(o, travel);
+            if (travel->pooled) {
+                first_pooled(o, travel);
+            }
         }
         return;
     }
@@ -434,6 +473,14 @@ static void name_keys(struct watch_oracle *o, uint32_t slot,
     }
     (void)watch_orc_check(o, grade_good(o, kma, notify->source_app, notify->grade),
                           "rule 8: a key is not of the grade that is told", scene);
+    int64_t timer_ns = o->scenario->key_management.timer_ns; /* by clocks that drift */
+    (void)watch_orc_check(o, was || !kma->is_pooled || o->now_ns - kma->born_ns <= timer_ns / 4 * 5,
+                          "rule 5: a pooled key is used after its time", scene);
+    for (uint32_t k = kma->first; !was && k != QKD_SLAB_NONE; k = ksa_at(o, k)->next) {
+        if (ksa_at(o, k)->end == WATCH_ORC_KEY_POOLED) { /* asked for now */
+            settle(o, ksa_at(o, k), WATCH_ORC_KEY_IN_FLIGHT);
+        }
+    }
     if (!was) {
         (void)watch_orc_check(o, scheme_good(o, kma, notify->source_app),
                               "rule 4: a key is not relayed as its application asks", scene);
@@ -683,6 +730,11 @@ void watch_orc_key_over(struct watch_oracle *o, const struct qkd_id *id, struct 
         settle(o, ksa_at(o, k), end);
     }
     kma->dead = kma->dead || source;
+    for (uint32_t i = 0; kma->is_frame && i < kma->count; i++) { /* those that did not arrive */
+        struct qkd_id one;
+        watch_pooled_id(id, i, &one);
+        watch_orc_key_over(o, &one, by, end);
+    }
 }
 
 /* ---- crash ---- */
@@ -726,7 +778,7 @@ void watch_orc_key_crash(struct watch_oracle *o, uint32_t node)
         struct watch_orc_kma_key *kma = kma_at(o, slot);
         uint32_t next = kma->next;
         kma_crash(o, kma, node);
-        if (kma->open == 0) {
+        if (kma->open == 0 && !kma->is_frame) {
             close_kma(o, slot);
         }
         slot = next;

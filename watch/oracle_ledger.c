@@ -57,19 +57,23 @@ static void audit_link(struct watch_oracle *o, uint32_t index, const struct sums
 static void audit_keys(struct watch_oracle *o)
 {
     uint64_t flying = 0;
+    uint64_t pooled = 0;
     for (uint32_t slot = o->key_first; slot != QKD_SLAB_NONE;) {
         const struct watch_orc_kma_key *kma = qkd_slab_at(&o->kma_keys, slot);
         for (uint32_t k = kma->first; k != QKD_SLAB_NONE;) {
             const struct watch_orc_ksa_key *key = qkd_slab_at(&o->ksa_keys, k);
             flying += key->end == WATCH_ORC_KEY_IN_FLIGHT ? key->bits : 0;
+            pooled += key->end == WATCH_ORC_KEY_POOLED ? key->bits : 0;
             k = key->next;
         }
         slot = kma->next;
     }
     uint64_t total = o->key_bits[WATCH_ORC_KEY_IN_FLIGHT] + o->key_bits[WATCH_ORC_KEY_SUPPLIED] +
-                     o->key_bits[WATCH_ORC_KEY_EXPIRED] + o->key_bits[WATCH_ORC_KEY_DISCARDED];
+                     o->key_bits[WATCH_ORC_KEY_POOLED] + o->key_bits[WATCH_ORC_KEY_EXPIRED] +
+                     o->key_bits[WATCH_ORC_KEY_DISCARDED];
     (void)watch_orc_check(o,
                           flying == o->key_bits[WATCH_ORC_KEY_IN_FLIGHT] &&
+                              pooled == o->key_bits[WATCH_ORC_KEY_POOLED] &&
                               total == o->drawn_bits + o->taken_bits,
                           "rule 6: bits of keys are not conserved end to end", NULL);
 }
@@ -155,6 +159,7 @@ struct scn_keys watch_oracle_key_ledger(const struct watch_oracle *oracle)
     return (struct scn_keys){.drawn = oracle->drawn_bits,
                              .relayed_as_key = oracle->taken_bits,
                              .supplied = oracle->key_bits[WATCH_ORC_KEY_SUPPLIED],
+                             .pooled = oracle->key_bits[WATCH_ORC_KEY_POOLED],
                              .expired = oracle->key_bits[WATCH_ORC_KEY_EXPIRED],
                              .discarded = oracle->key_bits[WATCH_ORC_KEY_DISCARDED],
                              .in_flight = oracle->key_bits[WATCH_ORC_KEY_IN_FLIGHT]};

@@ -234,6 +234,8 @@ struct watch_orc_kma_key {
     uint32_t prev, next;  /* in order of age */
     bool named, matched;
     bool taken, direct; /* link key, not drawn; straight to its destination */
+    bool is_pooled;     /* it left its source ahead of need */
+    bool is_frame;      /* of pooled keys, which have IDs of their own: it has none */
     bool weak;          /* it crossed a hop under AES-256 */
     bool padded;        /* it crossed a link in a RELAY frame */
     uint8_t shares;     /* multipath: how many; else 0 */
@@ -274,7 +276,7 @@ struct watch_oracle {
     uint32_t closed[WATCH_ORC_CLOSED];
     uint32_t closed_count;                           /* ever */
     uint64_t compare_seen[WATCH_ORC_RECENT_COMPARE]; /* hashes of compare keys, by their low bits */
-    uint64_t key_bits[4];                            /* end to end: enum watch_orc_end */
+    uint64_t key_bits[5];                            /* end to end: enum watch_orc_end */
     uint64_t drawn_bits, taken_bits;
     struct watch_orc_leak leak;
     struct watch_orc_deleted { /* own chunk records deleted in the step under way */
@@ -285,7 +287,7 @@ struct watch_oracle {
     int64_t deleted_ns;
     struct qkd_slab sessions;
     struct qkd_map session_by_key;
-    bool losing;           /* a store is lost: its records go without anybody's will */
+    bool losing; /* a store is lost: its records go without anybody's will */
     struct watch_orc_terms terms;
     uint32_t session_ends; /* since those that are over were last forgotten */
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
@@ -298,6 +300,7 @@ struct watch_oracle {
 
 enum watch_orc_end {
     WATCH_ORC_KEY_IN_FLIGHT,
+    WATCH_ORC_KEY_POOLED, /* nobody has asked for it yet */
     WATCH_ORC_KEY_SUPPLIED,
     WATCH_ORC_KEY_EXPIRED,
     WATCH_ORC_KEY_DISCARDED
@@ -509,6 +512,7 @@ struct watch_orc_travel {
     bool first;            /* it is the source that sends */
     bool taken;            /* pool units */
     bool weak;             /* under AES-256 */
+    bool pooled;           /* keys for a pool, each with its compare key behind it */
     uint8_t share, shares; /* multipath: keys and compare key are this share; shares 0: none */
     bool direct;           /* over the one link between source and destination */
 };

@@ -5,6 +5,7 @@
 
 #include "core/base/err.h"
 #include "core/wire/frame.h"
+#include "watch/pooled.h"
 #include "watch/stats_state.h"
 
 enum { FIRST_RELAYS = 64 };
@@ -188,6 +189,7 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
                           .pad_bits = 8 * ((uint64_t)frame.length - WIRE_FRAME_TAG_LEN)};
     uint32_t share = 0;
     uint32_t shares = 1;
+    uint32_t pooled = 0; /* keys that have IDs of their own */
     if (frame.type == WIRE_FRAME_RELAY) {
         struct wire_relay_body body;
         size_t len;
@@ -202,6 +204,7 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
         watch_links_count(stats, now_ns, frame.link, WATCH_LINK_RELAYED_KEYS);
         share = body.has_share ? body.share : 0;
         shares = body.has_shares ? body.shares : 1;
+        pooled = watch_is_pooled(&body) ? body.count : 0;
         hop.kma_key = body.key_id;
         hop.hop = body.hop;
         hop.attempt = body.attempt;
@@ -224,5 +227,11 @@ int watch_stats_send(struct watch_stats *stats, int64_t now_ns, const struct qkd
         return 0;
     }
     hop_emit(stats, &hop);
-    return share_move(stats, send, &hop, share, shares);
+    int rc = share_move(stats, send, &hop, share, shares);
+    for (uint32_t i = 0; rc == 0 && i < pooled; i++) {
+        struct scn_hop one = hop;
+        watch_pooled_id(&hop.kma_key, i, &one.kma_key);
+        rc = share_move(stats, send, &one, share, shares);
+    }
+    return rc;
 }

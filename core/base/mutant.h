@@ -62,6 +62,8 @@
     X(TERM_BLIND,     "kmc: routes of a controller that was overtaken are obeyed")                \
     X(TERM_UNSAVED,   "term: a controller does not persist the term it begins")                   \
     X(FOLLOW_UNSAVED, "kmc: whom it follows is not persisted")                                    \
+    X(POOLED_FOREVER, "ahead: pooled keys do not expire at their source")                          \
+    X(POOLED_MIXED,   "ahead: the keys of a frame are taken in in another order")                  \
     X(ALARM_STANDS,   "reports: an alarm is never cleared")
 /* clang-format on */
 

@@ -57,10 +57,13 @@ struct km_config {
     uint32_t paths;          /* k of k-shortest and disjoint */
     uint64_t low_mark_bits;  /* no route leads over a link that has less */
     struct qkd_span route_validity;
-    uint32_t node_limit;         /* most KMs of the network */
-    uint32_t network_link_limit; /* most links of the network */
-    bool measure_delay;          /* of KM links, by HELLO and its reply; told to the controller */
-    bool fallback;               /* hops that cannot pay pads may use AES-256 */
+    uint32_t node_limit;          /* most KMs of the network */
+    uint32_t network_link_limit;  /* most links of the network */
+    bool measure_delay;           /* of KM links, by HELLO and its reply; told to the controller */
+    bool pooled;                  /* keys are relayed ahead of need */
+    uint32_t pool_low, pool_high; /* keys of a pool: filled up to `high` below `low` */
+    uint32_t pool_batch;          /* keys in a frame that fills one */
+    bool fallback;                /* hops that cannot pay pads may use AES-256 */
     uint32_t fallback_reserve_bits; /* of each link and side: payload leaves them to it */
     struct qkd_span fallback_rekey; /* longest use of one of its keys */
     bool preserve;                  /* retention: keep supplied keys until deleted or expired */

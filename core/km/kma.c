@@ -55,8 +55,10 @@ static void containers_init(struct kma *kma, const struct km_config *config)
     qkd_slab_init(&kma->pieces, sizeof(struct kma_piece), 16, 4 * n);
     qkd_slab_init(&kma->holds, sizeof(struct kma_hold), 4, n);
     qkd_slab_init(&kma->sums, sizeof(struct kma_sum), 4, n);
+    qkd_slab_init(&kma->aheads, sizeof(struct kma_ahead), 4, n);
+    qkd_slab_init(&kma->ahead_keys, sizeof(struct kma_ahead_key), 64, config->key_limit);
     qkd_slab_init(&kma->gathers, sizeof(struct kma_gather), 4, n);
-    kma->waiting = kma->fetched = (struct kma_list){QKD_SLAB_NONE, QKD_SLAB_NONE};
+    kma->waiting = kma->pooled = kma->fetched = (struct kma_list){QKD_SLAB_NONE, QKD_SLAB_NONE};
 }
 
 static void maps_init(struct kma *kma)
@@ -72,6 +74,7 @@ static void maps_init(struct kma *kma)
     qkd_map_init(&kma->route_map, 8, n, salt);
     kma_table_init(kma, salt);
     qkd_map_init(&kma->sum_map, 16, n, salt);
+    qkd_map_init(&kma->ahead_map, 8, n, salt);
     qkd_map_init(&kma->gather_map, 16, n, salt);
     crypto_wipe(salt, sizeof salt);
 }
@@ -128,15 +131,16 @@ void kma_free(struct kma *kma)
     free(kma->skips);
     km_store_fini(&kma->store);
     km_secbuf_fini(&kma->bufs);
-    struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored, &kma->flows, &kma->needs,
-                                &kma->pieces,   &kma->holds,  &kma->sums,  &kma->gathers};
+    struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored,    &kma->flows, &kma->needs,
+                                &kma->pieces,   &kma->holds,     &kma->sums,  &kma->gathers,
+                                &kma->aheads,   &kma->ahead_keys};
     for (size_t i = 0; i < sizeof slabs / sizeof slabs[0]; i++) {
         qkd_slab_fini(slabs[i]);
     }
     struct qkd_map *maps[] = {&kma->link_by_id, &kma->link_by_peer, &kma->session_map,
                               &kma->stored_map, &kma->flow_map,     &kma->piece_map,
                               &kma->need_map,   &kma->route_map,    &kma->sum_map,
-                              &kma->gather_map};
+                              &kma->gather_map, &kma->ahead_map};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         qkd_map_fini(maps[i]);
     }
@@ -358,6 +362,7 @@ static void receive(const struct kma_step *s)
         if (m.rp == QKD_RP_KX1) {
             kma_link_channel_up(s, m.peer);
             kma_flow_channel_up(s, m.peer);
+            kma_ahead_peer(s, m.peer, m.peer_incarnation);
         }
         break;
     case CHAN_DATA:
@@ -381,6 +386,7 @@ static void tick(const struct kma_step *s)
     kma_stored_sweep(s);
     kma_gather_sweep(s);
     kma_source_again(s);
+    kma_ahead_tick(s);
 }
 
 static void timer_fired(const struct kma_step *s, uint64_t tag)

@@ -7,6 +7,7 @@
  *   kma_grant.c   GRANT, SKIP, expiry: ownership of chunks (rule 1)
  *   kma_relay.c   a relay frame at a hop and at the destination (7.1.3)
  *   kma_fallback.c  a hop that cannot pay pads: AES-256 (X.1712 note 5)
+ *   kma_ahead.c   source: keys relayed ahead of need
  *   kma_sum.c     relay to the destination at a hop
  *   kma_gather.c  keys that come to the destination in parts
  *   kma_session.c SESSION and UPDATE at hops and destination (Tables 7-9, 7-10)
@@ -166,9 +167,10 @@ struct kma_stored {
     uint32_t key_size;
     uint16_t count;
     uint8_t grade, hop, method;
+    bool is_pooled;       /* relayed ahead of need: for whom its source's KSA says */
     uint8_t digest[32];   /* SHA-256 of keys and compare key: a duplicate is told from a conflict */
     uint32_t buf;         /* keys, then the compare key; NONE once fetched */
-    uint32_t prev, after; /* in kma->waiting or kma->fetched, in order of `until` */
+    uint32_t prev, after; /* in waiting, pooled or fetched of the KMA, in order of `until` */
 };
 
 struct kma_list {
@@ -220,6 +222,7 @@ struct kma_need {
     uint8_t level;
     bool wait;
     uint32_t most; /* keys in a frame, after a longer one found no room; 0: as configured */
+    bool is_ahead; /* it fills a pool: no KSA has asked */
     bool graced;   /* it waited for a GRANT once */
     bool rerouted; /* its route was asked again */
     bool retried;  /* so it was, since it was last tried from the beginning */
@@ -282,6 +285,27 @@ struct kma_gather {
     uint32_t buf, len; /* XOR of the parts that came: keys, then the compare key */
 };
 
+/* Marks IDs of needs that no KSA has asked. */
+#define KMA_AHEAD_NEED (UINT64_C(1) << 63)
+
+/* A key that the other end has too, and nobody has asked for yet. */
+struct kma_ahead_key {
+    struct qkd_id id;
+    uint32_t buf; /* key, then its compare key */
+    uint8_t hops;
+    struct qkd_time drawn, drawn_wall;
+    uint32_t next; /* in its pool, oldest first */
+};
+
+/* Keys for one destination. */
+struct kma_ahead {
+    struct qkd_eid destination;
+    uint32_t incarnation; /* of it, as its channel said last; 0: not known */
+    uint32_t first, last, count;
+    uint32_t coming;          /* keys under way; no other refill meanwhile */
+    struct qkd_time again_at; /* no refill before */
+};
+
 struct kma {
     const struct km_config *config;
     struct qkd_eid self;
@@ -303,8 +327,11 @@ struct kma {
     struct qkd_slab table;              /* struct kma_table_route */
     struct qkd_map table_map;           /* by destination */
     struct qkd_map sum_map, gather_map; /* by KMA-key ID */
-    struct kma_list waiting, fetched;   /* of stored */
-    struct kma_grant_record {           /* GRANTs without acknowledgement and not in flight */
+    struct qkd_slab aheads, ahead_keys;
+    struct qkd_map ahead_map;                 /* by destination */
+    uint64_t ahead_id;                        /* of the last refill */
+    struct kma_list waiting, pooled, fetched; /* of stored */
+    struct kma_grant_record {                 /* GRANTs without acknowledgement and not in flight */
         uint32_t link;
         struct wire_grant_body grant;
     } * grants;
@@ -548,6 +575,29 @@ void kma_fallback_take(struct kma_link *link, const struct wire_frame *frame, co
 bool kma_fallback_open(const struct kma_link *link, const struct wire_frame *frame,
                        const uint8_t *aad, uint8_t *to);
 
+/* kma_ahead.c */
+/* The ID of key `index` of a frame of pooled keys: both ends name it so. */
+void kma_ahead_key_id(const struct qkd_id *frame, uint32_t index, struct qkd_id *id);
+/* Serves a need from its pool: true, and the need is over. Sees to the pool either way. */
+bool kma_ahead_serve(const struct kma_step *s, uint32_t need);
+/* A frame of keys that the destination has. */
+struct kma_ahead_frame {
+    struct qkd_id key_id;
+    struct qkd_eid destination;
+    const uint8_t *bytes; /* of each key, and its compare key behind it */
+    uint16_t count;
+    uint8_t hops;
+    struct qkd_time drawn, drawn_wall;
+};
+void kma_ahead_take_in(const struct kma_step *s, const struct kma_ahead_frame *frame);
+/* A refill has ended, well or not. */
+void kma_ahead_over(const struct kma_step *s, struct qkd_eid destination);
+void kma_ahead_tick(const struct kma_step *s);
+/* The destination has lost its copies. */
+void kma_ahead_void(const struct kma_step *s, struct qkd_eid destination);
+/* The channel to a KMA came up anew. */
+void kma_ahead_peer(const struct kma_step *s, struct qkd_eid peer, uint32_t incarnation);
+
 /* kma_sum.c */
 /* At a hop: takes as much of the next link as came from the link before, and sums. */
 void kma_sum_onward(const struct kma_step *s, const struct wire_take_body *take,
@@ -642,6 +692,18 @@ int kma_piece_split(const struct kma_step *s, uint32_t piece);
 
 /* kma_source.c */
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);
+/* A need of our own, all but its flow and timer filled in; false at a limit. */
+bool kma_need_begin(const struct kma_step *s, const struct kma_need *need);
+/* Hands keys to the KSA; the need is over with the last of them. */
+struct kma_supplied {
+    struct qkd_id key_id;
+    const uint8_t *bytes; /* keys, then the compare key */
+    uint16_t count;
+    uint8_t hops, grade, method;
+    bool is_pooled;
+    struct qkd_time drawn_wall;
+};
+void kma_need_supply(const struct kma_step *s, uint32_t need, const struct kma_supplied *keys);
 /* Launches what the flow's needs still lack. */
 void kma_need_run(const struct kma_step *s, uint32_t flow);
 /* Fails every need of a flow that has keys to launch. */

@@ -60,7 +60,8 @@ static struct wire_bytes metadata_make(const struct kma_piece *piece, const stru
                                        uint8_t bytes[METADATA_MOST])
 {
     struct wire_relay_metadata metadata = {.kma_key_id = piece->key_id,
-                                           .key_type = WIRE_FOR_ENCRYPTION,
+                                           .key_type = need->is_ahead ? WIRE_FOR_POOL
+                                                                      : WIRE_FOR_ENCRYPTION,
                                            .matching_kma_id = need->destination,
                                            .generated = piece->drawn_wall};
     int len = wire_relay_metadata_encode(&metadata, bytes, METADATA_MOST);

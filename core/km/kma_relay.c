@@ -290,18 +290,37 @@ static int keep(const struct kma_step *s, const struct kma_arrival *a)
     *item = a->item;
     item->buf = buf;
     bool timer_first = kma->config->timer.ns < kma->config->fetch_within.ns; /* HS-T2 */
-    item->until = kma_after(s, timer_first ? kma->config->timer : kma->config->fetch_within);
+    item->until = kma_after(s, timer_first || a->item.is_pooled ? kma->config->timer
+                                                                : kma->config->fetch_within);
     memcpy(item->digest, digest, sizeof digest);
     memcpy(km_secbuf_at(&kma->bufs, buf), a->keys.at, a->keys.len);
     memcpy(km_secbuf_at(&kma->bufs, buf) + a->keys.len, a->compare, WIRE_COMPARE_LEN);
-    list_append(kma, &kma->waiting, slot);
+    list_append(kma, a->item.is_pooled ? &kma->pooled : &kma->waiting, slot);
     return 0;
+}
+
+/* A frame of pooled keys: each is kept by itself, with its own compare key behind it. */
+static int keep_each(const struct kma_step *s, const struct kma_arrival *a)
+{
+    size_t each = a->item.key_size / 8;
+    int err = 0;
+    for (uint32_t i = 0; i < a->item.count && err == 0; i++) {
+        const uint8_t *at = a->keys.at + i * each;
+        struct kma_arrival one = *a;
+        kma_ahead_key_id(&a->item.key_id, i, &one.item.key_id);
+        one.item.key_size = a->item.key_size - 8 * WIRE_COMPARE_LEN;
+        one.item.count = 1;
+        one.keys = (struct wire_bytes){at, each - WIRE_COMPARE_LEN};
+        one.compare = at + one.keys.len;
+        err = keep(s, &one);
+    }
+    return err;
 }
 
 void kma_arrived(const struct kma_step *s, const struct kma_arrival *a,
                  const struct kma_forward *key)
 {
-    int err = keep(s, a);
+    int err = a->item.is_pooled ? keep_each(s, a) : keep(s, a);
     if (err == QKD_ERR_EXISTS) {
         (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_KEY_MISMATCH, 0, s->out);
     }
@@ -358,21 +377,31 @@ static void life_relay(const struct kma_step *s, const struct kma_link *link,
                                    .link = link});
 }
 
+/* Reads a relay body and its metadata; false if they are not what they must be. */
+static bool relay_read(const uint8_t *bytes, size_t len, struct wire_relay_body *body,
+                       struct wire_relay_metadata *metadata)
+{
+    bool good = wire_relay_body_decode(body, bytes, len) == (int)len &&
+                wire_relay_metadata_decode(metadata, body->metadata.at, body->metadata.len) > 0;
+    if (!good || body->count == 0 || body->key_size % 8 != 0 || body->keys.len == 0 ||
+        (uint64_t)body->key_size / 8 * body->count != body->keys.len ||
+        !qkd_id_eq(&metadata->kma_key_id, &body->key_id) || /* MD-T1: mandatory items */
+        !qkd_eid_eq(metadata->matching_kma_id, body->destination)) {
+        return false;
+    }
+    uint8_t grade = body->grade & (uint8_t)~WIRE_FALL_MASK;
+    bool pooled = metadata->key_type == WIRE_FOR_POOL;
+    return (grade == WIRE_METHOD_OTP || grade == WIRE_METHOD_AES) &&
+           (!pooled || (body->key_size > 8 * WIRE_COMPARE_LEN && !body->has_share));
+}
+
 void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
                        const struct wire_frame *frame, const uint8_t *bytes,
                        const struct km_take *pad)
 {
     struct wire_relay_body body;
     struct wire_relay_metadata metadata = {0};
-    bool good = wire_relay_body_decode(&body, bytes, frame->body_len) == (int)frame->body_len;
-    good = good && wire_relay_metadata_decode(&metadata, body.metadata.at, body.metadata.len) > 0;
-    good = good && body.count > 0 && body.key_size % 8 == 0 &&
-           (uint64_t)body.key_size / 8 * body.count == body.keys.len && body.keys.len > 0 &&
-           qkd_id_eq(&metadata.kma_key_id, &body.key_id) && /* MD-T1: mandatory items */
-           qkd_eid_eq(metadata.matching_kma_id, body.destination);
-    uint8_t fall = good ? body.grade & WIRE_FALL_MASK : 0;
-    uint8_t grade = good ? body.grade & (uint8_t)~WIRE_FALL_MASK : WIRE_METHOD_OTP;
-    good = good && (grade == WIRE_METHOD_OTP || grade == WIRE_METHOD_AES);
+    bool good = relay_read(bytes, frame->body_len, &body, &metadata);
     if (!good) {
         kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
                                           .peer = link->peer,
@@ -380,6 +409,9 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
                                           .b = -QKD_ERR_FORMAT});
         return;
     }
+    bool pooled = metadata.key_type == WIRE_FOR_POOL;
+    uint8_t fall = body.grade & WIRE_FALL_MASK;
+    uint8_t grade = body.grade & (uint8_t)~WIRE_FALL_MASK;
     grade = QKDN_MUTANT(GRADE_LOST) ? grade : kma_grade_weaker(frame->method, grade);
     body.grade = grade | fall;
     struct kma_arrival a = {.item = {.key_id = body.key_id,
@@ -392,7 +424,8 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
                                      .count = body.count,
                                      .grade = grade,
                                      .hop = body.hop,
-                                     .method = frame->method},
+                                     .method = frame->method,
+                                     .is_pooled = pooled},
                             .keys = body.keys,
                             .compare = body.compare.b};
     struct kma_forward key = {.source = body.source,
@@ -538,7 +571,8 @@ static void stored_fetched(const struct kma_step *s, uint32_t slot)
     struct kma_stored *item = qkd_slab_at(&kma->stored, slot);
     km_secbuf_give(&kma->bufs, &item->buf);
     item->until = kma_after(s, qkd_span_ns(kma->config->retransmit.ns * FETCHED_MEMORY));
-    list_remove(kma, &kma->waiting, item);
+    list_remove(kma, item->is_pooled ? &kma->pooled : &kma->waiting, item);
+    item->is_pooled = false;
     list_append(kma, &kma->fetched, slot);
 }
 
@@ -549,6 +583,16 @@ static void life_stored(const struct kma_step *s, const struct kma_stored *item,
                                    .key_class = WIRE_CLASS_KMA,
                                    .id = item->key_id,
                                    .reason = reason});
+}
+
+/* Whether a key is for these applications: a pooled one is for those whom the KSA at its source names. */
+static bool fetch_fits(const struct kma_stored *item, const struct wire_kmi_fetch *fetch)
+{
+    if (item->is_pooled) {
+        return qkd_eid_node(fetch->source_app) == qkd_eid_node(item->source);
+    }
+    return qkd_eid_eq(item->source_app, fetch->source_app) &&
+           qkd_eid_eq(item->target_app, fetch->target_app);
 }
 
 void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch)
@@ -563,8 +607,7 @@ void kma_fetch(const struct kma_step *s, const struct wire_kmi_fetch *fetch)
                                      .key_id = fetch->key_id};
     if (item == NULL || item->buf == KM_SECBUF_NONE ||
         !qkd_time_before(s->event->now, item->until) || /* HS-T2, also before the sweep */
-        !qkd_eid_eq(item->source_app, fetch->source_app) ||
-        !qkd_eid_eq(item->target_app, fetch->target_app)) {
+        !fetch_fits(item, fetch)) {
         kma_supply_send(s, &supply);
         return;
     }
@@ -624,6 +667,10 @@ void kma_drop(const struct kma_step *s, const struct wire_kmi_drop *drop)
         kma_need_drop(s, drop->head.orig_message_id);
         return;
     }
+    if (drop->has_destination_id) {
+        kma_ahead_void(s, drop->destination_id);
+        return;
+    }
     uint32_t slot = qkd_map_get(&s->kma->stored_map, &drop->key_id);
     if (slot == QKD_MAP_NONE) {
         return;
@@ -657,5 +704,6 @@ static void sweep_list(const struct kma_step *s, struct kma_list *list)
 void kma_stored_sweep(const struct kma_step *s)
 {
     sweep_list(s, &s->kma->waiting);
+    sweep_list(s, &s->kma->pooled);
     sweep_list(s, &s->kma->fetched);
 }

@@ -216,6 +216,9 @@ static void need_give(const struct kma_step *s, uint32_t slot)
 {
     struct kma *kma = s->kma;
     struct kma_need *need = need_at(kma, slot);
+    if (need->is_ahead) {
+        kma_ahead_over(s, need->destination);
+    }
     waiting_remove(kma, flow_of(kma, need), slot);
     for (uint32_t i = 0; need->pieces > 0 && i < kma->pieces.top; i++) {
         if (qkd_slab_live(&kma->pieces, i) && piece_at(kma, i)->need == slot) {
@@ -238,7 +241,9 @@ void kma_need_fail(const struct kma_step *s, uint32_t slot, uint8_t reason)
                                      .last = 1,
                                      .has_rerouted = true,
                                      .rerouted = need->rerouted};
-    kma_supply_send(s, &supply);
+    if (!need->is_ahead) {
+        kma_supply_send(s, &supply);
+    }
     need_give(s, slot);
 }
 
@@ -256,6 +261,25 @@ void kma_need_fail_all(const struct kma_step *s, uint32_t flow_slot, uint8_t rea
         }
         slot = next;
     }
+}
+
+/* The need of a flow, with its timer; QKD_SLAB_NONE at a limit. */
+static uint32_t need_add(const struct kma_step *s, const struct kma_need *what, uint32_t flow)
+{
+    struct kma *kma = s->kma;
+    uint32_t slot = qkd_slab_take(&kma->needs);
+    if (slot == QKD_SLAB_NONE || qkd_map_put(&kma->need_map, &what->message_id, slot) != 0) {
+        if (slot != QKD_SLAB_NONE) {
+            qkd_slab_give(&kma->needs, slot);
+        }
+        return QKD_SLAB_NONE;
+    }
+    struct kma_need *need = need_at(kma, slot);
+    *need = *what;
+    need->flow = flow;
+    need->timer = qkd_timers_set(&kma->timers, need->deadline, kma_tag(KMA_TIMER_NEED, slot));
+    waiting_append(kma, qkd_slab_at(&kma->flows, flow), slot);
+    return slot;
 }
 
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need)
@@ -278,30 +302,36 @@ void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need
         kma_supply_send(s, &refused);
         return;
     }
+    struct kma_need n = {.message_id = need->head.message_id,
+                         .key_size = need->key_size,
+                         .count = need->count,
+                         .level = need->level,
+                         .wait = need->wait != 0,
+                         .destination = need->destination_id,
+                         .source_app = need->source_app,
+                         .target_app = need->target_app,
+                         .deadline = kma_after(s, qkd_span_ms((int64_t)need->timeout_ms)),
+                         .next = QKD_SLAB_NONE};
     uint32_t flow = kma_flow_get(s, need);
-    uint32_t slot = flow == QKD_SLAB_NONE ? QKD_SLAB_NONE : qkd_slab_take(&kma->needs);
-    if (slot == QKD_SLAB_NONE || qkd_map_put(&kma->need_map, &need->head.message_id, slot) != 0) {
-        if (slot != QKD_SLAB_NONE) {
-            qkd_slab_give(&kma->needs, slot);
-        }
+    uint32_t slot = flow == QKD_SLAB_NONE ? flow : need_add(s, &n, flow);
+    if (slot == QKD_SLAB_NONE) {
         kma_supply_send(s, &refused);
-        return;
+    } else if (!kma_ahead_serve(s, slot)) {
+        kma_flow_go(s, flow);
     }
-    struct kma_need *n = need_at(kma, slot);
-    *n = (struct kma_need){.message_id = need->head.message_id,
-                           .flow = flow,
-                           .key_size = need->key_size,
-                           .count = need->count,
-                           .level = need->level,
-                           .wait = need->wait != 0,
-                           .destination = need->destination_id,
-                           .source_app = need->source_app,
-                           .target_app = need->target_app,
-                           .deadline = kma_after(s, qkd_span_ms((int64_t)need->timeout_ms)),
-                           .next = QKD_SLAB_NONE};
-    n->timer = qkd_timers_set(&kma->timers, n->deadline, kma_tag(KMA_TIMER_NEED, slot));
-    waiting_append(kma, qkd_slab_at(&kma->flows, flow), slot);
-    kma_flow_go(s, flow);
+}
+
+bool kma_need_begin(const struct kma_step *s, const struct kma_need *need)
+{
+    struct wire_kmi_need like = {.source_app = need->source_app,
+                                 .target_app = need->target_app,
+                                 .destination_id = need->destination};
+    uint32_t flow = kma_flow_get(s, &like);
+    bool good = flow != QKD_SLAB_NONE && need_add(s, need, flow) != QKD_SLAB_NONE;
+    if (good) {
+        kma_flow_go(s, flow);
+    }
+    return good;
 }
 
 void kma_need_drop(const struct kma_step *s, uint64_t message_id)
@@ -363,7 +393,7 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct 
 
 uint32_t kma_need_batch(const struct kma *kma, const struct kma_need *need)
 {
-    uint32_t batch = kma->config->batch;
+    uint32_t batch = need->is_ahead ? kma->config->pool_batch : kma->config->batch;
     return need->most > 0 && need->most < batch ? need->most : batch;
 }
 
@@ -504,20 +534,17 @@ void kma_piece_timeout(const struct kma_step *s, uint32_t slot)
     piece_retry(s, slot, false, s->kma->config->retries);
 }
 
-static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
+void kma_need_supply(const struct kma_step *s, uint32_t slot, const struct kma_supplied *keys)
 {
     struct kma *kma = s->kma;
-    struct kma_piece *piece = piece_at(kma, slot);
-    uint32_t need_slot = piece->need;
-    struct kma_need *need = need_at(kma, need_slot);
+    struct kma_need *need = need_at(kma, slot);
     const struct kma_flow *flow = flow_of(kma, need);
-    size_t keys_len = (size_t)need->key_size / 8 * piece->count;
-    const uint8_t *buf = km_secbuf_at(&kma->bufs, piece->buf);
-    need->done += piece->count;
+    size_t keys_len = (size_t)need->key_size / 8 * keys->count;
+    need->done += keys->count;
     uint8_t meta[160];
-    const struct kma_link *first = kma_link_of(kma, flow->route[1]);
+    const struct kma_link *first = flow->route_len > 1 ? kma_link_of(kma, flow->route[1]) : NULL;
     struct wire_key_metadata metadata = {.has_kma_key_id = true,
-                                         .kma_key_id = piece->key_id,
+                                         .kma_key_id = keys->key_id,
                                          .has_key_length = true,
                                          .key_length = need->key_size,
                                          .has_key_type = true,
@@ -527,31 +554,29 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
                                          .has_matching_kma_id = true,
                                          .matching_kma_id = need->destination,
                                          .has_generated = true,
-                                         .generated = piece->drawn_wall,
+                                         .generated = keys->drawn_wall,
                                          .has_module_id = first != NULL,
                                          .module_id = first == NULL ? QKD_NOBODY : first->module,
                                          .has_matching_module_id = first != NULL,
                                          .matching_module_id = first == NULL ? QKD_NOBODY
                                                                              : first->peer_module,
                                          .has_method = true,
-                                         .method = grade == WIRE_METHOD_AES ? grade
-                                                   : piece->taken           ? WIRE_METHOD_POOL
-                                                                            : WIRE_METHOD_OTP};
+                                         .method = keys->method};
     int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
     QKD_ASSERT(meta_len > 0);
     struct wire_kmi_supply supply = {.head = kma_head(kma, QKD_RP_KMI, need->message_id),
                                      .code = WIRE_SUCCESS,
                                      .has_key_id = true,
-                                     .key_id = piece->key_id,
+                                     .key_id = keys->key_id,
                                      .has_key_size = true,
                                      .key_size = need->key_size,
                                      .has_key_data = true,
-                                     .key_data = {buf, keys_len},
+                                     .key_data = {keys->bytes, keys_len},
                                      .has_compare = true,
                                      .has_grade = true,
-                                     .grade = grade,
+                                     .grade = keys->grade,
                                      .has_hops = true,
-                                     .hops = (uint8_t)(flow->route_len - 1),
+                                     .hops = keys->hops,
                                      .has_source_id = true,
                                      .source_id = kma->self,
                                      .has_destination_id = true,
@@ -563,10 +588,51 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
                                      .has_last = true,
                                      .last = need->done == need->count,
                                      .has_rerouted = true,
-                                     .rerouted = need->rerouted};
-    memcpy(supply.compare.b, buf + keys_len, WIRE_COMPARE_LEN);
+                                     .rerouted = need->rerouted,
+                                     .has_pooled = keys->is_pooled,
+                                     .pooled = keys->is_pooled};
+    memcpy(supply.compare.b, keys->bytes + keys_len, WIRE_COMPARE_LEN);
+    if (keys->is_pooled) {
+        kma_report(s, (struct qkd_report){
+                          .code = QKD_REPORT_PIECE, .id = keys->key_id, .a = need->message_id});
+    }
     kma_supply_send(s, &supply);
     crypto_wipe(supply.compare.b, sizeof supply.compare.b);
+    if (need->done == need->count && need->pieces == 0) {
+        need_give(s, slot);
+    }
+}
+
+static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
+{
+    struct kma *kma = s->kma;
+    struct kma_piece *piece = piece_at(kma, slot);
+    uint32_t need_slot = piece->need;
+    struct kma_need *need = need_at(kma, need_slot);
+    const struct kma_flow *flow = flow_of(kma, need);
+    const uint8_t *bytes = km_secbuf_at(&kma->bufs, piece->buf);
+    uint8_t hops = (uint8_t)(flow->route_len - 1);
+    if (need->is_ahead) {
+        kma_ahead_take_in(s, &(struct kma_ahead_frame){.key_id = piece->key_id,
+                                                       .destination = need->destination,
+                                                       .bytes = bytes,
+                                                       .count = piece->count,
+                                                       .hops = hops,
+                                                       .drawn = piece->drawn,
+                                                       .drawn_wall = piece->drawn_wall});
+        need->done += piece->count;
+    } else {
+        kma_need_supply(s, need_slot,
+                        &(struct kma_supplied){.key_id = piece->key_id,
+                                               .bytes = bytes,
+                                               .count = piece->count,
+                                               .hops = hops,
+                                               .grade = grade,
+                                               .method = grade == WIRE_METHOD_AES ? grade
+                                                         : piece->taken           ? WIRE_METHOD_POOL
+                                                                                  : WIRE_METHOD_OTP,
+                                               .drawn_wall = piece->drawn_wall});
+    }
     life_piece(s, piece, need, WIRE_ACTION_SUPPLY, 0);
     piece_give(s, slot);
     if (need->done == need->count) {

@@ -70,6 +70,16 @@ struct ksa_echo {
 };
 
 /* A master's request under way. */
+/* What is asked of the KMA. */
+struct ksa_need {
+    struct qkd_eid app, target;
+    uint32_t key_size, amount, timeout_ms;
+    uint8_t level;
+    uint8_t relay, paths;
+    uint8_t wait;
+    bool barred; /* status only: the two may not share keys */
+};
+
 struct ksa_request {
     struct ksa_echo echo;
     struct qkd_eid app, target; /* source and target application */
@@ -77,12 +87,15 @@ struct ksa_request {
     uint32_t key_size;          /* bits */
     uint32_t amount;            /* keys asked for */
     uint8_t level;              /* enum wire_level */
-    uint32_t received;          /* keys that came from the KMA */
-    uint32_t supplied;          /* keys answered */
-    uint32_t pieces;            /* count_id of the last piece from the KMA */
-    uint32_t count_id;          /* of the last sub-session answered */
-    uint32_t comparing;         /* batches under comparison */
-    uint32_t first_batch;       /* of those, chained by next */
+    struct ksa_need asked;
+    uint32_t lost;        /* pooled keys that the other end lost, to be asked for anew */
+    uint8_t again;        /* how often that was done */
+    uint32_t received;    /* keys that came from the KMA */
+    uint32_t supplied;    /* keys answered */
+    uint32_t pieces;      /* count_id of the last piece from the KMA */
+    uint32_t count_id;    /* of the last sub-session answered */
+    uint32_t comparing;   /* batches under comparison */
+    uint32_t first_batch; /* of those, chained by next */
     uint32_t timer;
     uint8_t reason; /* enum wire_reason of the first failure */
 };
@@ -123,6 +136,7 @@ struct ksa_batch {
     uint8_t live;      /* keys not gone */
     uint8_t grade;     /* enum wire_method */
     uint8_t phase;     /* enum ksa_phase */
+    bool is_pooled;    /* master: it was relayed ahead of need */
     bool slave;
     uint8_t tries;   /* SUPPLY_NOTIFY sent */
     bool spoken;     /* the last one through a channel that was up, not to wait for it */
@@ -278,14 +292,6 @@ void ksa_answer_status(struct ksa *ksa, const struct qkd_event *event, struct qk
                        const struct ksa_echo *echo, struct wire_bytes status, struct qkd_out *out);
 
 /* ---- ksa_supply.c: master ---- */
-struct ksa_need {
-    struct qkd_eid app, target;
-    uint32_t key_size, amount, timeout_ms;
-    uint8_t level;
-    uint8_t relay, paths;
-    uint8_t wait;
-    bool barred; /* status only: the two may not share keys */
-};
 enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event,
                                   const struct ksa_echo *echo, const struct ksa_need *need,
                                   struct qkd_out *out);

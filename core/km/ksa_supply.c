@@ -8,7 +8,7 @@
 #include "core/km/ksa_element.h"
 #include "core/km/sync.h"
 
-enum { BACKOFF_LIMIT = 16 };
+enum { BACKOFF_LIMIT = 16, POOLED_AGAIN = 4 };
 
 /* A reason that another element gave, or `instead` if it gave none or no known one. */
 static enum wire_reason reason_of(uint8_t given, enum wire_reason instead)
@@ -62,6 +62,54 @@ static void request_fail(struct ksa *ksa, const struct qkd_event *event, uint32_
     request_free(ksa, slot, out);
 }
 
+/* Asks the KMA for `amount` keys of a request: QKD_OK, QKD_ERR_AGAIN (it will leave), or an error. */
+static int need_send(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t amount,
+                     struct qkd_out *out)
+{
+    struct ksa_request *request = ksa_request_at(ksa, slot);
+    const struct ksa_need *need = &request->asked;
+    struct wire_kmi_need message = {
+        .head = ksa_head(ksa, QKD_RP_KMI, 0),
+        .destination_id = qkd_eid_sibling(need->target, QKD_ROLE_KMA),
+        .source_app = need->app,
+        .target_app = need->target,
+        .key_size = need->key_size,
+        .count = amount,
+        .level = need->level,
+        .has_relay = need->relay != WIRE_RELAY_HOP_BY_HOP,
+        .relay = need->relay,
+        .has_paths = need->paths > 0,
+        .paths = need->paths,
+        .wait = need->wait,
+        .timeout_ms = need->timeout_ms,
+    };
+    request->need_id = message.head.message_id;
+    request->pieces = 0;
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
+    int err = qkd_map_put(&ksa->outstanding, &request->need_id, KSA_COMMAND_NEED | slot);
+    return err == QKD_OK ? KSA_SEND(ksa, event, to, kmi_need, &message, out) : err;
+}
+
+/* Asks for others in place of pooled keys that were lost; true if that is under way. */
+static bool lost_again(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                       struct qkd_out *out)
+{
+    struct ksa_request *request = ksa_request_at(ksa, slot);
+    uint32_t count = request->lost;
+    if (count == 0 || request->need_id != 0 || request->reason != 0) {
+        return count > 0 && request->need_id != 0;
+    }
+    request->lost = 0;
+    request->again++;
+    int err = need_send(ksa, event, slot, count, out);
+    if (err != QKD_OK && err != QKD_ERR_AGAIN) {
+        request->need_id = 0;
+        request->reason = WIRE_REASON_OVERLOAD;
+        return false;
+    }
+    return true;
+}
+
 /* Ends the request when nothing is left to wait for. */
 static void request_settle(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
                            struct qkd_out *out)
@@ -69,7 +117,8 @@ static void request_settle(struct ksa *ksa, const struct qkd_event *event, uint3
     const struct ksa_request *request = ksa_request_at(ksa, slot);
     if (request->supplied == request->amount) {
         request_free(ksa, slot, out);
-    } else if (request->need_id == 0 && request->comparing == 0) {
+    } else if (!lost_again(ksa, event, slot, out) && request->need_id == 0 &&
+               request->comparing == 0) {
         request_fail(ksa, event, slot, reason_of(request->reason, WIRE_REASON_INSUFFICIENT_KEY),
                      out);
     }
@@ -94,41 +143,22 @@ enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event
     if (slot == QKD_SLAB_NONE) {
         return WIRE_REASON_OVERLOAD;
     }
-    struct wire_kmi_need message = {
-        .head = ksa_head(ksa, QKD_RP_KMI, 0),
-        .destination_id = qkd_eid_sibling(need->target, QKD_ROLE_KMA),
-        .source_app = need->app,
-        .target_app = need->target,
-        .key_size = need->key_size,
-        .count = need->amount,
-        .level = need->level,
-        .has_relay = need->relay != WIRE_RELAY_HOP_BY_HOP,
-        .relay = need->relay,
-        .has_paths = need->paths > 0,
-        .paths = need->paths,
-        .wait = need->wait,
-        .timeout_ms = need->timeout_ms,
-    };
     struct ksa_request *request = ksa_request_at(ksa, slot);
     *request = (struct ksa_request){
         .echo = *echo,
         .app = need->app,
         .target = need->target,
-        .need_id = message.head.message_id,
         .key_size = need->key_size,
         .amount = need->amount,
         .level = need->level,
+        .asked = *need,
         .first_batch = QKD_SLAB_NONE,
     };
     struct qkd_time end = qkd_time_add(event->now, qkd_span_ms(need->timeout_ms));
     request->timer = qkd_timers_set(&ksa->timers, end, (uint64_t)KSA_TIMER_REQUEST << 32 | slot);
-    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
     int err = QKD_ERR_NOMEM;
     if (request->timer != QKD_TIMER_NONE) {
-        err = qkd_map_put(&ksa->outstanding, &request->need_id, KSA_COMMAND_NEED | slot);
-    }
-    if (err == QKD_OK) {
-        err = KSA_SEND(ksa, event, to, kmi_need, &message, out);
+        err = need_send(ksa, event, slot, need->amount, out);
     }
     if (err != QKD_OK && err != QKD_ERR_AGAIN) {
         request_free(ksa, slot, out);
@@ -245,6 +275,7 @@ static int piece_compare(struct ksa *ksa, const struct qkd_event *event, uint32_
     batch->source_app = request->app;
     batch->target_app = request->target;
     batch->grade = supply->grade;
+    batch->is_pooled = supply->has_pooled && supply->pooled != 0;
     batch->request = request_slot;
     batch->command_id = ksa->next_message_id++;
     if (qkd_map_put(&ksa->outstanding, &batch->command_id, slot) != QKD_OK ||
@@ -341,15 +372,41 @@ static void batch_supply(struct ksa *ksa, const struct qkd_event *event, uint32_
     ksa_batch_settle(ksa, slot, out);
 }
 
+/* The other end has lost its copy of a pooled key, and so of all: the KMA is told. True: another is asked for. */
+static bool pooled_again(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                         enum wire_reason reason, struct qkd_out *out)
+{
+    const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    struct ksa_request *request = ksa_request_at(ksa, batch->request);
+    bool is_lost = reason == WIRE_REASON_RELAY_FAILED || reason == WIRE_REASON_UNKNOWN_KEY;
+    if (!batch->is_pooled || !is_lost || request->reason != 0 || request->again == POOLED_AGAIN) {
+        return false;
+    }
+    struct wire_kmi_drop drop = {.head = ksa_head(ksa, QKD_RP_KMI, 0),
+                                 .key_id = batch->kma_id,
+                                 .reason = (uint8_t)reason,
+                                 .has_destination_id = true,
+                                 .destination_id = qkd_eid_sibling(batch->target_app,
+                                                                   QKD_ROLE_KMA)};
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
+    (void)KSA_SEND(ksa, event, to, kmi_drop, &drop, out);
+    request->received -= batch->count;
+    request->lost += batch->count;
+    return true;
+}
+
 static void batch_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
                        enum wire_reason reason, struct qkd_out *out)
 {
     const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
     uint32_t request_slot = batch->request;
+    bool again = pooled_again(ksa, event, slot, reason, out);
     ksa_life_batch(ksa, event, batch, WIRE_ACTION_DISCARD, reason, out);
     comparing_unlink(ksa, ksa_request_at(ksa, request_slot), ksa_batch_at(ksa, slot));
     ksa_batch_drop(ksa, slot, out);
-    request_broken(ksa, event, ksa_request_at(ksa, request_slot), reason, out);
+    if (!again) {
+        request_broken(ksa, event, ksa_request_at(ksa, request_slot), reason, out);
+    }
     request_settle(ksa, event, request_slot, out);
 }
 

@@ -31,7 +31,11 @@ enum wire_code {
     WIRE_INSUFFICIENT = 3, /* 7-5 */
     WIRE_STATUS_TABLE = 4  /* 7-5 */
 };
-enum wire_application_code { WIRE_FOR_ENCRYPTION = 1, WIRE_FOR_DECRYPTION = 2 };
+enum wire_application_code {
+    WIRE_FOR_ENCRYPTION = 1,
+    WIRE_FOR_DECRYPTION = 2,
+    WIRE_FOR_POOL = 3 /* of a relayed frame: keys that nobody has asked for yet, each with a compare key */
+};
 
 /* How a key travelled ("key relay encryption method", Table 7-1): per hop; end to end weakest. */
 enum wire_method {
@@ -327,8 +331,11 @@ enum wire_status_item {
     M(u8, code) M(u8, reason) O(id, key_id) O(u32, key_size) O(blob, key_data)                     \
     O(b32, compare) /* r and s of the Kx-2 tag, used once */                                       \
     O(u8, grade) O(u8, hops) O(eid, source_id) O(eid, destination_id) O(blob, metadata)            \
-    O(u32, count_id) O(u8, last) O(u8, rerouted)
-#define WIRE_KMI_DROP(M, O) M(id, key_id) M(u8, reason) /* KSA gives a key or a need up */
+    O(u32, count_id) O(u8, last) O(u8, rerouted)                                                   \
+    O(u8, pooled) /* 1: it was relayed ahead of need */
+#define WIRE_KMI_DROP(M, O)                                                                        \
+    M(id, key_id) M(u8, reason) /* KSA gives a key or a need up */                                 \
+    O(eid, destination_id)      /* KMA that has lost its copy of a pooled key: and so of all */
 
 /* Key file push at Kq-1 (7.1.1; Table 7-1 group 1) and its acknowledgement. form 0: key is the
  * bits; form 1: key is a 32-byte seed (virtual worlds), expanded by crypto_expand(). */

@@ -57,6 +57,7 @@ static const struct {
     {"blocks fit in stores and pay for themselves",
      {"does not pay for its own", "never fits in", "does not fit in a message",
       "is too long for one QKD-key file"}},
+    {"marks are in order", {"is less than pool_low"}},
     {"user networks are names or prefixes", {"user network '"}},
     {"a file is removed from what lies under it", {"nothing to remove"}},
     {"an id that YAML reads as a number has only the letters of ids", {"is no identifier"}},

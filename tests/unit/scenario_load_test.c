@@ -270,7 +270,8 @@ START_TEST(print_is_complete)
         "  classical: {bandwidth: 1 Gbit/s, latency: auto, queue: 1 MiB, management: separate, "
         "management_latency: 1 ms, management_bandwidth: 1 Gbit/s, loss: 0, duplicate: 0, reorder: "
         "0, reorder_jitter: 1 ms}\n",
-        "key_management: {unit: 256 bit, store: 64 Mbit, relay: hop-by-hop, fallback: none, "
+        "key_management: {unit: 256 bit, store: 64 Mbit, relay: hop-by-hop, "
+        "supply: on-demand, pool_low: 16, pool_high: 64, pool_batch: 16, fallback: none, "
         "fallback_reserve: 8 kbit, fallback_rekey: 10 min, "
         "bootstrap: 4 kbit, lease: 16 kbit, batch: 1, retransmit: 200 ms, retries: 5, expiry: 1 h, "
         "fetch_within: 1 min, retention: delete, timer: 10 min, relay_metadata: otp, deployment: "
