@@ -3,6 +3,7 @@
  * each step costs less than anything clever. */
 #include "emu/base/door.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 #include "core/base/err.h"
 
-enum { KNOCKS = 64, PER_TURN = 4, TOKEN = 1000, HANDLES = 2 };
+enum { KNOCKS = 64, PER_TURN = 4, TOKEN = 1000, HANDLES = 2, REST_MS = 100 };
 
 struct guest {
     int fd;
@@ -31,6 +32,7 @@ struct emu_door {
     uint64_t turn;               /* of who was let in last */
     uint64_t tokens, counted_ms; /* in thousandths, and until when */
     uint64_t entered, turned_away;
+    bool deaf; /* does not look at the socket for a moment */
 };
 
 bool emu_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
@@ -149,9 +151,26 @@ static void admit(struct emu_door *door)
     }
 }
 
+static void on_knock(uv_poll_t *poll, int status, int events);
+
 static void on_next(uv_timer_t *timer)
 {
-    admit(timer->data);
+    struct emu_door *door = timer->data;
+    if (door->deaf) {
+        door->deaf = false;
+        (void)uv_poll_start(&door->knock, UV_READABLE, on_knock);
+    }
+    admit(door);
+}
+
+/* Somebody knocks, and there is no descriptor or memory for him: he would knock without a pause. */
+static void rest(struct emu_door *door)
+{
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        door->deaf = true;
+        (void)uv_poll_stop(&door->knock);
+        (void)uv_timer_start(&door->next, on_next, REST_MS, 0);
+    }
 }
 
 /* ---- the socket ---- */
@@ -164,6 +183,7 @@ static void on_knock(uv_poll_t *poll, int status, int events)
         struct guest guest = {.len = sizeof guest.from};
         guest.fd = accept(door->config.fd, (struct sockaddr *)&guest.from, &guest.len);
         if (guest.fd < 0) {
+            rest(door);
             break;
         }
         (void)fcntl(guest.fd, F_SETFD, FD_CLOEXEC);
@@ -174,7 +194,7 @@ static void on_knock(uv_poll_t *poll, int status, int events)
             guest_add(door, guest);
         }
     }
-    if (door->config.per_s > 0) {
+    if (door->config.per_s > 0 && !door->deaf) {
         admit(door);
     }
 }

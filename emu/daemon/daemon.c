@@ -18,6 +18,7 @@
 
 #define EXIT_USAGE 2
 #define EXIT_WORK 3
+#define FILES 8192
 
 /* Asked to end before the loop runs. */
 static volatile sig_atomic_t ended_early;
@@ -33,7 +34,12 @@ static void on_early_signal(int number)
 static void process_prepare(void)
 {
     struct rlimit none = {0, 0};
+    struct rlimit files;
     (void)setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES) {
+        files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
+        (void)setrlimit(RLIMIT_NOFILE, &files); /* SAEs' connections, and two with each peer */
+    }
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a full store is an error of its commit */

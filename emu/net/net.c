@@ -10,6 +10,9 @@
 #include "core/base/err.h"
 #include "emu/net/net_internal.h"
 
+#define HANDSHAKES_PER_S 25 /* a few % of a processor */
+#define BURST_S 4           /* what so many seconds allow may begin at once */
+#define WAITING 256         /* connections that wait for their handshake to begin */
 #define TICK_MAX_MS 250
 
 const char *emu_net_fault_text(enum emu_net_fault fault)
@@ -207,8 +210,10 @@ static void on_tick(uv_timer_t *timer)
          conn = conn->next) {
         emu_conn_spare(conn, late_ms);
     }
-    if (net->owes_accept && !net->stopping) {
-        emu_net_accept((uv_stream_t *)&net->listener, 0);
+    if (net->door != NULL) {
+        uint64_t away = emu_door_turned_away(net->door);
+        net->nobody.faults[EMU_NET_FAULT_CROWD] += away - net->turned_away;
+        net->turned_away = away;
     }
     for (struct emu_conn *conn = net->conns; conn != NULL; conn = next) {
         next = conn->next; /* a connection that is closed stays in the list until its callback */
@@ -300,7 +305,7 @@ static int tls_set(struct emu_net *net, const struct emu_net_config *config, str
 }
 
 /* From here on the loop knows us; nothing of it fails but for want of what was checked before. */
-static void handles_start(struct emu_net *net, int fd)
+static void handles_start(struct emu_net *net)
 {
     uint32_t shortest = net->times.ping_ms;
     shortest = net->times.handshake_ms < shortest ? net->times.handshake_ms : shortest;
@@ -323,14 +328,23 @@ static void handles_start(struct emu_net *net, int fd)
         net->peers[i].again.data = &net->peers[i];
         net->handles++;
     }
-    if (fd >= 0) {
-        QKD_ASSERT(uv_tcp_init(net->loop, &net->listener) == 0);
-        net->listener.data = net;
-        net->handles++;
-        net->listens = true;
-        QKD_ASSERT(uv_tcp_open(&net->listener, fd) == 0);
-        QKD_ASSERT(uv_listen((uv_stream_t *)&net->listener, 511, emu_net_accept) == 0);
-    }
+}
+
+/* Handshakes begin at a limited rate; all peers may come at once, and again. */
+static int door_open(struct emu_net *net, int fd, unsigned per_s, struct emu_why *why)
+{
+    per_s = or_default(per_s, HANDSHAKES_PER_S);
+    struct emu_door_config door = {.loop = net->loop,
+                                   .fd = fd,
+                                   .per_s = per_s,
+                                   .burst = BURST_S * per_s + 4 * (unsigned)net->peer_count,
+                                   .queue = WAITING + (unsigned)net->peer_count,
+                                   .wait_ms = net->times.handshake_ms,
+                                   .enter = emu_net_accept,
+                                   .ctx = net};
+    int err = emu_door_open(&door, &net->door);
+    net->port = err == QKD_OK ? emu_port_of(fd) : 0;
+    return err == QKD_OK ? err : emu_fail(why, err, "cannot poll the socket for other daemons");
 }
 
 int emu_net_new(const struct emu_net_config *config, struct emu_net **out, struct emu_why *why)
@@ -352,11 +366,17 @@ int emu_net_new(const struct emu_net_config *config, struct emu_net **out, struc
     if (err == QKD_OK && config->listen[0] != '\0') {
         err = emu_listen(config->listen, &fd, why);
     }
+    if (err == QKD_OK && fd >= 0) {
+        err = door_open(net, fd, config->handshakes_per_s, why);
+        if (err != QKD_OK) {
+            (void)close(fd);
+        }
+    }
     if (err != QKD_OK) {
         emu_net_free(net);
         return err;
     }
-    handles_start(net, fd);
+    handles_start(net);
     *out = net;
     return QKD_OK;
 }
@@ -394,9 +414,8 @@ void emu_net_stop(struct emu_net *net, void (*stopped)(void *ctx), void *ctx)
     uv_close((uv_handle_t *)&net->tick, on_closed);
     uv_close((uv_handle_t *)&net->before_poll, on_closed);
     uv_close((uv_handle_t *)&net->after_poll, on_closed);
-    if (net->listens) {
-        uv_close((uv_handle_t *)&net->listener, on_closed);
-    }
+    emu_door_close(net->door);
+    net->door = NULL;
 }
 
 void emu_net_free(struct emu_net *net)
@@ -458,8 +477,5 @@ size_t emu_net_waiting(const struct emu_net *net, size_t peer)
 
 unsigned emu_net_port(const struct emu_net *net)
 {
-    uv_os_fd_t fd;
-    return net->listens && uv_fileno((const uv_handle_t *)&net->listener, &fd) == 0
-               ? emu_port_of(fd)
-               : 0;
+    return net->port;
 }

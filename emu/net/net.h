@@ -95,8 +95,9 @@ struct emu_net_config {
     struct emu_tls_files files;
     const struct emu_net_peer *peers;
     size_t peer_count;
-    uint32_t queue_bytes; /* most that may wait for one peer; 0: EMU_NET_QUEUE_BYTES */
-    uint32_t frame_bytes; /* longest frame; 0: EMU_NET_FRAME_MAX */
+    uint32_t queue_bytes;      /* most that may wait for one peer; 0: EMU_NET_QUEUE_BYTES */
+    uint32_t frame_bytes;      /* longest frame; 0: EMU_NET_FRAME_MAX */
+    unsigned handshakes_per_s; /* to begin with strangers, see emu/base/door.h; 0: 25 */
     struct emu_net_times times;
     struct emu_net_calls calls;
 };

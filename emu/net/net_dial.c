@@ -2,6 +2,7 @@
 /* How connections come about: accepting, looking names up, dialling, and the pauses between. */
 #include <netdb.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <openssl/rand.h>
 
@@ -30,20 +31,19 @@ static void oldest_stranger_close(struct emu_net *net)
     }
 }
 
-void emu_net_accept(uv_stream_t *listener, int status)
+void emu_net_accept(void *ctx, int fd, const struct sockaddr *from, socklen_t len)
 {
-    struct emu_net *net = listener->data;
-    if (status < 0 || net->stopping) {
-        emu_net_fault_note(net, EMU_NET_NOBODY, EMU_NET_FAULT_CONNECT, uv_strerror(status));
-        return;
-    }
+    struct emu_net *net = ctx;
+    (void)from;
+    (void)len;
     struct emu_conn *conn = emu_conn_new(net, false);
-    net->owes_accept = conn == NULL;
     if (conn == NULL) {
+        (void)close(fd);
         emu_net_fault_note(net, EMU_NET_NOBODY, EMU_NET_FAULT_MEMORY, "no memory to accept");
         return;
     }
-    if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0) {
+    if (uv_tcp_open(&conn->tcp, fd) != 0) {
+        (void)close(fd);
         emu_conn_close(conn);
         return;
     }

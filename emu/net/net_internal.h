@@ -6,6 +6,7 @@
 
 #include "emu/base/address.h"
 #include "emu/base/bytes.h"
+#include "emu/base/door.h"
 #include "emu/net/net.h"
 
 #define EMU_NET_HEAD 4          /* bytes of a frame's length */
@@ -74,12 +75,12 @@ struct emu_net {
     struct emu_conn *conns;
     size_t strangers; /* accepted connections whose certificate was not seen yet */
     struct emu_peer *dirty;
-    uv_tcp_t listener;
     uv_timer_t tick;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    bool listens;
-    bool owes_accept; /* libuv listens on only when what it told of was accepted: try again */
+    struct emu_door *door; /* NULL: does not listen */
+    unsigned port;
+    uint64_t turned_away;        /* of the door's, those counted as a crowd already */
     uint64_t tick_ms, ticked_ms; /* between looks at the times; the last one */
     uint64_t held_ms;            /* when hold_ms began */
     size_t handles;              /* and requests that libuv still knows */
@@ -138,7 +139,7 @@ void emu_peer_dial(struct emu_peer *peer);
 /* What was dialled is gone or did not come about: dials again after a pause. */
 void emu_peer_lost(struct emu_peer *peer, bool was_up_long);
 
-/* The listener's callback; also to try again, with status 0. */
-void emu_net_accept(uv_stream_t *listener, int status);
+/* The door lets somebody in. */
+void emu_net_accept(void *ctx, int fd, const struct sockaddr *from, socklen_t len);
 
 #endif

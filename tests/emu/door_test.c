@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -203,6 +204,39 @@ START_TEST(hosts)
 }
 END_TEST
 
+static unsigned loops;
+
+static void on_turn(uv_prepare_t *prepare)
+{
+    (void)prepare;
+    loops++;
+}
+
+/* Without a descriptor for who knocks the loop does not turn for him without a pause; with one he comes in. */
+START_TEST(no_descriptor_left)
+{
+    struct rlimit before;
+    struct rlimit none;
+    static uv_prepare_t prepare;
+    setup_with(PER_S, 200, 60000);
+    come(1, 3);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)clients[2] + 1;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(uv_prepare_init(&loop, &prepare), 0);
+    (void)uv_prepare_start(&prepare, on_turn);
+    loops = 0;
+    run_ms(500);
+    ck_assert_uint_eq(entered_count, 0);
+    ck_assert_uint_le(loops, 50);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    run_ms(500);
+    ck_assert_uint_eq(entered_count, 3);
+    uv_close((uv_handle_t *)&prepare, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("door");
@@ -214,6 +248,7 @@ int main(void)
     tcase_add_test(tcase, full);
     tcase_add_test(tcase, patience);
     tcase_add_test(tcase, no_limit);
+    tcase_add_test(tcase, no_descriptor_left);
     suite_add_tcase(suite, tcase);
     TCase *plain = tcase_create("hosts");
     tcase_add_test(plain, hosts);

@@ -140,7 +140,10 @@ START_TEST(crowd)
     for (int i = 0; i < CROWD; i++) {
         rig_client_init(&rig, &many[i], 0);
     }
-    rig_for(&rig, 50);
+    for (int i = 0; i < 100 && stranger_faults(EMU_NET_FAULT_CROWD) < CROWD - (64 + 2 * RIG_NETS);
+         i++) {
+        rig_for(&rig, 50);
+    }
     ck_assert_uint_eq(stranger_faults(EMU_NET_FAULT_CROWD), CROWD - (64 + 2 * RIG_NETS));
     rig_client_init(&rig, &client, 0);
     rig_client_tls(&client, "n1", TLS1_3_VERSION);
@@ -154,6 +157,29 @@ START_TEST(crowd)
     }
     rig_for(&rig, 100);
     ck_assert_uint_eq(stranger_faults(EMU_NET_FAULT_LOST), 64 + 2 * RIG_NETS - 1);
+}
+END_TEST
+
+/* Strangers who come again and again wait for themselves: handshakes begin at 25/s, after four quiet seconds' worth
+ * and four for each peer, and those we talk to do not notice. */
+START_TEST(handshakes_have_a_rate)
+{
+    enum { FLOOD = 250, PER_S = 25, AT_ONCE = 4 * (PER_S + RIG_NETS) };
+    static struct rig_client many[FLOOD];
+    uint64_t begin_ns = uv_hrtime();
+    for (int i = 0; i < FLOOD; i++) {
+        rig_client_init(&rig, &many[i], 0);
+        ck_assert_int_eq(send(many[i].fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), 18);
+    }
+    rig_for(&rig, 1500);
+    uint64_t begun = stranger_faults(EMU_NET_FAULT_TLS);
+    uint64_t seconds = (uv_hrtime() - begin_ns) / 1000000000 + 1;
+    ck_assert_uint_ge(begun, 4 * PER_S);
+    ck_assert_uint_le(begun, AT_ONCE + PER_S * seconds);
+    honest_go_on();
+    for (int i = 0; i < FLOOD; i++) {
+        rig_client_fini(&many[i]);
+    }
 }
 END_TEST
 
@@ -314,6 +340,7 @@ int main(void)
     tcase_add_test(tcase, no_tls_at_all);
     tcase_add_test(tcase, slow_loris);
     tcase_add_test(tcase, crowd);
+    tcase_add_test(tcase, handshakes_have_a_rate);
     tcase_add_test(tcase, oversized_frame);
     tcase_add_test(tcase, signs_never_read);
     tcase_add_test(tcase, half_a_frame);
