@@ -61,6 +61,14 @@ static uint32_t operator_number(const struct host_plan *plan, const char *name)
     return 0; /* the loader refuses unknown operators */
 }
 
+uint8_t host_level_number(enum scn_level level)
+{
+    static const uint8_t levels[] = {[SCN_LEVEL_ANY] = WIRE_LEVEL_ANY,
+                                     [SCN_LEVEL_OTP_PREFERRED] = WIRE_LEVEL_OTP_PREFERRED,
+                                     [SCN_LEVEL_OTP_ONLY] = WIRE_LEVEL_OTP_ONLY};
+    return levels[level];
+}
+
 static uint8_t role_number(enum scn_node_role role)
 {
     switch (role) {
@@ -92,6 +100,8 @@ static struct wire_access_rule rule_make(const struct host_plan *plan,
         .has_target_role = role_number(to->role) != 0,
         .target_role = role_number(to->role),
         .has_source_id = given->application != UINT32_MAX,
+        .has_level = given->level >= 0,
+        .level = given->level >= 0 ? host_level_number((enum scn_level)given->level) : 0,
     };
     if (rule.has_source_operator) {
         rule.source_operator = operator_number(plan, from->operator_id);

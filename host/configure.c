@@ -85,9 +85,6 @@ static int config_application(const struct host_plan *plan, const struct host_co
                               uint32_t agent)
 {
     const struct scn_application *app = &plan->scenario->applications[agent / 2];
-    static const uint8_t levels[] = {[SCN_LEVEL_ANY] = WIRE_LEVEL_ANY,
-                                     [SCN_LEVEL_OTP_PREFERRED] = WIRE_LEVEL_OTP_PREFERRED,
-                                     [SCN_LEVEL_OTP_ONLY] = WIRE_LEVEL_OTP_ONLY};
     static const uint8_t relays[] = {[SCN_RELAY_HOP_BY_HOP] = WIRE_RELAY_HOP_BY_HOP,
                                      [SCN_RELAY_FIRST_KEY] = WIRE_RELAY_FIRST_KEY,
                                      [SCN_RELAY_DESTINATION] = WIRE_RELAY_DESTINATION,
@@ -102,11 +99,13 @@ static int config_application(const struct host_plan *plan, const struct host_co
             .app = host_agent_eid(plan, about),
             .name = {(const uint8_t *)app->id, strlen(app->id)},
             .peer_app = host_agent_eid(plan, about ^ 1U),
-            .level = levels[app->level],
+            .level = host_level_number(app->level),
             .has_relay = relay != SCN_RELAY_HOP_BY_HOP,
             .relay = relays[relay],
             .has_paths = relay == SCN_RELAY_MULTIPATH,
             .paths = (uint8_t)scn_paths_of(plan->scenario, app),
+            .has_max_bps = app->max_bps > 0,
+            .max_bps = (uint64_t)app->max_bps,
         };
         host_access_describe(plan, &config);
         int rc = config_send(how, ksa, bytes, wire_cfg_app_encode(&config, bytes, sizeof(bytes)));

@@ -102,6 +102,9 @@ void host_node_ip(uint32_t node, uint8_t ip[16]);
 
 int host_access_new(struct host_plan *plan); /* called by host_plan_new() */
 
+/* enum wire_level of a scenario's. */
+uint8_t host_level_number(enum scn_level level);
+
 /* Fills in what access rules may ask of an application: the operator and role of its node. */
 struct wire_cfg_app;
 void host_access_describe(const struct host_plan *plan, struct wire_cfg_app *app);

@@ -305,7 +305,8 @@ struct scn_application {
     int relay;      /* enum scn_relay; -1: that of key_management, see scn_relay_of() */
     uint32_t paths; /* 0: those of key_management, see scn_paths_of() */
     int64_t timeout_ns;
-    bool wait; /* queue up to the time-out when refused for want of key */
+    int64_t max_bps; /* key that it may ask for outside sessions, at most; 0: any */
+    bool wait;       /* queue up to the time-out when refused for want of key */
     struct scn_session session;
     int64_t start_ns; /* no request before */
     int64_t stop_ns;  /* none at or after; at most the duration */
@@ -326,6 +327,7 @@ struct scn_access {
     enum scn_verb verb;
     struct scn_access_side from, to; /* the application that asks, and its partner */
     uint32_t application;            /* index of the pair; UINT32_MAX: any */
+    int level;                       /* enum scn_level of the application; -1: any */
 };
 
 enum scn_target {

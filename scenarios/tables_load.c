@@ -93,6 +93,8 @@ static const struct scn_field application_fields[] = {
      .unset = -1},
     NUM("paths", paths, SCN_T_U32, SCN_DIM_NUMBER, 2, 4, .unset = 0,
         .doc = "multipath: routes without a common node; default: key_management.paths"),
+    RATE("max_rate", max_bps, .unset = 0,
+         .doc = "the most key per second that it may ask for outside sessions; beyond: refused"),
     TIME("timeout", timeout_ns, 1000, .fallback = "5 s", .doc = "patience of one request"),
     {.key = "wait",
      .doc = "queue up to the time-out when there is not enough key",
@@ -168,6 +170,12 @@ static const struct scn_field access_fields[] = {
      .doc = "the application pair with this id; default: any",
      .type = SCN_T_SPECIAL,
      .special = &scn_special_access_application},
+    {.key = "level",
+     .doc = "applications of this level; default: any",
+     .type = SCN_T_WORD,
+     AT(level),
+     .words = scn_words_level,
+     .unset = -1},
 };
 TABLE(scn_table_access, "access rule", access_fields, scn_access, SCN_KIND_ACCESS);
 #undef STRUCT

@@ -94,6 +94,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_FALLBACK,                    /* AES-256 where pads cannot be paid: fuzz_fallback.c */
     SIM_FUZZ_STANDBY,                     /* two controllers; drawn apart: fuzz_control.c */
     SIM_FUZZ_POOLED,                      /* keys relayed ahead of need: fuzz_ahead.c */
+    SIM_FUZZ_MAX_RATE, /* applications with a highest rate; drawn apart: fuzz_control.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -125,6 +126,7 @@ struct sim_fuzz_plan {
         enum { SIM_FUZZ_STEADY, SIM_FUZZ_BY_BURSTS, SIM_FUZZ_BY_DAY } shape;
         uint32_t on_ms, off_ms, day_ms;
         bool fixed_periods;
+        uint32_t max_bps;                                 /* 0: any */
         uint32_t session_bps, hold_ms, session_timeout_s; /* 0: no sessions */
         bool fixed_hold, without_keys;
     } app[SIM_FUZZ_APPS];

@@ -4,7 +4,7 @@
 #include "core/base/rng.h"
 #include "sim/fuzz_plan.h"
 
-enum { RARITY = 3, PATHS_LEAST = 2, PATHS_MOST = 8, STANDBY_RARITY = 6 };
+enum { RARITY = 3, PATHS_LEAST = 2, PATHS_MOST = 8, STANDBY_RARITY = 6, RATE_RARITY = 8 };
 
 void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
 {
@@ -59,4 +59,19 @@ bool sim_fuzz_is_alone(const struct sim_fuzz_plan *plan)
     }
     return plan->control.is_set && plan->control.distributed && plan->control.alone &&
            plan->standby == 0 && !has_sessions;
+}
+
+void sim_fuzz_plan_max_rate(struct sim_fuzz_plan *plan, uint64_t allowed)
+{
+    struct qkd_rng rng;
+    qkd_rng_init_named(&rng, plan->seed, "fuzz max rate", 0);
+    bool is_on = qkd_rng_below(&rng, RATE_RARITY) == 0 && (allowed >> SIM_FUZZ_MAX_RATE & 1) != 0;
+    plan->features |= is_on ? SIM_FUZZ_BIT(SIM_FUZZ_MAX_RATE) : 0;
+    for (uint32_t i = 0; is_on && i < plan->app_count; i++) {
+        uint32_t asked = plan->app[i].key_bits * plan->app[i].count * plan->app[i].tenths_per_s /
+                         10;
+        uint32_t percent = (uint32_t)qkd_rng_below(&rng, 120);
+        plan->app[i].max_bps = qkd_rng_below(&rng, 2) == 0 ? 1 + asked / 100 * percent : 0;
+    }
+    qkd_rng_fini(&rng);
 }

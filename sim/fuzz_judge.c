@@ -207,7 +207,9 @@ static void access_judge(const struct sim_fuzz_record *record, const struct sim_
                          struct sim_fuzz_verdict *verdict)
 {
     bool denied = sim_fuzz_denied(record->scenario, r->application);
-    bool told = strcmp(r->reason, "access_denied") == 0;
+    bool told = strcmp(r->reason, "access_denied") == 0 ||
+                (strcmp(r->reason, "over_rate") == 0 &&
+                 record->scenario->applications[r->application].max_bps == 0);
     if (denied ? r->keys_supplied > 0 || r->fetched_ns != SCN_NO_TIME : told) {
         sim_fuzz_fail(verdict, SIM_FUZZ_SAFETY,
                       "access: request %" PRIu64 " of %.6f s of a pair that is %s: %s, %s",

@@ -81,6 +81,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_FALLBACK] = "fallback",
     [SIM_FUZZ_STANDBY] = "standby",
     [SIM_FUZZ_POOLED] = "pooled",
+    [SIM_FUZZ_MAX_RATE] = "max-rate",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -440,4 +441,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     sim_fuzz_plan_fallback(plan, allowed);
     sim_fuzz_plan_standby(plan, allowed);
     sim_fuzz_plan_ahead(plan, allowed);
+    sim_fuzz_plan_max_rate(plan, allowed);
 }

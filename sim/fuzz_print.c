@@ -260,6 +260,9 @@ static void put_applications(struct writer *w)
         if (p->app[i].relay >= 0) {
             put(w, ", relay: %s", scn_relay_name((enum scn_relay)p->app[i].relay));
         }
+        if (p->app[i].max_bps > 0) {
+            put(w, ", max_rate: %" PRIu32 " bit/s", p->app[i].max_bps);
+        }
         if (p->app[i].session_bps > 0) {
             put_session(w, i);
         }

@@ -268,6 +268,13 @@ static void default_policies(struct sim_fuzz_plan *c)
     c->control.is_set = false;
 }
 
+static void any_rate(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->app_count; i++) {
+        c->app[i].max_bps = 0;
+    }
+}
+
 static void one_controller(struct sim_fuzz_plan *c)
 {
     c->standby = 0;
@@ -335,12 +342,12 @@ static void sooner(struct sim_fuzz_plan *c)
 static bool simplify(struct shrinker *s)
 {
     static void (*const steps[])(struct sim_fuzz_plan * c) = {
-        no_loss,        no_duplicate,  no_reorder,    no_clocks,        no_limits,
-        one_by_one,     one_process,   no_retention,  out_of_band,      long_lives,
-        rich_links,     big_stores,    seeds,         one_scheme,       small_requests,
-        fewer_requests, default_times, default_lease, sooner,           no_demand,
-        no_sessions,    steady,        no_hub,        default_policies, nothing_at_first,
-        regular_blocks, no_noise,      one_controller};
+        no_loss,        no_duplicate,  no_reorder,     no_clocks,        no_limits,
+        one_by_one,     one_process,   no_retention,   out_of_band,      long_lives,
+        rich_links,     big_stores,    seeds,          one_scheme,       small_requests,
+        fewer_requests, default_times, default_lease,  sooner,           no_demand,
+        no_sessions,    steady,        no_hub,         default_policies, nothing_at_first,
+        regular_blocks, no_noise,      one_controller, any_rate};
     bool any = false;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct sim_fuzz_plan c = *s->plan;

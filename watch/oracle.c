@@ -138,7 +138,7 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     qkd_map_init(&o->ksa_by_id, sizeof(struct qkd_id), MOST, NULL);
     watch_orc_session_init(o);
     watch_orc_place_init(o);
-    if (!links_new(o) || watch_orc_term_init(o) != 0) {
+    if (!links_new(o) || watch_orc_term_init(o) != 0 || watch_orc_rate_init(o) != 0) {
         watch_oracle_free(o);
         return NULL;
     }
@@ -161,6 +161,7 @@ void watch_oracle_free(struct watch_oracle *oracle)
     }
     watch_orc_session_fini(oracle);
     watch_orc_term_fini(oracle);
+    free(oracle->rates);
     free(oracle->links);
     free(oracle->deleted);
     qkd_slab_fini(&oracle->blocks);
@@ -484,6 +485,7 @@ static void km_crash(struct watch_oracle *o, uint32_t node, bool modules)
     watch_orc_block_crash(o, node, modules);
     watch_orc_frame_crash(o, node);
     watch_orc_key_crash(o, node);
+    watch_orc_rate_crash(o, node);
 }
 
 /* Of two controllers the next term begins with an empty table. */

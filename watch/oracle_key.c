@@ -664,6 +664,9 @@ void watch_orc_supply(struct watch_oracle *o, const struct qkd_send *send, const
         return;
     }
     size_t each = rsp.key_data.len / count;
+    if (rsp.application_code == WIRE_FOR_ENCRYPTION) {
+        watch_orc_rate(o, send, 8 * (uint64_t)rsp.key_data.len);
+    }
     for (size_t i = 0; i < count; i++) {
         struct qkd_id id;
         struct watch_orc_answer_key given = {.bits = {rsp.key_data.at + i * each, each},

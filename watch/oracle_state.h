@@ -173,6 +173,12 @@ struct watch_orc_terms {
     uint64_t highest;   /* whose reservations count */
 };
 
+/* An application with a highest rate. */
+struct watch_orc_rate {
+    uint64_t bits;   /* supplied */
+    uint32_t starts; /* of its KM, after the first */
+};
+
 /* A sealed message between its send and its delivery: what delivery will mean. */
 enum watch_orc_mail_kind { WATCH_ORC_MAIL_FRAME, WATCH_ORC_MAIL_ACK, WATCH_ORC_MAIL_MATCH };
 struct watch_orc_mail {
@@ -289,7 +295,8 @@ struct watch_oracle {
     struct qkd_map session_by_key;
     bool losing; /* a store is lost: its records go without anybody's will */
     struct watch_orc_terms terms;
-    uint32_t session_ends; /* since those that are over were last forgotten */
+    struct watch_orc_rate *rates; /* per application; NULL: none has a highest rate */
+    uint32_t session_ends;        /* since those that are over were last forgotten */
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
     uint32_t places[256];                         /* command -> bit per reference point */
     uint64_t calls, audit_at, frames;
@@ -370,6 +377,12 @@ void watch_orc_reserve_rsp(struct watch_oracle *o, const struct qkd_send *send,
                            const uint8_t *observed);
 void watch_orc_release_rsp(struct watch_oracle *o, const struct qkd_send *send,
                            const uint8_t *observed);
+/* oracle_rate.c */
+int watch_orc_rate_init(struct watch_oracle *o);
+void watch_orc_rate_crash(struct watch_oracle *o, uint32_t node);
+/* So many bits are supplied to the application that asked for them. */
+void watch_orc_rate(struct watch_oracle *o, const struct qkd_send *send, uint64_t bits);
+
 /* oracle_term.c */
 int watch_orc_term_init(struct watch_oracle *o);
 void watch_orc_term_fini(struct watch_oracle *o);

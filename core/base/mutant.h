@@ -59,6 +59,7 @@
     X(GRADE_LOST,     "relay: a key that crossed a hop under AES-256 is told as one-time padded")   \
     X(NONCE_AGAIN,    "fallback: the nonce does not count")                                        \
     X(FALL_ANYWAY,    "fallback: keys of the level otp-only fall back, too")                       \
+    X(RATE_BLIND,     "access: an application gets more than its highest rate")                   \
     X(TERM_BLIND,     "kmc: routes of a controller that was overtaken are obeyed")                \
     X(TERM_UNSAVED,   "term: a controller does not persist the term it begins")                   \
     X(FOLLOW_UNSAVED, "kmc: whom it follows is not persisted")                                    \

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The KSA's access list, by configuration: which applications may ask for keys with which others,
- * beyond being each other's partner in the directory. The KSA of the asking application checks
+/* The KSA's access control, by configuration: how much key per second an application may have, and the
+ * list which applications may ask for keys with which others, beyond being each other's partner in the
+ * directory. The KSA of the asking application checks
  * before anything is spent, the KSA of its partner before it takes the keys: each operator's KMs
  * obey their own list. */
 #include <stdlib.h>
 
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/km/ksa_element.h"
+
+#define NS_PER_US 1000U
+#define US_PER_S UINT64_C(1000000)
 
 /* Counts the rules and, if `to` is not NULL, fills it. A negative value is an error. */
 static int rules_read(struct wire_bytes rules, struct wire_access_rule *to)
@@ -60,7 +65,8 @@ static bool rule_fits(const struct wire_access_rule *rule, const struct ksa_app 
            (!rule->has_target_id || qkd_eid_eq(rule->target_id, target->app)) &&
            (!rule->has_target_node || rule->target_node == qkd_eid_node(target->app)) &&
            (!rule->has_target_operator || rule->target_operator == target->operator_id) &&
-           (!rule->has_target_role || rule->target_role == target->role);
+           (!rule->has_target_role || rule->target_role == target->role) &&
+           (!rule->has_level || rule->level == source->level);
 }
 
 enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
@@ -79,5 +85,50 @@ enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
             return ksa->rules[i].allow != 0 ? WIRE_REASON_NONE : WIRE_REASON_ACCESS_DENIED;
         }
     }
+    return WIRE_REASON_NONE;
+}
+
+/* ---- highest rates ---- */
+
+/* A bucket that holds what comes in one second. A request larger than that is let through by a full
+ * bucket, and what it took in advance comes back first. */
+static void credit_pass(struct ksa_app *app, struct qkd_time now)
+{
+    uint64_t full_s = (app->debt_bits + app->max_bps) / app->max_bps +
+                      1; /* all is paid and full by then */
+    uint64_t past_ns = now.ns > app->credit_at.ns ? (uint64_t)(now.ns - app->credit_at.ns) : 0;
+    if (past_ns / QKD_NS_PER_S >= full_s) {
+        app->debt_bits = 0;
+        app->credit_bits = app->max_bps;
+        app->credit_at = now;
+        return;
+    }
+    uint64_t past_us = past_ns / NS_PER_US;
+    uint64_t gained = app->max_bps / US_PER_S * past_us +
+                      app->max_bps % US_PER_S * past_us / US_PER_S;
+    uint64_t paid = gained < app->debt_bits ? gained : app->debt_bits;
+    app->debt_bits -= paid;
+    app->credit_bits += gained - paid;
+    app->credit_bits = app->credit_bits < app->max_bps ? app->credit_bits : app->max_bps;
+    if (app->max_bps < US_PER_S) { /* what is not yet a whole bit counts on */
+        past_us = gained * US_PER_S / app->max_bps;
+    }
+    app->credit_at.ns += (int64_t)(past_us * NS_PER_US);
+}
+
+enum wire_reason ksa_access_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                                 uint64_t bits)
+{
+    struct ksa_app *entry = ksa_directory_find(ksa, app);
+    if (entry == NULL || entry->max_bps == 0 || QKDN_MUTANT(RATE_BLIND)) {
+        return WIRE_REASON_NONE;
+    }
+    credit_pass(entry, event->now);
+    uint64_t needed = bits < entry->max_bps ? bits : entry->max_bps;
+    if (entry->debt_bits > 0 || entry->credit_bits < needed) {
+        return WIRE_REASON_OVER_RATE;
+    }
+    entry->credit_bits -= needed;
+    entry->debt_bits = bits - needed;
     return WIRE_REASON_NONE;
 }

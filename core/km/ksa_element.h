@@ -55,6 +55,10 @@ struct ksa_app {
     uint8_t relay, paths;    /* of its keys, enum wire_relay */
     uint32_t operator_id;    /* of its node; 0: not stated */
     struct wire_b32 name;    /* cut at 32 bytes, zero-padded */
+    uint64_t max_bps;        /* of key that it asks for outside sessions; 0: any */
+    uint64_t credit_bits;    /* what it may ask for, as of credit_at */
+    uint64_t debt_bits;      /* what a request beyond a full credit took in advance */
+    struct qkd_time credit_at;
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
 };
 
@@ -247,6 +251,11 @@ int ksa_access_put(struct ksa *ksa, const struct wire_cfg_access *config);
 /* Whether the access list lets source ask for keys with target: NONE or ACCESS_DENIED. */
 enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
                                   struct qkd_eid target);
+
+/* Whether so many bits are within the application's highest rate, which are taken of it then: NONE or
+ * OVER_RATE. */
+enum wire_reason ksa_access_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                                 uint64_t bits);
 
 /* ---- ksa_sessions.c ---- */
 void ksa_on_application(struct ksa *ksa, const struct qkd_event *event,

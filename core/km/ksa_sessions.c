@@ -242,8 +242,14 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
             ksa_supply_by_id(ksa, event, app, &echo, out);
             return;
         }
-        reason = need.amount == 0 ? ksa_status_open(ksa, event, &echo, &need, out)
-                                  : ksa_request_open(ksa, event, &echo, &need, out);
+        bool is_reserved = command.has_reserved && command.reserved != 0; /* its rate is given */
+        if (!is_reserved) {
+            reason = ksa_access_rate(ksa, event, app, (uint64_t)need.amount * need.key_size);
+        }
+        if (reason == WIRE_REASON_NONE) {
+            reason = need.amount == 0 ? ksa_status_open(ksa, event, &echo, &need, out)
+                                      : ksa_request_open(ksa, event, &echo, &need, out);
+        }
     }
     if (reason != WIRE_REASON_NONE) {
         ksa_answer_refused(ksa, event, app, &echo, reason, out);

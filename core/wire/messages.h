@@ -97,7 +97,8 @@ enum wire_relay {
     X(17, NO_SESSION, "no_session")                  /* hop does not know it (internal) */         \
     X(18, DUPLICATE, "duplicate")                    /* conflicting duplicate of a key ID */       \
     X(19, ACCESS_DENIED, "access_denied")            /* by a rule of the KSA's access list */        \
-    X(20, NO_CAPACITY, "no_capacity")                /* no way whose links can guarantee the rate */
+    X(20, NO_CAPACITY, "no_capacity")                /* no way whose links can guarantee the rate */\
+    X(21, OVER_RATE, "over_rate")                    /* beyond the application's highest rate */
 /* clang-format on */
 #define WIRE_ENUM_OUTCOME(n, name, text) WIRE_OUTCOME_##name = (n),
 #define WIRE_ENUM_REASON(n, name, text) WIRE_REASON_##name = (n),
@@ -400,7 +401,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_CFG_APP(M, O)                                                                         \
     M(eid, app) M(str, name) M(eid, peer_app) M(u8, level) O(u32, operator_id) O(u8, role)         \
     O(u8, relay) /* of its keys, enum wire_relay; absent: HOP_BY_HOP */                            \
-    O(u8, paths) /* with MULTIPATH */
+    O(u8, paths) /* with MULTIPATH */                                                              \
+    O(u64, max_bps) /* bits of key per second, outside sessions; absent: any */
 #define WIRE_CFG_ACCESS(M, O) M(blob, rules)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
@@ -518,7 +520,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
  * (source) and of its partner (target). */
 #define WIRE_ACCESS_RULE(M, O)                                                                     \
     M(u8, allow) O(eid, source_id) O(u32, source_node) O(u32, source_operator) O(u8, source_role)  \
-    O(eid, target_id) O(u32, target_node) O(u32, target_operator) O(u8, target_role)
+    O(eid, target_id) O(u32, target_node) O(u32, target_operator) O(u8, target_role)               \
+    O(u8, level) /* the application's, enum wire_level */
 #define WIRE_ACCOUNT_RECORD(M, O)                                                                  \
     M(eid, app) M(eid, peer_app) M(u64, keys) M(u64, bits) M(u64, refused) M(u64, otp_bits)
 #define WIRE_FAULT_RECORD(M, O)                                                                    \

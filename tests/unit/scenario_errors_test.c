@@ -341,6 +341,8 @@ static const struct planted planted[] = {
     {20, "access: [{rule: deny, to: {operator: ^defalt}}]\nfaults:",
      "no node has the operator 'defalt': did you mean 'default'?"},
     {20, "access: [{rule: deny, to: {role: ^boss}}]\nfaults:", "unknown role 'boss'"},
+    {20, "access: [{rule: deny, level: ^best}]\nfaults:", "unknown level 'best'"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, max_rate: ^0 bit/s}", "out of range"},
     {20, "access: [{rule: deny, application: ^w}]\nfaults:", "unknown application 'w'"},
     {20, "access: [{rule: deny, ^node: A}]\nfaults:", "unknown key 'node' in access rule"},
     {20, "access: [{rule: deny, from: {^nod: A}}]\nfaults:",
