@@ -389,7 +389,8 @@ static int fleet_run(struct settings *settings, const struct scn_scenario *scena
         return cli_exit_of(err);
     }
     int code = await_ready(settings, fleet);
-    if (code == CLI_DONE && emu_fleet_is_ready(fleet)) {
+    bool was_ready = code == CLI_DONE && emu_fleet_is_ready(fleet);
+    if (was_ready) {
         struct cli_up up = {fleet, scenario, settings->folder, emu_probe_now_ms() - begun,
                             settings->detach};
         if (settings->json) {
@@ -400,8 +401,9 @@ static int fleet_run(struct settings *settings, const struct scn_scenario *scena
         let_go(settings);
         code = stay(settings, fleet);
     }
+    bool early = signals > 0 && !was_ready; /* who was still starting has done nothing yet */
     size_t bad = emu_fleet_stop(fleet);
-    if (bad > 0) {
+    if (bad > 0 && !early) {
         cli_complain(self, "%zu daemons did not end in good order; see their logs", bad);
         code = code == CLI_DONE ? CLI_BROKEN : code;
     }
