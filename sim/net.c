@@ -28,6 +28,12 @@ struct cut {
     uint32_t number, node;
 };
 
+/* Of the table of channels: with the hash beside it, only the right channel is looked at. */
+struct cell {
+    uint32_t number; /* of the channel, + 1; 0: free */
+    uint32_t hash;
+};
+
 struct sim_net {
     struct sim_net_config config;
     struct host_cable *links;
@@ -35,7 +41,7 @@ struct sim_net {
     struct sim_channel **chunks;
     uint32_t chunk_count;
     uint32_t channel_count;
-    uint32_t *table; /* open addressing: channel number + 1, or 0 */
+    struct cell *table; /* open addressing */
     uint32_t table_cap;
     uint32_t *link_down; /* how many faults hold it down */
     uint32_t *node_down;
@@ -143,12 +149,13 @@ static uint32_t key_hash(uint32_t from, uint32_t to, enum sim_plane plane)
 static void table_insert(struct sim_net *net, uint32_t number)
 {
     const struct sim_channel *channel = sim_net_channel_at(net, number);
+    uint32_t hash = key_hash(channel->from, channel->to, channel->plane);
     uint32_t mask = net->table_cap - 1;
-    uint32_t at = key_hash(channel->from, channel->to, channel->plane) & mask;
-    while (net->table[at] != 0) {
+    uint32_t at = hash & mask;
+    while (net->table[at].number != 0) {
         at = (at + 1) & mask;
     }
-    net->table[at] = number + 1;
+    net->table[at] = (struct cell){number + 1, hash};
 }
 
 static int table_reserve(struct sim_net *net)
@@ -157,7 +164,7 @@ static int table_reserve(struct sim_net *net)
         return 0;
     }
     uint32_t cap = net->table_cap == 0 ? CHUNK : net->table_cap * 2;
-    uint32_t *table = calloc(cap, sizeof(*table));
+    struct cell *table = calloc(cap, sizeof(*table));
     if (table == NULL) {
         return QKD_ERR_NOMEM;
     }
@@ -177,9 +184,12 @@ static struct sim_channel *table_find(struct sim_net *net, uint32_t from, uint32
         return NULL;
     }
     uint32_t mask = net->table_cap - 1;
-    for (uint32_t at = key_hash(from, to, plane) & mask; net->table[at] != 0;
-         at = (at + 1) & mask) {
-        struct sim_channel *channel = sim_net_channel_at(net, net->table[at] - 1);
+    uint32_t hash = key_hash(from, to, plane);
+    for (uint32_t at = hash & mask; net->table[at].number != 0; at = (at + 1) & mask) {
+        if (net->table[at].hash != hash) {
+            continue;
+        }
+        struct sim_channel *channel = sim_net_channel_at(net, net->table[at].number - 1);
         if (channel->from == from && channel->to == to && channel->plane == plane) {
             return channel;
         }
