@@ -359,11 +359,22 @@ static bool expire_chunk(const struct kma_step *s, struct kma_link *link, const 
     return true;
 }
 
-/* Bytes of a file for which there is no room, so that no key comes any more; 0: there is room. */
+static uint32_t file_of(const struct kma_link *link)
+{
+    return link->file_bytes > link->paused_bytes ? link->file_bytes : link->paused_bytes;
+}
+
+bool kma_store_full(const struct kma_link *link)
+{
+    uint32_t file = file_of(link);
+    return file > 0 && km_pool_stored(&link->pool) + file > link->store_bytes;
+}
+
+/* Bytes of a file for which there is no room here or, where a file may wait that is not here, at the other
+ * end: no key comes any more. 0: there is room. */
 static uint32_t room_lacks(const struct kma_link *link)
 {
-    uint32_t file = link->file_bytes > link->paused_bytes ? link->file_bytes : link->paused_bytes;
-    return km_pool_stored(&link->pool) + file > link->store_bytes ? file : 0;
+    return link->peer_full || kma_store_full(link) ? file_of(link) : 0;
 }
 
 /* Tails shorter than this are of no use. Where no key comes any more because the store is full, pieces

@@ -126,6 +126,7 @@ struct kma_link {
     uint32_t block_counter; /* lower KMA: blocks numbered in this incarnation */
     bool paused;            /* module was told that the store is full */
     uint32_t paused_bytes;  /* what it wanted to store */
+    bool peer_full;         /* so its last HELLO said: no file has room there */
     uint32_t file_bytes;    /* of the last file that was stored; 0: none yet */
     bool empty;             /* a payload was refused since the pool last had room */
     uint32_t missing; /* bytes in a row that a payload last lacked in this status period; 0: none */
@@ -495,6 +496,8 @@ void kma_skip_forget(const struct kma_step *s, const struct kma_link *link);
 bool kma_skip_fits(const struct kma_link *link, const struct wire_frame *frame);
 void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
                       const struct wire_frame *frame);
+/* Whether no file has room in the own store. */
+bool kma_store_full(const struct kma_link *link);
 void kma_trim(const struct kma_step *s, struct kma_link *link);
 void kma_expire(const struct kma_step *s, struct kma_link *link);
 

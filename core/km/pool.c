@@ -328,7 +328,8 @@ bool km_pool_has_run(const struct km_pool *pool, uint32_t len)
     if (payload_chunk(pool, len) != NULL) {
         return true;
     }
-    for (uint32_t i = 0; i < pool->count; i++) {
+    bool grants = payload_free(pool, false) / 2 >= len;
+    for (uint32_t i = 0; grants && i < pool->count; i++) {
         const struct km_chunk *c = km_pool_chunk(pool, i);
         if (c->block != 0 && !c->mine && c->end - c->next >= len) {
             return true;

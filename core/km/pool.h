@@ -123,8 +123,8 @@ uint64_t km_pool_fallback_free(const struct km_pool *pool);
 uint64_t km_pool_tag_bytes(const struct km_pool *pool);
 /* Payload of the peer, as seen here. */
 uint64_t km_pool_peer_payload(const struct km_pool *pool);
-/* Whether a frame of so many bytes finds them in a row: in an own chunk, or in one of the peer's, which
- * may grant it. */
+/* Whether a frame of so many bytes finds them in a row: in an own chunk, or in one of the peer's, who
+ * may grant it because that is less than half of what it has. */
 bool km_pool_has_run(const struct km_pool *pool, uint32_t len);
 /* Bytes stored on the link: both sides' free bytes and unconfirmed blocks. */
 uint64_t km_pool_stored(const struct km_pool *pool);
