@@ -9,6 +9,7 @@
  *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
  *   fuzz_poor.c    links with hardly a tag to begin with, drawn apart again
+ *   fuzz_sway.c    key to and fro, in pieces, or soon too old; drawn apart again
  *   fuzz_print.c   a plan as a scenario file
  *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
@@ -95,6 +96,9 @@ enum sim_fuzz_feature {
     SIM_FUZZ_STANDBY,                     /* two controllers; drawn apart: fuzz_control.c */
     SIM_FUZZ_POOLED,                      /* keys relayed ahead of need: fuzz_ahead.c */
     SIM_FUZZ_MAX_RATE, /* applications with a highest rate; drawn apart: fuzz_control.c */
+    SIM_FUZZ_SWAY, /* key goes to and fro by GRANTs, many of them lost; from here on fuzz_sway.c: */
+    SIM_FUZZ_PIECES, /* stores full of pieces almost as long as a frame */
+    SIM_FUZZ_AGED,   /* small stores, whose key expires soon */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))

@@ -234,7 +234,10 @@ static bool times_find(struct live *l)
         uint64_t rate_bps = rate_at(qkd, l->quiet_ns) + 1;
         bool random = qkd->blocks == SCN_BLOCKS_POISSON;
         int64_t each_ns = (int64_t)((double)qkd->block_bits * 1e9 / (double)rate_bps);
-        l->rich = l->rich && !random && rate_bps / RICH >= l->need_bps;
+        /* What it promised of a link the controller counts as spent until it is told anew. */
+        double asked = (double)l->need_bps * (double)s->control.status_period_ns * 1e-9;
+        bool roomy = (double)s->links[i].store_bits >= RICH * asked;
+        l->rich = l->rich && !random && roomy && rate_bps / RICH >= l->need_bps;
         block_ns = later(block_ns, (random ? RANDOM : BLOCKS) * each_ns);
     }
     l->from_ns = l->quiet_ns + PERIODS * s->control.status_period_ns +

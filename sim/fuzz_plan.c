@@ -82,6 +82,9 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_STANDBY] = "standby",
     [SIM_FUZZ_POOLED] = "pooled",
     [SIM_FUZZ_MAX_RATE] = "max-rate",
+    [SIM_FUZZ_SWAY] = "sway",
+    [SIM_FUZZ_PIECES] = "pieces",
+    [SIM_FUZZ_AGED] = "aged",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -437,6 +440,7 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     sim_fuzz_plan_relay(plan, allowed);
     sim_fuzz_plan_control(plan, allowed);
     sim_fuzz_plan_trouble(plan, allowed);
+    sim_fuzz_plan_sway(plan, allowed);
     sim_fuzz_plan_poor(plan, allowed);
     sim_fuzz_plan_fallback(plan, allowed);
     sim_fuzz_plan_standby(plan, allowed);

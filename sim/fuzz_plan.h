@@ -12,6 +12,9 @@ void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed);
 
 /* Adds pools that are filled ahead of need. */
 void sim_fuzz_plan_ahead(struct sim_fuzz_plan *plan, uint64_t allowed);
+/* Makes key go to and fro by GRANTs, lie about in pieces, or expire soon. */
+void sim_fuzz_plan_sway(struct sim_fuzz_plan *plan, uint64_t allowed);
+
 /* Adds what hops do that cannot pay pads. */
 void sim_fuzz_plan_fallback(struct sim_fuzz_plan *plan, uint64_t allowed);
 /* Adds what keys of applications are relayed by. */
