@@ -14,11 +14,11 @@ enum {
     PIECES = 3,
     AGED = 2,
     SCARCE_KBPS = 24,
-    STEADY_KBPS = 16,
+    STEADY_KBPS = 400,
     SWAY_MORE_MS = 3200,   /* 16 longer retransmission times, and late frames */
     MOST_TENTHS = 40,      /* requests of all: a store must hold those of a status period */
     PIECES_MORE_MS = 3000, /* there are few of them */
-    AGED_MORE_MS = 500     /* two longer blocks */
+    AGED_MORE_MS = 4000    /* until the stores are too old again */
 };
 
 static uint32_t between(struct qkd_rng *rng, uint32_t low, uint32_t high)
@@ -93,6 +93,19 @@ static uint32_t plenty_kbps(const struct sim_fuzz_plan *p)
     return 3 * SIM_FUZZ_MARGIN * ((uint32_t)(bps / 1000) + 1);
 }
 
+/* A module is gone for about a block: the other end's waits in its store for a match. */
+static void module_winks(struct sim_fuzz_plan *p, struct qkd_rng *rng)
+{
+    if (p->trouble_count < SIM_FUZZ_TROUBLES) {
+        uint32_t i = p->trouble_count++;
+        p->trouble[i].kind = SIM_FUZZ_MODULE;
+        p->trouble[i].at_ms = between(rng, 1, p->chaos_end_ms - 200);
+        p->trouble[i].for_ms = between(rng, 20, 120);
+        p->trouble[i].index = between(rng, 0, p->link_count - 1);
+        p->trouble[i].x = between(rng, 0, 99); /* which end: fuzz_trouble.c */
+    }
+}
+
 /* Half a block is a frame and most of another one; a store holds few blocks. */
 static void pieces(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
@@ -107,6 +120,7 @@ static void pieces(struct sim_fuzz_plan *p, struct qkd_rng *rng)
         p->app[i].tenths_per_s = between(rng, 2, 1 + MOST_TENTHS / p->app_count);
     }
     uint32_t rate_kbps = plenty_kbps(p);
+    module_winks(p, rng);
     for (uint32_t i = 0; i < p->link_count; i++) {
         p->link[i].block_kbit = (uint32_t)(cost * between(rng, 32, 39) / 10 / 1000) + 1;
         p->link[i].store_kbit = between(rng, 4, 6) * p->link[i].block_kbit;
@@ -115,20 +129,23 @@ static void pieces(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     }
 }
 
-/* A store holds a few blocks, each half a second of light, which live for seconds. */
+/* A store holds four blocks, each nearly half a second of light, which live for seconds and of which little
+ * is used until they are too old. */
 static void aged(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
     longer(p, AGED_MORE_MS);
-    p->expiry_s = between(rng, 3, 6);
+    p->expiry_s = between(rng, 3, 5);
     for (uint32_t i = 0; i < p->app_count; i++) {
-        p->app[i].tenths_per_s = between(rng, 30, 50);
+        p->app[i].key_bits = 64;
+        p->app[i].count = 1;
+        p->app[i].tenths_per_s = between(rng, 10, 10 + MOST_TENTHS / p->app_count);
         p->app[i].wait = false;
     }
     uint32_t rate_kbps = plenty_kbps(p) + STEADY_KBPS;
     for (uint32_t i = 0; i < p->link_count; i++) {
         p->link[i].then_kbps = p->link[i].first_kbps = rate_kbps;
-        p->link[i].block_kbit = rate_kbps * between(rng, 6, 10) / 20;
-        p->link[i].store_kbit = between(rng, 40, 50) * p->link[i].block_kbit / 10;
+        p->link[i].block_kbit = rate_kbps * between(rng, 8, 10) / 20;
+        p->link[i].store_kbit = between(rng, 41, 44) * p->link[i].block_kbit / 10;
         p->link[i].initial_kbit = 0;
     }
 }
