@@ -170,7 +170,11 @@ void watch_orc_block_confirmed(struct watch_oracle *o, uint32_t slot)
         bytes += s->kind == WATCH_ORC_FREE ? s->end - s->start : 0;
     }
     block->confirmed = true;
-    watch_orc_move(&o->links[block->link], WATCH_ORC_IN_FLIGHT, WATCH_ORC_STORED, bytes);
+    struct watch_orc_link *link = &o->links[block->link];
+    for (uint32_t side = 0; side < 2; side++) { /* who has lost the block gets no tag by it */
+        link->side[side].mute = link->side[side].mute && (block->stored >> side & 1) == 0;
+    }
+    watch_orc_move(link, WATCH_ORC_IN_FLIGHT, WATCH_ORC_STORED, bytes);
 }
 
 void watch_orc_block_shown(struct watch_oracle *o, uint32_t link, uint32_t side, uint32_t number)

@@ -183,6 +183,8 @@ void watch_orc_persist_chunk(struct watch_oracle *o, const struct qkd_persist *e
                          &scene)) {
         return;
     }
+    struct watch_orc_side *own = &o->links[link].side[side];
+    own->mute = own->mute || o->losing;
     uint32_t slot = watch_orc_block_find(o, link, number);
     if (slot == QKD_SLAB_NONE) {
         return; /* used up, or not answered: its use would fail */

@@ -110,7 +110,7 @@ static void vanished(struct watch_oracle *o, uint32_t slot)
     }
     for (uint32_t i = 0; i < block->segments; i++) {
         const struct watch_orc_segment *s = &block->segment[i];
-        if (s->kind != WATCH_ORC_DROPPED) {
+        if (s->kind != WATCH_ORC_DROPPED || link->side[s->side].mute) {
             continue;
         }
         struct watch_orc_scene scene = {.from = link->side[s->side].kma,

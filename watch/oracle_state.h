@@ -126,6 +126,7 @@ struct watch_orc_side {
     uint32_t top;   /* highest seq sent */
     uint32_t acked; /* all below were acknowledged, and the sender knows */
     bool restarted; /* the next frame must have a higher epoch */
+    bool mute;      /* its store is lost, and no block was confirmed since: it has no tag */
     struct watch_orc_frame *ring;
     uint32_t ring_cap;
     uint8_t hash_key[16];
