@@ -11,6 +11,8 @@
 #include "sim/fuzz_record.h"
 
 #define NEVER INT64_MAX
+#define BURST_BITS 1e6        /* of reports in-band: 200 ms on the narrowest channel */
+#define BURST_MESSAGES 16     /* that wait at a key manager */
 #define NARROWEST_BPS 5000000 /* reports must not hold up answers for a retransmission time */
 #define NOISY 0.11            /* QBER at which no key is made */
 #define GRACE_NS (QKD_NS_PER_S / 2)
@@ -203,6 +205,20 @@ static void light_wait(struct live *l)
     }
 }
 
+/* Whether an exchange is given up sooner than a burst passes: one of reports on a channel, or one of
+ * messages at a key manager that takes its time for each. */
+static bool hasty(const struct scn_scenario *s)
+{
+    const struct scn_key_management *km = &s->key_management;
+    double patience_s = 0;
+    for (uint32_t i = 0; i <= km->retries; i++) {
+        patience_s += (double)km->retransmit_ns * 1e-9 * (1U << (i < 3 ? i : 3));
+    }
+    double burst_s = BURST_BITS / (double)s->classical.bandwidth_bps +
+                     BURST_MESSAGES * (double)km->processing_ns * 1e-9;
+    return patience_s < burst_s;
+}
+
 /* Fills in the times; false: there is nothing to judge, and why. */
 static bool times_find(struct live *l)
 {
@@ -211,7 +227,7 @@ static bool times_find(struct live *l)
     if (l->quiet_ns == NEVER) {
         return false;
     }
-    if (s->node_count > NODES_MOST || s->classical.bandwidth_bps < NARROWEST_BPS) {
+    if (s->node_count > NODES_MOST || s->classical.bandwidth_bps < NARROWEST_BPS || hasty(s)) {
         bool many = s->node_count > NODES_MOST;
         l->verdict->unjudged = many ? SIM_FUZZ_SIZE : SIM_FUZZ_CHANNELS;
         return false;

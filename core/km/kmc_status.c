@@ -314,8 +314,9 @@ static void watch_controller(struct kmc *kmc, const struct qkd_event *event, str
     }
     bool is_due = !qkd_time_before(event->now, kmc->controller_due);
     if (!chan_is_up(kmc->set, QKD_RP_CK, kmc->controller)) {
-        if (is_due) {
+        if (is_due) { /* it may have restarted and lost its handshake with us: nobody else tries again */
             (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
+            (void)chan_open(kmc->set, event, QKD_RP_CK, kmc->controller, out);
         }
         return;
     }
