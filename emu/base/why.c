@@ -12,6 +12,9 @@ int emu_fail(struct emu_why *why, int err, const char *format, ...)
         va_start(args, format);
         vsnprintf(why->text, sizeof why->text, format, args);
         va_end(args);
+        for (char *c = why->text; *c != '\0'; c++) { /* texts of libraries may have several lines */
+            *c = *c == '\n' || *c == '\r' ? ' ' : *c;
+        }
     }
     return err;
 }

@@ -422,6 +422,7 @@ static int judge(const struct remains *remains)
     int err = open_with(&store, false, 0);
     if (err != 0) {
         ck_assert_msg(err == QKD_ERR_FORMAT || err == QKD_ERR_AUTH, "%d %s", err, why.text);
+        ck_assert_msg(strpbrk(why.text, "\r\n") == NULL, "more than one line: %s", why.text);
         return 1;
     }
     bool whole = holds(store, &remains->model);
