@@ -184,6 +184,7 @@ void watch_orc_persist_chunk(struct watch_oracle *o, const struct qkd_persist *e
         return;
     }
     struct watch_orc_side *own = &o->links[link].side[side];
+    own->lost = own->lost || o->losing;
     own->mute = own->mute || o->losing;
     uint32_t slot = watch_orc_block_find(o, link, number);
     if (slot == QKD_SLAB_NONE) {
@@ -237,6 +238,7 @@ void watch_orc_persist_block(struct watch_oracle *o, const struct qkd_persist *e
         return;
     }
     block->stored &= (uint8_t) ~(1U << side);
+    block->forsaken |= o->losing && side == 1 && block->answered && !block->confirmed;
     bool answer_comes = o->losing && side == 0 && block->asked != 0; /* it may be under way */
     if (!block->answered && block->generated && !block->lost && !answer_comes) { /* refused */
         block_lost(o, block);

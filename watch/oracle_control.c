@@ -162,13 +162,34 @@ static void grant_new(struct watch_oracle *o, const struct watch_orc_sight *s,
     (void)watch_orc_paint(o, block, &paint);
 }
 
+/* Whether all that the other end owns of a range was given to it by GRANTs of `side`. */
+static bool all_given(const struct watch_orc_block *block, const struct watch_orc_mail *mail)
+{
+    for (uint32_t i = 0; i < block->segments; i++) {
+        const struct watch_orc_segment *s = &block->segment[i];
+        uint32_t start = s->start > mail->start ? s->start : mail->start;
+        uint32_t end = s->end < mail->end ? s->end : mail->end;
+        bool given = start >= end || s->kind != WATCH_ORC_FREE || s->side == mail->side;
+        for (uint32_t g = 0; g < block->givens && !given; g++) {
+            const struct watch_orc_given *by = &block->given[g];
+            given = by->side == mail->side && by->start <= start && end <= by->end;
+        }
+        if (!given) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void skip_new(struct watch_oracle *o, const struct watch_orc_sight *s,
                      const struct watch_orc_mail *mail, struct watch_orc_block *block)
 {
     struct watch_orc_segment other = {mail->start, mail->end, WATCH_ORC_FREE,
                                       (uint8_t)(1U - mail->side)};
-    (void)watch_orc_check(o, !holds(block, &other), "rule 1: SKIP of bytes of the other owner",
-                          &s->scene);
+    /* Who lost its store does not know what it gave; nor does the other end, if it asks for it. */
+    bool forgot = o->links[block->link].side[mail->side].lost && all_given(block, mail);
+    (void)watch_orc_check(o, forgot || !holds(block, &other),
+                          "rule 1: SKIP of bytes of the other owner", &s->scene);
     struct watch_orc_paint paint = {.start = mail->start,
                                     .end = mail->end,
                                     .kind = WATCH_ORC_FREE,

@@ -105,8 +105,8 @@ static void vanished(struct watch_oracle *o, uint32_t slot)
     const struct watch_orc_block *block = watch_orc_block_at(o, slot);
     const struct watch_orc_link *link = &o->links[block->link];
     int64_t quiet_ns = QUIET_PERIODS * o->scenario->control.status_period_ns;
-    if (!block->confirmed && (block->stored & 2U) == 0) {
-        return; /* who answered has lost its store: to the one who asked it is a file that waits */
+    if (block->forsaken) {
+        return; /* the one who asked heeds no answer of a past life: to it this is a file that waits */
     }
     for (uint32_t i = 0; i < block->segments; i++) {
         const struct watch_orc_segment *s = &block->segment[i];

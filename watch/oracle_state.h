@@ -85,6 +85,7 @@ struct watch_orc_block {
     uint8_t modules, filed, stored; /* bit per side: handed to module, sent at Kq-1, persisted */
     bool generated;                 /* counted */
     bool lost;                      /* can never be confirmed */
+    bool forsaken;                  /* who answered lost its store before the answer arrived */
     bool durable;                   /* the higher KMA persisted that it confirmed */
     bool answered;                  /* the higher KMA confirmed: it may use its half */
     bool confirmed;                 /* and the lower KMA heard of it */
@@ -126,6 +127,7 @@ struct watch_orc_side {
     uint32_t top;   /* highest seq sent */
     uint32_t acked; /* all below were acknowledged, and the sender knows */
     bool restarted; /* the next frame must have a higher epoch */
+    bool lost;      /* its store was, once */
     bool mute;      /* its store is lost, and no block was confirmed since: it has no tag */
     struct watch_orc_frame *ring;
     uint32_t ring_cap;
