@@ -35,7 +35,7 @@ START_TEST(networks)
         crashes += verdict.crashes;
         torn += verdict.torn;
     }
-    ck_assert_uint_ge(lively, PART * 6 / 10);
+    ck_assert_uint_ge(lively, PART * 13 / 20);
     ck_assert_uint_ge(crashes, 5);
     ck_assert_uint_ge(torn, 1);
 }
