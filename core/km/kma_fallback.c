@@ -66,16 +66,7 @@ int kma_fallback_forward(const struct kma_step *s, struct kma_link *link,
     if (link->fallback == NULL || forward->fall == 0 || forward->upstream != NULL) {
         return QKD_ERR_INSUFFICIENT;
     }
-    struct kma_send send = {.type = WIRE_FRAME_RELAY,
-                            .is_aes = true,
-                            .body = forward->body,
-                            .body_len = forward->len,
-                            .source = forward->source,
-                            .key_id = forward->key_id,
-                            .session = forward->session,
-                            .attempt = forward->attempt};
-    struct km_take take;
-    int err = kma_frame_send(s, link, &send, &take);
+    int err = kma_relay_send(s, link, forward, true);
     if (err == 0) {
         enter(s, link, forward->len + WIRE_FRAME_TAG_LEN);
         kma_report(s, (struct qkd_report){.code = QKD_REPORT_FALLBACK,

@@ -552,6 +552,9 @@ uint8_t kma_grade_weaker(uint8_t a, uint8_t b);
  * not well off since. */
 bool kma_fallback_now(const struct kma_step *s, struct kma_link *link,
                       const struct kma_forward *forward);
+/* A RELAY frame under pads, or under the cipher: 0 or as kma_frame_send(). In kma_relay.c. */
+int kma_relay_send(const struct kma_step *s, struct kma_link *link,
+                   const struct kma_forward *forward, bool is_aes);
 /* Sends it so, if it may: 0 or as kma_frame_send(). */
 int kma_fallback_forward(const struct kma_step *s, struct kma_link *link,
                          const struct kma_forward *forward);

@@ -101,13 +101,11 @@ static int send_take(const struct kma_step *s, struct kma_link *link,
     return err;
 }
 
-static int send_body(const struct kma_step *s, struct kma_link *link,
-                     const struct kma_forward *forward)
+int kma_relay_send(const struct kma_step *s, struct kma_link *link,
+                   const struct kma_forward *forward, bool is_aes)
 {
-    if (forward->upstream != NULL) {
-        return send_take(s, link, forward);
-    }
     struct kma_send send = {.type = WIRE_FRAME_RELAY,
+                            .is_aes = is_aes,
                             .body = forward->body,
                             .body_len = forward->len,
                             .source = forward->source,
@@ -116,6 +114,13 @@ static int send_body(const struct kma_step *s, struct kma_link *link,
                             .attempt = forward->attempt};
     struct km_take take;
     return kma_frame_send(s, link, &send, &take);
+}
+
+static int send_body(const struct kma_step *s, struct kma_link *link,
+                     const struct kma_forward *forward)
+{
+    return forward->upstream != NULL ? send_take(s, link, forward)
+                                     : kma_relay_send(s, link, forward, false);
 }
 
 int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
