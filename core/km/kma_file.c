@@ -171,6 +171,11 @@ static void confirm_answer(const struct kma_step *s, struct kma_link *link, uint
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
     bool pays = is_poor(link) && kma_frame_ready(s, link) && !QKDN_MUTANT(POOR_SILENT);
+    if (km_pool_numbered(&link->pool,
+                         wait->number)) { /* another block's: pads would be ambiguous */
+        chan_report_security(&s->kma->reports, s->event, WIRE_FAULT_DENIED, QKD_RP_KX1, s->out);
+        return;
+    }
     block->number = wait->number;
     if (pays && block_enter(s, link, slot, wait->number)) {
         if (confirm_send(s, link, 1, block, NULL)) {
@@ -268,6 +273,18 @@ static void confirm_fresh(const struct kma_step *s, struct kma_link *link, uint3
     confirm_ask(s, link, slot);
 }
 
+/* A number for a new block that no chunk bears: those of an incarnation run on into those of the next after 2^20
+ * blocks, and all come round after 2^32. */
+static uint32_t number_next(const struct kma *kma, struct kma_link *link)
+{
+    uint32_t number = (kma->incarnation << BLOCK_NUMBER_BITS) + link->block_counter + 1;
+    while (number == 0 || km_pool_numbered(&link->pool, number)) {
+        number++;
+        link->block_counter++;
+    }
+    return number;
+}
+
 /* Has the module run, or pause. */
 static void generation_send(const struct kma_step *s, struct kma_link *link, bool run)
 {
@@ -303,7 +320,7 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
                              .since = s->event->now,
                              .stored_wall = s->event->wall};
     if (link->lower) {
-        block.number = (kma->incarnation << BLOCK_NUMBER_BITS) + link->block_counter + 1;
+        block.number = number_next(kma, link);
     }
     uint32_t slot = room ? km_pool_add(&link->pool, &block, file->key.at, s->out) : QKD_SLAB_NONE;
     if (slot == QKD_SLAB_NONE) {

@@ -87,6 +87,12 @@ static uint32_t lower_bound(const struct km_pool *pool, uint32_t number, uint32_
     return low;
 }
 
+bool km_pool_numbered(const struct km_pool *pool, uint32_t number)
+{
+    uint32_t i = lower_bound(pool, number, 0);
+    return i < pool->count && km_pool_chunk(pool, i)->block == number;
+}
+
 static bool chunk_holds(const struct km_chunk *c, uint32_t number, uint32_t offset)
 {
     return c->block == number && c->start <= offset && offset < c->end;

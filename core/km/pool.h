@@ -97,6 +97,9 @@ void km_pool_fini(struct km_pool *pool);
 uint32_t km_pool_add(struct km_pool *pool, const struct km_block *block, const uint8_t *key,
                      struct qkd_out *out);
 
+/* Whether a chunk of a block with this number is still here. */
+bool km_pool_numbered(const struct km_pool *pool, uint32_t number);
+
 /* The slot of the block with this QKD-key ID, confirmed or not; QKD_SLAB_NONE. */
 uint32_t km_pool_find(const struct km_pool *pool, const struct qkd_id *id);
 

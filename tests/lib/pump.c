@@ -404,6 +404,13 @@ void pump_start(struct pump *p, struct qkd_eid eid)
     }
 }
 
+void pump_age(struct pump *p, uint32_t incarnations)
+{
+    for (size_t i = 0; i < p->host_count; i++) {
+        p->hosts[i].incarnation += incarnations;
+    }
+}
+
 void pump_crash(struct pump *p, struct qkd_eid eid)
 {
     struct host *host = host_find(p, eid);

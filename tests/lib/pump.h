@@ -61,6 +61,9 @@ void pump_add(struct pump *p, struct qkd_eid eid, struct pump_element element);
 /* START with what the element persisted so far and the next incarnation (1 at first). */
 void pump_start(struct pump *p, struct qkd_eid eid);
 
+/* All elements have been started so many times more. */
+void pump_age(struct pump *p, uint32_t incarnations);
+
 /* The element is gone (the test frees it); what it persisted stays. pump_add() with a new one and
  * pump_start() bring it back. Messages to it are lost meanwhile. */
 void pump_crash(struct pump *p, struct qkd_eid eid);

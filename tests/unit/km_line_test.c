@@ -79,6 +79,30 @@ START_TEST(hop_restarts)
 }
 END_TEST
 
+/* Rule 2: a key manager that has been started 4,096 times more begins its blocks with numbers that older blocks of
+ * its store still bear. Those are left out: old and new key is all of use. */
+START_TEST(numbers_come_round)
+{
+    struct kmn_config config = kmn_line(3);
+    config.block_bytes = 20000;
+    begin(config, _i, 2);
+    pump_age(net->pump, 4095);
+    kmn_restart(net, 0);
+    kmn_restart(net, 1);
+    kmn_run(net, 1000);
+    kmn_settle(net, 4);
+    ck_assert_uint_gt(stored_bits(), 8 * 20000 * 3);
+    for (int i = 0; i < 60; i++) { /* 1,488 bits a hop and key: two thirds of all there is */
+        kmn_ask(net, 0, 5);
+        kmn_run(net, 100);
+    }
+    kmn_run(net, 5000);
+    ck_assert_uint_eq(kmn_outcomes(net, WIRE_OUTCOME_SERVED), 60);
+    ck_assert_uint_eq(pump_report_count(net->pump, QKD_REPORT_FETCHED, QKD_NOBODY), 300);
+    end();
+}
+END_TEST
+
 /* D23-RP-04: Ak works without any key relay. Two neighbours, no controller that could give a route. */
 START_TEST(neighbours_without_relay)
 {
@@ -163,6 +187,7 @@ int main(void)
     tcase_add_loop_test(tc, end_to_end, 0, 2);
     tcase_add_loop_test(tc, with_loss, 0, 2);
     tcase_add_loop_test(tc, hop_restarts, 0, 2);
+    tcase_add_loop_test(tc, numbers_come_round, 0, 2);
     tcase_add_loop_test(tc, neighbours_without_relay, 0, 2);
     tcase_add_loop_test(tc, other_modules, 0, 2);
     tcase_add_loop_test(tc, star, 0, 2);
