@@ -7,7 +7,7 @@
 #   lint.sh FILE MARK  clang-tidy on one source; MARK is created if it is clean
 set -u
 cd "$(dirname "$0")/.." || exit 3
-rooms="core models scenarios sim emu analysis cli"
+rooms="core models scenarios host watch sim emu analysis cli"
 
 if [ $# -eq 2 ]; then
     report=$(clang-tidy --quiet -p build/dev "$1" 2>/dev/null)

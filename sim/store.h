@@ -29,7 +29,7 @@ struct sim_store {
     struct sim_store_entry *entries;
     uint32_t entry_count, entry_cap; /* ever used, allocated */
     uint32_t live_count;
-    uint32_t free_head; /* entry number + 1; 0: none */
+    uint32_t free_head;           /* entry number + 1; 0: none */
     struct sim_store_cell *table; /* open addressing */
     uint32_t table_cap;
 };

@@ -95,7 +95,7 @@ struct kmc {
     struct qkd_map by_kma_id, by_own_id; /* u64 -> slot */
     struct qkd_slab reserves;
     struct qkd_map by_session; /* u64 session ID -> slot of reserves */
-    struct kmc_map map; /* mode distributed */
+    struct kmc_map map;        /* mode distributed */
     uint32_t ksa_incarnation;
     struct qkd_rng rng;
 };

@@ -34,7 +34,8 @@ enum wire_code {
 enum wire_application_code {
     WIRE_FOR_ENCRYPTION = 1,
     WIRE_FOR_DECRYPTION = 2,
-    WIRE_FOR_POOL = 3 /* of a relayed frame: keys that nobody has asked for yet, each with a compare key */
+    WIRE_FOR_POOL =
+        3 /* of a relayed frame: keys that nobody has asked for yet, each with a compare key */
 };
 
 /* How a key travelled ("key relay encryption method", Table 7-1): per hop; end to end weakest. */

@@ -516,8 +516,10 @@ static int play_all(struct player *player, struct emu_flight_merge *merge, struc
         if (entry.type == EMU_FLIGHT_START && !clock_set(player, &entry)) {
             return emu_fail(
                 why, QKD_ERR_INVALID,
-                "%s: was begun on another machine, or in another boot of it, than the records before: "
-                "instants are of a clock that starts with the machine, and do not compare. Judge the "
+                "%s: was begun on another machine, or in another boot of it, than the records "
+                "before: "
+                "instants are of a clock that starts with the machine, and do not compare. Judge "
+                "the "
                 "daemons of one machine and boot: take the flight files of older runs away",
                 player->replay->flights[from]);
         }

@@ -69,17 +69,18 @@ static void teardown(void)
 START_TEST(independent_client)
 {
     char command[2000];
-    (void)snprintf(command, sizeof command,
-                   "here=$PWD; cd '%s/dir/pki' || exit 1; for i in $(seq 300); do "
-                   "curl -fs http://127.0.0.1:%u/healthz && curl -fs http://127.0.0.1:%u/healthz "
-                   "&& break; sleep 0.2; done; python3 \"$here\"/tests/emu/etsi014_client.py "
-                   "--must-401 --wait 60 --ca ca.crt --master-kme 127.0.0.1:%u --slave-kme 127.0.0.1:%u "
-                   "--master video.A:sae.video.A.crt:sae.video.A.key "
-                   "--slave video.C:sae.video.C.crt:sae.video.C.key "
-                   "--third audio.C:sae.audio.C.crt:sae.audio.C.key 2>&1 | "
-                   "{ grep -v '^ok' ; cat '%s/output' ; }",
-                   folder, port + 1, port + 2 * PER_DAEMON + 1, port + ETSI,
-                   port + 2 * PER_DAEMON + ETSI, folder);
+    (void)snprintf(
+        command, sizeof command,
+        "here=$PWD; cd '%s/dir/pki' || exit 1; for i in $(seq 300); do "
+        "curl -fs http://127.0.0.1:%u/healthz && curl -fs http://127.0.0.1:%u/healthz "
+        "&& break; sleep 0.2; done; python3 \"$here\"/tests/emu/etsi014_client.py "
+        "--must-401 --wait 60 --ca ca.crt --master-kme 127.0.0.1:%u --slave-kme 127.0.0.1:%u "
+        "--master video.A:sae.video.A.crt:sae.video.A.key "
+        "--slave video.C:sae.video.C.crt:sae.video.C.key "
+        "--third audio.C:sae.audio.C.crt:sae.audio.C.key 2>&1 | "
+        "{ grep -v '^ok' ; cat '%s/output' ; }",
+        folder, port + 1, port + 2 * PER_DAEMON + 1, port + ETSI, port + 2 * PER_DAEMON + ETSI,
+        folder);
     const char *output = shell(command);
     ck_assert_msg(strstr(output, "checks passed, 0 failed") != NULL &&
                       strstr(output, "FAIL") == NULL,
