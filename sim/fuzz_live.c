@@ -219,6 +219,14 @@ static bool hasty(const struct scn_scenario *s)
     return patience_s < burst_s;
 }
 
+/* Store of a link that comes back above the low mark, by a quarter, once it was below, whatever lies in
+ * it: the last blocks do not fit, and half of the rest may be in pieces or reserved. */
+static uint64_t mark_needs(const struct scn_scenario *s, const struct scn_qkd *qkd)
+{
+    uint64_t mark = s->control.low_mark_bits;
+    return mark == 0 ? 0 : 2 * (mark + mark / 4) + BLOCKS * qkd->block_bits;
+}
+
 /* Fills in the times; false: there is nothing to judge, and why. */
 static bool times_find(struct live *l)
 {
@@ -252,7 +260,8 @@ static bool times_find(struct live *l)
         int64_t each_ns = (int64_t)((double)qkd->block_bits * 1e9 / (double)rate_bps);
         /* What it promised of a link the controller counts as spent until it is told anew. */
         double asked = (double)l->need_bps * (double)s->control.status_period_ns * 1e-9;
-        bool roomy = (double)s->links[i].store_bits >= RICH * asked;
+        bool roomy = (double)s->links[i].store_bits >= RICH * asked &&
+                     s->links[i].store_bits >= mark_needs(s, qkd);
         l->rich = l->rich && !random && roomy && rate_bps / RICH >= l->need_bps;
         block_ns = later(block_ns, (random ? RANDOM : BLOCKS) * each_ns);
     }
@@ -320,7 +329,10 @@ static bool excused(struct live *l, const struct sim_fuzz_request *r)
     bool short_of_key = strcmp(r->reason, "insufficient_key") == 0 ||
                         (l->scenario->applications[r->application].wait &&
                          strcmp(r->reason, "timeout") == 0);
-    if (short_of_key && !l->rich) {
+    bool short_of_ways = strcmp(r->reason, "no_route") == 0 && /* one of them is below the mark */
+                         l->scenario->control.low_mark_bits > 0 &&
+                         scn_paths_of(l->scenario, &l->scenario->applications[r->application]) > 1;
+    if ((short_of_key || short_of_ways) && !l->rich) {
         return true; /* several at once may be more than a link holds */
     }
     return strcmp(r->reason, "insufficient_key") == 0 && any_gone(l) &&

@@ -245,10 +245,12 @@ static bool asked_enough(const struct kma_link *link)
            kma_frame_flying(link, WIRE_FRAME_CONFIRM) > tags / TRIES_LEFT;
 }
 
-/* Asks about a block at the cost of a tag, or, where none is left, of the block itself. */
-static void confirm_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
+void kma_file_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot)
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
+    if (block->let_go) {
+        return;
+    }
     struct kma_ask own = {slot, half_of(s, block)};
     bool pays = is_poor(link) && !QKDN_MUTANT(POOR_SILENT);
     bool enough = pays && !QKDN_MUTANT(ASK_OLDEST) ? kma_frame_asks_about(link, block->number)
@@ -270,7 +272,7 @@ static void confirm_fresh(const struct kma_step *s, struct kma_link *link, uint3
     if (many && !QKDN_MUTANT(ASK_OLDEST)) {
         kma_frame_ask_withdraw(s, link);
     }
-    confirm_ask(s, link, slot);
+    kma_file_ask(s, link, slot);
 }
 
 /* A number for a new block that no chunk bears: those of an incarnation run on into those of the next after 2^20
@@ -318,6 +320,7 @@ void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
                              .bytes = bits / 8,
                              .form = file->form,
                              .since = s->event->now,
+                             .stored = s->event->now,
                              .stored_wall = s->event->wall};
     if (link->lower) {
         block.number = number_next(kma, link);
@@ -363,8 +366,30 @@ void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link)
             return;
         }
         flying += pays && !kma_frame_asks_about(link, km_pool_block(&link->pool, slot)->number);
-        confirm_ask(s, link, slot);
+        kma_file_ask(s, link, slot);
     }
+}
+
+void kma_file_forget(struct kma_link *link, const struct qkd_id *id)
+{
+    for (uint32_t i = 0; i < link->confirm_count; i++) {
+        if (qkd_id_eq(&link->confirm[i].id, id)) {
+            link->confirm[i] = link->confirm[--link->confirm_count];
+            return;
+        }
+    }
+}
+
+void kma_file_drop(const struct kma_step *s, struct kma_link *link, uint32_t slot, uint8_t reason)
+{
+    const struct km_block *b = km_pool_block(&link->pool, slot);
+    kma_life(s, &(struct kma_life){.action = WIRE_ACTION_DISCARD,
+                                   .key_class = WIRE_CLASS_QKD,
+                                   .id = b->id,
+                                   .length_bits = 8 * b->bytes,
+                                   .reason = reason,
+                                   .link = link});
+    km_pool_drop(&link->pool, slot, s->out);
 }
 
 void kma_file_confirm_lost(struct kma_link *link, const struct wire_confirm_body *body)

@@ -430,6 +430,24 @@ void kma_frame_ask_withdraw(const struct kma_step *s, struct kma_link *link)
     }
 }
 
+void kma_frame_confirm_withdraw(const struct kma_step *s, struct kma_link *link, uint32_t number)
+{
+    uint32_t end = link->seq;
+    for (uint32_t seq = link->oldest; seq != end; seq++) {
+        struct kma_tx *tx = tx_at(link, seq);
+        struct wire_confirm_body body;
+        const uint8_t *bytes = tx->seq == seq && tx->type == WIRE_FRAME_CONFIRM
+                                   ? km_secbuf_at(&s->kma->bufs, tx->buf)
+                                   : NULL;
+        if (bytes != NULL &&
+            wire_confirm_body_decode(&body, bytes + WIRE_FRAME_HEAD_LEN,
+                                     tx->len - WIRE_FRAME_HEAD_LEN - WIRE_FRAME_TAG_LEN) > 0 &&
+            body.block == number) {
+            tx_give_up(s, link, tx);
+        }
+    }
+}
+
 void kma_frame_repeat(const struct kma_step *s, struct kma_link *link)
 {
     struct qkd_time next = QKD_NEVER;

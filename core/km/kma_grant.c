@@ -322,13 +322,7 @@ static void expire_waiting(const struct kma_step *s, struct kma_link *link)
             i++;
             continue;
         }
-        kma_life(s, &(struct kma_life){.action = WIRE_ACTION_DISCARD,
-                                       .key_class = WIRE_CLASS_QKD,
-                                       .id = b->id,
-                                       .length_bits = 8 * b->bytes,
-                                       .reason = WIRE_REASON_EXPIRED,
-                                       .link = link});
-        km_pool_drop(&link->pool, slot, s->out);
+        kma_file_drop(s, link, slot, WIRE_REASON_EXPIRED);
     }
 }
 
@@ -416,7 +410,8 @@ void kma_trim(const struct kma_step *s, struct kma_link *link)
 static void renew(const struct kma_step *s, struct kma_link *link)
 {
     struct qkd_span half = qkd_span_ns(s->kma->config->expiry.ns / 2);
-    uint64_t share = QKDN_MUTANT(AGE_AT_ONCE) ? 0 : room_lacks(link) / 2;
+    /* The own half of a block of that length; tags took some of it, and another one must not go for that. */
+    uint64_t share = QKDN_MUTANT(AGE_AT_ONCE) ? 0 : (uint64_t)room_lacks(link) * 3 / 8;
     uint64_t before = link->pool.own_free;
     for (uint32_t i = 0; i < link->pool.count && before - link->pool.own_free < share; i++) {
         const struct km_chunk *c = km_pool_chunk(&link->pool, i);

@@ -2,6 +2,7 @@
 /* What the files of the KMA share. The element is one dispatcher (kma.c) over these concepts:
  *
  *   kma_file.c    key files at Kq-1, confirmation of blocks (7.1.1, 7.1.2)
+ *   kma_match.c   what one end has of a link and the other has lost
  *   kma_link.c    adjacency at Kx-1: HELLO, keep-alive, status (Table 7-8)
  *   kma_frame.c   frames that take pads: send, receive, acknowledge, repeat (rules 2, 3)
  *   kma_grant.c   GRANT, SKIP, expiry: ownership of chunks (rule 1)
@@ -402,6 +403,12 @@ void kma_state_tell(const struct kma_step *s, const struct wire_link_state *stat
 /* kma_file.c */
 void kma_file_receive(const struct kma_step *s, struct qkd_eid module,
                       const struct wire_key_file *file);
+/* The lower KMA asks the peer about a file. */
+void kma_file_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot);
+/* Forgets that the peer asked about a file that is not here. */
+void kma_file_forget(struct kma_link *link, const struct qkd_id *id);
+/* Drops a file that waits for its match. */
+void kma_file_drop(const struct kma_step *s, struct kma_link *link, uint32_t slot, uint8_t reason);
 void kma_file_confirm_all(const struct kma_step *s, struct kma_link *link);
 /* Asks and answers again what could not be paid, or did not arrive. */
 void kma_file_confirm_again(const struct kma_step *s, struct kma_link *link);
@@ -417,6 +424,18 @@ uint32_t kma_file_asking(const struct kma_step *s, const struct kma_link *link,
 /* The peer disposes of this block: it confirmed it, though its answer may have died with it. */
 void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number);
 void kma_file_room(const struct kma_step *s, struct kma_link *link);
+
+/* kma_match.c */
+/* Adds to a HELLO what its sender owns, and which files find no match. Scratch of the step. */
+void kma_match_tell(const struct kma_step *s, struct kma_link *link, struct wire_hello *hello);
+/* Adds to the answer of a HELLO which of its unmatched files are not here and do not come. */
+void kma_match_answer(const struct kma_step *s, struct kma_link *link, struct wire_bytes unmatched,
+                      struct wire_hello *answer);
+/* Drops, step by step, files that the peer says it does not have. */
+void kma_match_answered(const struct kma_step *s, struct kma_link *link, struct wire_bytes unknown);
+/* Drops what the peer owned and has lost, before a new adjacency, when it cannot SKIP it. */
+void kma_match_lost(const struct kma_step *s, struct kma_link *link,
+                    const struct wire_hello *hello);
 
 /* kma_link.c */
 /* The link of this number, made if new; NULL: limit or memory. Pointers into kma->links move. */
@@ -464,6 +483,8 @@ uint32_t kma_frame_asks(const struct kma_link *link);
 bool kma_frame_asks_about(const struct kma_link *link, uint32_t number);
 /* Gives the oldest of them up. */
 void kma_frame_ask_withdraw(const struct kma_step *s, struct kma_link *link);
+/* Gives all CONFIRMs about a block up: they are not sent any more. */
+void kma_frame_confirm_withdraw(const struct kma_step *s, struct kma_link *link, uint32_t number);
 void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct wire_hop_ack *ack);
 void kma_frame_ack_now(const struct kma_step *s, struct kma_link *link);
 void kma_frame_repeat(const struct kma_step *s, struct kma_link *link);

@@ -148,12 +148,22 @@ static void hello_auth(const struct kma_link *link, struct qkd_eid from, struct 
     wire_put_u32(fixed + 36, hello->next_seq);
     wire_put_u32(fixed + 40, hello->reply);
     wire_put_u32(fixed + 44, hello->has_rx | (uint32_t)(hello->has_full ? hello->full : 0) << 1);
+    uint8_t more[12];
+    wire_put_u32(more, hello->has_own ? (uint32_t)hello->own.len + 1 : 0);
+    wire_put_u32(more + 4, hello->has_unmatched ? (uint32_t)hello->unmatched.len + 1 : 0);
+    wire_put_u32(more + 8, hello->has_unknown ? (uint32_t)hello->unknown.len + 1 : 0);
     struct crypto_part parts[] = {{fixed, sizeof fixed},
                                   {hello->sender_ip.b, sizeof hello->sender_ip.b},
                                   {hello->sender_name.at, hello->sender_name.len},
                                   {hello->community.at, hello->community.len},
-                                  {hello->rx.at, hello->rx.len}};
-    crypto_hmac(link->hello_key, parts, sizeof parts / sizeof parts[0], mac);
+                                  {hello->rx.at, hello->rx.len},
+                                  {more, sizeof more},
+                                  {hello->own.at, hello->own.len},
+                                  {hello->unmatched.at, hello->unmatched.len},
+                                  {hello->unknown.at, hello->unknown.len}};
+    enum { PARTS = sizeof parts / sizeof parts[0], ALWAYS = 5 };
+    bool any = hello->has_own || hello->has_unmatched || hello->has_unknown;
+    crypto_hmac(link->hello_key, parts, any ? PARTS : ALWAYS, mac);
 }
 
 /* What we can still decrypt: chunks of the peer, and all of blocks whose confirmation is open. */
@@ -189,6 +199,7 @@ struct hello_order {
     bool reply; /* as the message says: the peer knows our incarnation */
     bool list;
     uint64_t orig;
+    const struct wire_hello *answers; /* NULL: none */
 };
 
 static void hello_send(const struct kma_step *s, struct kma_link *link,
@@ -210,7 +221,7 @@ static void hello_send(const struct kma_step *s, struct kma_link *link,
         .next_seq = link->oldest,
         .reply = order->reply,
         .has_rx = order->list || !link->up,
-        .has_full = kma_store_full(link),
+        .has_full = kma_store_full(link) && !QKDN_MUTANT(FULL_UNTOLD),
         .full = 1};
     memcpy(hello.sender_ip.b, config->ip, sizeof config->ip);
     if (hello.has_rx) {
@@ -219,6 +230,10 @@ static void hello_send(const struct kma_step *s, struct kma_link *link,
             return;
         }
     }
+    if (order->answers != NULL && order->answers->has_unmatched) {
+        kma_match_answer(s, link, order->answers->unmatched, &hello);
+    }
+    kma_match_tell(s, link, &hello);
     if (order->orig == 0) {
         link->hello_asked = hello.head.message_id;
         link->hello_asked_at = s->event->now;
@@ -363,6 +378,9 @@ static void adjacency_up(const struct kma_step *s, struct kma_link *link,
     if (!QKDN_MUTANT(HELLO_BLIND)) {
         reconcile_own(s, link, hello->rx);
     }
+    if (!was_up) {
+        kma_match_lost(s, link, hello);
+    }
     reconcile_lost(s, link, hello->rx);
     kma_grant_resend(s, link);
     kma_file_confirm_all(s, link);
@@ -408,10 +426,15 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
     if (join) {
         adjacency_up(s, link, hello);
     }
+    if (mutual && !overtaken && hello->has_unknown && link->up) {
+        kma_match_answered(s, link, hello->unknown);
+    }
     if (!hello->reply || !mutual) {
-        hello_send(
-            s, link,
-            &(struct hello_order){.reply = mutual, .list = list, .orig = hello->head.message_id});
+        hello_send(s, link,
+                   &(struct hello_order){.reply = mutual,
+                                         .list = list,
+                                         .orig = hello->head.message_id,
+                                         .answers = overtaken ? NULL : hello});
     }
 }
 

@@ -36,7 +36,9 @@ struct km_block {
     uint32_t asked[2]; /* bytes at the start of the lower half that questions took for their tags
                               before it was confirmed: by the peer, by us (one of them is 0) */
     uint32_t chunks;   /* live chunks of it */
-    struct qkd_time since; /* stored, then confirmed: monotonic */
+    struct qkd_time since; /* stored or asked about, then confirmed: monotonic */
+    struct qkd_time stored;
+    bool let_go; /* the lower KMA: the peer does not have it; it is not asked about any more */
     struct qkd_time stored_wall;
     uint8_t seed[32];
     uint8_t *bits; /* form 0: `bytes` bytes, owned */

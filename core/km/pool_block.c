@@ -257,6 +257,7 @@ int km_pool_recover_block(struct km_pool *pool, const struct wire_p_block *recor
                              .form = record->form,
                              .confirmed = record->confirmed != 0,
                              .since = now,
+                             .stored = now,
                              .stored_wall = record->stored};
     uint32_t slot = block_make(pool, &block, record->key.at);
     if (slot == QKD_SLAB_NONE) {

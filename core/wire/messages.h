@@ -269,12 +269,16 @@ enum wire_status_item {
 
 /* Table 7-8 HELLO at Kx-1. IP addresses are 16 bytes (IPv4 mapped). rx: wire_rx_state records: per
  * chunk owned by the receiver of this HELLO the first offset its sender can still decrypt.
+ * own: the same of what its sender owns, told where no tag is left to SKIP the rest.
+ * unmatched: QKD-key IDs of files that fill the sender's store and find no match; unknown, in the answer:
+ * those of them that never come to its sender.
  * reply 1 answers a HELLO; a HELLO every status period is the keep-alive. */
 #define WIRE_HELLO(M, O)                                                                           \
     M(b16, sender_ip) M(str, sender_name) M(str, community) M(b32, auth_info) M(u32, link)         \
     M(u32, epoch) M(u32, peer_epoch) /* the receiver's, as known; 0: not */                        \
     M(u32, next_seq)                 /* all frames of the sender below are closed */               \
-    M(u8, reply) O(blob, rx) O(u8, full) /* 1: no file has room in the sender's store of the link */
+    M(u8, reply) O(blob, rx) O(u8, full) /* 1: no file has room in the sender's store of the link */ \
+    O(blob, own) O(blob, unmatched) O(blob, unknown)
 
 /* Table 7-9 SESSION, source KMA <-> destination KMA at Kx-1, directly. timer in seconds. hash:
  * SHA-256 of the session's base KMA-key ID, which UPDATE distributes. */

@@ -299,7 +299,7 @@ static struct wire_hello hello_of(void)
 /* HMAC-SHA-256 under bytes 32 ... 63 of the bootstrap (docs/protocol.md, "Adjacency"). */
 static void hello_sign(struct wire_hello *hello)
 {
-    uint8_t text[256] = "hello";
+    uint8_t text[1024] = "hello";
     wire_put_u64(text + 8, EID(KMA, 1).v);
     wire_put_u64(text + 16, EID(KMA, 0).v);
     wire_put_u32(text + 24, hello->link);
@@ -311,7 +311,17 @@ static void hello_sign(struct wire_hello *hello)
     memcpy(text + 48, hello->sender_ip.b, 16);
     memcpy(text + 64, hello->sender_name.at, hello->sender_name.len);
     memcpy(text + 64 + hello->sender_name.len, hello->community.at, hello->community.len);
-    struct crypto_part part = {text, 64 + hello->sender_name.len + hello->community.len};
+    size_t len = 64 + hello->sender_name.len + hello->community.len;
+    memcpy(text + len, hello->rx.at, hello->rx.len);
+    len += hello->rx.len;
+    if (hello->has_unknown || hello->has_own) {
+        wire_put_u32(text + len, hello->has_own ? (uint32_t)hello->own.len + 1 : 0);
+        wire_put_u32(text + len + 8, hello->has_unknown ? (uint32_t)hello->unknown.len + 1 : 0);
+        memcpy(text + len + 12, hello->own.at, hello->own.len);
+        memcpy(text + len + 12 + hello->own.len, hello->unknown.at, hello->unknown.len);
+        len += 12 + hello->own.len + hello->unknown.len;
+    }
+    struct crypto_part part = {text, len};
     crypto_hmac(boot + 32, &part, 1, hello->auth_info.b);
 }
 
@@ -386,6 +396,96 @@ START_TEST(bare_hello_is_not_heard)
     run(50);
     ck_assert(!link_is_up());
     ck_assert_uint_gt(pump_report_count(pump, QKD_REPORT_BAD_BYTES, EID(KMA, 0)), 0);
+}
+END_TEST
+
+/* IDs of files that the KMA's last HELLO tells to be without a match. */
+static size_t unmatched(void)
+{
+    struct wire_hello hello;
+    size_t count = puppet_count(neighbour, WIRE_CMD_HELLO);
+    ck_assert_uint_gt(count, 0);
+    const struct puppet_message *m = puppet_get(neighbour, WIRE_CMD_HELLO, count - 1);
+    ck_assert_int_eq(wire_hello_decode(&hello, m->bytes.at, m->bytes.len), 0);
+    return hello.has_unmatched ? hello.unmatched.len / 16 : 0;
+}
+
+/* The neighbour does not have the files of these IDs; signed, or not. A status period passes. */
+static void unknown(uint8_t a, uint8_t b, bool is_signed)
+{
+    uint8_t ids[32] = {[0] = a, [16] = b};
+    struct wire_hello hello = hello_of();
+    hello.reply = 1;
+    hello.has_rx = false;
+    hello.has_unknown = true;
+    hello.unknown = (struct wire_bytes){ids, b == 0 ? 16 : 32};
+    hello_sign(&hello);
+    hello.auth_info.b[0] ^= !is_signed;
+    hello_send(&hello);
+    run(1100);
+}
+
+/* D23-RP-06: files that fill a store while the matching KMA does not have them. The lower KMA tells of
+ * them, asks no more about those that are unknown, and drops what still is a status period later. */
+START_TEST(files_without_a_match_are_let_go)
+{
+    for (uint8_t i = 1; i <= 24; i++) {
+        struct wire_key_file file = file_of(i, 4096);
+        ck_assert_uint_eq(push(module, &file), WIRE_FILE_STORED);
+    }
+    join();
+    run(1100);
+    ck_assert_uint_eq(unmatched(), 24);
+    unknown(1, 2, false);
+    unknown(1, 0, false);
+    ck_assert_uint_eq(blocks_kept(), 24);
+    unknown(1, 2, true);
+    ck_assert_uint_eq(blocks_kept(), 24);
+    unknown(1, 0, true); /* the second is known again */
+    ck_assert_uint_eq(blocks_kept(), 23);
+    ck_assert_uint_eq(commanded(), 1);
+    struct wire_key_file file = file_of(25, 4096);
+    ck_assert_uint_eq(push(module, &file), WIRE_FILE_STORED);
+    unknown(2, 0, true);
+    ck_assert_uint_eq(blocks_kept(), 24);
+    unknown(2, 0, true);
+    ck_assert_uint_eq(blocks_kept(), 23);
+    run(1100);
+    ck_assert_uint_eq(unmatched(), 0); /* there is room */
+}
+END_TEST
+
+/* Chunks that the KMA has on record. */
+static size_t chunks_kept(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pump_persisted_count(pump, EID(KMA, 0)); i++) {
+        count += pump_persisted(pump, EID(KMA, 0), i)->kind == WIRE_PERSIST_CHUNK;
+    }
+    return count;
+}
+
+/* A neighbour that lost its store has no tag to SKIP what it owned: it says what it still owns. First
+ * nothing is said, then that a part of its half of the bootstrap is left, then that nothing is. */
+START_TEST(what_the_owner_lost_is_given_up)
+{
+    static const size_t kept[] = {2, 2, 1};
+    struct wire_rx_state part = {.block = 0, .offset = BOOT_BYTES - 32, .end = BOOT_BYTES};
+    uint8_t own[64];
+    int len = wire_rx_state_encode(&part, own, sizeof own);
+    struct wire_rx_state mine = {.block = 0, .offset = 64, .end = BOOT_BYTES / 2};
+    uint8_t rx[64];
+    int rx_len = wire_rx_state_encode(&mine, rx, sizeof rx);
+    for (int i = 0; i < 3; i++) {
+        struct wire_hello hello = hello_of();
+        hello.epoch = EPOCH + (uint32_t)i; /* it starts again */
+        hello.rx = (struct wire_bytes){rx, (size_t)rx_len};
+        hello.has_own = i > 0;
+        hello.own = (struct wire_bytes){own, i == 1 ? (size_t)len : 0};
+        hello_sign(&hello);
+        hello_send(&hello);
+        ck_assert_uint_eq(chunks_kept(), kept[i]);
+    }
 }
 END_TEST
 
@@ -664,6 +764,8 @@ int main(void)
     tcase_add_test(tc, bare_hello_is_not_heard);
     tcase_add_test(tc, link_state_needs_an_adjacency);
     tcase_add_test(tc, silence_ends_the_adjacency);
+    tcase_add_test(tc, files_without_a_match_are_let_go);
+    tcase_add_test(tc, what_the_owner_lost_is_given_up);
     tcase_add_loop_test(tc, session_with_another_hash_is_refused, 0, 2);
     tcase_add_test(tc, update_off_its_way_is_refused);
     tcase_add_test(tc, update_without_adjacency_is_refused);
