@@ -80,7 +80,25 @@ static int config_link(const struct host_plan *plan, const struct host_configure
     return rc == 0 && wanted(how, kma) ? config_kma(plan, how, &config, kma) : rc;
 }
 
-/* Directory: both agents of an application, to the KSA at one of its ends. */
+/* Multicast: with whom an agent may share keys beside its partner. A member's slave, with whom it gets
+ * the keys from; their master, with all of them. */
+static struct wire_bytes more_of(const struct host_plan *plan, uint32_t agent,
+                                 uint8_t bytes[8 * SCN_TARGETS_MAX])
+{
+    const struct scn_application *app = &plan->scenario->applications[agent / 2];
+    struct qkd_eid peers[SCN_TARGETS_MAX];
+    uint32_t count = agent % 2 == 0 ? host_members(plan, agent / 2, peers) : 0;
+    if (agent % 2 == 1 && app->of > 0) {
+        peers[count++] = host_agent_eid(plan, 2 * (app->of - 1));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        wire_put_u64(bytes + (size_t)8 * i, peers[i].v);
+    }
+    return (struct wire_bytes){bytes, (size_t)8 * count};
+}
+
+/* Directory: both agents of an application, and the master whose keys it gets, to the KSA at one of its
+ * ends. */
 static int config_application(const struct host_plan *plan, const struct host_configure *how,
                               uint32_t agent)
 {
@@ -92,12 +110,16 @@ static int config_application(const struct host_plan *plan, const struct host_co
     enum scn_relay relay = scn_relay_of(plan->scenario, app);
     struct qkd_eid ksa = qkd_eid_sibling(host_agent_eid(plan, agent), QKD_ROLE_KSA);
     uint8_t bytes[CONFIG_BYTES];
-    for (uint32_t i = 0; i < 2; i++) {
-        uint32_t about = (agent & ~1U) + i;
+    bool is_member = app->of > 0 && agent % 2 == 1;
+    for (uint32_t i = 0; i < (is_member ? 3U : 2U); i++) {
+        uint32_t about = i == 2 ? 2 * (app->of - 1) : (agent & ~1U) + i;
+        const char *name = plan->scenario->applications[about / 2].id;
+        uint8_t more[8 * SCN_TARGETS_MAX];
+        struct wire_bytes more_peers = more_of(plan, about, more);
         struct wire_cfg_app config = {
             .head = {.message_id = ++*how->sender.message_id},
             .app = host_agent_eid(plan, about),
-            .name = {(const uint8_t *)app->id, strlen(app->id)},
+            .name = {(const uint8_t *)name, strlen(name)},
             .peer_app = host_agent_eid(plan, about ^ 1U),
             .level = host_level_number(app->level),
             .has_relay = relay != SCN_RELAY_HOP_BY_HOP,
@@ -106,6 +128,8 @@ static int config_application(const struct host_plan *plan, const struct host_co
             .paths = (uint8_t)scn_paths_of(plan->scenario, app),
             .has_max_bps = app->max_bps > 0,
             .max_bps = (uint64_t)app->max_bps,
+            .has_more_peers = more_peers.len > 0,
+            .more_peers = more_peers,
         };
         host_access_describe(plan, &config);
         int rc = config_send(how, ksa, bytes, wire_cfg_app_encode(&config, bytes, sizeof(bytes)));

@@ -17,11 +17,11 @@ void host_load_init(struct host_load *load, const struct host_plan *plan, uint32
                                                    [SCN_ARRIVALS_ON_OFF] = MDL_ARRIVALS_ON_OFF,
                                                    [SCN_ARRIVALS_DIURNAL] = MDL_ARRIVALS_DIURNAL};
     struct mdl_arrivals_params params = {
-        .kind = kinds[app->arrivals],
+        .kind = app->of > 0 ? MDL_ARRIVALS_TRACE : kinds[app->arrivals], /* it does not ask */
         .rate_per_s = app->rate_per_s,
         .offset_ns = app->offset_ns,
         .times_ns = app->times_ns,
-        .times_count = app->times_count,
+        .times_count = app->of > 0 ? 0 : app->times_count,
         .on_ns = app->on_ns,
         .off_ns = app->off_ns,
         .fixed = app->periods == SCN_PERIODS_FIXED,

@@ -38,6 +38,23 @@ struct qkd_eid host_agent_eid(const struct host_plan *plan, uint32_t agent)
     return qkd_eid_make(QKD_ROLE_APP, agent, agent % 2 == 0 ? app->from : app->to);
 }
 
+_Static_assert(SCN_TARGETS_MAX == WIRE_TARGETS_MAX &&
+                   SCN_MULTICAST_KEYS_MAX == WIRE_MULTICAST_KEYS_MAX,
+               "a scenario may ask for what the elements do");
+
+uint32_t host_members(const struct host_plan *plan, uint32_t application,
+                      struct qkd_eid slaves[SCN_TARGETS_MAX])
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    uint32_t count = 0;
+    for (uint32_t i = application; count < scenario->applications[application].members; i++) {
+        if (scenario->applications[i].of == application + 1) {
+            slaves[count++] = host_agent_eid(plan, 2 * i + 1);
+        }
+    }
+    return count;
+}
+
 void host_node_ip(uint32_t node, uint8_t ip[16])
 {
     memset(ip, 0, 10);

@@ -93,6 +93,9 @@ struct qkd_eid host_controller_eid(const struct host_plan *plan);
 struct qkd_eid host_standby_eid(const struct host_plan *plan);
 struct qkd_eid host_manager_eid(const struct host_plan *plan);
 struct qkd_eid host_agent_eid(const struct host_plan *plan, uint32_t agent);
+/* Multicast: the agents that get the keys of an application beside its slave. How many. */
+uint32_t host_members(const struct host_plan *plan, uint32_t application,
+                      struct qkd_eid slaves[SCN_TARGETS_MAX]);
 
 /* The synthetic address of a node, 10.x.y.z mapped into IPv6: what key managers know one another by
  * in HELLO, in every world. */

@@ -155,9 +155,14 @@ static int app_make(const struct host_plan *plan, struct host_unit *unit)
     static const uint8_t levels[] = {[SCN_LEVEL_ANY] = WIRE_LEVEL_ANY,
                                      [SCN_LEVEL_OTP_PREFERRED] = WIRE_LEVEL_OTP_PREFERRED,
                                      [SCN_LEVEL_OTP_ONLY] = WIRE_LEVEL_OTP_ONLY};
+    struct qkd_eid more[SCN_TARGETS_MAX];
+    bool is_master = unit->instance % 2 == 0;
+    uint32_t partner = !is_master && given->of > 0 ? 2 * (given->of - 1) : unit->instance ^ 1U;
     struct app_config config = {
         .self = host_agent_eid(plan, unit->instance),
-        .partner = host_agent_eid(plan, unit->instance ^ 1U),
+        .partner = host_agent_eid(plan, partner),
+        .more = more,
+        .more_count = is_master ? host_members(plan, unit->instance / 2, more) : 0,
         .key_bits = given->key_bits,
         .level = levels[given->level],
         .wait = given->wait,

@@ -5,6 +5,7 @@
 
 #include "core/base/err.h"
 #include "scenarios/field.h"
+#include "scenarios/multicast.h"
 
 void scn_free(struct scn_scenario *scenario)
 {
@@ -76,6 +77,7 @@ static void tree_load(struct scn_ctx *ctx, struct scn_tree *root, const struct s
     ctx->root = root;
     scn_expand(ctx, root);
     scn_demands_expand(ctx, root);
+    scn_multicast_expand(ctx, root);
     scn_decode_section(ctx, &scn_table_scenario, root, root->place, ctx->scenario);
     if (!ctx->no_memory) {
         scn_resolve(ctx);

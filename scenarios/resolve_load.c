@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "scenarios/field.h"
+#include "scenarios/multicast.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 #define LEAST_PER_S 1e-9 /* requests, of the key `rate` */
@@ -186,6 +187,7 @@ static void arrivals_resolve(struct scn_ctx *ctx, size_t i)
 void scn_applications_resolve(struct scn_ctx *ctx)
 {
     struct scn_scenario *s = ctx->scenario;
+    scn_multicast_resolve(ctx);
     for (size_t i = 0; i < s->application_count; i++) {
         struct scn_application *a = &s->applications[i];
         if (a->from == a->to && a->from < s->node_count) {
@@ -210,7 +212,9 @@ void scn_applications_resolve(struct scn_ctx *ctx)
                         "a session reserves one route, and relay: multipath takes several: "
                         "expected another relay");
         }
-        arrivals_resolve(ctx, i);
+        if (a->of == 0) {
+            arrivals_resolve(ctx, i);
+        }
     }
 }
 

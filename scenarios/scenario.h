@@ -280,11 +280,17 @@ struct scn_session {
     int64_t timeout_ns; /* without a word of the application */
 };
 
+/* Multicast: applications that get the same keys, and keys of one request, at most. */
+#define SCN_TARGETS_MAX 16
+#define SCN_MULTICAST_KEYS_MAX 64
+
 struct scn_application {
     char id[SCN_ID_SIZE]; /* unique */
     uint32_t from, to;    /* node indices (master, slave), from != to */
-    uint32_t key_bits;    /* of one key, a multiple of 8 */
-    uint32_t count;       /* keys per request */
+    uint32_t of;       /* multicast: 1 + index of the application whose keys it gets; 0: own ones */
+    uint32_t members;  /* multicast: applications that get the keys of this one, too */
+    uint32_t key_bits; /* of one key, a multiple of 8 */
+    uint32_t count;    /* keys per request */
     enum scn_arrivals arrivals;
     double rate_per_s; /* requests; on-off: while on; diurnal: at the peak; 0 if something else says
                           it: trace, diurnal with a profile */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Keys of a scenario file under `applications` and `faults`: what happens to the network. */
+#include "scenarios/multicast.h"
 #include "scenarios/risk.h"
 #include "scenarios/rows.h"
 
@@ -46,6 +47,15 @@ static const struct scn_field application_fields[] = {
      AT(to),
      .required = true,
      .unset = UINT32_MAX},
+    {.key = "also",
+     .doc = "multicast: nodes of further slave applications, which get the same keys",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_also,
+     .early = true},
+    {.key = "of",
+     .doc = "multicast: the application whose keys it gets (what `also` makes)",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_of},
     NUM("key", key_bits, SCN_T_U32, SCN_DIM_BITS, 64, 4096, .fallback = "256 bit", .multiple = 8,
         .doc = "length of one key"),
     NUM("count", count, SCN_T_U32, SCN_DIM_NUMBER, 1, 128, .fallback = "1",
@@ -114,8 +124,8 @@ static const struct scn_field application_fields[] = {
 TABLE(scn_table_application, "application", application_fields, scn_application,
       SCN_KIND_APPLICATION);
 
-/* The first rows are id, from and to: every application has its own. */
-#define OWN_ROWS 3
+/* The first rows are id, from, to, also and of: every application has its own. */
+#define OWN_ROWS 5
 const struct scn_table scn_table_application_template = {
     .name = "application of a demand",
     .fields = application_fields + OWN_ROWS,

@@ -5,6 +5,7 @@
  *   fuzz_extra.c   what else a plan may have, drawn apart from the rest
  *   fuzz_fallback.c AES-256 where pads cannot be paid, drawn apart
  *   fuzz_ahead.c   pooled supply, drawn apart
+ *   fuzz_multicast.c  keys for several nodes, drawn apart
  *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
@@ -97,8 +98,9 @@ enum sim_fuzz_feature {
     SIM_FUZZ_POOLED,                      /* keys relayed ahead of need: fuzz_ahead.c */
     SIM_FUZZ_MAX_RATE, /* applications with a highest rate; drawn apart: fuzz_control.c */
     SIM_FUZZ_SWAY, /* key goes to and fro by GRANTs, many of them lost; from here on fuzz_sway.c: */
-    SIM_FUZZ_PIECES, /* stores full of pieces almost as long as a frame */
-    SIM_FUZZ_AGED,   /* small stores, whose key expires soon */
+    SIM_FUZZ_PIECES,    /* stores full of pieces almost as long as a frame */
+    SIM_FUZZ_AGED,      /* small stores, whose key expires soon */
+    SIM_FUZZ_MULTICAST, /* keys for several nodes: fuzz_multicast.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -131,6 +133,7 @@ struct sim_fuzz_plan {
         uint32_t on_ms, off_ms, day_ms;
         bool fixed_periods;
         uint32_t max_bps;                                 /* 0: any */
+        uint32_t also;                                    /* multicast: bits of further nodes */
         uint32_t session_bps, hold_ms, session_timeout_s; /* 0: no sessions */
         bool fixed_hold, without_keys;
     } app[SIM_FUZZ_APPS];

@@ -188,18 +188,30 @@ static bool side_fits(const struct scn_scenario *scenario, const struct scn_acce
            ((int)side->role < 0 || side->role == n->role);
 }
 
-bool sim_fuzz_denied(const struct scn_scenario *scenario, uint32_t application)
+static bool pair_denied(const struct scn_scenario *scenario, uint32_t application, uint32_t from,
+                        uint32_t to)
 {
-    const struct scn_application *app = &scenario->applications[application];
     for (size_t i = 0; i < scenario->access_count; i++) {
         const struct scn_access *rule = &scenario->access[i];
         if ((rule->application == UINT32_MAX || rule->application == application) &&
-            side_fits(scenario, &rule->from, app->from) &&
-            side_fits(scenario, &rule->to, app->to)) {
+            side_fits(scenario, &rule->from, from) && side_fits(scenario, &rule->to, to)) {
             return rule->verb == SCN_DENY;
         }
     }
     return false;
+}
+
+bool sim_fuzz_denied(const struct scn_scenario *scenario, uint32_t application)
+{
+    bool denied = false;
+    const struct scn_application *apps = scenario->applications;
+    for (size_t i = application; i < scenario->application_count; i++) {
+        if (i == application || apps[i].of == application + 1) { /* all slaves of a key or none */
+            denied = denied ||
+                     pair_denied(scenario, application, apps[application].from, apps[i].to);
+        }
+    }
+    return denied;
 }
 
 /* Who is denied gets no key, and nobody else is told so. */

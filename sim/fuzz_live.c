@@ -155,14 +155,14 @@ static uint64_t need_bps(const struct live *l)
     double sum = 0;
     for (size_t i = 0; i < l->scenario->application_count; i++) {
         const struct scn_application *app = &l->scenario->applications[i];
-        double rate = requests_per_s(app);
+        double rate = app->of > 0 ? 0 : requests_per_s(app);
         if (rate < 0) {
             l->verdict->unjudged = SIM_FUZZ_SIZE;
             return UINT64_MAX;
         }
         uint64_t bits = wire_relay_cost_bits(app->key_bits, app->count,
                                              l->scenario->key_management.batch);
-        sum += app->stop_ns > l->quiet_ns ? (double)bits * rate : 0;
+        sum += app->stop_ns > l->quiet_ns ? (double)bits * rate * (1 + app->members) : 0;
     }
     return (uint64_t)sum + 1;
 }
@@ -308,6 +308,18 @@ static bool joined_enough(const struct live *l, const struct scn_application *ap
     return enough;
 }
 
+/* The same for all slaves of an application. */
+static bool all_joined(const struct live *l, uint32_t application)
+{
+    const struct scn_application *apps = l->scenario->applications;
+    bool all = true;
+    for (size_t i = application; i < l->scenario->application_count; i++) {
+        all = all &&
+              ((i != application && apps[i].of != application + 1) || joined_enough(l, &apps[i]));
+    }
+    return all;
+}
+
 static bool any_gone(const struct live *l)
 {
     for (uint32_t i = 0; i < l->scenario->link_count; i++) {
@@ -346,8 +358,9 @@ static void requests_live(struct live *l)
         const struct sim_fuzz_request *r = &l->record->requests[i];
         const struct scn_application *app = &l->scenario->applications[r->application];
         if (r->start_ns < l->from_ns || r->start_ns >= l->dark_ns ||
-            r->start_ns + app->timeout_ns + FETCH_NS > l->end_ns || !joined_enough(l, app) ||
-            excused(l, r) || sim_fuzz_denied(l->scenario, r->application)) {
+            r->start_ns + app->timeout_ns + FETCH_NS > l->end_ns ||
+            !all_joined(l, r->application) || excused(l, r) ||
+            sim_fuzz_denied(l->scenario, r->application)) {
             continue;
         }
         if (app->max_bps > 0 && strcmp(r->reason, "over_rate") == 0) {

@@ -85,6 +85,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_SWAY] = "sway",
     [SIM_FUZZ_PIECES] = "pieces",
     [SIM_FUZZ_AGED] = "aged",
+    [SIM_FUZZ_MULTICAST] = "multicast",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -446,4 +447,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     sim_fuzz_plan_standby(plan, allowed);
     sim_fuzz_plan_ahead(plan, allowed);
     sim_fuzz_plan_max_rate(plan, allowed);
+    sim_fuzz_plan_multicast(plan, allowed);
 }

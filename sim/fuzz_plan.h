@@ -25,6 +25,9 @@ void sim_fuzz_plan_standby(struct sim_fuzz_plan *plan, uint64_t allowed);
 /* Some applications may ask for about half of what they ask for. */
 void sim_fuzz_plan_max_rate(struct sim_fuzz_plan *plan, uint64_t allowed);
 
+/* Some applications get their keys at several nodes. */
+void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, uint64_t allowed);
+
 /* Whether the plan has no controller. */
 bool sim_fuzz_is_alone(const struct sim_fuzz_plan *plan);
 

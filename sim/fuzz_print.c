@@ -239,6 +239,20 @@ static void put_demand(struct writer *w)
     put(w, ", timeout: %" PRIu32 " s, stop: %" PRIu32 " ms}}\n", p->demand.timeout_s, p->stop_ms);
 }
 
+/* The further nodes of an application, of those that are left. */
+static void put_also(struct writer *w, uint32_t i)
+{
+    const struct sim_fuzz_plan *p = w->plan;
+    bool any = false;
+    for (uint32_t n = 0; n < p->node_count; n++) {
+        if ((p->app[i].also >> n & 1) != 0 && !p->node[n].off) {
+            put(w, "%s%c", any ? ", " : ", also: [", name(n));
+            any = true;
+        }
+    }
+    put(w, "%s", any ? "]" : "");
+}
+
 static void put_applications(struct writer *w)
 {
     const struct sim_fuzz_plan *p = w->plan;
@@ -260,6 +274,7 @@ static void put_applications(struct writer *w)
         if (p->app[i].relay >= 0) {
             put(w, ", relay: %s", scn_relay_name((enum scn_relay)p->app[i].relay));
         }
+        put_also(w, i);
         if (p->app[i].max_bps > 0) {
             put(w, ", max_rate: %" PRIu32 " bit/s", p->app[i].max_bps);
         }

@@ -136,6 +136,9 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     qkd_slab_init(&o->shares, sizeof(struct watch_orc_shares), 4, MOST);
     qkd_map_init(&o->shares_by_id, sizeof(struct qkd_id), MOST, NULL);
     qkd_map_init(&o->ksa_by_id, sizeof(struct qkd_id), MOST, NULL);
+    o->is_multicast = watch_orc_multicast_any(scenario);
+    qkd_slab_init(&o->draws, sizeof(struct watch_orc_draw), SLAB_KEYS, MOST);
+    qkd_map_init(&o->draw_by_hash, 8, MOST, NULL);
     watch_orc_session_init(o);
     watch_orc_place_init(o);
     if (!links_new(o) || watch_orc_term_init(o) != 0 || watch_orc_rate_init(o) != 0) {
@@ -175,6 +178,8 @@ void watch_oracle_free(struct watch_oracle *oracle)
     qkd_map_fini(&oracle->mail_by_tail);
     qkd_map_fini(&oracle->kma_by_id);
     qkd_map_fini(&oracle->ksa_by_id);
+    qkd_slab_fini(&oracle->draws);
+    qkd_map_fini(&oracle->draw_by_hash);
     crypto_wipe(oracle, sizeof *oracle);
     free(oracle);
 }

@@ -174,7 +174,9 @@ static void relay_new(struct watch_oracle *o, const struct watch_orc_sight *s)
                                       .count = body.count,
                                       .pooled = watch_is_pooled(&body),
                                       .weak = s->frame.method == WIRE_METHOD_AES,
-                                      .first = qkd_eid_eq(body.source, s->send->from)};
+                                      .first = qkd_eid_eq(body.source, s->send->from),
+                                      .direct = qkd_eid_eq(body.source, s->send->from) &&
+                                                qkd_eid_eq(body.destination, s->send->to)};
     if (body.has_share) {
         travel.share = body.share;
         travel.shares = body.has_shares ? body.shares : 0;

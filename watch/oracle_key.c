@@ -24,8 +24,13 @@ static void shares_forget(struct watch_oracle *o, const struct qkd_id *id);
  * be the last word. */
 static void settle(struct watch_oracle *o, struct watch_orc_ksa_key *key, enum watch_orc_end end)
 {
-    if (key->end == WATCH_ORC_KEY_IN_FLIGHT || key->end == WATCH_ORC_KEY_POOLED ||
-        end == WATCH_ORC_KEY_SUPPLIED) {
+    if (key->end != WATCH_ORC_KEY_IN_FLIGHT && key->end != WATCH_ORC_KEY_POOLED &&
+        end != WATCH_ORC_KEY_SUPPLIED) {
+        return;
+    }
+    if (key->draw != QKD_SLAB_NONE) {
+        watch_orc_draw_settle(o, key, end);
+    } else {
         o->key_bits[key->end] -= key->bits;
         o->key_bits[end] += key->bits;
         key->end = (uint8_t)end;
@@ -54,7 +59,9 @@ static void close_kma(struct watch_oracle *o, uint32_t slot)
     while (k != QKD_SLAB_NONE) {
         const struct watch_orc_ksa_key *key = ksa_at(o, k);
         uint32_t next = key->next;
-        if ((key->flags & WATCH_ORC_NAMED) != 0) {
+        if (key->draw != QKD_SLAB_NONE) {
+            watch_orc_chain_leave(o, k);
+        } else if ((key->flags & WATCH_ORC_NAMED) != 0) {
             (void)qkd_map_del(&o->ksa_by_id, &key->id);
         }
         qkd_slab_give(&o->ksa_keys, k);
@@ -99,10 +106,16 @@ static bool add_keys(struct watch_oracle *o, uint32_t slot, const struct watch_o
         key->hash = watch_orc_hash(travel->keys + i * len, len);
         key->kma = slot;
         key->bits = travel->key_size;
-        key->next = QKD_SLAB_NONE;
+        key->next = key->draw = key->also = QKD_SLAB_NONE;
         watch_orc_leak_add(&o->leak, travel->keys + i * len, len);
-        o->key_bits[WATCH_ORC_KEY_IN_FLIGHT] += key->bits;
-        *(travel->taken ? &o->taken_bits : &o->drawn_bits) += key->bits;
+        if (o->is_multicast && !travel->taken && !travel->unasked) {
+            if (!watch_orc_draw_add(o, key, travel)) {
+                return false;
+            }
+        } else {
+            o->key_bits[WATCH_ORC_KEY_IN_FLIGHT] += key->bits;
+            *(travel->taken ? &o->taken_bits : &o->drawn_bits) += key->bits;
+        }
         *link = k;
         link = &key->next;
     }
@@ -166,6 +179,7 @@ static void first_pooled(struct watch_oracle *o, const struct watch_orc_travel *
         one.key_size = travel->key_size - 8 * WIRE_COMPARE_LEN;
         one.count = 1;
         one.pooled = false;
+        one.unasked = true;
         first_sight(o, &one);
         uint32_t slot = qkd_map_get(&o->kma_by_id, &id);
         if (slot != QKD_MAP_NONE) {
@@ -434,7 +448,8 @@ static bool scheme_good(const struct watch_oracle *o, const struct watch_orc_kma
     case SCN_RELAY_DESTINATION: /* the sum of every link but the first, and of no frame a RELAY */
         return kma->taken && !kma->padded && kma->sums > 0 && kma->sums + 1 == kma->hop;
     case SCN_RELAY_MULTIPATH:
-        return kma->shares == scn_paths_of(o->scenario, &o->scenario->applications[app]);
+        return kma->shares == scn_paths_of(o->scenario, &o->scenario->applications[app]) ||
+               (kma->direct && watch_orc_multicast_for(o, master)); /* nobody is on the way */
     default:
         return !kma->taken && kma->sums == 0 && kma->shares == 0;
     }
@@ -447,7 +462,8 @@ static bool grade_good(const struct watch_oracle *o, const struct watch_orc_kma_
     uint32_t index = qkd_eid_instance(app) / 2;
     bool strict = index < o->scenario->application_count &&
                   o->scenario->applications[index].level == SCN_LEVEL_OTP_ONLY;
-    return kma->weak ? grade == WIRE_METHOD_AES && !strict : grade != WIRE_METHOD_AES;
+    bool is_weak = kma->weak || (grade == WIRE_METHOD_AES && watch_orc_multicast_for(o, app));
+    return is_weak ? grade == WIRE_METHOD_AES && !strict : grade != WIRE_METHOD_AES;
 }
 
 static void name_keys(struct watch_oracle *o, uint32_t slot,
@@ -461,11 +477,13 @@ static void name_keys(struct watch_oracle *o, uint32_t slot,
         struct watch_orc_ksa_key *key = ksa_at(o, k);
         if (was) {
             same = same && memcmp(key->id.b, id, sizeof key->id.b) == 0;
-        } else if (watch_orc_check(o, qkd_map_get(&o->ksa_by_id, id) == QKD_MAP_NONE,
+        } else if (o->is_multicast ||
+                   watch_orc_check(o, qkd_map_get(&o->ksa_by_id, id) == QKD_MAP_NONE,
                                    "rule 5: KSA-key ID used twice", scene)) {
             memcpy(key->id.b, id, sizeof key->id.b);
             key->flags |= WATCH_ORC_NAMED;
-            if (qkd_map_put(&o->ksa_by_id, id, k) != 0) {
+            if (o->is_multicast ? !watch_orc_chain_add(o, k, id, notify)
+                                : qkd_map_put(&o->ksa_by_id, id, k) != 0) {
                 watch_orc_fail(o, "oracle: out of memory for keys", NULL);
             }
         }
@@ -602,19 +620,14 @@ struct watch_orc_answer_key {
     uint8_t grade; /* 0: not told */
 };
 
-static void supply_one(struct watch_oracle *o, const struct qkd_send *send, bool master,
-                       const struct qkd_id *id, const struct watch_orc_answer_key *given)
+/* A copy of a key is supplied: the only one, or with multicast that for a slave, or each of the master's. */
+static void supply_copy(struct watch_oracle *o, const struct qkd_send *send, bool master,
+                        uint32_t slot, const struct watch_orc_answer_key *given)
 {
-    const struct wire_bytes *bits = &given->bits;
-    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp, .id = id};
-    uint32_t slot = qkd_map_get(&o->ksa_by_id, id);
-    if (!watch_orc_check(o, slot != QKD_MAP_NONE,
-                         "rule 5: a key is supplied that was not compared, or was supplied before",
-                         &scene)) {
-        return;
-    }
     struct watch_orc_ksa_key *key = ksa_at(o, slot);
     const struct watch_orc_kma_key *kma = kma_at(o, key->kma);
+    struct qkd_id id = key->id;
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp, .id = &id};
     uint8_t persisted = master ? WATCH_ORC_MASTER_PERSIST : WATCH_ORC_SLAVE_PERSIST;
     uint8_t sent = master ? WATCH_ORC_MASTER_SENT : WATCH_ORC_SLAVE_SENT;
     struct qkd_eid app = master ? kma->master : kma->slave;
@@ -631,17 +644,43 @@ static void supply_one(struct watch_oracle *o, const struct qkd_send *send, bool
                           "rule 5: a supply leaves before it is persisted", &scene);
     (void)watch_orc_check(o, !kma->weak || grade_good(o, kma, app, given->grade),
                           "rule 8: a key is supplied as of a better grade than it has", &scene);
-    supply_bits(o, key, bits, &scene);
-    if (master && (key->flags & (WATCH_ORC_MASTER_PERSIST | WATCH_ORC_MASTER_SENT)) ==
-                      WATCH_ORC_MASTER_PERSIST) {
-        o->verdict.supplied_unanswered -= key->bits;
-    }
+    supply_bits(o, key, &given->bits, &scene);
     if (master) {
         settle(o, key, WATCH_ORC_KEY_SUPPLIED);
     }
     if ((key->flags & sent) == 0) {
         key->flags |= sent;
         sent_both(o, key);
+    }
+}
+
+static void supply_one(struct watch_oracle *o, const struct qkd_send *send, const struct qkd_id *id,
+                       const struct wire_key_supply_rsp *rsp,
+                       const struct watch_orc_answer_key *given)
+{
+    bool master = rsp->application_code == WIRE_FOR_ENCRYPTION;
+    struct watch_orc_scene scene = {.from = send->from, .to = send->to, .rp = send->rp, .id = id};
+    uint32_t slot = qkd_map_get(&o->ksa_by_id, id);
+    if (!watch_orc_check(o, slot != QKD_MAP_NONE,
+                         "rule 5: a key is supplied that was not compared, or was supplied before",
+                         &scene)) {
+        return;
+    }
+    if (o->is_multicast && (master || ksa_at(o, slot)->also != QKD_SLAB_NONE)) {
+        watch_orc_chain_supply(o, slot, master, rsp, &scene);
+    }
+    const uint8_t both = WATCH_ORC_MASTER_PERSIST | WATCH_ORC_MASTER_SENT;
+    if (master && (ksa_at(o, slot)->flags & both) == WATCH_ORC_MASTER_PERSIST) {
+        o->verdict.supplied_unanswered -= ksa_at(o, slot)->bits;
+    }
+    if (!master) {
+        supply_copy(o, send, false, watch_orc_chain_slave(o, slot, send->to), given);
+        return;
+    }
+    while (slot != QKD_SLAB_NONE) {
+        uint32_t next = ksa_at(o, slot)->also;
+        supply_copy(o, send, true, slot, given);
+        slot = next;
     }
 }
 
@@ -672,7 +711,7 @@ void watch_orc_supply(struct watch_oracle *o, const struct qkd_send *send, const
         struct watch_orc_answer_key given = {.bits = {rsp.key_data.at + i * each, each},
                                              .grade = rsp.has_grade ? rsp.grade : 0};
         memcpy(id.b, ids.at + i * sizeof id.b, sizeof id.b);
-        supply_one(o, send, rsp.application_code == WIRE_FOR_ENCRYPTION, &id, &given);
+        supply_one(o, send, &id, &rsp, &given);
     }
 }
 
@@ -689,6 +728,9 @@ void watch_orc_persist_key(struct watch_oracle *o, const struct qkd_persist *ent
     if (slot == QKD_MAP_NONE) {
         return; /* its supply would fail */
     }
+    if (record.slave) {
+        slot = watch_orc_chain_slave(o, slot, record.target_app);
+    }
     struct watch_orc_ksa_key *key = ksa_at(o, slot);
     struct watch_orc_scene scene = {.from = entry->owner, .id = &record.key_id};
     struct qkd_eid app = record.slave ? record.target_app : record.source_app;
@@ -701,11 +743,14 @@ void watch_orc_persist_key(struct watch_oracle *o, const struct qkd_persist *ent
     } else if (record.slave) {
         key->flags |= WATCH_ORC_SLAVE_PERSIST;
     } else if ((key->flags & WATCH_ORC_MASTER_PERSIST) == 0) {
-        (void)watch_orc_check(o, !kma_at(o, key->kma)->dead,
-                              "rule 5: a key is supplied that its source lost or gave up", &scene);
-        key->flags |= WATCH_ORC_MASTER_PERSIST;
         o->verdict.supplied_unanswered += key->bits;
-        settle(o, key, WATCH_ORC_KEY_SUPPLIED);
+        for (uint32_t k = slot; k != QKD_SLAB_NONE; k = ksa_at(o, k)->also) {
+            (void)watch_orc_check(o, !kma_at(o, ksa_at(o, k)->kma)->dead,
+                                  "rule 5: a key is supplied that its source lost or gave up",
+                                  &scene);
+            ksa_at(o, k)->flags |= WATCH_ORC_MASTER_PERSIST;
+            settle(o, ksa_at(o, k), WATCH_ORC_KEY_SUPPLIED);
+        }
     }
 }
 

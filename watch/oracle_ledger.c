@@ -56,13 +56,14 @@ static void audit_link(struct watch_oracle *o, uint32_t index, const struct sums
 
 static void audit_keys(struct watch_oracle *o)
 {
-    uint64_t flying = 0;
+    uint64_t flying = watch_orc_draws_flying(o);
     uint64_t pooled = 0;
     for (uint32_t slot = o->key_first; slot != QKD_SLAB_NONE;) {
         const struct watch_orc_kma_key *kma = qkd_slab_at(&o->kma_keys, slot);
         for (uint32_t k = kma->first; k != QKD_SLAB_NONE;) {
             const struct watch_orc_ksa_key *key = qkd_slab_at(&o->ksa_keys, k);
-            flying += key->end == WATCH_ORC_KEY_IN_FLIGHT ? key->bits : 0;
+            bool is_copy = key->draw != QKD_SLAB_NONE; /* it counts once with all of them */
+            flying += key->end == WATCH_ORC_KEY_IN_FLIGHT && !is_copy ? key->bits : 0;
             pooled += key->end == WATCH_ORC_KEY_POOLED ? key->bits : 0;
             k = key->next;
         }

@@ -228,7 +228,18 @@ struct watch_orc_ksa_key {
     uint32_t next;
     uint32_t bits;
     uint8_t flags;
-    uint8_t end; /* enum watch_orc_end: where the end-to-end ledger has it */
+    uint8_t end;   /* enum watch_orc_end: where the end-to-end ledger has it */
+    uint32_t draw; /* multicast: slot of its bits, which have that place; else QKD_SLAB_NONE */
+    uint32_t also; /* multicast: the copy for another slave, with the same ID */
+};
+
+/* Multicast: the bits of a key that travels to several nodes. */
+struct watch_orc_draw {
+    uint64_t hash;
+    struct qkd_eid source;
+    uint32_t bits;
+    uint32_t copies, open; /* KSA-keys; of which still in flight */
+    uint8_t end;           /* enum watch_orc_end */
 };
 
 struct watch_orc_kma_key {
@@ -279,6 +290,9 @@ struct watch_oracle {
     int64_t lost_after_ns; /* what did not arrive this long after it was sent never does */
     uint32_t mail_first, mail_last;
     struct qkd_slab kma_keys, ksa_keys, shares;
+    bool is_multicast; /* the scenario has applications that share keys */
+    struct qkd_slab draws;
+    struct qkd_map draw_by_hash;
     struct qkd_map shares_by_id;
     struct qkd_map kma_by_id, ksa_by_id;
     uint32_t key_first, key_last;
@@ -529,6 +543,7 @@ struct watch_orc_travel {
     bool taken;            /* pool units */
     bool weak;             /* under AES-256 */
     bool pooled;           /* keys for a pool, each with its compare key behind it */
+    bool unasked;          /* one of those */
     uint8_t share, shares; /* multipath: keys and compare key are this share; shares 0: none */
     bool direct;           /* over the one link between source and destination */
 };
@@ -549,6 +564,32 @@ void watch_orc_supply(struct watch_oracle *o, const struct qkd_send *send, const
 void watch_orc_persist_key(struct watch_oracle *o, const struct qkd_persist *entry,
                            const uint8_t *value);
 /* An element recorded that it holds a KMA-key no more: WATCH_ORC_KEY_EXPIRED or _DISCARDED. */
+/* ---- oracle_multicast.c ---- */
+
+/* Whether some applications share keys; whether this one does. */
+bool watch_orc_multicast_any(const struct scn_scenario *scenario);
+bool watch_orc_multicast_for(const struct watch_oracle *o, struct qkd_eid app);
+/* A copy of bits leaves their source; false: memory ended. */
+bool watch_orc_draw_add(struct watch_oracle *o, struct watch_orc_ksa_key *key,
+                        const struct watch_orc_travel *travel);
+void watch_orc_draw_settle(struct watch_oracle *o, struct watch_orc_ksa_key *key,
+                           enum watch_orc_end end);
+/* Bits of draws that are in flight. */
+uint64_t watch_orc_draws_flying(const struct watch_oracle *o);
+/* A KSA-key gets its ID, alone or beside the copies for others; false: memory ended. */
+bool watch_orc_chain_add(struct watch_oracle *o, uint32_t k, const uint8_t *id,
+                         const struct wire_supply_notify *notify);
+/* It is forgotten. */
+void watch_orc_chain_leave(struct watch_oracle *o, uint32_t k);
+/* The copy for this slave; `head` if there is none. */
+uint32_t watch_orc_chain_slave(const struct watch_oracle *o, uint32_t head, struct qkd_eid slave);
+/* What is asked of all copies when one of them is supplied. */
+void watch_orc_chain_supply(struct watch_oracle *o, uint32_t head, bool master,
+                            const struct wire_key_supply_rsp *rsp,
+                            const struct watch_orc_scene *scene);
+
+/* ---- oracle_key.c ---- */
+
 void watch_orc_key_over(struct watch_oracle *o, const struct qkd_id *id, struct qkd_eid by,
                         enum watch_orc_end end);
 void watch_orc_key_crash(struct watch_oracle *o, uint32_t node);

@@ -132,6 +132,7 @@ static int request_open(struct watch_stats *stats, int64_t now_ns, const struct 
     request->start_ns = now_ns;
     request->end_ns = request->fetched_ns = SCN_NO_TIME;
     request->asked = (uint32_t)report->b;
+    request->slaves = report->c > 1 ? (uint32_t)report->c : 1;
     request->counted = now_ns >= stats->scenario->warmup_ns;
     return 0;
 }
@@ -368,13 +369,18 @@ static int key_fetched(struct watch_stats *stats, int64_t now_ns, const struct q
         return 0;
     }
     uint32_t request_slot = key_at(stats, slot)->request;
+    bool failed = report->code == QKD_REPORT_FETCH_FAILED;
+    if (request_slot != QKD_SLAB_NONE && !failed &&
+        ++key_at(stats, slot)->fetches < request_at(stats, request_slot)->slaves) {
+        return 0; /* others are still to have it */
+    }
     key_drop(stats, slot);
     if (request_slot == QKD_SLAB_NONE) {
         return 0;
     }
     struct watch_request *request = request_at(stats, request_slot);
     int rc = 0;
-    if (report->code == QKD_REPORT_FETCH_FAILED) {
+    if (failed) {
         request->missed++;
     } else {
         int64_t took_ns = now_ns - request->start_ns;

@@ -30,7 +30,8 @@ struct watch_request {
     int64_t start_ns, end_ns, fetched_ns;
     uint8_t outcome, reason, grade;
     bool counted, ended;
-    uint32_t asked, supplied, fetched, missed; /* keys */
+    uint32_t asked, supplied, fetched, missed; /* keys; fetched: by all slaves */
+    uint32_t slaves;
     uint32_t reroutes;
     uint32_t leaked; /* keys that compromised nodes hold */
     uint64_t bits;   /* supplied */
@@ -44,6 +45,7 @@ struct watch_request {
 struct watch_key {
     struct qkd_id ksa_key, kma_key;
     uint32_t request;      /* slot, or QKD_SLAB_NONE while the master was not answered */
+    uint32_t fetches;      /* by slaves, so far */
     uint32_t older, newer; /* in the order of their supply */
     int64_t since_ns;
 };

@@ -17,7 +17,7 @@ int app_new(const struct app_config *config, struct app **app)
     if (qkd_eid_role(config->self) != QKD_ROLE_APP ||
         qkd_eid_role(config->partner) != QKD_ROLE_APP || config->key_bits == 0 ||
         config->timeout.ns <= 0 || config->retransmit.ns <= 0 || config->limit == 0 ||
-        config->limit > APP_LIMIT_MOST ||
+        config->limit > APP_LIMIT_MOST || config->more_count >= WIRE_TARGETS_MAX ||
         (config->session_rate_bps > 0 && config->session_timeout.ns < QKD_NS_PER_S)) {
         return QKD_ERR_INVALID;
     }
@@ -26,6 +26,14 @@ int app_new(const struct app_config *config, struct app **app)
         return QKD_ERR_NOMEM;
     }
     made->config = *config;
+    made->config.more = NULL;
+    if (config->more_count > 0 && (made->more = malloc((size_t)8 * config->more_count)) == NULL) {
+        free(made);
+        return QKD_ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < config->more_count; i++) {
+        wire_put_u64(made->more + (size_t)8 * i, config->more[i].v);
+    }
     made->ksa = qkd_eid_sibling(config->self, QKD_ROLE_KSA);
     uint32_t limit = config->limit * APP_COMMANDS_PER_REQUEST;
     qkd_slab_init(&made->commands, sizeof(struct app_command), CHUNK_COMMANDS, limit);
@@ -60,6 +68,7 @@ void app_free(struct app *app)
     qkd_map_fini(&app->by_id);
     qkd_timers_fini(&app->timers);
     qkd_rng_fini(&app->rng);
+    free(app->more);
     free(app);
 }
 

@@ -15,8 +15,10 @@
 struct app;
 
 struct app_config {
-    struct qkd_eid self;     /* role APP; even instance: the load's master, odd: its slave */
-    struct qkd_eid partner;  /* the agent at the other end */
+    struct qkd_eid self;        /* role APP; even instance: the load's master, odd: its slave */
+    struct qkd_eid partner;     /* the agent at the other end */
+    const struct qkd_eid *more; /* multicast: further ones that get the same keys; copied */
+    uint32_t more_count;
     uint32_t key_bits;       /* size asked for by the load, and by an SAE that names none */
     uint8_t level;           /* enum wire_level */
     bool wait;               /* queue when short of key, up to the timeout */

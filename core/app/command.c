@@ -93,6 +93,8 @@ static void supply_encryption(const struct app *app, const struct app_command *c
                                       : (uint32_t)(app->config.timeout.ns / QKD_NS_PER_MS);
     message->has_wait = true;
     message->wait = app->config.wait;
+    message->more_targets = app_command_more(app, command);
+    message->has_more_targets = command->kind == APP_REQUEST && message->more_targets.len > 0;
     message->has_reserved = command->reserved;
     message->reserved = command->reserved;
 }

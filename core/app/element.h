@@ -46,9 +46,11 @@ struct app_command {
 
 /* What an SAE asked, and the keys that came for it, until all have come. */
 struct app_sae {
-    struct qkd_eid front;    /* who asked */
-    uint64_t message_id;     /* of the question */
-    struct qkd_eid other;    /* the other SAE */
+    struct qkd_eid front;               /* who asked */
+    uint64_t message_id;                /* of the question */
+    struct qkd_eid other;               /* the other SAE */
+    uint8_t more[8 * WIRE_TARGETS_MAX]; /* GET: further ones, 8 bytes each */
+    uint32_t more_len;
     uint32_t timeout_ms;     /* of a GET */
     uint32_t wanted;         /* keys */
     uint32_t count;          /* keys that came */
@@ -75,6 +77,7 @@ struct app_session {
 
 struct app {
     struct app_config config;
+    uint8_t *more; /* config.more, 8 bytes each; NULL if there are none */
     struct qkd_eid ksa;
     struct chan_set *chans;
     struct qkd_rng rng;
@@ -123,11 +126,22 @@ static inline struct qkd_eid app_command_other(const struct app *app,
     return sae == NULL ? app->config.partner : sae->other;
 }
 
+/* The further slaves of a request: those of the load, or whom an SAE named; 8 bytes each. */
+static inline struct wire_bytes app_command_more(const struct app *app,
+                                                 const struct app_command *command)
+{
+    const struct app_sae *sae = command->sae == QKD_SLAB_NONE
+                                    ? NULL
+                                    : qkd_slab_at(&app->saes, command->sae);
+    return sae == NULL ? (struct wire_bytes){app->more, (size_t)8 * app->config.more_count}
+                       : (struct wire_bytes){sae->more, sae->more_len};
+}
+
 /* request.c */
 
-/* A new request of `count` keys, not yet sent; QKD_SLAB_NONE: refused and reported so. */
+/* A new request of `count` keys for so many slaves, not yet sent; QKD_SLAB_NONE: refused and reported so. */
 uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint32_t count,
-                           uint32_t key_size, struct qkd_out *out);
+                           uint32_t key_size, uint32_t slaves, struct qkd_out *out);
 
 /* Ends a request that was not sent. */
 void app_request_refuse(struct app *app, const struct qkd_event *event, uint32_t slot,

@@ -31,18 +31,19 @@ static void report_outcome(struct app *app, const struct app_command *command,
 }
 
 static void report_request(struct app *app, uint64_t message_id, uint32_t count, uint64_t bits,
-                           struct qkd_out *out)
+                           uint32_t slaves, struct qkd_out *out)
 {
     qkd_out_report(out, &(struct qkd_report){.code = QKD_REPORT_REQUEST,
                                              .who = app->config.self,
                                              .peer = app->config.partner,
                                              .id = request_id(app, message_id),
                                              .a = bits,
-                                             .b = count});
+                                             .b = count,
+                                             .c = slaves});
 }
 
 uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint32_t count,
-                           uint32_t key_size, struct qkd_out *out)
+                           uint32_t key_size, uint32_t slaves, struct qkd_out *out)
 {
     uint64_t bits = (uint64_t)count * key_size;
     uint32_t slot = QKD_SLAB_NONE;
@@ -51,7 +52,7 @@ uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint3
     }
     if (slot == QKD_SLAB_NONE) {
         struct app_command refused = {.message_id = app->next_message_id++};
-        report_request(app, refused.message_id, count, bits, out);
+        report_request(app, refused.message_id, count, bits, slaves, out);
         report_outcome(app, &refused, WIRE_OUTCOME_REFUSED, WIRE_REASON_OVERLOAD, out);
         return slot;
     }
@@ -59,14 +60,15 @@ uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint3
     command->count = count;
     command->key_size = key_size;
     command->session_id = command->message_id; /* one key-supply session per request */
-    report_request(app, command->message_id, count, bits, out);
+    report_request(app, command->message_id, count, bits, slaves, out);
     return slot;
 }
 
 void app_request_open(struct app *app, const struct qkd_event *event, uint32_t count,
                       uint64_t session_id, struct qkd_out *out)
 {
-    uint32_t slot = app_request_begin(app, event, count, app->config.key_bits, out);
+    uint32_t slot = app_request_begin(app, event, count, app->config.key_bits,
+                                      1 + app->config.more_count, out);
     if (slot == QKD_SLAB_NONE) {
         return;
     }
@@ -114,7 +116,7 @@ uint8_t app_grade_weaker(uint8_t a, uint8_t b)
 
 /* RP_APP: the application's own way, no channel; key IDs are no secret. */
 static void partner_notify(struct app *app, const struct app_command *command,
-                           struct wire_bytes key_ids, struct qkd_out *out)
+                           struct wire_bytes key_ids, struct qkd_eid to, struct qkd_out *out)
 {
     struct wire_app_notify notify = {
         .head = {.rp = QKD_RP_APP,
@@ -132,9 +134,20 @@ static void partner_notify(struct app *app, const struct app_command *command,
     QKD_ASSERT(len == (int)slice.len);
     qkd_out_send(out, &(struct qkd_send){.rp = QKD_RP_APP,
                                          .from = app->config.self,
-                                         .to = app->config.partner,
+                                         .to = to,
                                          .bytes = slice,
                                          .observed = slice});
+}
+
+/* The partner, and with multicast every further slave. */
+static void partners_notify(struct app *app, const struct app_command *command,
+                            struct wire_bytes key_ids, struct qkd_out *out)
+{
+    partner_notify(app, command, key_ids, app->config.partner, out);
+    for (uint32_t i = 0; i < app->config.more_count; i++) {
+        struct qkd_eid to = {wire_get_u64(app->more + (size_t)8 * i)};
+        partner_notify(app, command, key_ids, to, out);
+    }
 }
 
 static void keys_take(struct app *app, struct app_command *command,
@@ -153,7 +166,7 @@ static void keys_take(struct app *app, struct app_command *command,
     command->supplied_bits += (uint64_t)count * command->key_size;
     command->grade = app_grade_weaker(command->grade, answer->grade);
     if (command->sae == QKD_SLAB_NONE) {
-        partner_notify(app, command, answer->key_ids, out);
+        partners_notify(app, command, answer->key_ids, out);
     } /* else: how the IDs get to the other SAE is the SAEs' business */
 }
 

@@ -262,11 +262,18 @@ static void get_asked(struct app *app, const struct qkd_event *event, struct app
     bool shorter = get->has_timeout_ms && get->timeout_ms > 0 && get->timeout_ms < own_ms;
     asked->timeout_ms = shorter ? get->timeout_ms : own_ms;
     asked->wanted = get->number;
-    if (get->number == 0 || get->number > APP_SAE_NUMBER_MOST || key_size == 0) {
+    bool fits = !get->has_more_targets ||
+                (get->more_targets.len % 8 == 0 && get->more_targets.len <= sizeof asked->more);
+    if (get->number == 0 || get->number > APP_SAE_NUMBER_MOST || key_size == 0 || !fits) {
         reply_keys(app, asked, WIRE_REASON_BAD_REQUEST, out);
         return;
     }
-    uint32_t slot = app_request_begin(app, event, get->number, key_size, out);
+    if (get->has_more_targets && get->more_targets.len > 0) {
+        memcpy(asked->more, get->more_targets.at, get->more_targets.len);
+        asked->more_len = (uint32_t)get->more_targets.len;
+    }
+    uint32_t slot = app_request_begin(app, event, get->number, key_size, 1 + asked->more_len / 8,
+                                      out);
     if (slot == QKD_SLAB_NONE) {
         reply_keys(app, asked, WIRE_REASON_OVERLOAD, out);
     } else if (!sae_begin(app, slot, asked)) {

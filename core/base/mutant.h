@@ -68,6 +68,8 @@
     X(FOLLOW_UNSAVED, "kmc: whom it follows is not persisted")                                    \
     X(POOLED_FOREVER, "ahead: pooled keys do not expire at their source")                          \
     X(POOLED_MIXED,   "ahead: the keys of a frame are taken in in another order")                  \
+    X(MULTICAST_APART, "multicast: some destinations are sent another key")                        \
+    X(MULTICAST_SOME, "multicast: the master is supplied when one slave has compared")              \
     X(ALARM_STANDS,   "reports: an alarm is never cleared")
 /* clang-format on */
 

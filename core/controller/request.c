@@ -185,13 +185,13 @@ static uint8_t route_find(struct ctl *ctl, const struct qkd_event *event,
 {
     struct ctl_path paths[CTL_PATHS_MAX];
     bool is_several = is_multipath(route);
+    bool is_direct = !is_several && !(route->has_drawn && route->drawn != 0);
     struct ctl_topology *t = &ctl->topology;
     struct ctl_query query = {
         .source = ctl_topology_find(t, qkd_eid_node(route->source_id)),
         .destination = ctl_topology_find(t, qkd_eid_node(route->destination_id)),
         .relay_bits = hop_cost(route, (struct wire_hop){0}),
-        .direct_bits = hop_cost(route,
-                                (struct wire_hop){.is_first = true, .is_direct = !is_several}),
+        .direct_bits = hop_cost(route, (struct wire_hop){.is_first = true, .is_direct = is_direct}),
         .paths = is_several ? route->paths : ctl->config.paths,
         .now = event->now};
     query.first_saved_bits = query.relay_bits -

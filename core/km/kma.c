@@ -55,6 +55,7 @@ static void containers_init(struct kma *kma, const struct km_config *config)
     qkd_slab_init(&kma->pieces, sizeof(struct kma_piece), 16, 4 * n);
     qkd_slab_init(&kma->holds, sizeof(struct kma_hold), 4, n);
     qkd_slab_init(&kma->sums, sizeof(struct kma_sum), 4, n);
+    qkd_slab_init(&kma->groups, sizeof(struct kma_group), 4, n);
     qkd_slab_init(&kma->aheads, sizeof(struct kma_ahead), 4, n);
     qkd_slab_init(&kma->ahead_keys, sizeof(struct kma_ahead_key), 64, config->key_limit);
     qkd_slab_init(&kma->gathers, sizeof(struct kma_gather), 4, n);
@@ -68,7 +69,8 @@ static void maps_init(struct kma *kma)
     qkd_rng_bytes(&kma->rng, salt, sizeof salt);
     qkd_map_init(&kma->session_map, 8, n, salt);
     qkd_map_init(&kma->stored_map, 16, kma->config->key_limit, salt);
-    qkd_map_init(&kma->flow_map, 16, n, salt);
+    qkd_map_init(&kma->flow_map, KMA_FLOW_KEY, n, salt);
+    qkd_map_init(&kma->group_map, 8, n, salt);
     qkd_map_init(&kma->piece_map, 16, 4 * n, salt);
     qkd_map_init(&kma->need_map, 8, n, salt);
     qkd_map_init(&kma->route_map, 8, n, salt);
@@ -131,16 +133,16 @@ void kma_free(struct kma *kma)
     free(kma->skips);
     km_store_fini(&kma->store);
     km_secbuf_fini(&kma->bufs);
-    struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored,    &kma->flows, &kma->needs,
-                                &kma->pieces,   &kma->holds,     &kma->sums,  &kma->gathers,
-                                &kma->aheads,   &kma->ahead_keys};
+    struct qkd_slab *slabs[] = {&kma->sessions, &kma->stored,     &kma->flows, &kma->needs,
+                                &kma->pieces,   &kma->holds,      &kma->sums,  &kma->gathers,
+                                &kma->aheads,   &kma->ahead_keys, &kma->groups};
     for (size_t i = 0; i < sizeof slabs / sizeof slabs[0]; i++) {
         qkd_slab_fini(slabs[i]);
     }
     struct qkd_map *maps[] = {&kma->link_by_id, &kma->link_by_peer, &kma->session_map,
                               &kma->stored_map, &kma->flow_map,     &kma->piece_map,
-                              &kma->need_map,   &kma->route_map,    &kma->sum_map,
-                              &kma->gather_map, &kma->ahead_map};
+                              &kma->group_map,  &kma->need_map,     &kma->route_map,
+                              &kma->sum_map,    &kma->gather_map,   &kma->ahead_map};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         qkd_map_fini(maps[i]);
     }

@@ -111,6 +111,7 @@ static void refill(const struct kma_step *s, struct kma_ahead *pool)
                             .count = lacks,
                             .level = WIRE_LEVEL_OTP_ONLY,
                             .is_ahead = true,
+                            .group = QKD_SLAB_NONE,
                             .destination = pool->destination,
                             .source_app = kma->self,
                             .target_app = pool->destination,

@@ -21,9 +21,11 @@ static struct kma_flow *flow_at(struct kma *kma, uint32_t slot)
 uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need)
 {
     struct kma *kma = s->kma;
-    uint8_t key[16];
+    uint8_t key[KMA_FLOW_KEY];
+    bool drawn = need->has_more_targets && need->more_targets.len > 0;
     wire_put_u64(key, need->source_app.v);
     wire_put_u64(key + 8, need->target_app.v);
+    key[16] = drawn;
     uint32_t slot = qkd_map_get(&kma->flow_map, key);
     uint8_t relay = need->has_relay ? need->relay : WIRE_RELAY_HOP_BY_HOP;
     uint8_t wanted = relay == WIRE_RELAY_MULTIPATH ? need->paths : 1;
@@ -45,6 +47,7 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
                                             .destination = need->destination_id,
                                             .relay = relay,
                                             .wanted = wanted,
+                                            .drawn = drawn,
                                             .timer = QKD_TIMER_NONE,
                                             .needs = QKD_SLAB_NONE,
                                             .last_need = QKD_SLAB_NONE};
@@ -282,7 +285,9 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
                                .has_paths = flow->wanted > 1,
                                .paths = flow->wanted,
                                .has_fallback = fallback,
-                               .fallback = fallback};
+                               .fallback = fallback,
+                               .has_drawn = flow->drawn,
+                               .drawn = flow->drawn};
     flow->failed_from = flow->failed_to = QKD_NOBODY;
     flow->state = KMA_FLOW_ROUTING;
     flow->route_again = again;
@@ -298,11 +303,13 @@ static void route_ask(const struct kma_step *s, uint32_t slot, bool again)
     disarm(s, flow);
 }
 
-/* Bytes that a link pays for what a need of a neighbour still lacks. */
-static uint64_t direct_cost(const struct kma_step *s, const struct kma_need *need)
+/* Bytes that a link pays for what a need of a neighbour still lacks, or for one key. */
+static uint64_t direct_cost(const struct kma_step *s, const struct kma_need *need, uint32_t keys)
 {
-    return wire_take_cost_bits(need->key_size, need->count - need->launched,
-                               kma_need_batch(s->kma, need)) /
+    uint32_t batch = kma_need_batch(s->kma, need);
+    bool drawn = need->group != QKD_SLAB_NONE;
+    return (drawn ? wire_relay_cost_bits(need->key_size, keys, batch)
+                  : wire_take_cost_bits(need->key_size, keys, batch)) /
            8;
 }
 
@@ -314,8 +321,8 @@ static bool direct_possible(const struct kma_step *s, const struct kma_flow *flo
     if (link == NULL || !link->up) {
         return false;
     }
-    uint64_t cost = direct_cost(s, need);
-    uint32_t least = (uint32_t)(wire_take_cost_bits(need->key_size, 1, 1) / 8);
+    uint64_t cost = direct_cost(s, need, need->count - need->launched);
+    uint32_t least = (uint32_t)direct_cost(s, need, 1);
     bool can = km_pool_payload_free(&link->pool) + km_pool_peer_payload(&link->pool) / 2 >= cost &&
                km_pool_has_run(&link->pool, least);
     if (!can) {
@@ -340,6 +347,8 @@ static bool route_reserve(struct kma_flow *flow, uint32_t len)
 static void route_direct(const struct kma_step *s, uint32_t slot)
 {
     struct kma_flow *flow = flow_at(s->kma, slot);
+    bool alive = flow->drawn && flow->state == KMA_FLOW_READY && flow->all_len == 2 &&
+                 qkd_time_before(s->event->now, flow->session_until);
     if (!route_reserve(flow, 2)) {
         kma_need_fail_all(s, slot, WIRE_REASON_OVERLOAD);
         return;
@@ -348,11 +357,15 @@ static void route_direct(const struct kma_step *s, uint32_t slot)
     flow->route[1] = flow->destination;
     flow->route_len = flow->all_len = 2;
     flow->paths = 1;
-    flow->direct = true;
+    flow->direct = !flow->drawn;
     flow->by_table = false;
     flow->route_until = kma_after(s, s->kma->config->status_period);
     flow->route_until = QKDN_MUTANT(ROUTE_STUCK) ? QKD_NEVER : flow->route_until;
-    kma_session_begin(s, slot, true);
+    if (alive) { /* its session goes over that link */
+        kma_need_run(s, slot);
+    } else {
+        kma_session_begin(s, slot, true);
+    }
 }
 
 void kma_flow_go(const struct kma_step *s, uint32_t slot)
@@ -456,7 +469,7 @@ bool kma_route_take(struct kma_flow *flow, const struct wire_route_rsp *rsp, uin
 {
     uint32_t len = (uint32_t)(rsp->route.len / 8);
     bool is_short = rsp->has_grade && rsp->grade == WIRE_METHOD_AES; /* of what a TAKE takes, too */
-    bool direct = len == 2 && flow->wanted == 1 && !is_short;
+    bool direct = len == 2 && flow->wanted == 1 && !is_short && !flow->drawn;
     if (!route_reserve(flow, total)) {
         return false;
     }
@@ -513,7 +526,8 @@ static bool neighbour_short(const struct kma_step *s, const struct kma_flow *flo
         return false;
     }
     bool no_grant = flow->route_again && /* none came, or it was spent */
-                    km_pool_payload_free(&link->pool) < direct_cost(s, need);
+                    km_pool_payload_free(&link->pool) <
+                        direct_cost(s, need, need->count - need->launched);
     return no_grant || !direct_possible(s, flow);
 }
 

@@ -9,6 +9,7 @@
  *   kma_relay.c   a relay frame at a hop and at the destination (7.1.3)
  *   kma_fallback.c  a hop that cannot pay pads: AES-256 (X.1712 note 5)
  *   kma_ahead.c   source: keys relayed ahead of need
+ *   kma_multicast.c  source: one key for several destinations
  *   kma_sum.c     relay to the destination at a hop
  *   kma_gather.c  keys that come to the destination in parts
  *   kma_session.c SESSION and UPDATE at hops and destination (Tables 7-9, 7-10)
@@ -188,6 +189,8 @@ struct kma_table_route {
     uint32_t len;   /* bytes */
 };
 
+#define KMA_FLOW_KEY 17 /* bytes: source and target application, and whether for several */
+
 enum kma_flow_state { KMA_FLOW_IDLE, KMA_FLOW_ROUTING, KMA_FLOW_SETUP, KMA_FLOW_READY };
 
 struct kma_flow {
@@ -203,6 +206,7 @@ struct kma_flow {
     uint8_t paths, wanted; /* routes there are, and asked for: 1, or with multipath more */
     bool by_table;         /* the route is that of the controller's table */
     bool direct;           /* neighbours: pool units, no session */
+    bool drawn;            /* multicast: no link key, whatever `relay` says */
     uint8_t relay;         /* how keys cross more than one link, enum wire_relay */
     struct qkd_time route_until, session_until;
     struct qkd_time route_at;              /* when the controller gave it */
@@ -231,6 +235,8 @@ struct kma_need {
     struct qkd_eid destination, source_app, target_app;
     struct qkd_time deadline;
     uint32_t timer;
+    uint32_t group;      /* multicast: of the needs with the same keys; else QKD_SLAB_NONE */
+    uint64_t placed;     /* multicast: bit per key that is under way or done */
     bool waits;          /* in its flow's list */
     uint32_t prev, next; /* in that list */
 };
@@ -239,6 +245,7 @@ struct kma_piece {
     struct qkd_id key_id;
     uint32_t need;
     uint16_t count;
+    uint8_t place; /* multicast: of its first key */
     uint8_t attempt;
     bool direct;                        /* pool units, for the neighbour */
     bool taken;                         /* pool units of the first link: not drawn */
@@ -287,6 +294,16 @@ struct kma_gather {
     uint32_t buf, len; /* XOR of the parts that came: keys, then the compare key */
 };
 
+/* Needs that are given the same keys. */
+struct kma_group {
+    uint64_t message_id;              /* of the KSA's KMI_NEED */
+    uint32_t needs[WIRE_TARGETS_MAX]; /* QKD_SLAB_NONE: its destination has all of them */
+    uint32_t count, open;             /* needs; of which not over */
+    uint32_t buf;                     /* the keys */
+    uint32_t count_id;
+    bool is_weak; /* some of them may have crossed a hop under AES-256 and were lost */
+};
+
 /* Marks IDs of needs that no KSA has asked. */
 #define KMA_AHEAD_NEED (UINT64_C(1) << 63)
 
@@ -329,6 +346,8 @@ struct kma {
     struct qkd_slab table;              /* struct kma_table_route */
     struct qkd_map table_map;           /* by destination */
     struct qkd_map sum_map, gather_map; /* by KMA-key ID */
+    struct qkd_slab groups;             /* struct kma_group */
+    struct qkd_map group_map;           /* by Message ID of the need */
     struct qkd_slab aheads, ahead_keys;
     struct qkd_map ahead_map;                 /* by destination */
     uint64_t ahead_id;                        /* of the last refill */
@@ -625,6 +644,28 @@ void kma_ahead_void(const struct kma_step *s, struct qkd_eid destination);
 /* The channel to a KMA came up anew. */
 void kma_ahead_peer(const struct kma_step *s, struct qkd_eid peer, uint32_t incarnation);
 
+/* kma_multicast.c */
+/* A need for several destinations, of which `like` says what is alike: NONE, or why not. */
+uint8_t kma_group_receive(const struct kma_step *s, const struct wire_kmi_need *need,
+                          const struct kma_need *like);
+/* Gives all its needs up; nothing is answered. */
+void kma_group_end(const struct kma_step *s, uint32_t group);
+/* A need is over. */
+void kma_group_leave(const struct kma_step *s, uint32_t group, uint32_t need);
+/* The first key that is to be sent, and of those behind it how many, at most `count`. */
+uint32_t kma_group_gap(const struct kma_need *need, uint16_t *count);
+/* The keys of a piece are under way, or are to be sent again. */
+void kma_group_place(struct kma_need *need, const struct kma_piece *piece, bool is_sent);
+/* A piece was lost: what is sent in its place has the same bits. */
+void kma_group_lost(const struct kma_step *s, const struct kma_need *need);
+/* The grade of a piece that came as `grade`. */
+uint8_t kma_group_grade(const struct kma *kma, const struct kma_need *need, uint8_t grade);
+/* Copies the keys of a piece. */
+void kma_group_copy(struct kma *kma, const struct kma_need *need, const struct kma_piece *piece,
+                    uint8_t *to);
+/* Number of the next answer to the KSA, and whether it is the last. */
+uint32_t kma_group_count(struct kma *kma, const struct kma_need *need, bool *is_last);
+
 /* kma_sum.c */
 /* At a hop: takes as much of the next link as came from the link before, and sums. */
 void kma_sum_onward(const struct kma_step *s, const struct wire_take_body *take,
@@ -719,6 +760,10 @@ int kma_piece_split(const struct kma_step *s, uint32_t piece);
 
 /* kma_source.c */
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);
+/* The need of a flow, with its timer; QKD_SLAB_NONE at a limit. */
+uint32_t kma_need_add(const struct kma_step *s, const struct kma_need *what, uint32_t flow);
+/* Forgets a need and what is under way for it. */
+void kma_need_give(const struct kma_step *s, uint32_t need);
 /* A need of our own, all but its flow and timer filled in; false at a limit. */
 bool kma_need_begin(const struct kma_step *s, const struct kma_need *need);
 /* Hands keys to the KSA; the need is over with the last of them. */
@@ -726,6 +771,7 @@ struct kma_supplied {
     struct qkd_id key_id;
     const uint8_t *bytes; /* keys, then the compare key */
     uint16_t count;
+    uint8_t place; /* multicast */
     uint8_t hops, grade, method;
     bool is_pooled;
     struct qkd_time drawn_wall;

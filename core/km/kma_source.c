@@ -103,7 +103,7 @@ static void piece_arm(const struct kma_step *s, uint32_t slot)
 static bool flow_takes(const struct kma_flow *flow)
 {
     bool of_link = flow->relay == WIRE_RELAY_FIRST_KEY || flow->relay == WIRE_RELAY_DESTINATION;
-    return flow->direct || (of_link && !QKDN_MUTANT(SCHEME_IGNORED));
+    return !flow->drawn && (flow->direct || (of_link && !QKDN_MUTANT(SCHEME_IGNORED)));
 }
 
 /* A new piece of `count` keys; QKD_SLAB_NONE at a limit. */
@@ -160,7 +160,12 @@ static void piece_draw(const struct kma_step *s, struct kma_piece *piece,
     struct kma *kma = s->kma;
     size_t keys_len = (size_t)need->key_size / 8 * piece->count;
     uint8_t *bytes = km_secbuf_at(&kma->bufs, piece->buf);
-    qkd_rng_bytes(&kma->rng, bytes, keys_len + WIRE_COMPARE_LEN);
+    if (need->group != QKD_SLAB_NONE) {
+        kma_group_copy(kma, need, piece, bytes);
+        qkd_rng_bytes(&kma->rng, bytes + keys_len, WIRE_COMPARE_LEN);
+    } else {
+        qkd_rng_bytes(&kma->rng, bytes, keys_len + WIRE_COMPARE_LEN);
+    }
     if (QKDN_MUTANT(COMPARE_AGAIN)) {
         memset(bytes + keys_len, 7, WIRE_COMPARE_LEN);
     }
@@ -182,7 +187,8 @@ static int piece_first(const struct kma_step *s, uint32_t slot, const struct kma
     return err;
 }
 
-static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t count)
+static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t count,
+                        uint32_t place)
 {
     struct kma *kma = s->kma;
     uint32_t slot = piece_make(s, need_slot, count);
@@ -190,6 +196,7 @@ static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t c
         return QKD_ERR_LIMIT;
     }
     struct kma_piece *piece = piece_at(kma, slot);
+    piece->place = (uint8_t)place;
     struct kma_need *need = need_at(kma, need_slot);
     if (!piece->taken) {
         piece_draw(s, piece, need);
@@ -206,13 +213,16 @@ static int piece_launch(const struct kma_step *s, uint32_t need_slot, uint16_t c
     kma_report(s, (struct qkd_report){
                       .code = QKD_REPORT_PIECE, .id = piece->key_id, .a = need->message_id});
     life_piece(s, piece, need, WIRE_ACTION_GENERATION, 0);
+    if (need->group != QKD_SLAB_NONE) {
+        kma_group_place(need, piece, true);
+    }
     piece_arm(s, slot);
     return 0;
 }
 
 /* ---- needs ---- */
 
-static void need_give(const struct kma_step *s, uint32_t slot)
+void kma_need_give(const struct kma_step *s, uint32_t slot)
 {
     struct kma *kma = s->kma;
     struct kma_need *need = need_at(kma, slot);
@@ -227,7 +237,11 @@ static void need_give(const struct kma_step *s, uint32_t slot)
         }
     }
     qkd_timers_cancel(&kma->timers, &need->timer);
-    (void)qkd_map_del(&kma->need_map, &need->message_id);
+    if (need->group == QKD_SLAB_NONE) {
+        (void)qkd_map_del(&kma->need_map, &need->message_id);
+    } else {
+        kma_group_leave(s, need->group, slot);
+    }
     qkd_slab_give(&kma->needs, slot);
 }
 
@@ -244,7 +258,11 @@ void kma_need_fail(const struct kma_step *s, uint32_t slot, uint8_t reason)
     if (!need->is_ahead) {
         kma_supply_send(s, &supply);
     }
-    need_give(s, slot);
+    if (need->group != QKD_SLAB_NONE) { /* all or nothing */
+        kma_group_end(s, need->group);
+    } else {
+        kma_need_give(s, slot);
+    }
 }
 
 void kma_need_fail_all(const struct kma_step *s, uint32_t flow_slot, uint8_t reason)
@@ -263,12 +281,13 @@ void kma_need_fail_all(const struct kma_step *s, uint32_t flow_slot, uint8_t rea
     }
 }
 
-/* The need of a flow, with its timer; QKD_SLAB_NONE at a limit. */
-static uint32_t need_add(const struct kma_step *s, const struct kma_need *what, uint32_t flow)
+uint32_t kma_need_add(const struct kma_step *s, const struct kma_need *what, uint32_t flow)
 {
     struct kma *kma = s->kma;
     uint32_t slot = qkd_slab_take(&kma->needs);
-    if (slot == QKD_SLAB_NONE || qkd_map_put(&kma->need_map, &what->message_id, slot) != 0) {
+    bool is_alone = what->group == QKD_SLAB_NONE; /* else its group is known by that */
+    if (slot == QKD_SLAB_NONE ||
+        (is_alone && qkd_map_put(&kma->need_map, &what->message_id, slot) != 0)) {
         if (slot != QKD_SLAB_NONE) {
             qkd_slab_give(&kma->needs, slot);
         }
@@ -282,6 +301,15 @@ static uint32_t need_add(const struct kma_step *s, const struct kma_need *what, 
     return slot;
 }
 
+static bool need_valid(const struct wire_kmi_need *need)
+{
+    return need->count > 0 && need->key_size > 0 && need->key_size % 8 == 0 &&
+           need->key_size / 8 <= WIRE_FRAME_KEY_BYTES &&
+           (!need->has_relay || need->relay < WIRE_RELAY_COUNT) &&
+           (!need->has_relay || need->relay != WIRE_RELAY_MULTIPATH ||
+            (need->has_paths && need->paths >= 2 && need->paths <= WIRE_PATHS_MAX));
+}
+
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need)
 {
     struct kma *kma = s->kma;
@@ -290,14 +318,11 @@ void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need
                                       .reason = WIRE_REASON_OVERLOAD,
                                       .has_last = true,
                                       .last = 1};
-    if (qkd_map_get(&kma->need_map, &need->head.message_id) != QKD_MAP_NONE) {
+    if (qkd_map_get(&kma->need_map, &need->head.message_id) != QKD_MAP_NONE ||
+        qkd_map_get(&kma->group_map, &need->head.message_id) != QKD_MAP_NONE) {
         return; /* repeated: under way (GM-04) */
     }
-    if (need->count == 0 || need->key_size == 0 || need->key_size % 8 != 0 ||
-        need->key_size / 8 > WIRE_FRAME_KEY_BYTES ||
-        (need->has_relay && need->relay >= WIRE_RELAY_COUNT) ||
-        (need->has_relay && need->relay == WIRE_RELAY_MULTIPATH &&
-         (!need->has_paths || need->paths < 2 || need->paths > WIRE_PATHS_MAX))) {
+    if (!need_valid(need)) {
         refused.reason = WIRE_REASON_BAD_REQUEST;
         kma_supply_send(s, &refused);
         return;
@@ -311,9 +336,17 @@ void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need
                          .source_app = need->source_app,
                          .target_app = need->target_app,
                          .deadline = kma_after(s, qkd_span_ms((int64_t)need->timeout_ms)),
+                         .group = QKD_SLAB_NONE,
                          .next = QKD_SLAB_NONE};
+    if (need->has_more_targets && need->more_targets.len > 0) {
+        refused.reason = kma_group_receive(s, need, &n);
+        if (refused.reason != WIRE_REASON_NONE) {
+            kma_supply_send(s, &refused);
+        }
+        return;
+    }
     uint32_t flow = kma_flow_get(s, need);
-    uint32_t slot = flow == QKD_SLAB_NONE ? flow : need_add(s, &n, flow);
+    uint32_t slot = flow == QKD_SLAB_NONE ? flow : kma_need_add(s, &n, flow);
     if (slot == QKD_SLAB_NONE) {
         kma_supply_send(s, &refused);
     } else if (!kma_ahead_serve(s, slot)) {
@@ -327,7 +360,7 @@ bool kma_need_begin(const struct kma_step *s, const struct kma_need *need)
                                  .target_app = need->target_app,
                                  .destination_id = need->destination};
     uint32_t flow = kma_flow_get(s, &like);
-    bool good = flow != QKD_SLAB_NONE && need_add(s, need, flow) != QKD_SLAB_NONE;
+    bool good = flow != QKD_SLAB_NONE && kma_need_add(s, need, flow) != QKD_SLAB_NONE;
     if (good) {
         kma_flow_go(s, flow);
     }
@@ -337,8 +370,11 @@ bool kma_need_begin(const struct kma_step *s, const struct kma_need *need)
 void kma_need_drop(const struct kma_step *s, uint64_t message_id)
 {
     uint32_t slot = qkd_map_get(&s->kma->need_map, &message_id);
+    uint32_t group = qkd_map_get(&s->kma->group_map, &message_id);
     if (slot != QKD_MAP_NONE) {
-        need_give(s, slot);
+        kma_need_give(s, slot);
+    } else if (group != QKD_MAP_NONE) {
+        kma_group_end(s, group);
     }
 }
 
@@ -420,7 +456,8 @@ static int need_launch(const struct kma_step *s, uint32_t slot)
         uint32_t most = wire_keys_per_frame(need->key_size, kma_need_batch(kma, need));
         uint32_t left = need->count - need->launched;
         uint16_t count = (uint16_t)(left < most ? left : most);
-        err = piece_launch(s, slot, count);
+        bool is_alone = need->group == QKD_SLAB_NONE;
+        err = piece_launch(s, slot, count, is_alone ? 0 : kma_group_gap(need, &count));
         need->launched += err == 0 ? count : 0;
         if (err == QKD_ERR_INSUFFICIENT && count > 1 && in_pieces(s, need)) {
             need_halve(need, count);
@@ -482,6 +519,10 @@ static void piece_again(const struct kma_step *s, uint32_t slot, uint8_t reason)
     struct kma_need *need = need_at(kma, need_slot);
     struct kma_flow *flow = flow_of(kma, need);
     need->launched -= piece->count;
+    if (need->group != QKD_SLAB_NONE) {
+        kma_group_place(need, piece, false);
+        kma_group_lost(s, need);
+    }
     life_piece(s, piece, need, WIRE_ACTION_DISCARD, reason);
     piece_give(s, slot);
     if (!need->waits) {
@@ -564,6 +605,9 @@ void kma_need_supply(const struct kma_step *s, uint32_t slot, const struct kma_s
                                          .method = keys->method};
     int meta_len = wire_key_metadata_encode(&metadata, meta, sizeof meta);
     QKD_ASSERT(meta_len > 0);
+    bool is_alone = need->group == QKD_SLAB_NONE;
+    bool is_last = need->done == need->count;
+    uint32_t count_id = is_alone ? ++need->count_id : kma_group_count(kma, need, &is_last);
     struct wire_kmi_supply supply = {.head = kma_head(kma, QKD_RP_KMI, need->message_id),
                                      .code = WIRE_SUCCESS,
                                      .has_key_id = true,
@@ -584,9 +628,11 @@ void kma_need_supply(const struct kma_step *s, uint32_t slot, const struct kma_s
                                      .has_metadata = true,
                                      .metadata = {meta, (size_t)meta_len},
                                      .has_count_id = true,
-                                     .count_id = ++need->count_id,
+                                     .count_id = count_id,
                                      .has_last = true,
-                                     .last = need->done == need->count,
+                                     .last = is_last,
+                                     .has_place = !is_alone,
+                                     .place = keys->place,
                                      .has_rerouted = true,
                                      .rerouted = need->rerouted,
                                      .has_pooled = keys->is_pooled,
@@ -599,7 +645,7 @@ void kma_need_supply(const struct kma_step *s, uint32_t slot, const struct kma_s
     kma_supply_send(s, &supply);
     crypto_wipe(supply.compare.b, sizeof supply.compare.b);
     if (need->done == need->count && need->pieces == 0) {
-        need_give(s, slot);
+        kma_need_give(s, slot);
     }
 }
 
@@ -612,6 +658,9 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
     const struct kma_flow *flow = flow_of(kma, need);
     const uint8_t *bytes = km_secbuf_at(&kma->bufs, piece->buf);
     uint8_t hops = (uint8_t)(flow->route_len - 1);
+    if (need->group != QKD_SLAB_NONE) {
+        grade = kma_group_grade(kma, need, grade);
+    }
     if (need->is_ahead) {
         kma_ahead_take_in(s, &(struct kma_ahead_frame){.key_id = piece->key_id,
                                                        .destination = need->destination,
@@ -626,6 +675,7 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
                         &(struct kma_supplied){.key_id = piece->key_id,
                                                .bytes = bytes,
                                                .count = piece->count,
+                                               .place = piece->place,
                                                .hops = hops,
                                                .grade = grade,
                                                .method = grade == WIRE_METHOD_AES ? grade
@@ -636,7 +686,7 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
     life_piece(s, piece, need, WIRE_ACTION_SUPPLY, 0);
     piece_give(s, slot);
     if (need->done == need->count) {
-        need_give(s, need_slot);
+        kma_need_give(s, need_slot);
     }
 }
 

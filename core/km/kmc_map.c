@@ -453,12 +453,12 @@ void kmc_map_route(struct kmc *kmc, const struct qkd_event *event, const struct 
     struct ctl_topology *t = &kmc->map.topology;
     struct ctl_path paths[CTL_PATHS_MAX];
     bool is_several = route->has_relay && route->relay == WIRE_RELAY_MULTIPATH;
+    bool is_direct = !is_several && !(route->has_drawn && route->drawn != 0);
     struct ctl_query query = {
         .source = ctl_topology_find(t, kmc->config->node),
         .destination = ctl_topology_find(t, qkd_eid_node(route->destination_id)),
         .relay_bits = hop_cost(route, (struct wire_hop){0}),
-        .direct_bits = hop_cost(route,
-                                (struct wire_hop){.is_first = true, .is_direct = !is_several}),
+        .direct_bits = hop_cost(route, (struct wire_hop){.is_first = true, .is_direct = is_direct}),
         .paths = is_several && route->has_paths ? route->paths : kmc->config->paths,
         .now = event->now};
     query.first_saved_bits = query.relay_bits -

@@ -289,6 +289,8 @@ static void on_timer(struct ksa *ksa, const struct qkd_event *event, uint64_t ta
     case KSA_HELD:
         ksa_batch_expire(ksa, event, slot, out);
         break;
+    case KSA_COLLECTED:
+        break; /* the request's own timer runs */
     }
 }
 

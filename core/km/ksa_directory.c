@@ -2,8 +2,30 @@
 /* The KSA's directory of applications, by configuration: which KM serves an application (its node,
  * part of its identity), with whom it may share keys, and at which security level. Entries are
  * never taken away, only replaced. */
+#include <stdlib.h>
+
 #include "core/base/err.h"
 #include "core/km/ksa_element.h"
+
+/* The further applications that an entry names. */
+static int more_put(struct ksa_app *app, const struct wire_cfg_app *entry)
+{
+    size_t count = entry->has_more_peers ? entry->more_peers.len / 8 : 0;
+    if (entry->has_more_peers && (entry->more_peers.len % 8 != 0 || count > WIRE_TARGETS_MAX)) {
+        return QKD_ERR_FORMAT;
+    }
+    struct qkd_eid *more = count > 0 ? malloc(count * sizeof *more) : NULL;
+    if (count > 0 && more == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        more[i] = (struct qkd_eid){wire_get_u64(entry->more_peers.at + 8 * i)};
+    }
+    free(app->more);
+    app->more = more;
+    app->more_count = (uint32_t)count;
+    return QKD_OK;
+}
 
 int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
 {
@@ -13,13 +35,17 @@ int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
         if (slot == QKD_SLAB_NONE) {
             return QKD_ERR_LIMIT;
         }
-        int err = qkd_map_put(&ksa->by_app, &entry->app.v, slot);
-        if (err != QKD_OK) {
+        int put = qkd_map_put(&ksa->by_app, &entry->app.v, slot);
+        if (put != QKD_OK) {
             qkd_slab_give(&ksa->apps, slot);
-            return err;
+            return put;
         }
         app = qkd_slab_at(&ksa->apps, slot);
         app->app = entry->app;
+    }
+    int err = more_put(app, entry);
+    if (err != QKD_OK) {
+        return err;
     }
     app->peer_app = entry->peer_app;
     app->level = entry->level;
@@ -53,6 +79,24 @@ bool ksa_directory_strict(const struct ksa *ksa, struct qkd_eid app)
     return entry != NULL && entry->level == WIRE_LEVEL_OTP_ONLY;
 }
 
+void ksa_directory_fini(struct ksa *ksa)
+{
+    for (uint32_t slot = 0; slot < ksa->apps.top; slot++) {
+        if (qkd_slab_live(&ksa->apps, slot)) {
+            free(((struct ksa_app *)qkd_slab_at(&ksa->apps, slot))->more);
+        }
+    }
+}
+
+static bool is_peer(const struct ksa_app *app, struct qkd_eid other)
+{
+    bool found = qkd_eid_eq(app->peer_app, other);
+    for (uint32_t i = 0; i < app->more_count; i++) {
+        found = found || qkd_eid_eq(app->more[i], other);
+    }
+    return found;
+}
+
 enum wire_reason ksa_directory_check(const struct ksa *ksa, struct qkd_eid source,
                                      struct qkd_eid target)
 {
@@ -61,7 +105,6 @@ enum wire_reason ksa_directory_check(const struct ksa *ksa, struct qkd_eid sourc
     if (other == NULL) {
         return WIRE_REASON_UNKNOWN_APPLICATION;
     }
-    bool paired = asks != NULL && qkd_eid_eq(asks->peer_app, target) &&
-                  qkd_eid_eq(other->peer_app, source);
+    bool paired = asks != NULL && is_peer(asks, target) && is_peer(other, source);
     return paired ? WIRE_REASON_NONE : WIRE_REASON_UNAUTHORIZED;
 }

@@ -4,6 +4,7 @@
  *   ksa.c           life and events            ksa_directory.c  who may ask what for whom
  *   ksa_sessions.c  intake and answers at Ak   ksa_supply.c     master: from need to supply
  *   ksa_slave.c     slave: compare, by ID      ksa_delete.c     key deletion
+ *   ksa_multicast.c master: several slaves
  *   ksa_list.c      slave: several by ID       ksa_persist.c    what survives a restart
  *   ksa_store.c     KSA-keys held, expiry      ksa_status.c     the status table
  *   ksa_records.c   life cycle, accounts       ksa_tag.c        what the KSAs compare
@@ -18,6 +19,8 @@
  *
  *   master:  KMI_SUPPLY ──▶ COMPARING ──match──▶ all keys supplied ──▶ gone, or HELD (preserved)
  *                              │ mismatch, no answer, request over: wiped
+ *            (multicast: COLLECTED until all pieces for all slaves are there, and again from its match
+ *            until all match)
  *   slave:   SUPPLY_NOTIFY ──▶ FETCHING ──KMI_SUPPLY, match──▶ HELD (keys waiting, then supplied)
  *                              │ mismatch, no key: wiped            │ fetch time over: wiped
  *
@@ -49,15 +52,17 @@ enum {
 /* A directory entry (WIRE_CFG_APP) and the account of its application. */
 struct ksa_app {
     struct qkd_eid app;
-    struct qkd_eid peer_app; /* the only one it may share keys with */
-    uint8_t level;           /* enum wire_level: policy, the stricter of it and the request wins */
-    uint8_t role;            /* of its node, enum wire_node_role; 0: not stated */
-    uint8_t relay, paths;    /* of its keys, enum wire_relay */
-    uint32_t operator_id;    /* of its node; 0: not stated */
-    struct wire_b32 name;    /* cut at 32 bytes, zero-padded */
-    uint64_t max_bps;        /* of key that it asks for outside sessions; 0: any */
-    uint64_t credit_bits;    /* what it may ask for, as of credit_at */
-    uint64_t debt_bits;      /* what a request beyond a full credit took in advance */
+    struct qkd_eid peer_app; /* whom it may share keys with */
+    struct qkd_eid *more;    /* and further ones, NULL if there are none */
+    uint32_t more_count;
+    uint8_t level;        /* enum wire_level: policy, the stricter of it and the request wins */
+    uint8_t role;         /* of its node, enum wire_node_role; 0: not stated */
+    uint8_t relay, paths; /* of its keys, enum wire_relay */
+    uint32_t operator_id; /* of its node; 0: not stated */
+    struct wire_b32 name; /* cut at 32 bytes, zero-padded */
+    uint64_t max_bps;     /* of key that it asks for outside sessions; 0: any */
+    uint64_t credit_bits; /* what it may ask for, as of credit_at */
+    uint64_t debt_bits;   /* what a request beyond a full credit took in advance */
     struct qkd_time credit_at;
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
 };
@@ -81,7 +86,8 @@ struct ksa_need {
     uint8_t level;
     uint8_t relay, paths;
     uint8_t wait;
-    bool barred; /* status only: the two may not share keys */
+    bool barred;                    /* status only: the two may not share keys */
+    struct wire_bytes more_targets; /* multicast: applications, 8 bytes each; while it is opened */
 };
 
 struct ksa_request {
@@ -101,7 +107,19 @@ struct ksa_request {
     uint32_t comparing;   /* batches under comparison */
     uint32_t first_batch; /* of those, chained by next */
     uint32_t timer;
+    uint32_t group; /* multicast: slot; else QKD_SLAB_NONE */
     uint8_t reason; /* enum wire_reason of the first failure */
+};
+
+/* What a request for several slaves has beyond others. */
+struct ksa_group {
+    struct qkd_eid targets[WIRE_TARGETS_MAX];
+    uint64_t have[WIRE_TARGETS_MAX]; /* bit per key that is at this target's node */
+    uint64_t seen;                   /* bit per key that is in buf */
+    uint32_t count;                  /* targets */
+    uint32_t unmatched;              /* comparisons without an answer */
+    uint8_t grade;                   /* the weakest */
+    struct ksa_buf buf;              /* IDs of all keys, then the keys */
 };
 
 enum ksa_session_state {
@@ -127,7 +145,7 @@ struct ksa_session {
     bool was_open;
 };
 
-enum ksa_phase { KSA_COMPARING, KSA_FETCHING, KSA_HELD };
+enum ksa_phase { KSA_COMPARING, KSA_FETCHING, KSA_HELD, KSA_COLLECTED };
 enum ksa_key_state { KSA_KEY_GONE, KSA_KEY_WAITING, KSA_KEY_SUPPLIED };
 
 /* Keys that came with one KMA-key. Buffer: IDs, then a state per key, then the keys. */
@@ -138,6 +156,7 @@ struct ksa_batch {
     uint32_t key_size; /* bits */
     uint8_t count;     /* keys at first */
     uint8_t live;      /* keys not gone */
+    uint8_t place;     /* multicast: of the first among those of its request */
     uint8_t grade;     /* enum wire_method */
     uint8_t phase;     /* enum ksa_phase */
     bool is_pooled;    /* master: it was relayed ahead of need */
@@ -166,7 +185,7 @@ struct ksa {
     bool started;
     struct qkd_timers timers; /* tag: enum ksa_timer << 32 | slot */
     struct chan_reports reports;
-    struct qkd_slab apps, requests, batches, sessions;
+    struct qkd_slab apps, requests, batches, sessions, groups;
     struct wire_access_rule *rules; /* the access list, in order; NULL if there is none */
     uint32_t rule_count;
     struct qkd_map by_app;      /* application eid -> apps */
@@ -237,6 +256,7 @@ void ksa_bad_bytes(const struct ksa *ksa, const struct chan_message *message, in
 
 /* ---- ksa_directory.c ---- */
 int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry);
+void ksa_directory_fini(struct ksa *ksa);
 struct ksa_app *ksa_directory_find(const struct ksa *ksa, struct qkd_eid app);
 
 /* Whether source may share keys with target: NONE, UNKNOWN_APPLICATION or UNAUTHORIZED. */
@@ -288,7 +308,8 @@ struct ksa_part {
     struct qkd_eid app;
     const struct ksa_echo *echo;
     struct wire_bytes ids, keys;
-    uint32_t key_size; /* bits */
+    struct wire_bytes more_targets; /* of its command */
+    uint32_t key_size;              /* bits */
     uint32_t count_id;
     uint8_t code; /* WIRE_SUCCESS or WIRE_SUFFICIENT */
     uint8_t grade;
@@ -315,6 +336,29 @@ void ksa_notify_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t
                         struct qkd_out *out);
 void ksa_request_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
                          struct qkd_out *out);
+
+/* Answers 0x03 and forgets the request; what was supplied before stays valid. */
+void ksa_request_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      enum wire_reason reason, struct qkd_out *out);
+void ksa_request_free(struct ksa *ksa, uint32_t slot, struct qkd_out *out);
+/* Takes a batch from the line of those under comparison. */
+void ksa_comparing_unlink(struct ksa *ksa, struct ksa_request *request, struct ksa_batch *batch);
+/* IDs of KSA-keys, 16 bytes each. */
+void ksa_ids_make(struct ksa *ksa, uint8_t *ids, uint32_t count);
+/* Asks the other KSA to compare a batch that has IDs and tag; false at a limit. */
+bool ksa_notify_begin(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      struct qkd_out *out);
+
+/* ---- ksa_multicast.c: master ---- */
+/* Whether the further targets may have keys with the application: NONE, or why not. */
+enum wire_reason ksa_group_check(const struct ksa *ksa, const struct ksa_need *need);
+int ksa_group_open(struct ksa *ksa, struct ksa_request *request, const struct ksa_need *need);
+void ksa_group_close(struct ksa *ksa, struct ksa_request *request);
+void ksa_group_piece(struct ksa *ksa, const struct qkd_event *event, uint32_t request_slot,
+                     const struct wire_kmi_supply *supply, struct qkd_out *out);
+/* One of the slaves' KSAs has compared. */
+void ksa_group_matched(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
+                       struct qkd_out *out);
 
 /* ---- ksa_reserve.c ---- */
 void ksa_on_session_open(struct ksa *ksa, const struct qkd_event *event,
@@ -370,7 +414,8 @@ void ksa_on_delete(struct ksa *ksa, const struct qkd_event *event,
 void ksa_store_init(struct ksa *ksa, const uint8_t salt[16]);
 void ksa_store_fini(struct ksa *ksa);
 
-/* A batch with room for `count` keys; QKD_SLAB_NONE: no room. */
+/* A batch with room for `count` keys, and `more` bytes behind them; QKD_SLAB_NONE: no room. */
+uint32_t ksa_batch_room(struct ksa *ksa, uint32_t count, uint32_t key_size, size_t more);
 uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size);
 
 /* Wipes and forgets a batch, its timer and its outstanding command; persisted entries go. */

@@ -85,6 +85,8 @@ void ksa_answer_part(struct ksa *ksa, const struct qkd_event *event, const struc
     answer.key_data = part->keys;
     answer.has_grade = true;
     answer.grade = part->grade;
+    answer.has_more_targets = part->more_targets.len > 0;
+    answer.more_targets = part->more_targets;
     answer_send(ksa, event, part->app, &answer, out);
 }
 
@@ -165,6 +167,8 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
         .relay = entry->relay,
         .paths = entry->paths,
         .wait = command->has_wait && command->wait != 0,
+        .more_targets = command->has_more_targets ? command->more_targets
+                                                  : (struct wire_bytes){NULL, 0},
     };
     enum wire_reason reason = WIRE_REASON_NONE;
     if (command->application_code == WIRE_FOR_ENCRYPTION) {
@@ -172,6 +176,9 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
     }
     if (command->application_code == WIRE_FOR_ENCRYPTION && reason == WIRE_REASON_NONE) {
         reason = ksa_access_check(ksa, app, need->target);
+    }
+    if (command->application_code == WIRE_FOR_ENCRYPTION && reason == WIRE_REASON_NONE) {
+        reason = ksa_group_check(ksa, need);
     }
     if (reason == WIRE_REASON_NONE && command->has_reserved && command->reserved != 0 &&
         !ksa_session_is_open(ksa, app, need->target, command->session_id)) {

@@ -20,7 +20,7 @@ static void table_send(struct ksa *ksa, const struct qkd_event *event,
         .max_key_per_request = KSA_KEYS_PER_REQUEST,
         .max_key_size = KSA_KEY_BITS_MOST,
         .min_key_size = KSA_KEY_BITS_LEAST,
-        .max_sae_id_count = 0, /* no further slaves than the target */
+        .max_sae_id_count = 0, /* SAEs outside name one */
     };
     uint8_t record[128];
     int len = wire_key_status_encode(&status, record, sizeof record);
@@ -45,7 +45,8 @@ enum wire_reason ksa_status_open(struct ksa *ksa, const struct qkd_event *event,
                                 .app = need->app,
                                 .target = need->target,
                                 .key_size = need->key_size,
-                                .first_batch = QKD_SLAB_NONE};
+                                .first_batch = QKD_SLAB_NONE,
+                                .group = QKD_SLAB_NONE};
     if (need->barred) {
         table_send(ksa, event, &asked, 0, out); /* nothing is deliverable to whom nothing may be */
         return WIRE_REASON_NONE;

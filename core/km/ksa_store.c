@@ -10,7 +10,7 @@
 #include "core/km/ksa_element.h"
 
 enum { CHUNK_BATCHES = 16, CHUNK_REQUESTS = 16, CHUNK_APPS = 4, SESSION_KEY = 17 };
-enum { CHUNK_SESSIONS = 8, OPENED_KEY = 16 };
+enum { CHUNK_GROUPS = 4, CHUNK_SESSIONS = 8, OPENED_KEY = 16 };
 enum { RECENT_SHARE = 8 }; /* commands remembered: this part of the requests that may be open */
 
 void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
@@ -19,6 +19,7 @@ void ksa_store_init(struct ksa *ksa, const uint8_t salt[16])
     uint32_t requests = ksa->config->request_limit;
     qkd_slab_init(&ksa->apps, sizeof(struct ksa_app), CHUNK_APPS, KSA_APPLICATIONS);
     qkd_slab_init(&ksa->requests, sizeof(struct ksa_request), CHUNK_REQUESTS, requests);
+    qkd_slab_init(&ksa->groups, sizeof(struct ksa_group), CHUNK_GROUPS, requests);
     qkd_slab_init(&ksa->batches, sizeof(struct ksa_batch), CHUNK_BATCHES, keys);
     qkd_map_init(&ksa->by_app, sizeof(uint64_t), KSA_APPLICATIONS, salt);
     qkd_map_init(&ksa->outstanding, sizeof(uint64_t), requests + keys, salt);
@@ -46,7 +47,9 @@ void ksa_store_fini(struct ksa *ksa)
     qkd_slab_fini(&ksa->sessions);
     qkd_slab_fini(&ksa->batches);
     qkd_slab_fini(&ksa->requests);
+    ksa_directory_fini(ksa);
     qkd_slab_fini(&ksa->apps);
+    qkd_slab_fini(&ksa->groups);
 }
 
 /* ---- the buffer of a batch ---- */
@@ -127,12 +130,12 @@ uint32_t ksa_session_find(const struct ksa *ksa, struct qkd_eid app, uint64_t se
 
 /* ---- batches ---- */
 
-uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size)
+uint32_t ksa_batch_room(struct ksa *ksa, uint32_t count, uint32_t key_size, size_t more)
 {
     if (ksa->keys_held + count > ksa->config->key_limit) {
         return QKD_SLAB_NONE;
     }
-    size_t len = (size_t)count * (KSA_ID_LEN + 1 + key_size / 8);
+    size_t len = (size_t)count * (KSA_ID_LEN + 1 + key_size / 8) + more;
     struct ksa_buf buf = ksa_pool_take(&ksa->pool, len);
     if (buf.slot == QKD_SLAB_NONE) {
         return QKD_SLAB_NONE;
@@ -151,6 +154,11 @@ uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size)
     batch->request = QKD_SLAB_NONE;
     ksa->keys_held += count;
     return slot;
+}
+
+uint32_t ksa_batch_new(struct ksa *ksa, uint32_t count, uint32_t key_size)
+{
+    return ksa_batch_room(ksa, count, key_size, 0);
 }
 
 void ksa_batch_drop(struct ksa *ksa, uint32_t slot, struct qkd_out *out)

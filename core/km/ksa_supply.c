@@ -34,7 +34,7 @@ static void need_drop(struct ksa *ksa, const struct qkd_event *event, struct ksa
     request->need_id = 0;
 }
 
-static void request_free(struct ksa *ksa, uint32_t slot, struct qkd_out *out)
+void ksa_request_free(struct ksa *ksa, uint32_t slot, struct qkd_out *out)
 {
     struct ksa_request *request = ksa_request_at(ksa, slot);
     while (request->first_batch != QKD_SLAB_NONE) {
@@ -45,13 +45,13 @@ static void request_free(struct ksa *ksa, uint32_t slot, struct qkd_out *out)
     if (request->need_id != 0) {
         (void)qkd_map_del(&ksa->outstanding, &request->need_id);
     }
+    ksa_group_close(ksa, request);
     qkd_timers_cancel(&ksa->timers, &request->timer);
     qkd_slab_give(&ksa->requests, slot);
 }
 
-/* Answers 0x03 and forgets the request; what was supplied before stays valid. */
-static void request_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
-                         enum wire_reason reason, struct qkd_out *out)
+void ksa_request_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      enum wire_reason reason, struct qkd_out *out)
 {
     struct ksa_request *request = ksa_request_at(ksa, slot);
     for (uint32_t i = request->first_batch; i != QKD_SLAB_NONE; i = ksa_batch_at(ksa, i)->next) {
@@ -59,7 +59,7 @@ static void request_fail(struct ksa *ksa, const struct qkd_event *event, uint32_
     }
     need_drop(ksa, event, request, reason, out);
     ksa_answer_refused(ksa, event, request->app, &request->echo, reason, out);
-    request_free(ksa, slot, out);
+    ksa_request_free(ksa, slot, out);
 }
 
 /* Asks the KMA for `amount` keys of a request: QKD_OK, QKD_ERR_AGAIN (it will leave), or an error. */
@@ -82,6 +82,8 @@ static int need_send(struct ksa *ksa, const struct qkd_event *event, uint32_t sl
         .paths = need->paths,
         .wait = need->wait,
         .timeout_ms = need->timeout_ms,
+        .has_more_targets = need->more_targets.len > 0,
+        .more_targets = need->more_targets,
     };
     request->need_id = message.head.message_id;
     request->pieces = 0;
@@ -116,11 +118,11 @@ static void request_settle(struct ksa *ksa, const struct qkd_event *event, uint3
 {
     const struct ksa_request *request = ksa_request_at(ksa, slot);
     if (request->supplied == request->amount) {
-        request_free(ksa, slot, out);
+        ksa_request_free(ksa, slot, out);
     } else if (!lost_again(ksa, event, slot, out) && request->need_id == 0 &&
                request->comparing == 0) {
-        request_fail(ksa, event, slot, reason_of(request->reason, WIRE_REASON_INSUFFICIENT_KEY),
-                     out);
+        ksa_request_fail(ksa, event, slot, reason_of(request->reason, WIRE_REASON_INSUFFICIENT_KEY),
+                         out);
     }
 }
 
@@ -153,15 +155,20 @@ enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event
         .level = need->level,
         .asked = *need,
         .first_batch = QKD_SLAB_NONE,
+        .group = QKD_SLAB_NONE,
     };
     struct qkd_time end = qkd_time_add(event->now, qkd_span_ms(need->timeout_ms));
     request->timer = qkd_timers_set(&ksa->timers, end, (uint64_t)KSA_TIMER_REQUEST << 32 | slot);
-    int err = QKD_ERR_NOMEM;
-    if (request->timer != QKD_TIMER_NONE) {
+    int err = request->timer == QKD_TIMER_NONE ? QKD_ERR_NOMEM : QKD_OK;
+    if (err == QKD_OK && need->more_targets.len > 0) {
+        err = ksa_group_open(ksa, request, need);
+    }
+    if (err == QKD_OK) {
         err = need_send(ksa, event, slot, need->amount, out);
     }
+    request->asked.more_targets = (struct wire_bytes){NULL, 0}; /* the group has them */
     if (err != QKD_OK && err != QKD_ERR_AGAIN) {
-        request_free(ksa, slot, out);
+        ksa_request_free(ksa, slot, out);
         return WIRE_REASON_OVERLOAD;
     }
     return WIRE_REASON_NONE;
@@ -171,13 +178,13 @@ void ksa_request_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_
                          struct qkd_out *out)
 {
     ksa_request_at(ksa, slot)->timer = QKD_TIMER_NONE;
-    request_fail(ksa, event, slot, WIRE_REASON_TIMEOUT, out);
+    ksa_request_fail(ksa, event, slot, WIRE_REASON_TIMEOUT, out);
 }
 
 /* ---- pieces from the KMA ---- */
 
 /* Version and variant bits of RFC 9562 clause 5.4; the rest is chance. */
-static void ids_make(struct ksa *ksa, uint8_t *ids, uint32_t count)
+void ksa_ids_make(struct ksa *ksa, uint8_t *ids, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *id = ids + (size_t)i * KSA_ID_LEN;
@@ -223,6 +230,26 @@ static bool notify_wait(struct ksa *ksa, const struct qkd_event *event, uint32_t
     doublings = doublings < BACKOFF_LIMIT ? doublings : BACKOFF_LIMIT;
     struct qkd_span wait = qkd_span_ns(ksa->config->retransmit.ns * (INT64_C(1) << doublings));
     return ksa_batch_linger(ksa, event, slot, wait);
+}
+
+/* An ID for the notification of a batch, and its timer; false at a limit. */
+static bool notify_prepare(struct ksa *ksa, const struct qkd_event *event, uint32_t slot)
+{
+    struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    batch->command_id = ksa->next_message_id++;
+    return qkd_map_put(&ksa->outstanding, &batch->command_id, slot) == QKD_OK &&
+           notify_wait(ksa, event, slot);
+}
+
+bool ksa_notify_begin(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                      struct qkd_out *out)
+{
+    if (!notify_prepare(ksa, event, slot)) {
+        return false;
+    }
+    ksa_batch_at(ksa, slot)->phase = KSA_COMPARING;
+    notify_send(ksa, event, slot, out);
+    return true;
 }
 
 void ksa_notify_channel_up(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid peer,
@@ -277,15 +304,13 @@ static int piece_compare(struct ksa *ksa, const struct qkd_event *event, uint32_
     batch->grade = supply->grade;
     batch->is_pooled = supply->has_pooled && supply->pooled != 0;
     batch->request = request_slot;
-    batch->command_id = ksa->next_message_id++;
-    if (qkd_map_put(&ksa->outstanding, &batch->command_id, slot) != QKD_OK ||
-        !notify_wait(ksa, event, slot)) {
+    if (!notify_prepare(ksa, event, slot)) {
         ksa_batch_drop(ksa, slot, out);
         return QKD_ERR_LIMIT;
     }
     uint8_t *ids = ksa_batch_ids(ksa, batch);
     uint8_t *keys = ksa_batch_keys(ksa, batch);
-    ids_make(ksa, ids, count);
+    ksa_ids_make(ksa, ids, count);
     memcpy(keys, supply->key_data.at, supply->key_data.len);
     ksa_tag(batch, (struct wire_bytes){ids, (size_t)count * KSA_ID_LEN}, supply->key_data,
             supply->compare.b, batch->tag);
@@ -315,6 +340,10 @@ void ksa_piece_arrived(struct ksa *ksa, const struct qkd_event *event, uint32_t 
         (void)qkd_map_del(&ksa->outstanding, &request->need_id);
         request->need_id = 0;
     }
+    if (request->group != QKD_SLAB_NONE) {
+        ksa_group_piece(ksa, event, request_slot, supply, out);
+        return;
+    }
     enum wire_reason reason = WIRE_REASON_NONE;
     if (good) {
         bool room = piece_compare(ksa, event, request_slot, supply, out) == QKD_OK;
@@ -332,8 +361,7 @@ void ksa_piece_arrived(struct ksa *ksa, const struct qkd_event *event, uint32_t 
 
 /* ---- comparison ---- */
 
-/* Takes a batch from the line of those under comparison. */
-static void comparing_unlink(struct ksa *ksa, struct ksa_request *request, struct ksa_batch *batch)
+void ksa_comparing_unlink(struct ksa *ksa, struct ksa_request *request, struct ksa_batch *batch)
 {
     if (batch->next != QKD_SLAB_NONE) {
         ksa_batch_at(ksa, batch->next)->prev = batch->prev;
@@ -400,9 +428,13 @@ static void batch_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t 
 {
     const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
     uint32_t request_slot = batch->request;
+    if (ksa_request_at(ksa, request_slot)->group != QKD_SLAB_NONE) { /* all or nothing */
+        ksa_request_fail(ksa, event, request_slot, reason, out);
+        return;
+    }
     bool again = pooled_again(ksa, event, slot, reason, out);
     ksa_life_batch(ksa, event, batch, WIRE_ACTION_DISCARD, reason, out);
-    comparing_unlink(ksa, ksa_request_at(ksa, request_slot), ksa_batch_at(ksa, slot));
+    ksa_comparing_unlink(ksa, ksa_request_at(ksa, request_slot), ksa_batch_at(ksa, slot));
     ksa_batch_drop(ksa, slot, out);
     if (!again) {
         request_broken(ksa, event, ksa_request_at(ksa, request_slot), reason, out);
@@ -426,9 +458,13 @@ void ksa_notify_answered(struct ksa *ksa, const struct qkd_event *event, uint32_
         return;
     }
     uint32_t request_slot = batch->request;
+    if (ksa_request_at(ksa, request_slot)->group != QKD_SLAB_NONE) {
+        ksa_group_matched(ksa, event, batch_slot, out);
+        return;
+    }
     (void)qkd_map_del(&ksa->outstanding, &batch->command_id);
     batch->command_id = 0;
-    comparing_unlink(ksa, ksa_request_at(ksa, request_slot), batch);
+    ksa_comparing_unlink(ksa, ksa_request_at(ksa, request_slot), batch);
     /* A key that its supply deletes need never be found. */
     int err = ksa->config->preserve ? ksa_batch_hold(ksa, batch_slot, KSA_KEY_WAITING) : QKD_OK;
     if (err != QKD_OK) {

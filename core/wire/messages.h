@@ -68,6 +68,10 @@ enum wire_relay {
 
 #define WIRE_PATHS_MAX 4 /* most ways of multipath relay */
 
+/* Multicast: one key for several applications at several nodes. */
+#define WIRE_TARGETS_MAX 16        /* that are given the same keys */
+#define WIRE_MULTICAST_KEYS_MAX 64 /* of one request */
+
 /* How a request ended (one per request) and why. */
 /* The lists are laid out by hand: clang-format indents each line of them more than the last. */
 /* clang-format off */
@@ -165,7 +169,8 @@ const char *wire_fault_text(unsigned fault);
     M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
     O(u32, key_amount) O(id, key_id) O(u32, key_size) O(u8, level) O(u32, timeout_ms)              \
     O(u8, wait) O(blob, key_ids) /* 16 bytes each */                                               \
-    O(u8, reserved)              /* 1: within the session that session_id opened */
+    O(u8, reserved)              /* 1: within the session that session_id opened */            \
+    O(blob, more_targets) /* multicast: further applications that get the same keys, 8 bytes each */
 #define WIRE_KEY_SUPPLY_RSP(M, O)                                                                  \
     M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
     O(u32, key_amount) O(id, key_id) O(u32, key_size)                                              \
@@ -175,7 +180,7 @@ const char *wire_fault_text(unsigned fault);
     O(u8, grade)      /* enum wire_method, weakest hop */                                          \
     O(blob, status)   /* one wire_key_status record, code 0x04 */                                  \
     O(u8, reason)     /* enum wire_reason, code 0x03 */                                            \
-    M(u8, code)
+    M(u8, code) O(blob, more_targets)
 
 /* Table 7-6 / 7-7 at Ak. key_ids narrows the deletion (AN-6); 7-6's response code is not sent. */
 #define WIRE_KEY_DELETE(M, O)                                                                      \
@@ -210,7 +215,8 @@ enum wire_status_item {
     O(u8, level) O(u8, reroute) /* 1: the last route could not pay */                              \
     O(eid, failed_from) O(eid, failed_to) /* the hop that could not */                             \
     O(u8, relay) O(u8, paths)                                                                      \
-    O(u8, fallback) /* 1: hops that cannot pay pads may use AES-256 */
+    O(u8, fallback) /* 1: hops that cannot pay pads may use AES-256 */                             \
+    O(u8, drawn)    /* 1: the key is drawn also where source and destination are neighbours */
 #define WIRE_ROUTE_RSP(M, O)                                                                       \
     M(eid, source_id) M(eid, destination_id) O(blob, route) O(u32, validity_ms) O(u8, reason)      \
     O(blob, others) M(u8, code)                                                                    \
@@ -328,17 +334,21 @@ enum wire_status_item {
 #define WIRE_SUPPLY_NOTIFY_RSP(M, O) M(id, key_id) M(u8, match) M(u8, reason)
 
 /* KMA - KSA hand-over at KMI (X.1712 T_K3). NEED asks for count keys toward target; FETCH asks for
- * a relayed key by KMA-key ID; SUPPLY answers both (piece by piece for NEED: count_id, last). */
+ * a relayed key by KMA-key ID; SUPPLY answers both (piece by piece for NEED: count_id, last). With
+ * more_targets (applications, 8 bytes each) the same keys go to the nodes of all of them: each piece
+ * says for which node (destination_id) and which of the keys (place: of its first) it is. */
 #define WIRE_KMI_NEED(M, O)                                                                        \
     M(eid, destination_id) M(eid, source_app) M(eid, target_app) M(u32, key_size) M(u32, count)    \
-    M(u8, level) M(u8, wait) M(u32, timeout_ms) O(u8, relay) O(u8, paths) /* as in ROUTE */
+    M(u8, level) M(u8, wait) M(u32, timeout_ms) O(u8, relay) O(u8, paths) /* as in ROUTE */        \
+    O(blob, more_targets)
 #define WIRE_KMI_FETCH(M, O) M(id, key_id) M(eid, source_app) M(eid, target_app)
 #define WIRE_KMI_SUPPLY(M, O)                                                                      \
     M(u8, code) M(u8, reason) O(id, key_id) O(u32, key_size) O(blob, key_data)                     \
     O(b32, compare) /* r and s of the Kx-2 tag, used once */                                       \
     O(u8, grade) O(u8, hops) O(eid, source_id) O(eid, destination_id) O(blob, metadata)            \
     O(u32, count_id) O(u8, last) O(u8, rerouted)                                                   \
-    O(u8, pooled) /* 1: it was relayed ahead of need */
+    O(u8, pooled) /* 1: it was relayed ahead of need */                                            \
+    O(u8, place)
 #define WIRE_KMI_DROP(M, O)                                                                        \
     M(id, key_id) M(u8, reason) /* KSA gives a key or a need up */                                 \
     O(eid, destination_id)      /* KMA that has lost its copy of a pooled key: and so of all */
@@ -389,7 +399,7 @@ enum wire_file_code {
  * key_data one after the other, in the order asked for by ID. FETCH is all or nothing; what of a
  * GET's keys came before it failed is wiped. status: one wire_key_status. */
 #define WIRE_SAE_GET(M, O)                                                                         \
-    M(eid, target) M(u32, number) O(u32, key_size) O(u32, timeout_ms)
+    M(eid, target) M(u32, number) O(u32, key_size) O(u32, timeout_ms) O(blob, more_targets)
 #define WIRE_SAE_FETCH(M, O) M(eid, source) M(blob, key_ids)
 #define WIRE_SAE_STATUS(M, O) M(eid, target)
 #define WIRE_SAE_KEYS(M, O)                                                                        \
@@ -407,7 +417,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     M(eid, app) M(str, name) M(eid, peer_app) M(u8, level) O(u32, operator_id) O(u8, role)         \
     O(u8, relay) /* of its keys, enum wire_relay; absent: HOP_BY_HOP */                            \
     O(u8, paths) /* with MULTIPATH */                                                              \
-    O(u64, max_bps) /* bits of key per second, outside sessions; absent: any */
+    O(u64, max_bps) /* bits of key per second, outside sessions; absent: any */                    \
+    O(blob, more_peers) /* further applications that it may share keys with, 8 bytes each */
 #define WIRE_CFG_ACCESS(M, O) M(blob, rules)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \

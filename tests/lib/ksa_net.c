@@ -35,6 +35,14 @@ void ksn_run(struct ksa_net *net, int64_t ms)
     pump_run(net->p, qkd_span_ms(ms));
 }
 
+void ksn_directory(struct ksa_net *net, int which, const struct wire_cfg_app *entry)
+{
+    uint8_t bytes[CONFIG_BYTES];
+    int len = wire_cfg_app_encode(entry, bytes, sizeof bytes);
+    ck_assert_int_gt(len, 0);
+    pump_configure(net->p, NET_KSA(net->config[which].node), bytes, (size_t)len);
+}
+
 static void directory_entry(struct ksa_net *net, uint32_t node, struct qkd_eid app,
                             struct qkd_eid peer, const char *name)
 {
@@ -42,10 +50,7 @@ static void directory_entry(struct ksa_net *net, uint32_t node, struct qkd_eid a
                                  .app = app,
                                  .name = {(const uint8_t *)name, strlen(name)},
                                  .peer_app = peer};
-    uint8_t bytes[CONFIG_BYTES];
-    int len = wire_cfg_app_encode(&entry, bytes, sizeof bytes);
-    ck_assert_int_gt(len, 0);
-    pump_configure(net->p, NET_KSA(node), bytes, (size_t)len);
+    ksn_directory(net, node == NET_A ? 0 : 1, &entry);
 }
 
 static void ksa_up(struct ksa_net *net, int which)
@@ -190,13 +195,17 @@ void ksn_piece(struct ksa_net *net, int which, const struct ksn_piece *piece)
         .key_data = {keys, len},
         .has_compare = true,
         .has_grade = true,
-        .grade = WIRE_METHOD_OTP,
+        .grade = piece->grade != 0 ? piece->grade : WIRE_METHOD_OTP,
+        .has_destination_id = piece->to != 0,
+        .destination_id = NET_KMA(piece->to),
+        .has_place = piece->to != 0,
+        .place = piece->place,
         .has_count_id = piece->count_id != 0,
         .count_id = piece->count_id,
         .has_last = piece->last,
         .last = piece->last,
     };
-    ksn_pattern(piece->tag, keys, len);
+    ksn_pattern(piece->keys != 0 ? piece->keys : piece->tag, keys, len);
     keys[0] ^= piece->flip;
     ksn_pattern((uint8_t)(piece->tag + 100), supply.compare.b, sizeof supply.compare.b);
     ksn_pattern((uint8_t)(piece->tag + 50), supply.key_id.b, sizeof supply.key_id.b);

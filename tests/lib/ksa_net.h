@@ -45,6 +45,9 @@ uint64_t ksn_ask(struct ksa_net *net, uint32_t amount, uint32_t key_size, uint64
 uint64_t ksn_fetch(struct ksa_net *net, struct puppet *app, const struct qkd_id *key_id,
                    uint64_t session);
 
+/* What KSA `which` is told of an application whose partner is `peer` and may be others, too. */
+void ksn_directory(struct ksa_net *net, int which, const struct wire_cfg_app *entry);
+
 /* Fills `message` as ksn_ask() does, without sending it. */
 struct wire_key_supply ksn_command(const struct ksa_net *net, uint32_t amount, uint32_t key_size,
                                    uint64_t session);
@@ -62,6 +65,10 @@ struct ksn_piece {
     bool last;
     uint8_t flip; /* XORed into the first key byte */
     bool bare;    /* without a mandatory metadata item */
+    uint32_t to;  /* multicast: node that it is for, from `place` on; 0: none */
+    uint8_t place;
+    uint8_t keys;  /* multicast: pattern of the keys, where it is not `tag` */
+    uint8_t grade; /* 0: one-time pad */
 };
 void ksn_piece(struct ksa_net *net, int which, const struct ksn_piece *piece);
 
