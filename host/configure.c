@@ -130,6 +130,8 @@ static int config_application(const struct host_plan *plan, const struct host_co
             .max_bps = (uint64_t)app->max_bps,
             .has_more_peers = more_peers.len > 0,
             .more_peers = more_peers,
+            .has_class_number = app->class_index != UINT32_MAX,
+            .class_number = (uint8_t)(app->class_index + 1),
         };
         host_access_describe(plan, &config);
         int rc = config_send(how, ksa, bytes, wire_cfg_app_encode(&config, bytes, sizeof(bytes)));

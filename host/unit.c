@@ -72,12 +72,18 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .fallback = given->fallback == SCN_FALLBACK_AES256,
         .fallback_reserve_bits = (uint32_t)given->fallback_reserve_bits,
         .fallback_rekey = {given->fallback_rekey_ns},
+        .class_count = (uint32_t)scenario->class_count,
         .preserve = given->retention == SCN_RETENTION_PRESERVE,
         .metadata_clear = given->relay_metadata == SCN_METADATA_CLEAR,
         .request_limit = REQUEST_LIMIT,
         .key_limit = KEY_LIMIT,
         .link_limit = links > 0 ? links : 1,
     };
+    for (size_t i = 0; i < scenario->class_count; i++) {
+        const struct scn_class *class = &scenario->classes[i];
+        config.classes[i] = (struct km_class){.priority = (uint8_t) class->priority,
+                                              .reserve_bits = (uint64_t) class->reserve_bits};
+    }
     host_node_ip(unit->node, config.ip);
     static const uint8_t local[2] = {0x02, 0x00}; /* locally administered */
     memcpy(config.mac, local, 2);

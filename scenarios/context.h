@@ -36,8 +36,9 @@ enum scn_kind {
     SCN_KIND_CLASSICAL, /* links of the classical network */
     SCN_KIND_ACCESS,
     SCN_KIND_DEMAND,
-    SCN_KIND_RISK, /* risk groups */
-    SCN_KIND_PEER, /* daemons of the live world, in their configuration */
+    SCN_KIND_RISK,  /* risk groups */
+    SCN_KIND_CLASS, /* classes of applications */
+    SCN_KIND_PEER,  /* daemons of the live world, in their configuration */
     SCN_KIND_COUNT
 };
 

@@ -86,7 +86,7 @@ extern const struct scn_table scn_table_scenario;
 extern const struct scn_table scn_table_link_template;
 
 extern const struct scn_table scn_table_network, scn_table_application, scn_table_fault,
-    scn_table_access, scn_table_demand, scn_table_risk_group;
+    scn_table_access, scn_table_class, scn_table_demand, scn_table_risk_group;
 
 /* What an application has besides id, from and to. */
 extern const struct scn_table scn_table_application_template;
@@ -97,11 +97,12 @@ extern const struct scn_word scn_words_engine[], scn_words_role[], scn_words_rou
     scn_words_compare[], scn_words_arrivals[];
 
 extern const struct scn_special scn_special_ends, scn_special_trace, scn_special_times,
-    scn_special_profile, scn_special_access_application, scn_special_mac, scn_special_fault_link,
-    scn_special_fault_node, scn_special_fault_classical, scn_special_fault_group,
-    scn_special_risk_links, scn_special_risk_nodes, scn_special_risk_classical,
-    scn_special_switches, scn_special_classical_ends, scn_special_user_networks,
-    scn_special_include, scn_special_extends, scn_special_remove, scn_special_expect;
+    scn_special_profile, scn_special_access_application, scn_special_application_class,
+    scn_special_mac, scn_special_fault_link, scn_special_fault_node, scn_special_fault_classical,
+    scn_special_fault_group, scn_special_risk_links, scn_special_risk_nodes,
+    scn_special_risk_classical, scn_special_switches, scn_special_classical_ends,
+    scn_special_user_networks, scn_special_include, scn_special_extends, scn_special_remove,
+    scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
  * mapping is or should be. */

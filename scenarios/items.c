@@ -143,7 +143,8 @@ uint32_t scn_ref_find(struct scn_ctx *ctx, enum scn_kind kind, const char *id, s
                                                       [SCN_KIND_LINK] = "link",
                                                       [SCN_KIND_APPLICATION] = "application",
                                                       [SCN_KIND_CLASSICAL] = "classical link",
-                                                      [SCN_KIND_RISK] = "risk group"};
+                                                      [SCN_KIND_RISK] = "risk group",
+                                                      [SCN_KIND_CLASS] = "class"};
     char hint[SCN_NAME_SIZE];
     scn_mistake(ctx, at, "unknown %s '%.64s'%s", names[kind], id,
                 scn_hint(hint, scn_nearest(id, near, count)));

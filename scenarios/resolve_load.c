@@ -184,6 +184,35 @@ static void arrivals_resolve(struct scn_ctx *ctx, size_t i)
     }
 }
 
+/* What its class says, where it says nothing itself. */
+static void class_resolve(struct scn_ctx *ctx, size_t i)
+{
+    struct scn_application *a = &ctx->scenario->applications[i];
+    bool is_known = a->class_index < ctx->scenario->class_count;
+    const struct scn_class *class = is_known ? &ctx->scenario->classes[a->class_index] : NULL;
+    if (class != NULL && !scn_given(ctx, SCN_KIND_APPLICATION, i, "max_rate")) {
+        a->max_bps = class->max_bps;
+    }
+    if (class != NULL && class->timeout_ns > 0 &&
+        !scn_given(ctx, SCN_KIND_APPLICATION, i, "timeout")) {
+        a->timeout_ns = class->timeout_ns;
+    }
+    if (class != NULL && !scn_given(ctx, SCN_KIND_APPLICATION, i, "wait")) {
+        a->wait = class->wait;
+    }
+    if (a->session.hold_ns > 0 && a->session.rate_bps == 0) {
+        a->session.rate_bps = class == NULL ? 0 : (uint64_t) class->min_bps;
+        const struct scn_tree *tree = ctx->items[SCN_KIND_APPLICATION].trees[i];
+        const struct scn_tree *session = scn_tree_find(tree, "session");
+        bool is_given = session != NULL && scn_tree_find(session, "rate") != NULL;
+        if (a->session.rate_bps == 0 && !is_given) { /* else the mistake is told already */
+            scn_mistake(ctx, application_place(ctx, i, "session"),
+                        "the key 'rate' is missing in session: expected a rate such as "
+                        "'2 kbit/s', or a class with min_rate");
+        }
+    }
+}
+
 void scn_applications_resolve(struct scn_ctx *ctx)
 {
     struct scn_scenario *s = ctx->scenario;
@@ -206,6 +235,7 @@ void scn_applications_resolve(struct scn_ctx *ctx)
         if (a->stop_ns == SCN_AUTO || a->stop_ns > s->duration_ns) {
             a->stop_ns = s->duration_ns;
         }
+        class_resolve(ctx, i);
         if (a->session.rate_bps > 0 && scn_relay_of(s, a) == SCN_RELAY_MULTIPATH) {
             bool own = scn_given(ctx, SCN_KIND_APPLICATION, i, "relay");
             scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, own ? "relay" : "session"),

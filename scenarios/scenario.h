@@ -23,6 +23,7 @@
 #define SCN_MAX_APPLICATIONS 100000
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_ACCESS 1000
+#define SCN_MAX_CLASSES 16
 #define SCN_MAX_DEMANDS 1000
 #define SCN_MAX_EXPECTS 1000
 #define SCN_EXPECT_SIZE 320       /* bytes of an expectation, with its final zero */
@@ -284,6 +285,17 @@ struct scn_session {
 #define SCN_TARGETS_MAX 16
 #define SCN_MULTICAST_KEYS_MAX 64
 
+/* A class of applications (QoS). */
+struct scn_class {
+    char id[SCN_ID_SIZE];
+    uint32_t priority;    /* 0: the most important */
+    int64_t reserve_bits; /* of each link, left by less important classes */
+    int64_t min_bps;      /* guaranteed to each session; 0: none */
+    int64_t max_bps;      /* of each application outside sessions; 0: any */
+    int64_t timeout_ns;   /* 0: not given */
+    bool wait;
+};
+
 struct scn_application {
     char id[SCN_ID_SIZE]; /* unique */
     uint32_t from, to;    /* node indices (master, slave), from != to */
@@ -311,8 +323,9 @@ struct scn_application {
     int relay;      /* enum scn_relay; -1: that of key_management, see scn_relay_of() */
     uint32_t paths; /* 0: those of key_management, see scn_paths_of() */
     int64_t timeout_ns;
-    int64_t max_bps; /* key that it may ask for outside sessions, at most; 0: any */
-    bool wait;       /* queue up to the time-out when refused for want of key */
+    uint32_t class_index; /* UINT32_MAX: none */
+    int64_t max_bps;      /* key that it may ask for outside sessions, at most; 0: any */
+    bool wait;            /* queue up to the time-out when refused for want of key */
     struct scn_session session;
     int64_t start_ns; /* no request before */
     int64_t stop_ns;  /* none at or after; at most the duration */
@@ -443,6 +456,8 @@ struct scn_scenario {
     struct scn_key_management key_management;
     struct scn_control control;
     struct scn_management management;
+    struct scn_class *classes;
+    size_t class_count;
     struct scn_application *applications;
     size_t application_count;
     struct scn_access *access; /* in the order of the file: the first that fits decides */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Values with a form of their own: the ends of a link, hardware addresses, the application of an
- * access rule. */
+ * access rule, the class of an application. */
 #include <stdio.h>
 #include <string.h>
 
@@ -125,3 +125,30 @@ static bool access_application_print(struct scn_buffer *out, const struct scn_sc
 
 const struct scn_special scn_special_access_application = {access_application_decode,
                                                            access_application_print, SCN_SCHEMA_ID};
+
+static void application_class_decode(struct scn_ctx *ctx, const struct scn_tree *value, void *base)
+{
+    struct scn_application *application = base;
+    application->class_index = UINT32_MAX;
+    if (value == NULL) {
+        return;
+    }
+    if (value->kind != SCN_TREE_SCALAR || scn_tree_is_null(value)) {
+        scn_mistake(ctx, value->place, "expected the id of a class");
+        return;
+    }
+    application->class_index = scn_ref_find(ctx, SCN_KIND_CLASS, value->text, value->place);
+}
+
+static bool application_class_print(struct scn_buffer *out, const struct scn_scenario *scenario,
+                                    const void *base)
+{
+    const struct scn_application *application = base;
+    if (application->class_index != UINT32_MAX) {
+        scn_buffer_quoted(out, scenario->classes[application->class_index].id);
+    }
+    return application->class_index != UINT32_MAX;
+}
+
+const struct scn_special scn_special_application_class = {application_class_decode,
+                                                          application_class_print, SCN_SCHEMA_ID};

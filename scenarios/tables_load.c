@@ -19,8 +19,9 @@ static const struct scn_word words_session_keys[] = {{"at-rate", SCN_SESSION_AT_
 
 #define STRUCT scn_session
 static const struct scn_field session_fields[] = {
-    NUM("rate", rate_bps, SCN_T_I64, SCN_DIM_RATE, 1, MOST_BPS, .unset = 0, .required = true,
-        .doc = "bits of key per second that each session is guaranteed"),
+    NUM("rate", rate_bps, SCN_T_I64, SCN_DIM_RATE, 1, MOST_BPS, .unset = 0,
+        .doc = "bits of key per second that each session is guaranteed; default: the min_rate of "
+               "the application's class"),
     TIME("hold", hold_ns, 1e6, .unset = 0, .required = true,
          .doc = "(mean) time that an admitted session lasts"),
     WORD("hold_law", hold_law, words_periods, "exponential", "law of that time"),
@@ -30,6 +31,27 @@ static const struct scn_field session_fields[] = {
          .doc = "a session whose application is silent for so long is ended"),
 };
 static TABLE(session_table, "session", session_fields, scn_session, SCN_KIND_NONE);
+#undef STRUCT
+
+#define STRUCT scn_class
+static const struct scn_field class_fields[] = {
+    ID("id", id, "a unique name for the class"),
+    NUM("priority", priority, SCN_T_U32, SCN_DIM_NUMBER, 0, 7, .fallback = "0",
+        .doc = "0 is the most important; whoever is less important gets what is left"),
+    BITS("reserve", reserve_bits, 0, .fallback = "4096 bit",
+         .doc = "key of each link that is left to the class by all less important ones"),
+    RATE("min_rate", min_bps, .unset = 0, .doc = "guaranteed to each session, or it is refused"),
+    RATE("max_rate", max_bps, .unset = 0,
+         .doc = "the most key per second that each of its applications may ask for outside "
+                "sessions"),
+    TIME("timeout", timeout_ns, 1000, .unset = 0, .doc = "patience of one request"),
+    {.key = "wait",
+     .doc = "queue up to the time-out when there is not enough key",
+     .type = SCN_T_BOOL,
+     AT(wait),
+     .fallback = "false"},
+};
+TABLE(scn_table_class, "class", class_fields, scn_class, SCN_KIND_CLASS);
 #undef STRUCT
 
 #define STRUCT scn_application
@@ -105,6 +127,10 @@ static const struct scn_field application_fields[] = {
         .doc = "multipath: routes without a common node; default: key_management.paths"),
     RATE("max_rate", max_bps, .unset = 0,
          .doc = "the most key per second that it may ask for outside sessions; beyond: refused"),
+    {.key = "class",
+     .doc = "its class: how important it is, and defaults of max_rate, timeout, wait, session.rate",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_application_class},
     TIME("timeout", timeout_ns, 1000, .fallback = "5 s", .doc = "patience of one request"),
     {.key = "wait",
      .doc = "queue up to the time-out when there is not enough key",

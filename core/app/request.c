@@ -94,6 +94,7 @@ static enum wire_outcome outcome_of(enum wire_reason reason)
     case WIRE_REASON_POLICY:
     case WIRE_REASON_ACCESS_DENIED:
     case WIRE_REASON_OVER_RATE:
+    case WIRE_REASON_OVER_SHARE:
     case WIRE_REASON_NO_SESSION:
         return WIRE_OUTCOME_REFUSED;
     case WIRE_REASON_TIMEOUT:

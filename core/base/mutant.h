@@ -63,6 +63,9 @@
     X(NONCE_AGAIN,    "fallback: the nonce does not count")                                        \
     X(FALL_ANYWAY,    "fallback: keys of the level otp-only fall back, too")                       \
     X(RATE_BLIND,     "access: an application gets more than its highest rate")                   \
+    X(SHARE_ALIKE,    "share: priorities and guarantees are ignored")                             \
+    X(SHARE_TWICE,    "share: what comes in counts twice for one application")                    \
+    X(SHARE_UNKEPT,   "share: what a session is guaranteed is not kept")                          \
     X(TERM_BLIND,     "kmc: routes of a controller that was overtaken are obeyed")                \
     X(TERM_UNSAVED,   "term: a controller does not persist the term it begins")                   \
     X(FOLLOW_UNSAVED, "kmc: whom it follows is not persisted")                                    \

@@ -85,8 +85,10 @@ enum qkd_report_code {
                                 for which there is another one, c = for which there is none */
     QKD_REPORT_FALLBACK,     /* KMA: a = link, b = 1 keys cross it under AES-256 from now on, 0 no
                                 longer, 2 one does: id = its KMA-key ID */
-    QKD_REPORT_TERM, /* controller: a = the term in which it is in charge from now on, 0: it is
+    QKD_REPORT_TERM,  /* controller: a = the term in which it is in charge from now on, 0: it is
                                 not; b = the highest it knows of */
+    QKD_REPORT_SHARE, /* KMA: peer = source application, a = link whose key it has its share of
+                         already, b = bytes that it lacks there, c = 1 within its guaranteed rate */
     QKD_REPORT_COUNT
 };
 

@@ -33,13 +33,18 @@ struct km {
 
 static bool config_valid(const struct km_config *c)
 {
+    for (uint32_t i = 0; i < c->class_count && i < KM_CLASSES; i++) {
+        if (c->classes[i].priority > KM_PRIORITY_MOST) {
+            return false;
+        }
+    }
     return c->parts != 0 && (c->parts & ~(uint32_t)KM_ALL) == 0 && c->unit_bits >= 64 &&
            c->unit_bits % 8 == 0 && c->batch >= 1 && c->batch <= BATCH_MAX &&
            c->lease_bits >= 256 && c->lease_bits % 8 == 0 && c->retransmit.ns > 0 &&
            c->expiry.ns > 0 && c->fetch_within.ns > 0 && c->timer.ns > 0 &&
            c->status_period.ns > 0 && !c->metadata_clear && c->request_limit > 0 &&
-           c->key_limit > 0 && c->link_limit > 0 && strlen(c->name) < NAME_MAX_LEN &&
-           strlen(c->community) < NAME_MAX_LEN;
+           c->key_limit > 0 && c->link_limit > 0 && c->class_count <= KM_CLASSES &&
+           strlen(c->name) < NAME_MAX_LEN && strlen(c->community) < NAME_MAX_LEN;
 }
 
 int km_new(const struct km_config *config, struct km **to)

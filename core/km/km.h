@@ -33,6 +33,14 @@ enum km_routing {
     KM_DISJOINT
 };
 
+/* Classes of applications (QoS): by number in CFG_APP, from 1. */
+#define KM_CLASSES 16
+#define KM_PRIORITY_MOST 7
+struct km_class {
+    uint8_t priority;      /* 0: the most important */
+    uint64_t reserve_bits; /* of each link's key: left by less important classes */
+};
+
 struct km_config {
     uint32_t node;         /* node number of the element IDs */
     uint32_t parts;        /* enum km_parts */
@@ -67,6 +75,8 @@ struct km_config {
     uint32_t fallback_reserve_bits; /* of each link and side: payload leaves them to it */
     struct qkd_span fallback_rekey; /* longest use of one of its keys */
     bool preserve;                  /* retention: keep supplied keys until deleted or expired */
+    uint32_t class_count;           /* 0: key goes to who asks first */
+    struct km_class classes[KM_CLASSES];
     bool metadata_clear;    /* relay_metadata: clear (not available yet: refused by km_new) */
     uint32_t request_limit; /* most requests under way per part */
     uint32_t key_limit;     /* most KSA-keys held */

@@ -117,6 +117,7 @@ void kma_free(struct kma *kma)
         free(kma->links[i].tx);
         kma_fallback_void(&kma->links[i]);
         free(kma->links[i].fallback);
+        kma_share_free(&kma->links[i]);
         free(kma->links[i].confirm);
     }
     if (kma->links != NULL) {

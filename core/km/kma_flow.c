@@ -526,8 +526,9 @@ static bool neighbour_short(const struct kma_step *s, const struct kma_flow *flo
         return false;
     }
     bool no_grant = flow->route_again && /* none came, or it was spent */
-                    km_pool_payload_free(&link->pool) <
-                        direct_cost(s, need, need->count - need->launched);
+                    (need->over_share ||
+                     km_pool_payload_free(&link->pool) <
+                         direct_cost(s, need, need->count - need->launched));
     return no_grant || !direct_possible(s, flow);
 }
 

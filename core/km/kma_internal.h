@@ -16,6 +16,7 @@
  *   kma_flow.c    source: route and session of an application pair
  *   kma_source.c  source: a need of the KSA, served piece by piece
  *   kma_piece.c   source: how a piece travels
+ *   kma_share.c   source: what an application may take of a first link
  *   kma_life.c    life-cycle records
  *
  * A flow (application pair at its source KMA):
@@ -39,6 +40,7 @@
 #include "core/km/kma.h"
 #include "core/km/pool.h"
 #include "core/km/secbuf.h"
+#include "core/km/share.h"
 #include "core/wire/frame.h"
 
 #define KMA_FRAME_MAX KM_SECBUF_MAX
@@ -87,6 +89,7 @@ struct kma_fallback {
 struct kma_link {
     uint32_t id;
     struct kma_fallback *fallback; /* NULL: the scenario has none */
+    struct km_share *share;        /* of its key among applications; NULL: no classes */
     struct qkd_eid peer, module, peer_module;
     char peer_name[64];
     uint8_t peer_ip[16];
@@ -226,6 +229,9 @@ struct kma_need {
     uint32_t launched, done, pieces; /* keys; pieces in flight */
     uint32_t count_id;
     uint8_t level;
+    uint8_t class_number; /* of the configuration, from 1; 0: none */
+    bool is_guaranteed;   /* within the rate of a session */
+    bool over_share;      /* it lacked a share of a link's key when it was last tried */
     bool wait;
     uint32_t most; /* keys in a frame, after a longer one found no room; 0: as configured */
     bool is_ahead; /* it fills a pool: no KSA has asked */
@@ -249,6 +255,7 @@ struct kma_piece {
     uint8_t attempt;
     bool direct;                        /* pool units, for the neighbour */
     bool taken;                         /* pool units of the first link: not drawn */
+    bool poor;                          /* no share of pads is left to it: AES-256 at once */
     uint32_t buf;                       /* keys, then the compare key */
     uint8_t paths;                      /* shares of them; 1: they go as they are */
     uint8_t sent;                       /* shares of this attempt */
@@ -562,6 +569,7 @@ struct kma_forward {
     uint64_t session;
     uint8_t attempt;
     uint8_t fall; /* enum wire_fall: what hops may do that cannot pay pads */
+    bool poor;    /* AES-256 at once: its source's share of pads is used up */
 };
 int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
                       const struct kma_forward *forward);
@@ -757,6 +765,18 @@ void kma_flow_key_id(struct kma_flow *flow, struct qkd_id *id);
 int kma_piece_send(const struct kma_step *s, uint32_t piece);
 /* Draws the shares of a piece of several: 0 or QKD_ERR_LIMIT. */
 int kma_piece_split(const struct kma_step *s, uint32_t piece);
+
+/* kma_share.c */
+bool kma_share_new(const struct kma *kma, struct kma_link *link);
+void kma_share_free(struct kma_link *link);
+/* Whether a need may have so many keys in one frame: then what they cost is taken of its share of each
+ * first link. */
+bool kma_share_take(const struct kma_step *s, const struct kma_need *need, uint32_t count);
+/* They did not leave. */
+void kma_share_give(const struct kma_step *s, const struct kma_need *need, uint32_t count);
+/* A frame took so many bytes of a link for a key of `source`. */
+void kma_share_sent(const struct kma *kma, const struct kma_link *link, struct qkd_eid source,
+                    uint32_t bytes);
 
 /* kma_source.c */
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);

@@ -109,6 +109,9 @@ int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *con
                                                                   : sizeof link->peer_name - 1;
     memcpy(link->peer_name, config->peer_name.at, n);
     link->store_bytes = config->store_bits / 8;
+    if (!kma_share_new(kma, link)) {
+        return QKD_ERR_NOMEM;
+    }
     link->lower = kma->self.v < link->peer.v;
     memcpy(link->tx_key, boot + (link->lower ? 0 : 16), 16);
     memcpy(link->rx_key, boot + (link->lower ? 16 : 0), 16);

@@ -111,7 +111,8 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
                                   .key_id = piece->key_id,
                                   .session = flow->session,
                                   .attempt = piece->attempt,
-                                  .fall = fall};
+                                  .fall = fall,
+                                  .poor = piece->poor};
     int err = first == NULL ? QKD_ERR_STATE : kma_relay_forward(s, first, &forward);
     crypto_wipe(bytes, (size_t)len);
     return err;

@@ -130,7 +130,7 @@ int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
     if (!link->up || closed) {
         return QKD_ERR_STATE;
     }
-    bool at_once = kma_fallback_now(s, link, forward);
+    bool at_once = forward->poor || kma_fallback_now(s, link, forward);
     int err = at_once ? kma_fallback_forward(s, link, forward) : send_body(s, link, forward);
     if (!at_once && err == QKD_ERR_INSUFFICIENT && (forward->fall & WIRE_FALL_FIRST) != 0) {
         err = kma_fallback_forward(s, link, forward);

@@ -126,7 +126,8 @@ static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_
                                 .count = count,
                                 .attempt = 1,
                                 .direct = flow->direct,
-                                .taken = flow_takes(flow),
+                                .taken = flow_takes(flow) && !need->over_share,
+                                .poor = need->over_share,
                                 .buf = buf,
                                 .paths = flow->direct ? 1 : flow->paths,
                                 .session = flow->session,
@@ -248,6 +249,8 @@ void kma_need_give(const struct kma_step *s, uint32_t slot)
 void kma_need_fail(const struct kma_step *s, uint32_t slot, uint8_t reason)
 {
     struct kma_need *need = need_at(s->kma, slot);
+    bool is_short = reason == WIRE_REASON_INSUFFICIENT_KEY || reason == WIRE_REASON_NO_ROUTE;
+    reason = is_short && need->over_share ? WIRE_REASON_OVER_SHARE : reason;
     struct wire_kmi_supply supply = {.head = kma_head(s->kma, QKD_RP_KMI, need->message_id),
                                      .code = WIRE_INSUFFICIENT,
                                      .reason = reason,
@@ -331,6 +334,8 @@ void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need
                          .key_size = need->key_size,
                          .count = need->count,
                          .level = need->level,
+                         .class_number = need->has_class_number ? need->class_number : 0,
+                         .is_guaranteed = need->has_guaranteed && need->guaranteed != 0,
                          .wait = need->wait != 0,
                          .destination = need->destination_id,
                          .source_app = need->source_app,
@@ -408,8 +413,11 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct 
     struct kma_flow *flow = flow_of(kma, need);
     struct kma_link *first = kma_link_of(kma, flow->route[1]);
     uint8_t reason = reason_of(err);
-    bool is_taken = flow_takes(flow); /* a RELAY is held */
-    if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && is_taken &&
+    bool is_taken = flow_takes(flow);   /* a RELAY is held */
+    bool may_ask = !need->over_share || /* else both ends would ask each other by turns */
+                   (first != NULL &&
+                    km_pool_peer_payload(&first->pool) > 2 * km_pool_payload_free(&first->pool));
+    if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && is_taken && may_ask &&
         km_pool_peer_payload(&first->pool) / 2 >= wire_take_cost_bits(need->key_size, 1, 1) / 8) {
         need->graced = true;
         kma_grant_want(s, first, km_pool_peer_payload(&first->pool) / 2);
@@ -446,6 +454,15 @@ static bool in_pieces(const struct kma_step *s, const struct kma_need *need)
     return first != NULL && km_pool_payload_free(&first->pool) >= first->missing;
 }
 
+/* Whether it may go under AES-256 where it has no share of pads. */
+static bool may_go_poor(const struct kma_step *s, const struct kma_need *need)
+{
+    const struct kma_flow *flow = flow_of(s->kma, need);
+    uint8_t fall = kma_fall(s, need->level);
+    return !flow->direct && flow->relay != WIRE_RELAY_DESTINATION &&
+           ((fall & WIRE_FALL_FIRST) != 0 || (fall != 0 && need->retried));
+}
+
 /* Launches what is left of a need: 0 or a negative error. */
 static int need_launch(const struct kma_step *s, uint32_t slot)
 {
@@ -457,7 +474,15 @@ static int need_launch(const struct kma_step *s, uint32_t slot)
         uint32_t left = need->count - need->launched;
         uint16_t count = (uint16_t)(left < most ? left : most);
         bool is_alone = need->group == QKD_SLAB_NONE;
-        err = piece_launch(s, slot, count, is_alone ? 0 : kma_group_gap(need, &count));
+        uint32_t place = is_alone ? 0 : kma_group_gap(need, &count);
+        need->over_share = !kma_share_take(s, need, count);
+        bool is_barred = need->over_share && !may_go_poor(s, need);
+        err = is_barred ? QKD_ERR_INSUFFICIENT : piece_launch(s, slot, count, place);
+        if (err != 0 && !need->over_share) {
+            kma_share_give(s, need, count);
+        } else if (is_barred) {
+            break;
+        }
         need->launched += err == 0 ? count : 0;
         if (err == QKD_ERR_INSUFFICIENT && count > 1 && in_pieces(s, need)) {
             need_halve(need, count);

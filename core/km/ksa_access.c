@@ -90,45 +90,48 @@ enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
 
 /* ---- highest rates ---- */
 
-/* A bucket that holds what comes in one second. A request larger than that is let through by a full
- * bucket, and what it took in advance comes back first. */
-static void credit_pass(struct ksa_app *app, struct qkd_time now)
+/* A request larger than a full bucket is let through by one, and what it took in advance comes back
+ * first. */
+static void credit_pass(struct ksa_bucket *b, struct qkd_time now)
 {
-    uint64_t full_s = (app->debt_bits + app->max_bps) / app->max_bps +
+    uint64_t full_s = (b->debt_bits + b->max_bps) / b->max_bps +
                       1; /* all is paid and full by then */
-    uint64_t past_ns = now.ns > app->credit_at.ns ? (uint64_t)(now.ns - app->credit_at.ns) : 0;
+    uint64_t past_ns = now.ns > b->credit_at.ns ? (uint64_t)(now.ns - b->credit_at.ns) : 0;
     if (past_ns / QKD_NS_PER_S >= full_s) {
-        app->debt_bits = 0;
-        app->credit_bits = app->max_bps;
-        app->credit_at = now;
+        b->debt_bits = 0;
+        b->credit_bits = b->max_bps;
+        b->credit_at = now;
         return;
     }
     uint64_t past_us = past_ns / NS_PER_US;
-    uint64_t gained = app->max_bps / US_PER_S * past_us +
-                      app->max_bps % US_PER_S * past_us / US_PER_S;
-    uint64_t paid = gained < app->debt_bits ? gained : app->debt_bits;
-    app->debt_bits -= paid;
-    app->credit_bits += gained - paid;
-    app->credit_bits = app->credit_bits < app->max_bps ? app->credit_bits : app->max_bps;
-    if (app->max_bps < US_PER_S) { /* what is not yet a whole bit counts on */
-        past_us = gained * US_PER_S / app->max_bps;
+    uint64_t gained = b->max_bps / US_PER_S * past_us + b->max_bps % US_PER_S * past_us / US_PER_S;
+    uint64_t paid = gained < b->debt_bits ? gained : b->debt_bits;
+    b->debt_bits -= paid;
+    b->credit_bits += gained - paid;
+    b->credit_bits = b->credit_bits < b->max_bps ? b->credit_bits : b->max_bps;
+    if (b->max_bps < US_PER_S) { /* what is not yet a whole bit counts on */
+        past_us = gained * US_PER_S / b->max_bps;
     }
-    app->credit_at.ns += (int64_t)(past_us * NS_PER_US);
+    b->credit_at.ns += (int64_t)(past_us * NS_PER_US);
+}
+
+bool ksa_bucket_take(struct ksa_bucket *bucket, struct qkd_time now, uint64_t bits)
+{
+    credit_pass(bucket, now);
+    uint64_t needed = bits < bucket->max_bps ? bits : bucket->max_bps;
+    if (bucket->debt_bits > 0 || bucket->credit_bits < needed) {
+        return false;
+    }
+    bucket->credit_bits -= needed;
+    bucket->debt_bits = bits - needed;
+    return true;
 }
 
 enum wire_reason ksa_access_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
                                  uint64_t bits)
 {
     struct ksa_app *entry = ksa_directory_find(ksa, app);
-    if (entry == NULL || entry->max_bps == 0 || QKDN_MUTANT(RATE_BLIND)) {
-        return WIRE_REASON_NONE;
-    }
-    credit_pass(entry, event->now);
-    uint64_t needed = bits < entry->max_bps ? bits : entry->max_bps;
-    if (entry->debt_bits > 0 || entry->credit_bits < needed) {
-        return WIRE_REASON_OVER_RATE;
-    }
-    entry->credit_bits -= needed;
-    entry->debt_bits = bits - needed;
-    return WIRE_REASON_NONE;
+    bool is_any = entry == NULL || entry->rate.max_bps == 0 || QKDN_MUTANT(RATE_BLIND);
+    return is_any || ksa_bucket_take(&entry->rate, event->now, bits) ? WIRE_REASON_NONE
+                                                                     : WIRE_REASON_OVER_RATE;
 }

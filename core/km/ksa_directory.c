@@ -53,12 +53,13 @@ int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
     app->role = entry->role;
     app->relay = entry->has_relay ? entry->relay : WIRE_RELAY_HOP_BY_HOP;
     app->paths = entry->has_paths ? entry->paths : 0;
+    app->class_number = entry->has_class_number ? entry->class_number : 0;
     uint64_t max_bps = entry->has_max_bps ? entry->max_bps : 0;
-    if (app->max_bps != max_bps) { /* it begins with a full credit */
-        app->credit_bits = max_bps;
-        app->debt_bits = 0;
+    if (app->rate.max_bps != max_bps) { /* it begins with a full credit */
+        app->rate.credit_bits = max_bps;
+        app->rate.debt_bits = 0;
     }
-    app->max_bps = max_bps;
+    app->rate.max_bps = max_bps;
     app->name = (struct wire_b32){{0}};
     size_t len = entry->name.len < sizeof app->name.b ? entry->name.len : sizeof app->name.b;
     if (len > 0) {

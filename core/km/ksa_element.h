@@ -9,6 +9,7 @@
  *   ksa_store.c     KSA-keys held, expiry      ksa_status.c     the status table
  *   ksa_records.c   life cycle, accounts       ksa_tag.c        what the KSAs compare
  *   ksa_reserve.c   sessions with a guaranteed rate
+ *   ksa_access.c    access list, highest rates
  *
  * A request of a master:
  *
@@ -49,21 +50,27 @@ enum {
     KSA_SLOT_BITS = 26         /* a key is named by batch slot and place in the batch */
 };
 
+/* A highest rate: a bucket that holds what comes in one second. */
+struct ksa_bucket {
+    uint64_t max_bps;     /* 0: any */
+    uint64_t credit_bits; /* what may be asked for, as of credit_at */
+    uint64_t debt_bits;   /* what a request beyond a full credit took in advance */
+    struct qkd_time credit_at;
+};
+
 /* A directory entry (WIRE_CFG_APP) and the account of its application. */
 struct ksa_app {
     struct qkd_eid app;
     struct qkd_eid peer_app; /* whom it may share keys with */
     struct qkd_eid *more;    /* and further ones, NULL if there are none */
     uint32_t more_count;
-    uint8_t level;        /* enum wire_level: policy, the stricter of it and the request wins */
-    uint8_t role;         /* of its node, enum wire_node_role; 0: not stated */
-    uint8_t relay, paths; /* of its keys, enum wire_relay */
-    uint32_t operator_id; /* of its node; 0: not stated */
-    struct wire_b32 name; /* cut at 32 bytes, zero-padded */
-    uint64_t max_bps;     /* of key that it asks for outside sessions; 0: any */
-    uint64_t credit_bits; /* what it may ask for, as of credit_at */
-    uint64_t debt_bits;   /* what a request beyond a full credit took in advance */
-    struct qkd_time credit_at;
+    uint8_t level;          /* enum wire_level: policy, the stricter of it and the request wins */
+    uint8_t role;           /* of its node, enum wire_node_role; 0: not stated */
+    uint8_t class_number;   /* of the configuration, from 1; 0: none */
+    uint8_t relay, paths;   /* of its keys, enum wire_relay */
+    uint32_t operator_id;   /* of its node; 0: not stated */
+    struct wire_b32 name;   /* cut at 32 bytes, zero-padded */
+    struct ksa_bucket rate; /* of what it asks for outside sessions */
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
 };
 
@@ -86,6 +93,8 @@ struct ksa_need {
     uint8_t level;
     uint8_t relay, paths;
     uint8_t wait;
+    uint8_t class_number;
+    bool is_guaranteed;             /* within the rate of a session */
     bool barred;                    /* status only: the two may not share keys */
     struct wire_bytes more_targets; /* multicast: applications, 8 bytes each; while it is opened */
 };
@@ -137,6 +146,7 @@ struct ksa_session {
     struct qkd_eid source_id, target_id; /* as it named them */
     uint32_t key_size, key_amount;
     uint64_t rate_bps;
+    struct ksa_bucket rate; /* what of it is within the guaranteed rate */
     struct qkd_span life;
     uint32_t incarnation; /* of the application's channel */
     uint32_t timer;
@@ -272,6 +282,9 @@ int ksa_access_put(struct ksa *ksa, const struct wire_cfg_access *config);
 enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
                                   struct qkd_eid target);
 
+/* Whether so many bits are within a rate, which are taken of it then. */
+bool ksa_bucket_take(struct ksa_bucket *bucket, struct qkd_time now, uint64_t bits);
+
 /* Whether so many bits are within the application's highest rate, which are taken of it then: NONE or
  * OVER_RATE. */
 enum wire_reason ksa_access_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
@@ -369,6 +382,10 @@ void ksa_on_session_close(struct ksa *ksa, const struct qkd_event *event,
 /* Whether an application's session with a target is open. */
 bool ksa_session_is_open(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid target,
                          uint64_t session_id);
+
+/* Whether so many bits are within the guaranteed rate of that session: then they are taken of it. */
+bool ksa_session_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                      uint64_t session_id, uint64_t bits);
 
 /* RESERVE_RSP and RELEASE_RSP of the KMC. */
 void ksa_on_kmc(struct ksa *ksa, const struct qkd_event *event, const struct chan_message *message,

@@ -14,6 +14,7 @@
 #define BACKOFF_SHIFT_MAX 3
 #define LIFE_MS_LEAST 1000
 #define OPENED_KEY 16
+#define EARLY_PART 4 /* of its rate, more: its requests come a little early or late */
 #define RATE_MOST (UINT64_C(1) << 50)
 
 static struct ksa_session *session_at(const struct ksa *ksa, uint32_t slot)
@@ -209,6 +210,10 @@ void ksa_on_session_open(struct ksa *ksa, const struct qkd_event *event,
                                   .key_size = open.key_size,
                                   .key_amount = open.key_amount,
                                   .rate_bps = open.rate_bps,
+                                  .rate = {.max_bps = open.rate_bps + open.rate_bps / EARLY_PART,
+                                           .credit_bits = open.rate_bps +
+                                                          open.rate_bps / EARLY_PART,
+                                           .credit_at = event->now},
                                   .life = qkd_span_ms(open.timeout_ms),
                                   .incarnation = message->peer_incarnation,
                                   .state = KSA_SESSION_OPENING};
@@ -234,6 +239,13 @@ bool ksa_session_is_open(const struct ksa *ksa, struct qkd_eid app, struct qkd_e
     uint32_t slot = find_opened(ksa, app, session_id);
     return slot != QKD_MAP_NONE && session_at(ksa, slot)->was_open &&
            qkd_eid_eq(session_at(ksa, slot)->target, target);
+}
+
+bool ksa_session_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                      uint64_t session_id, uint64_t bits)
+{
+    uint32_t slot = find_opened(ksa, app, session_id);
+    return slot != QKD_MAP_NONE && ksa_bucket_take(&session_at(ksa, slot)->rate, event->now, bits);
 }
 
 /* A session that is not there has been closed before: the answer is the same. */

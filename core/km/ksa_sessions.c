@@ -166,6 +166,7 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
         .level = level,
         .relay = entry->relay,
         .paths = entry->paths,
+        .class_number = entry->class_number,
         .wait = command->has_wait && command->wait != 0,
         .more_targets = command->has_more_targets ? command->more_targets
                                                   : (struct wire_bytes){NULL, 0},
@@ -250,8 +251,12 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
             return;
         }
         bool is_reserved = command.has_reserved && command.reserved != 0; /* its rate is given */
-        if (!is_reserved) {
-            reason = ksa_access_rate(ksa, event, app, (uint64_t)need.amount * need.key_size);
+        uint64_t bits = (uint64_t)need.amount * need.key_size;
+        if (is_reserved) {
+            need.is_guaranteed = ksa->config->class_count > 0 &&
+                                 ksa_session_rate(ksa, event, app, command.session_id, bits);
+        } else {
+            reason = ksa_access_rate(ksa, event, app, bits);
         }
         if (reason == WIRE_REASON_NONE) {
             reason = need.amount == 0 ? ksa_status_open(ksa, event, &echo, &need, out)

@@ -103,7 +103,8 @@ enum wire_relay {
     X(18, DUPLICATE, "duplicate")                    /* conflicting duplicate of a key ID */       \
     X(19, ACCESS_DENIED, "access_denied")            /* by a rule of the KSA's access list */        \
     X(20, NO_CAPACITY, "no_capacity")                /* no way whose links can guarantee the rate */\
-    X(21, OVER_RATE, "over_rate")                    /* beyond the application's highest rate */
+    X(21, OVER_RATE, "over_rate")                    /* beyond the application's highest rate */    \
+    X(22, OVER_SHARE, "over_share")                  /* beyond its share of a link's key */
 /* clang-format on */
 #define WIRE_ENUM_OUTCOME(n, name, text) WIRE_OUTCOME_##name = (n),
 #define WIRE_ENUM_REASON(n, name, text) WIRE_REASON_##name = (n),
@@ -340,7 +341,8 @@ enum wire_status_item {
 #define WIRE_KMI_NEED(M, O)                                                                        \
     M(eid, destination_id) M(eid, source_app) M(eid, target_app) M(u32, key_size) M(u32, count)    \
     M(u8, level) M(u8, wait) M(u32, timeout_ms) O(u8, relay) O(u8, paths) /* as in ROUTE */        \
-    O(blob, more_targets)
+    O(blob, more_targets)                                                                          \
+    O(u8, class_number) O(u8, guaranteed) /* 1: of a session with a guaranteed rate, and within it */
 #define WIRE_KMI_FETCH(M, O) M(id, key_id) M(eid, source_app) M(eid, target_app)
 #define WIRE_KMI_SUPPLY(M, O)                                                                      \
     M(u8, code) M(u8, reason) O(id, key_id) O(u32, key_size) O(blob, key_data)                     \
@@ -418,7 +420,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     O(u8, relay) /* of its keys, enum wire_relay; absent: HOP_BY_HOP */                            \
     O(u8, paths) /* with MULTIPATH */                                                              \
     O(u64, max_bps) /* bits of key per second, outside sessions; absent: any */                    \
-    O(blob, more_peers) /* further applications that it may share keys with, 8 bytes each */
+    O(blob, more_peers) /* further applications that it may share keys with, 8 bytes each */       \
+    O(u8, class_number) /* of the KMs' classes, from 1; absent: none */
 #define WIRE_CFG_ACCESS(M, O) M(blob, rules)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \

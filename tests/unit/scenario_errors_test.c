@@ -333,6 +333,13 @@ static const struct planted planted[] = {
     {20, "demands: [{id: d, matrix: ^[1]}]\nfaults:", "matrix: expected the name of a CSV file"},
     {20, "demands: [^{id: d, pairs: all, nodes: [A, A], application: {rate: 1 /s}}]\nfaults:",
      "*the application id 'd:A-A' is used twice"},
+    /* classes: */
+    {20, "classes: [{id: gold, priority: ^8}]\nfaults:", "out of range"},
+    {20, "classes: [^{priority: 1}]\nfaults:", "the key 'id' is missing in class"},
+    {20, "classes: [{id: gold, ^weight: 2}]\nfaults:", "unknown key 'weight' in class"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, class: ^gold}", "unknown class 'gold'"},
+    {19, "  - {id: v, from: A, to: C, rate: 1 /s, session: ^{hold: 1 min}}",
+     "the key 'rate' is missing in session"},
     /* access rules */
     {20,
      "access: [{rule: ^forbid}]\nfaults:", "unknown rule 'forbid': expected one of allow, deny"},

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Shares of a link's key: see km/share.h. */
+#include "core/km/share.h"
+
+#include <stdlib.h>
+
+#include "core/base/mutant.h"
+
+#define ACCOUNTS_FIRST 4
+/* What may be claimed of a store, of which half is an end's, in sixteenths. The rest is common: whatever the
+ * claims are, all are served from a pool that is nearly full. */
+#define PARTS 16
+#define PARTS_CREDITS 5 /* half of it for what is guaranteed, if anything is; in equal parts */
+#define PARTS_RESERVES 1
+
+void km_share_init(struct km_share *share, const struct km_config *config, uint64_t store_bytes)
+{
+    *share = (struct km_share){.config = config, .store = store_bytes};
+}
+
+void km_share_fini(struct km_share *share)
+{
+    free(share->accounts);
+    *share = (struct km_share){.config = share->config};
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What each account of a kind may save at most. */
+static void parts_set(struct km_share *share)
+{
+    uint64_t all = share->store / PARTS * PARTS_CREDITS;
+    uint64_t guaranteed = 0;
+    for (uint32_t i = 0; i < share->count; i++) {
+        guaranteed += share->accounts[i].level == KM_SHARE_GUARANTEED;
+    }
+    uint64_t others = share->count - guaranteed;
+    uint64_t half = guaranteed > 0 ? all / 2 : 0;
+    share->part[0] = guaranteed > 0 ? half / guaranteed : 0;
+    share->part[1] = others > 0 ? (all - half) / others : 0;
+}
+
+/* What may be saved on an account beside what is there. */
+static uint64_t room_of(const struct km_share *share, const struct km_account *account)
+{
+    uint64_t most = KM_SHARE_SAVED * account->largest;
+    most = account->wanted[0] > most ? account->wanted[0] : most;
+    most = account->wanted[1] > most ? account->wanted[1] : most;
+    most = least(most, share->part[account->level != KM_SHARE_GUARANTEED]);
+    return account->credit < most ? most - account->credit : 0;
+}
+
+static uint64_t reserve_most(const struct km_share *share, uint32_t class_slot)
+{
+    return least(share->config->classes[class_slot].reserve_bits / 8,
+                 share->store / PARTS * PARTS_RESERVES / share->config->class_count);
+}
+
+static uint8_t level_of_class(const struct km_share *share, uint32_t class_slot)
+{
+    return (uint8_t)(KM_SHARE_PRIORITY + share->config->classes[class_slot].priority);
+}
+
+/* ---- income ---- */
+
+/* Equal steps to all accounts of a level that have room; what is left. */
+static uint64_t fill_accounts(struct km_share *share, uint8_t level, uint64_t bytes)
+{
+    for (;;) {
+        uint64_t open = 0;
+        for (uint32_t i = 0; i < share->count; i++) {
+            open += share->accounts[i].level == level && room_of(share, &share->accounts[i]) > 0;
+        }
+        if (open == 0 || bytes == 0) {
+            return bytes;
+        }
+        uint64_t step = bytes < open ? 1 : bytes / open;
+        for (uint32_t i = 0; i < share->count && bytes > 0; i++) {
+            struct km_account *account = &share->accounts[i];
+            uint64_t gets = account->level == level ? least(step, room_of(share, account)) : 0;
+            gets = least(gets, bytes);
+            account->credit += gets;
+            bytes -= gets;
+            if (i == 0 && QKDN_MUTANT(SHARE_TWICE)) {
+                account->credit += gets;
+                share->debt += gets;
+            }
+        }
+    }
+}
+
+static uint64_t fill_reserves(struct km_share *share, uint8_t level, uint64_t bytes)
+{
+    for (uint32_t c = 0; c < share->config->class_count; c++) {
+        uint64_t most = reserve_most(share, c);
+        if (level_of_class(share, c) == level && share->reserve[c] < most) {
+            uint64_t gets = least(bytes, most - share->reserve[c]);
+            share->reserve[c] += gets;
+            bytes -= gets;
+        }
+    }
+    return bytes;
+}
+
+/* All that is not common. */
+static uint64_t claimed(const struct km_share *share)
+{
+    uint64_t sum = share->transit;
+    for (uint32_t i = 0; i < share->count; i++) {
+        sum += share->accounts[i].credit;
+    }
+    for (uint32_t c = 0; c < share->config->class_count; c++) {
+        sum += share->reserve[c];
+    }
+    return sum;
+}
+
+static void income(struct km_share *share, uint64_t bytes)
+{
+    uint64_t paid = least(bytes, share->debt);
+    share->debt -= paid;
+    bytes -= paid;
+    uint64_t most = least(share->transit_most, share->store / PARTS);
+    uint64_t gets = share->transit < most ? least(bytes, most - share->transit) : 0;
+    share->transit += gets;
+    bytes -= gets;
+    parts_set(share);
+    for (unsigned level = 0; level <= KM_SHARE_NONE; level++) {
+        bytes = fill_accounts(share, (uint8_t)level, bytes);
+        bytes = fill_reserves(share, (uint8_t)level, bytes);
+    }
+    share->common += bytes;
+}
+
+/* Brings the accounts to what the pool has now. What went other ways is taken from what is common, then it
+ * is a debt: nobody's claim shrinks by it, so that the claims stay in proportion. */
+static void settle(struct km_share *share, uint64_t free_bytes)
+{
+    uint64_t have = free_bytes + share->debt;
+    uint64_t all = claimed(share) + share->common;
+    if (have > all) {
+        uint64_t common = share->common; /* is spread anew: who asks may have changed */
+        share->common = 0;
+        income(share, have - all + common);
+    } else {
+        uint64_t lost = all - have;
+        uint64_t paid = least(lost, share->common);
+        share->common -= paid;
+        share->debt += lost - paid;
+        uint64_t common = share->common;
+        share->common = 0;
+        income(share, common);
+    }
+}
+
+/* ---- accounts ---- */
+
+/* Closes those that nobody has used for long; what they hold is common. */
+static void idle_close(struct km_share *share, struct qkd_time now)
+{
+    for (uint32_t i = 0; i < share->count;) {
+        struct qkd_time end = qkd_time_add(share->accounts[i].asked, qkd_span_s(KM_SHARE_PERIOD_S));
+        if (qkd_time_before(now, end)) {
+            i++;
+            continue;
+        }
+        share->common += share->accounts[i].credit;
+        share->accounts[i] = share->accounts[--share->count];
+    }
+}
+
+static struct km_account *account_find(const struct km_share *share, uint64_t who)
+{
+    for (uint32_t i = 0; i < share->count; i++) {
+        if (share->accounts[i].who == who) {
+            return &share->accounts[i];
+        }
+    }
+    return NULL;
+}
+
+static struct km_account *account_get(struct km_share *share, const struct km_share_ask *ask)
+{
+    struct km_account *account = account_find(share, ask->who);
+    if (account == NULL && share->count == share->cap) {
+        uint32_t cap = share->cap == 0 ? ACCOUNTS_FIRST : 2 * share->cap;
+        struct km_account *more = realloc(share->accounts, cap * sizeof *more);
+        if (more == NULL) {
+            return NULL;
+        }
+        share->accounts = more;
+        share->cap = cap;
+    }
+    if (account == NULL) {
+        account = &share->accounts[share->count++];
+        *account = (struct km_account){.who = ask->who, .since = ask->now};
+    }
+    struct qkd_span period = qkd_span_s(KM_SHARE_PERIOD_S);
+    if (!qkd_time_before(ask->now, qkd_time_add(account->since, period))) {
+        account->wanted[1] = account->wanted[0];
+        account->wanted[0] = 0;
+        account->since = ask->now;
+    }
+    account->wanted[0] += ask->bytes;
+    account->level = QKDN_MUTANT(SHARE_ALIKE) ? KM_SHARE_NONE : ask->level;
+    account->largest = account->largest > ask->bytes ? account->largest : ask->bytes;
+    account->asked = ask->now;
+    return account;
+}
+
+/* ---- what is taken ---- */
+
+/* Takes up to `bytes` of what is there; what is still lacking. */
+static uint64_t draw(uint64_t *from, uint64_t bytes)
+{
+    uint64_t gets = least(*from, bytes);
+    *from -= gets;
+    return bytes - gets;
+}
+
+/* Of levels less important than this one, the least important first. */
+static uint64_t preempt(struct km_share *share, uint8_t level, uint64_t bytes)
+{
+    for (unsigned below = KM_SHARE_NONE; below > level && bytes > 0; below--) {
+        for (uint32_t c = 0; c < share->config->class_count; c++) {
+            if (level_of_class(share, c) == below) {
+                bytes = draw(&share->reserve[c], bytes);
+            }
+        }
+        for (uint32_t i = 0; i < share->count; i++) {
+            if (share->accounts[i].level == below) {
+                bytes = draw(&share->accounts[i].credit, bytes);
+            }
+        }
+    }
+    return bytes;
+}
+
+/* Most that an account may take now. */
+static uint64_t reach(const struct km_share *share, const struct km_account *account,
+                      uint32_t class_slot)
+{
+    uint64_t sum = share->common + account->credit;
+    for (uint32_t i = 0; i < share->count; i++) {
+        sum += share->accounts[i].level > account->level ? share->accounts[i].credit : 0;
+    }
+    for (uint32_t c = 0; c < share->config->class_count; c++) {
+        bool is_below = level_of_class(share, c) > account->level;
+        sum += is_below || c == class_slot ? share->reserve[c] : 0;
+    }
+    return sum;
+}
+
+bool km_share_take(struct km_share *share, const struct km_share_ask *ask)
+{
+    idle_close(share, ask->now);
+    struct km_account *account = account_get(share, ask);
+    if (account == NULL) {
+        return false;
+    }
+    settle(share, ask->free);
+    if (reach(share, account, ask->class_slot) < ask->bytes) {
+        return false;
+    }
+    uint64_t left = draw(&share->common, ask->bytes);
+    left = draw(&account->credit, left);
+    if (ask->class_slot < share->config->class_count) {
+        left = draw(&share->reserve[ask->class_slot], left);
+    }
+    (void)preempt(share, account->level, left);
+    return true;
+}
+
+void km_share_give(struct km_share *share, uint64_t who, uint64_t bytes)
+{
+    struct km_account *account = account_find(share, who);
+    *(account == NULL ? &share->common : &account->credit) += bytes;
+}
+
+void km_share_transit(struct km_share *share, uint64_t bytes)
+{
+    uint64_t most = KM_SHARE_SAVED * bytes;
+    share->transit_most = share->transit_most > most ? share->transit_most : most;
+    (void)draw(&share->transit, bytes);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Classes of applications on a link that runs short (docs/scenario.md, "classes"; protocol.md, "Who gets the
+ * key"). One link of 5 kbit/s; a 256-bit key of neighbours costs it 640 bit with its compare key and tag, so
+ * that there are at most 7.8 keys a second, less what confirmations and GRANTs take. */
+#include "tests/sim/world_lib.h"
+
+static struct lib_run run;
+
+static const char head[] =
+    "scenario: shares\n"
+    "duration: 10 min\n"
+    "warmup: 2 min\n"
+    "network:\n"
+    "  nodes: [{id: A}, {id: B}, {id: C}]\n"
+    "  links:\n"
+    "  - {id: AB, ends: [A, B], store: 1 Mbit, qkd: {rate: 5 kbit/s, block: 10 kbit}}\n"
+    "  - {id: BC, ends: [B, C], store: 8 Mbit, initial: 4 Mbit, qkd: {rate: 200 kbit/s, block: 400 "
+    "kbit}}\n"
+    "classes:\n"
+    "  - {id: gold, priority: 0, min_rate: 512 bit/s}\n"
+    "  - {id: silver, priority: 1}\n"
+    "  - {id: bronze, priority: 2, wait: true, timeout: 2 s}\n";
+
+static bool is_counted(const struct lib_request *request)
+{
+    return request->start_ns >= 120 * QKD_NS_PER_S;
+}
+
+static double asked(uint32_t application)
+{
+    double count = 0;
+    for (size_t i = 0; i < run.request_count; i++) {
+        count += run.requests[i].application == application && is_counted(&run.requests[i]);
+    }
+    return count;
+}
+
+static double ended(uint32_t application, const char *outcome, const char *reason)
+{
+    double count = 0;
+    for (size_t i = 0; i < run.request_count; i++) {
+        const struct lib_request *r = &run.requests[i];
+        count += r->application == application && is_counted(r) &&
+                 strcmp(r->outcome, outcome) == 0 && strcmp(r->reason, reason) == 0;
+    }
+    return count;
+}
+
+static double served(uint32_t application)
+{
+    return ended(application, "served", "none");
+}
+
+static void run_with(const char *applications)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "%sapplications:\n%s", head, applications);
+    lib_run_text(&run, text);
+}
+
+/* gold asks for 2 keys a second and gets them; the two of silver want 5 and 10 and share what is left;
+ * bronze gets nothing. */
+START_TEST(priorities)
+{
+    run_with("  - {id: g, from: A, to: B, class: gold, rate: 2 /s}\n"
+             "  - {id: s, from: A, to: B, class: silver, rate: 5 /s}\n"
+             "  - {id: t, from: A, to: B, class: silver, rate: 10 /s}\n"
+             "  - {id: b, from: A, to: B, class: bronze, rate: 1 /s}\n"
+             "  - {id: n, from: A, to: B, rate: 1 /s}\n");
+    ck_assert_double_ge(served(0), 0.99 * asked(0));
+    ck_assert_double_eq_tol(served(1) / served(2), 1, 0.1);
+    ck_assert_double_ge(served(1) + served(2), 3.5 * 480); /* each second, of 7.8 less tags and 2 */
+    ck_assert_double_le(served(3), 0.01 * asked(3));
+    ck_assert_double_ge(ended(3, "timed_out", "timeout"), 0.98 * asked(3)); /* they wait */
+    ck_assert_double_le(served(4), 0.01 * asked(4));
+    ck_assert_double_ge(ended(4, "refused", "over_share"), 0.9 * asked(4));
+    lib_end(&run);
+}
+END_TEST
+
+/* A class whose applications wait is shared as fairly: max-min of a half, 1, 10 and 10 keys a second. */
+START_TEST(equals_that_wait)
+{
+    run_with("  - {id: a, from: A, to: B, class: bronze, rate: 0.5 /s}\n"
+             "  - {id: b, from: A, to: B, class: bronze, rate: 1 /s}\n"
+             "  - {id: c, from: A, to: B, class: bronze, rate: 10 /s}\n"
+             "  - {id: d, from: A, to: C, class: bronze, rate: 10 /s}\n");
+    ck_assert_double_ge(served(0), 0.99 * asked(0));
+    ck_assert_double_ge(served(1), 0.97 * asked(1));
+    ck_assert_double_gt(served(2), served(1));
+    /* A relayed key costs the link 1488 bits in place of 640 (docs/protocol.md, costs of a hop). */
+    ck_assert_double_eq_tol(640 * served(2) / (1488 * served(3)), 1, 0.15);
+    lib_end(&run);
+}
+END_TEST
+
+/* A session of 512 bit/s with 2 keys a second is served whatever others ask for, also of its own class. */
+START_TEST(guarantees)
+{
+    run_with("  - {id: s, from: A, to: B, class: gold, arrivals: trace, times: [1 min], session: "
+             "{hold: 1 h}}\n"
+             "  - {id: g, from: A, to: B, class: gold, rate: 25 /s}\n"
+             "  - {id: n, from: B, to: A, rate: 2 /s}\n");
+    ck_assert_double_ge(asked(0), 900);
+    ck_assert_double_ge(served(0), asked(0) - 1); /* the last may be under way */
+    ck_assert_double_le(served(1), 0.3 * asked(1));
+    lib_end(&run);
+}
+END_TEST
+
+/* With key in plenty nobody notices classes. */
+START_TEST(plenty)
+{
+    run_with("  - {id: g, from: B, to: C, class: gold, rate: 2 /s}\n"
+             "  - {id: b, from: B, to: C, class: bronze, rate: 2 /s}\n"
+             "  - {id: n, from: C, to: B, rate: 2 /s}\n");
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_double_ge(served(i), asked(i) - 1);
+    }
+    lib_end(&run);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fairness");
+    TCase *tests = tcase_create("runs");
+    tcase_set_timeout(tests, 100);
+    tcase_add_test(tests, priorities);
+    tcase_add_test(tests, equals_that_wait);
+    tcase_add_test(tests, guarantees);
+    tcase_add_test(tests, plenty);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
