@@ -13,7 +13,8 @@
 #define REASONS "reasons."
 #define MAX_WORDS 192
 
-static const char *const scope_names[] = {"a run", "a link", "an application", "an event"};
+static const char *const scope_names[] = {"a run", "a link", "an application", "an event",
+                                          "an attack"};
 
 static const struct ana_field *field_find(const struct scn_expect *expect)
 {
@@ -26,6 +27,9 @@ static const struct ana_field *field_find(const struct scn_expect *expect)
     if (expect->scope == SCN_SCOPE_EVENT) {
         return ana_field_find(ana_event_fields, expect->figure);
     }
+    if (expect->scope == SCN_SCOPE_ATTACK) {
+        return ana_field_find(ana_attack_fields, expect->figure);
+    }
     const struct ana_field *field = ana_field_find(ana_run_fields, expect->figure);
     return field != NULL ? field : ana_field_find(ana_head_fields, expect->figure);
 }
@@ -33,7 +37,7 @@ static const struct ana_field *field_find(const struct scn_expect *expect)
 /* The reason that the figure counts, or NULL if it counts none. */
 static const char *reason_of(const struct scn_expect *expect)
 {
-    bool counts = expect->scope != SCN_SCOPE_LINK &&
+    bool counts = expect->scope != SCN_SCOPE_LINK && expect->scope != SCN_SCOPE_ATTACK &&
                   strncmp(expect->figure, REASONS, sizeof REASONS - 1) == 0;
     return counts ? expect->figure + sizeof REASONS - 1 : NULL;
 }
@@ -86,6 +90,8 @@ static int unknown_figure(const struct scn_expect *expect, struct ana_error *err
         count = words_add(ana_application_fields, words, count);
     } else if (expect->scope == SCN_SCOPE_EVENT) {
         count = words_add(ana_event_fields, words, count);
+    } else if (expect->scope == SCN_SCOPE_ATTACK) {
+        count = words_add(ana_attack_fields, words, count);
     } else {
         count = words_add(ana_run_fields, words, count);
         count = words_add(ana_head_fields, words, count);
@@ -204,21 +210,25 @@ static void source_whole(struct source *source, size_t i)
         source->figures = &source->summary->applications[i];
     } else if (source->scope == SCN_SCOPE_EVENT) {
         source->figures = &source->summary->fault_events[i];
+    } else if (source->scope == SCN_SCOPE_ATTACK) {
+        source->figures = &source->summary->attacks[i];
     }
 }
 
 static size_t scope_size(const struct scn_scenario *scenario, enum scn_scope scope)
 {
-    return scope == SCN_SCOPE_LINK    ? scenario->link_count
-           : scope == SCN_SCOPE_EVENT ? scenario->fault_events
-                                      : scenario->application_count;
+    return scope == SCN_SCOPE_LINK     ? scenario->link_count
+           : scope == SCN_SCOPE_EVENT  ? scenario->fault_events
+           : scope == SCN_SCOPE_ATTACK ? scenario->attack_count
+                                       : scenario->application_count;
 }
 
 static const char *scope_id(const struct scn_scenario *scenario, enum scn_scope scope, size_t i)
 {
-    return scope == SCN_SCOPE_LINK    ? scenario->links[i].id
-           : scope == SCN_SCOPE_EVENT ? scn_event_name(scenario, i)
-                                      : scenario->applications[i].id;
+    return scope == SCN_SCOPE_LINK     ? scenario->links[i].id
+           : scope == SCN_SCOPE_EVENT  ? scn_event_name(scenario, i)
+           : scope == SCN_SCOPE_ATTACK ? scenario->attacks[i].id
+                                       : scenario->applications[i].id;
 }
 
 static void source_watched(struct source *source, size_t watch)

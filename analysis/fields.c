@@ -26,6 +26,10 @@
     {                                                                                              \
         name, ANA_KIND_##kind, offsetof(struct scn_event_summary, member)                          \
     }
+#define ATTACK(name, kind, member)                                                                 \
+    {                                                                                              \
+        name, ANA_KIND_##kind, offsetof(struct scn_attack_summary, member)                         \
+    }
 #define END                                                                                        \
     {                                                                                              \
         NULL, ANA_KIND_COUNT, 0                                                                    \
@@ -106,6 +110,7 @@ const struct ana_field ana_run_fields[] = {
     RUN("security.forgeries_accepted", COUNT, security.forgeries_accepted),
     RUN("security.leaked_bits", COUNT, security.leaked_bits),
     RUN("security.leaked_fraction", REAL, security.leaked_fraction),
+    RUN("security.violations", COUNT, security.violations),
     RUN("oracle.checks", COUNT, oracle.checks),
     RUN("oracle.violations", COUNT, oracle.violations),
     RUN("oracle.cost_s", REAL, oracle.cost_s),
@@ -171,6 +176,23 @@ const struct ana_field ana_event_fields[] = {
     EVENT("lost.pending", COUNT, lost.pending),
     EVENT("lost_bits", COUNT, lost_bits),
     EVENT("discarded_bits", REAL, discarded_bits),
+    END,
+};
+
+const struct ana_field ana_attack_fields[] = {
+    ATTACK("seen", COUNT, seen),
+    ATTACK("shielded", COUNT, shielded),
+    ATTACK("read", COUNT, read),
+    ATTACK("leaked_keys", COUNT, leaked_keys),
+    ATTACK("leaked_bits", COUNT, leaked_bits),
+    ATTACK("marked_bits", COUNT, marked_bits),
+    ATTACK("touched", COUNT, touched),
+    ATTACK("forged", COUNT, forged),
+    ATTACK("accepted", COUNT, accepted),
+    ATTACK("rejected", COUNT, rejected),
+    ATTACK("first_s", REAL, first_s),
+    ATTACK("detect_s", REAL, detect_s),
+    ATTACK("alarm_s", REAL, alarm_s),
     END,
 };
 

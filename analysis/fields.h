@@ -31,6 +31,7 @@ extern const struct ana_field ana_link_fields[];        /* of scn_link_summary *
 extern const struct ana_field ana_application_fields[]; /* of scn_application_summary */
 extern const struct ana_field ana_route_fields[];       /* of scn_route_use */
 extern const struct ana_field ana_event_fields[];       /* of scn_event_summary */
+extern const struct ana_field ana_attack_fields[];      /* of scn_attack_summary */
 
 /* The field of this name in a table, or NULL. */
 const struct ana_field *ana_field_find(const struct ana_field *table, const char *name);

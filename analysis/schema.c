@@ -134,6 +134,9 @@ void ana_figure_tables(struct ana_text *sql)
     ana_text_add(sql, ");CREATE TABLE fault_events(idx INTEGER PRIMARY KEY, event TEXT NOT NULL, "
                       "what TEXT NOT NULL, entity TEXT NOT NULL, faults INTEGER NOT NULL");
     add_columns(sql, ana_event_fields, true);
+    ana_text_add(sql, ");CREATE TABLE attacks(idx INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, "
+                      "cell TEXT NOT NULL, variant TEXT NOT NULL, surface TEXT NOT NULL");
+    add_columns(sql, ana_attack_fields, true);
     ana_text_add(sql, ");CREATE TABLE fault_event_reasons(event INTEGER NOT NULL REFERENCES "
                       "fault_events(idx), reason TEXT NOT NULL, requests INTEGER NOT NULL, PRIMARY "
                       "KEY(event, reason)) WITHOUT ROWID;");

@@ -207,6 +207,24 @@ static void insert_events(struct ana_store *store, const struct scn_summary *sum
     sqlite3_finalize(r);
 }
 
+static void insert_attacks(struct ana_store *store, const struct scn_summary *summary)
+{
+    sqlite3_stmt *s = ana_store_prepare(
+        store, "INSERT INTO attacks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    for (size_t i = 0; i < summary->attack_count && !store->failed; i++) {
+        const struct scn_attack *attack = &store->scenario->attacks[i];
+        bool of_cell = attack->cell < SCN_CELLS;
+        (void)sqlite3_bind_int64(s, 1, (sqlite3_int64)i);
+        ana_bind_text(s, 2, attack->id);
+        ana_bind_text(s, 3, of_cell ? scn_cells[attack->cell].id : "");
+        ana_bind_text(s, 4, attack->variant);
+        ana_bind_text(s, 5, scn_surface_name(attack->surface));
+        (void)bind_fields(s, 6, ana_attack_fields, &summary->attacks[i]);
+        (void)ana_store_step(store, s);
+    }
+    sqlite3_finalize(s);
+}
+
 static void insert_expectations(struct ana_store *store, const struct scn_summary *summary)
 {
     sqlite3_stmt *s = ana_store_prepare(store, "INSERT INTO expectations VALUES(?, ?, ?, ?)");
@@ -226,8 +244,8 @@ static void insert_expectations(struct ana_store *store, const struct scn_summar
 void ana_figures_write(struct ana_store *store, const struct scn_summary *summary)
 {
     static void (*const writers[])(struct ana_store *, const struct scn_summary *) = {
-        update_run,          update_links,  insert_ledger, insert_reasons,
-        update_applications, insert_routes, insert_events, insert_expectations};
+        update_run,    update_links,  insert_ledger,  insert_reasons,     update_applications,
+        insert_routes, insert_events, insert_attacks, insert_expectations};
     for (size_t i = 0; i < sizeof writers / sizeof writers[0] && !store->failed; i++) {
         writers[i](store, summary);
     }

@@ -124,6 +124,10 @@ static void write_watch(struct ana_json *json, const struct scn_summary *summary
     ana_json_uint(json, "forgeries_accepted", summary->security.forgeries_accepted);
     ana_json_uint(json, "leaked_bits", summary->security.leaked_bits);
     ana_json_double(json, "leaked_fraction", summary->security.leaked_fraction);
+    ana_json_uint(json, "violations", summary->security.violations);
+    if (summary->security.violations > 0) {
+        ana_json_string(json, "first", summary->security.first);
+    }
     ana_json_array(json, "measures_off", ANA_JSON_INLINE);
     for (size_t i = 0; i < summary->security.measure_count; i++) {
         ana_json_string(json, NULL, summary->security.measures_off[i]);
@@ -150,6 +154,24 @@ static void write_expectations(struct ana_json *json, const struct scn_scenario 
         ana_json_string(json, "text", scenario->expects[i].text);
         ana_json_double(json, "value", summary->verdicts[i].value);
         ana_json_bool(json, "pass", summary->verdicts[i].pass);
+        ana_json_close(json);
+    }
+    ana_json_close(json);
+}
+
+static void write_attacks(struct ana_json *json, const struct scn_scenario *scenario,
+                          const struct scn_summary *summary)
+{
+    ana_json_array(json, "attacks", ANA_JSON_LINES);
+    for (size_t i = 0; i < summary->attack_count; i++) {
+        const struct scn_attack *attack = &scenario->attacks[i];
+        bool of_cell = attack->cell < SCN_CELLS;
+        ana_json_object(json, NULL, ANA_JSON_INLINE);
+        ana_json_string(json, "id", attack->id);
+        ana_json_string(json, "cell", of_cell ? scn_cells[attack->cell].id : "");
+        ana_json_string(json, "variant", attack->variant);
+        ana_json_string(json, "surface", scn_surface_name(attack->surface));
+        write_fields(json, ana_attack_fields, &summary->attacks[i], NULL);
         ana_json_close(json);
     }
     ana_json_close(json);
@@ -246,6 +268,7 @@ char *ana_summary_json(const struct scn_scenario *scenario, const struct scn_sum
     write_watch(&json, summary);
     write_expectations(&json, scenario, summary);
     write_events(&json, scenario, summary);
+    write_attacks(&json, scenario, summary);
     write_links(&json, scenario, summary);
     write_applications(&json, scenario, summary);
     ana_json_close(&json);

@@ -264,6 +264,32 @@ static void print_events(const struct scn_scenario *scenario, const struct scn_s
     }
 }
 
+/* The first MOST_ROWS attacks; nothing if there are none. */
+static void print_attacks(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                          FILE *out)
+{
+    for (size_t i = 0; i < summary->attack_count && i < MOST_ROWS; i++) {
+        const struct scn_attack_summary *a = &summary->attacks[i];
+        const struct scn_attack *attack = &scenario->attacks[i];
+        char bits[ANA_TEXT_SIZE], detect[ANA_TEXT_SIZE];
+        if (i == 0) {
+            fprintf(out, "\n    %-16s %-8s %-20s %8s %8s %8s %11s %9s %8s %9s\n", "Attack", "cell",
+                    "variant", "met", "shielded", "read", "key leaked", "forged", "accepted",
+                    "detected");
+        }
+        fprintf(out,
+                "    %-16.16s %-8s %-20.20s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %11s %9" PRIu64
+                " %8" PRIu64 " %9s\n",
+                attack->id, attack->cell < SCN_CELLS ? scn_cells[attack->cell].id : "",
+                attack->variant, a->seen, a->shielded, a->read,
+                ana_bits_text((double)a->leaked_bits, bits), a->forged, a->accepted,
+                span_text(a->detect_s, detect));
+    }
+    if (summary->attack_count > MOST_ROWS) {
+        fprintf(out, "    ... and %zu attacks more\n", summary->attack_count - MOST_ROWS);
+    }
+}
+
 /* ---- verdicts ---- */
 
 static void print_watch(const struct scn_summary *summary, FILE *out)
@@ -280,6 +306,10 @@ static void print_watch(const struct scn_summary *summary, FILE *out)
             summary->alarms.cleared);
     for (size_t i = 0; i < summary->security.measure_count; i++) {
         fprintf(out, "SECURITY MEASURE OFF: %s\n", summary->security.measures_off[i]);
+    }
+    if (summary->security.violations > 0) {
+        fprintf(out, "SECURITY %" PRIu64 " broken rules for want of them, the first: %s\n",
+                summary->security.violations, summary->security.first);
     }
     fprintf(out, "Oracle %" PRIu64 " checks, %" PRIu64 " violations", summary->oracle.checks,
             summary->oracle.violations);
@@ -341,6 +371,7 @@ void ana_summary_print(const struct scn_scenario *scenario, const struct scn_sum
     print_service(summary, out);
     print_lists(scenario, summary, out);
     print_events(scenario, summary, out);
+    print_attacks(scenario, summary, out);
     print_watch(summary, out);
     print_verdicts(scenario, summary, out);
 }

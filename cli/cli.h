@@ -37,6 +37,7 @@ extern const struct cli_command cli_status_command;
 extern const struct cli_command cli_logs_command;
 extern const struct cli_command cli_down_command;
 extern const struct cli_command cli_judge_command;
+extern const struct cli_command cli_threats_command;
 
 /* "qkdn run: text" on standard error, as printf; and with "try qkdn run --help" below, for usage. */
 void cli_complain(const struct cli_command *command, const char *format, ...);

@@ -103,7 +103,15 @@ bool cli_live_able(const struct cli_command *self, const struct scn_scenario *sc
         cli_complain(self, "control.standby: the live world has one controller: expected a "
                            "scenario without a standby controller");
     }
-    return is_alone && scenario->control.is_there;
+    if (scenario->attack_count > 0) {
+        cli_complain(self, "attacks: attackers are in the virtual worlds only: expected none");
+    }
+    if (scenario->measures_off != 0) {
+        cli_complain(self,
+                     "measures: they are never off in the live world: expected all of them on");
+    }
+    return is_alone && scenario->control.is_there && scenario->attack_count == 0 &&
+           scenario->measures_off == 0;
 }
 
 /* Names each fault that this world cannot make; whether there is none. */

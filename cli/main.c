@@ -9,10 +9,10 @@
 #include "scenarios/context.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_run_command,    &cli_validate_command, &cli_check_command,  &cli_graph_command,
-    &cli_trace_command,  &cli_fuzz_command,     &cli_export_command, &cli_pki_command,
-    &cli_render_command, &cli_up_command,       &cli_status_command, &cli_logs_command,
-    &cli_down_command,   &cli_judge_command,
+    &cli_run_command,    &cli_validate_command, &cli_check_command,   &cli_graph_command,
+    &cli_trace_command,  &cli_fuzz_command,     &cli_export_command,  &cli_pki_command,
+    &cli_render_command, &cli_up_command,       &cli_status_command,  &cli_logs_command,
+    &cli_down_command,   &cli_judge_command,    &cli_threats_command,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -7,6 +7,7 @@
 
 #include "core/app/app.h"
 #include "core/base/err.h"
+#include "core/base/measure.h"
 #include "core/controller/controller.h"
 #include "core/km/km.h"
 #include "core/manager/manager.h"
@@ -52,7 +53,7 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .batch = given->batch,
         .lease_bits = (uint32_t)given->lease_bits,
         .retransmit = {given->retransmit_ns},
-        .retries = given->retries,
+        .retries = qkd_is_off(scenario->measures_off, QKD_MEASURE_RESEND) ? 0 : given->retries,
         .expiry = {given->expiry_ns},
         .fetch_within = {given->fetch_within_ns},
         .timer = {given->timer_ns},
@@ -78,6 +79,7 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .request_limit = REQUEST_LIMIT,
         .key_limit = KEY_LIMIT,
         .link_limit = links > 0 ? links : 1,
+        .measures_off = scenario->measures_off,
     };
     for (size_t i = 0; i < scenario->class_count; i++) {
         const struct scn_class *class = &scenario->classes[i];
@@ -105,6 +107,7 @@ static int module_make(const struct host_plan *plan, struct host_unit *unit)
         .retransmit = {scenario->key_management.retransmit_ns},
         .status_period = {scenario->control.status_period_ns},
         .queue_limit = FILE_LIMIT,
+        .measures_off = scenario->measures_off,
     };
     return mod_new(&config, &unit->element.mod);
 }
@@ -136,6 +139,7 @@ static int controller_make(const struct host_plan *plan, struct host_unit *unit)
         .retransmit = {scenario->key_management.retransmit_ns},
         .node_limit = (uint32_t)scenario->node_count,
         .link_limit = scenario->link_count > 0 ? (uint32_t)scenario->link_count : 1,
+        .measures_off = scenario->measures_off,
     };
     return ctl_new(&config, &unit->element.ctl);
 }
@@ -151,6 +155,7 @@ static int manager_make(const struct host_plan *plan, struct host_unit *unit)
         .life_limit = LIFE_LIMIT,
         .alarm_limit = ALARM_LIMIT,
         .report_life = plan->options.report_life,
+        .measures_off = scenario->measures_off,
     };
     return mgr_new(&config, &unit->element.mgr);
 }
@@ -179,6 +184,7 @@ static int app_make(const struct host_plan *plan, struct host_unit *unit)
         .session_rate_bps = given->session.rate_bps,
         .session_keys = given->session.keys == SCN_SESSION_AT_RATE,
         .session_timeout = {given->session.timeout_ns},
+        .measures_off = plan->scenario->measures_off,
     };
     return app_new(&config, &unit->element.app);
 }

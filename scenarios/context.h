@@ -39,6 +39,7 @@ enum scn_kind {
     SCN_KIND_RISK,  /* risk groups */
     SCN_KIND_CLASS, /* classes of applications */
     SCN_KIND_PEER,  /* daemons of the live world, in their configuration */
+    SCN_KIND_ATTACK,
     SCN_KIND_COUNT
 };
 

@@ -10,7 +10,7 @@
 #include "scenarios/field.h"
 
 #define MAX_FIELDS 32 /* most rows of one table */
-#define LIST_BYTES 400
+#define LIST_BYTES 800
 
 /* A bound in another unit, as 60e-9 /min for 1e-9 /s, may be rounded to its wrong side. */
 #define ROUNDING (2 * DBL_EPSILON)

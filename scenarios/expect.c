@@ -27,6 +27,7 @@ static const struct scn_word words_aggregate[] = {{"min", SCN_OF_MIN},
 static const struct scn_word words_scope[] = {{"link", SCN_SCOPE_LINK},
                                               {"application", SCN_SCOPE_APPLICATION},
                                               {"event", SCN_SCOPE_EVENT},
+                                              {"attack", SCN_SCOPE_ATTACK},
                                               {NULL, 0}};
 
 /* An expectation under construction; each step below returns what is wrong with it, or NULL. */
@@ -158,7 +159,7 @@ static const char *scope_read(struct scn_expect *expect, const char *path, size_
         }
     }
     if (expect->scope == SCN_SCOPE_RUN) {
-        return "only link[ID], application[ID], event[NAME] and via[ID] have brackets";
+        return "only link[ID], application[ID], event[NAME], attack[ID] and via[ID] have brackets";
     }
     const char *id = path + len + 1;
     size_t id_len = strcspn(id, "]");
@@ -199,7 +200,7 @@ static const char *figure_read(struct scn_expect *expect, char *figure)
         return wrong;
     }
     if (expect->aggregate != SCN_OF_ONE && expect->scope == SCN_SCOPE_RUN) {
-        return "min, max, mean and sum are over link[*], application[*] or event[*]";
+        return "min, max, mean and sum are over link[*], application[*], event[*] or attack[*]";
     }
     if (expect->aggregate == SCN_OF_ONE && strchr(expect->pattern, '*') != NULL) {
         return "with * say of which: min(link[*].up_end), max(...), mean(...) or sum(...)";
@@ -227,6 +228,9 @@ static const char *window_read(const struct scn_scenario *scenario, struct parts
                 (parts->to != NULL && expect->to_ns > scenario->duration_ns);
     if (expect->has_window && expect->scope == SCN_SCOPE_EVENT) {
         return "an event has no window: its figures are of the whole run";
+    }
+    if (expect->has_window && expect->scope == SCN_SCOPE_ATTACK) {
+        return "an attack has no window: its figures are of the whole run";
     }
     if (expect->has_window && scenario->duration_ns > 0 && late) {
         return "the window is longer than the run";
@@ -317,7 +321,7 @@ static const char *number_read(struct parts *parts)
 static bool text_make(struct parts *parts)
 {
     static const char *const opening[] = {"", "min(", "max(", "mean(", "sum("};
-    static const char *const scopes[] = {"", "link[", "application[", "event["};
+    static const char *const scopes[] = {"", "link[", "application[", "event[", "attack["};
     struct scn_expect *e = parts->expect;
     char from[SCN_QUANTITY_SIZE], to[SCN_QUANTITY_SIZE];
     scn_integer_print(SCN_DIM_TIME, e->from_ns, from);

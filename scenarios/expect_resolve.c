@@ -28,21 +28,23 @@ bool scn_pattern_matches(const char *pattern, const char *id)
     return pattern[strspn(pattern, "*")] == '\0';
 }
 
-static const char *const scope_names[] = {"run", "link", "application", "event"};
+static const char *const scope_names[] = {"run", "link", "application", "event", "attack"};
 
 /* Ids of all links, applications or events: the i-th. */
 static const char *id_of(const struct scn_scenario *scenario, enum scn_scope scope, size_t i)
 {
-    return scope == SCN_SCOPE_LINK    ? scenario->links[i].id
-           : scope == SCN_SCOPE_EVENT ? scn_event_name(scenario, i)
-                                      : scenario->applications[i].id;
+    return scope == SCN_SCOPE_LINK     ? scenario->links[i].id
+           : scope == SCN_SCOPE_EVENT  ? scn_event_name(scenario, i)
+           : scope == SCN_SCOPE_ATTACK ? scenario->attacks[i].id
+                                       : scenario->applications[i].id;
 }
 
 static size_t scope_size(const struct scn_scenario *scenario, enum scn_scope scope)
 {
-    return scope == SCN_SCOPE_LINK    ? scenario->link_count
-           : scope == SCN_SCOPE_EVENT ? scenario->fault_events
-                                      : scenario->application_count;
+    return scope == SCN_SCOPE_LINK     ? scenario->link_count
+           : scope == SCN_SCOPE_EVENT  ? scenario->fault_events
+           : scope == SCN_SCOPE_ATTACK ? scenario->attack_count
+                                       : scenario->application_count;
 }
 
 /* "there is no link 'AX'", with the nearest id. */
@@ -95,6 +97,8 @@ static bool names_resolve(struct scn_ctx *ctx, size_t number)
         expect->index = expect->scope == SCN_SCOPE_LINK ? scn_link_find(scenario, expect->pattern)
                         : expect->scope == SCN_SCOPE_EVENT
                             ? scn_event_find(scenario, expect->pattern)
+                        : expect->scope == SCN_SCOPE_ATTACK
+                            ? scn_attack_find(scenario, expect->pattern)
                             : scn_application_find(scenario, expect->pattern);
     }
     if (expect->index == UINT32_MAX) {

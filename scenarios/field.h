@@ -52,9 +52,10 @@ struct scn_field {
     enum scn_type type;
     enum scn_dimension dimension;
     bool required;
-    bool early;           /* used up before decoding (scn_expand); not a part of the scenario */
-    size_t room;          /* SCN_T_TEXT: bytes of the array; 0: SCN_NAME_SIZE */
-    size_t offset;        /* in the struct */
+    bool early;    /* used up before decoding (scn_expand); not a part of the scenario */
+    bool quiet;    /* not printed where it is empty or has its default (word, list, section) */
+    size_t room;   /* SCN_T_TEXT: bytes of the array; 0: SCN_NAME_SIZE */
+    size_t offset; /* in the struct */
     size_t count_offset;  /* SCN_T_LIST: of the count */
     const char *fallback; /* default, as in a file; NULL: `unset` */
     int64_t unset;        /* value that stands for "not given" where there is no fallback */
@@ -86,7 +87,8 @@ extern const struct scn_table scn_table_scenario;
 extern const struct scn_table scn_table_link_template;
 
 extern const struct scn_table scn_table_network, scn_table_application, scn_table_fault,
-    scn_table_access, scn_table_class, scn_table_demand, scn_table_risk_group;
+    scn_table_access, scn_table_class, scn_table_demand, scn_table_risk_group, scn_table_attack,
+    scn_table_measures;
 
 /* What an application has besides id, from and to. */
 extern const struct scn_table scn_table_application_template;
@@ -101,7 +103,8 @@ extern const struct scn_special scn_special_ends, scn_special_trace, scn_special
     scn_special_mac, scn_special_fault_link, scn_special_fault_node, scn_special_fault_classical,
     scn_special_fault_group, scn_special_risk_links, scn_special_risk_nodes,
     scn_special_risk_classical, scn_special_switches, scn_special_classical_ends,
-    scn_special_user_networks, scn_special_include, scn_special_extends, scn_special_remove,
+    scn_special_user_networks, scn_special_attack_cell, scn_special_attack_link,
+    scn_special_attack_application, scn_special_include, scn_special_extends, scn_special_remove,
     scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
@@ -155,6 +158,7 @@ void scn_classical_resolve(struct scn_ctx *ctx);
 void scn_applications_resolve(struct scn_ctx *ctx);
 void scn_faults_resolve(struct scn_ctx *ctx);
 void scn_access_resolve(struct scn_ctx *ctx);
+void scn_attacks_resolve(struct scn_ctx *ctx);
 
 /* Finds what the expectations name, once all links and applications are there. */
 void scn_expects_resolve(struct scn_ctx *ctx);

@@ -30,6 +30,7 @@ void scn_free(struct scn_scenario *scenario)
     scn_mem_free(scenario->access);
     scn_mem_free(scenario->classes);
     scn_mem_free(scenario->faults);
+    scn_mem_free(scenario->attacks);
     scn_mem_free(scenario->event_firsts);
     for (size_t i = 0; i < scenario->expect_count; i++) {
         scn_mem_free(scenario->expects[i].where);

@@ -2,6 +2,7 @@
 /* Summary of a run: its making and freeing. */
 #include "scenarios/outcome.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,24 @@ static int watches_init(struct scn_summary *summary, const struct scn_scenario *
     return QKD_OK;
 }
 
+/* Attackers, and the measures that are off. */
+static void security_init(struct scn_summary *summary, const struct scn_scenario *scenario)
+{
+#define MEASURE_KEY(name, key, text) key,
+    static const char *const keys[] = {QKD_MEASURES(MEASURE_KEY)};
+    static_assert(QKD_MEASURE_COUNT <= SCN_MAX_MEASURES, "room in the summary");
+    for (uint32_t m = 0; m < QKD_MEASURE_COUNT; m++) {
+        if (qkd_is_off(scenario->measures_off, m)) {
+            summary->security.measures_off[summary->security.measure_count++] = keys[m];
+        }
+    }
+    summary->attack_count = scenario->attack_count;
+    for (size_t i = 0; i < summary->attack_count; i++) {
+        struct scn_attack_summary *attack = &summary->attacks[i];
+        attack->first_s = attack->detect_s = attack->alarm_s = NAN;
+    }
+}
+
 int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *scenario)
 {
     memset(summary, 0, sizeof *summary);
@@ -72,8 +91,10 @@ int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *sce
     summary->links = calloc(scenario->link_count + 1, sizeof *summary->links);
     summary->applications = calloc(scenario->application_count + 1, sizeof *summary->applications);
     summary->fault_events = calloc(scenario->fault_events + 1, sizeof *summary->fault_events);
-    if (summary->verdicts == NULL || summary->fault_events == NULL || summary->links == NULL ||
-        summary->applications == NULL || watches_init(summary, scenario) != QKD_OK) {
+    summary->attacks = calloc(scenario->attack_count + 1, sizeof *summary->attacks);
+    if (summary->attacks == NULL || summary->verdicts == NULL || summary->fault_events == NULL ||
+        summary->links == NULL || summary->applications == NULL ||
+        watches_init(summary, scenario) != QKD_OK) {
         scn_summary_fini(summary);
         return QKD_ERR_NOMEM;
     }
@@ -86,6 +107,7 @@ int scn_summary_init(struct scn_summary *summary, const struct scn_scenario *sce
         event->discarded_bits = NAN;
     }
     summary->application_count = scenario->application_count;
+    security_init(summary, scenario);
     for (size_t i = 0; i < scenario->expect_count; i++) {
         summary->verdicts[i].value = NAN;
     }
@@ -107,6 +129,7 @@ void scn_summary_fini(struct scn_summary *summary)
     free(summary->watches);
     free(summary->verdicts);
     free(summary->fault_events);
+    free(summary->attacks);
     free(summary->links);
     for (size_t i = 0; summary->applications != NULL && i < summary->application_count; i++) {
         for (size_t k = 0; k < summary->applications[i].route_count; k++) {

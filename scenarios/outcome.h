@@ -126,6 +126,25 @@ struct scn_event_summary {
     uint64_t reasons[SCN_MAX_REASONS]; /* of the lost requests */
 };
 
+/* What an attacker met, did and gained (docs/results.md, "attacks"). Ground truth: the world compares
+ * what it claims with what was said. */
+struct scn_attack_summary {
+    uint64_t seen;        /* messages that passed it while it was there */
+    uint64_t shielded;    /* that did not, for they stayed within the demarcation boundary */
+    uint64_t read;        /* whose text it had */
+    uint64_t leaked_keys; /* keys of which it knows bits for certain, each counted once */
+    uint64_t leaked_bits; /* these bits */
+    uint64_t marked_bits; /* of them those of keys that are marked as not information-theoretically
+                            * secure */
+    uint64_t touched;     /* messages that it dropped, delayed, changed, repeated */
+    uint64_t forged;      /* messages that arrived changed or repeated */
+    uint64_t accepted;    /* of these: taken for genuine by the element that got them */
+    uint64_t rejected;    /* of these: not */
+    double first_s;       /* when it first read or touched a message; NAN: never */
+    double detect_s;      /* from then to the first report of an element that noticed; NAN */
+    double alarm_s;       /* to the first alarm of security at the manager; NAN */
+};
+
 /* A judged `expect:` line; filled by analysis. */
 struct scn_verdict {
     double value; /* NAN if the run gave none */
@@ -196,6 +215,8 @@ struct scn_summary {
         double leaked_fraction; /* the same as a share of supplied_bits; NAN: none supplied */
         const char *measures_off[SCN_MAX_MEASURES];
         size_t measure_count;
+        uint64_t violations;            /* of rules, that measures which are off explain */
+        char first[SCN_VIOLATION_SIZE]; /* text of the first of them, "" if none */
     } security;
     struct {
         uint64_t checks, violations;
@@ -210,6 +231,8 @@ struct scn_summary {
     size_t watch_count;
     struct scn_event_summary *fault_events; /* of the scenario's fault events */
     size_t fault_event_count;
+    struct scn_attack_summary *attacks; /* of scenario.attacks */
+    size_t attack_count;
     struct scn_link_summary *links; /* of scenario.links */
     size_t link_count;
     struct scn_application_summary *applications; /* of scenario.applications */

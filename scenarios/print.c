@@ -97,6 +97,17 @@ static bool value_print(struct print *p, const struct scn_field *field, const ch
     return false;
 }
 
+/* Whether a quiet row is to be left out: a word that is its default. */
+static bool default_hidden(const struct scn_field *field, const char *base)
+{
+    if (!field->quiet || field->type != SCN_T_WORD) {
+        return false;
+    }
+    int value = 0;
+    memcpy(&value, base + field->offset, sizeof value);
+    return strcmp(scn_word_of(field->words, value), field->fallback) == 0;
+}
+
 /* Whether lat and lon of this node are to be left out. */
 static bool geo_hidden(const struct scn_table *table, const struct scn_field *field,
                        const char *base)
@@ -142,9 +153,9 @@ static void flow_print(struct print *p, const struct scn_table *table, const cha
     bool any = false;
     for (size_t i = 0; i < table->field_count; i++) {
         const struct scn_field *field = &table->fields[i];
-        if (field->type == SCN_T_LATER || field->early || geo_hidden(table, field, base) ||
-            rate_hidden(field, base) || channel_hidden(p, table, field) ||
-            session_hidden(table, field, base)) {
+        if (field->type == SCN_T_LATER || field->early || default_hidden(field, base) ||
+            geo_hidden(table, field, base) || rate_hidden(field, base) ||
+            channel_hidden(p, table, field) || session_hidden(table, field, base)) {
             continue;
         }
         size_t before = p->out.len;
@@ -185,7 +196,9 @@ static void list_print(struct print *p, const struct scn_field *field, const cha
     memcpy(&array, base + field->offset, sizeof array);
     memcpy(&count, base + field->count_offset, sizeof count);
     if (count == 0) {
-        scn_buffer_add(&p->out, "%s%s: []\n", indent, field->key);
+        if (!field->quiet) {
+            scn_buffer_add(&p->out, "%s%s: []\n", indent, field->key);
+        }
         return;
     }
     scn_buffer_add(&p->out, "%s%s:\n", indent, field->key);
@@ -213,8 +226,12 @@ static void block_print(struct print *p, const struct scn_table *table, const ch
             block_print(p, field->table, base, "  ");
         } else if (field->type == SCN_T_SECTION) {
             scn_buffer_add(&p->out, "%s%s: ", indent, field->key);
+            size_t empty = p->out.len + 2;
             flow_print(p, field->table, base + field->offset);
             scn_buffer_text(&p->out, "\n");
+            if (field->quiet && p->out.len == empty + 1) {
+                p->out.len = before;
+            }
         } else {
             scn_buffer_add(&p->out, "%s%s: ", indent, field->key);
             if (value_print(p, field, base)) {

@@ -390,6 +390,7 @@ void scn_resolve(struct scn_ctx *ctx)
     roles_resolve(ctx);
     scn_access_resolve(ctx);
     scn_faults_resolve(ctx);
+    scn_attacks_resolve(ctx);
     scn_classical_resolve(ctx);
     parallel_check(ctx);
     connection_check(ctx);

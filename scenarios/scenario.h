@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/measure.h"
 #include "models/arrivals.h"
 #include "models/link.h"
+#include "scenarios/threats.h"
 
 #define SCN_ID_SIZE 64                  /* bytes of an identifier, with its final zero */
 #define SCN_NAME_SIZE 128               /* bytes of a free text, with its final zero */
@@ -24,6 +26,7 @@
 #define SCN_MAX_FAULTS 100000
 #define SCN_MAX_ACCESS 1000
 #define SCN_MAX_CLASSES 16
+#define SCN_MAX_ATTACKS 1000
 #define SCN_MAX_DEMANDS 1000
 #define SCN_MAX_EXPECTS 1000
 #define SCN_EXPECT_SIZE 320       /* bytes of an expectation, with its final zero */
@@ -405,10 +408,34 @@ struct scn_fault {
     int64_t every_ns, until_ns, mtbf_ns, mttr_ns;
 };
 
+/* Somebody at a reference point (docs/security.md). What a cell says of it has been filled in. */
+struct scn_attack {
+    char id[SCN_ID_SIZE];      /* unique */
+    uint32_t cell;             /* index in scn_cells; SCN_CELLS: none is named */
+    char variant[SCN_ID_SIZE]; /* of the cell; "" without one */
+    enum scn_surface surface;
+    enum scn_capability class;
+    enum scn_attack_what what;
+    enum scn_message_kind message;
+    enum scn_part part;
+    uint32_t link, node, application; /* where; UINT32_MAX: not said */
+    int64_t at_ns, for_ns;            /* > 0; SCN_FOREVER */
+    double probability;               /* of each message that it could touch */
+    int64_t delay_ns;                 /* delay, replay: how much later */
+    uint32_t mask;                    /* flip: of each byte */
+    uint32_t bytes;                   /* flip: so many in a row */
+};
+
 enum scn_compare { SCN_LT, SCN_LE, SCN_EQ, SCN_NE, SCN_GE, SCN_GT };
 
 /* Whose figure an expectation judges. */
-enum scn_scope { SCN_SCOPE_RUN, SCN_SCOPE_LINK, SCN_SCOPE_APPLICATION, SCN_SCOPE_EVENT };
+enum scn_scope {
+    SCN_SCOPE_RUN,
+    SCN_SCOPE_LINK,
+    SCN_SCOPE_APPLICATION,
+    SCN_SCOPE_EVENT,
+    SCN_SCOPE_ATTACK
+};
 
 enum scn_aggregate { SCN_OF_ONE, SCN_OF_MIN, SCN_OF_MAX, SCN_OF_MEAN, SCN_OF_SUM };
 
@@ -466,6 +493,10 @@ struct scn_scenario {
     size_t fault_count;
     uint32_t fault_events;  /* how many events they are */
     uint32_t *event_firsts; /* of each event its first fault; NULL: no faults */
+    struct scn_attack *attacks;
+    size_t attack_count;
+    int measures[QKD_MEASURE_COUNT]; /* which security measures stand, 1: all, but in experiments */
+    uint32_t measures_off;           /* the others, as base/measure.h has them */
     struct scn_expect *expects;
     size_t expect_count;
     struct scn_watch *watches; /* of the expectations */
@@ -531,6 +562,9 @@ char *scn_schema(void);
 uint64_t scn_application_seed(const struct scn_scenario *scenario, size_t application);
 uint64_t scn_link_seed(const struct scn_scenario *scenario, size_t link);
 uint64_t scn_stream_seed(const struct scn_scenario *scenario, int64_t given);
+
+/* Number of an attack by its id; UINT32_MAX if there is none. */
+uint32_t scn_attack_find(const struct scn_scenario *scenario, const char *id);
 
 /* Index of a link by id; UINT32_MAX if there is none. Linear search. */
 uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id);

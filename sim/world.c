@@ -9,6 +9,7 @@
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
+#include "sim/attack.h"
 #include "sim/late.h"
 #include "sim/memory.h"
 #include "watch/stats.h"
@@ -223,6 +224,9 @@ static void on_timer(void *ctx, uint64_t tag)
     case SIM_TIMER_CALM:
         sim_net_calm(world->net);
         break;
+    case SIM_TIMER_ATTACK:
+        sim_attackers_timer(world, index);
+        break;
     case SIM_TIMER_WARM:
         watch_stats_warm(world->stats, sim_world_now(world));
         break;
@@ -357,6 +361,7 @@ static int world_fill(struct sim_world *world)
     if (rc == 0) {
         rc = engine_new(world);
     }
+    rc = rc == 0 ? sim_attackers_new(world) : rc;
     return rc == 0 ? sim_world_build(world) : rc;
 }
 
@@ -409,6 +414,7 @@ void sim_world_free(struct sim_world *world)
         qkd_out_fini(&world->nodes[i].held);
     }
     sim_late_free(world);
+    sim_attackers_free(world);
     sim_devices_free(world);
     sim_engine_free(world->engine);
     sim_net_free(world->net);
@@ -460,6 +466,9 @@ int sim_world_run(struct sim_world *world)
                        "messages");
     }
     sim_world_fail(world, watch_stats_finish(world->stats, now_ns, summary), "statistics");
+    if (world->attackers != NULL) {
+        sim_attackers_summarise(world, summary);
+    }
     summary->seed = world->scenario->seed;
     summary->interrupted = world->interrupted;
     summary->sim_s = (double)now_ns / 1e9;

@@ -79,6 +79,7 @@ struct sim_hooks {
 };
 
 struct watch_stats;
+struct sim_attackers;
 
 struct sim_world {
     const struct scn_scenario *scenario;
@@ -93,6 +94,8 @@ struct sim_world {
     struct watch_oracle *oracle; /* NULL: off */
     const struct watch_oracle_verdict *verdict;
     struct watch_stats *stats;
+    struct sim_attackers *attackers; /* NULL: the scenario has none */
+    uint32_t forged;                 /* attacker that made the message being delivered, + 1; 0 */
     struct watch_recorder *recorder; /* NULL: the sink wants no messages */
     uint64_t cause;                  /* request of the message being delivered; 0: none */
     struct watch_trace trace;
@@ -139,6 +142,7 @@ enum sim_timer {
     SIM_TIMER_RESTART, /* after a crash hook */
     SIM_TIMER_WARM,    /* end of the warm-up */
     SIM_TIMER_LATE,    /* outputs of a key manager are due */
+    SIM_TIMER_ATTACK,  /* what an attacker holds back is due */
     SIM_TIMER_CALM     /* no frame is lost, doubled or held back from here on */
 };
 
@@ -215,9 +219,14 @@ struct sim_local {
     struct qkd_eid from, to;
     const uint8_t *bytes;
     size_t len;
-    uint32_t note; /* the recorder's handle */
+    uint32_t note;   /* the recorder's handle */
+    uint32_t forged; /* attacker that made it, + 1; 0: it is honest */
 };
 void sim_world_local(struct sim_world *world, const struct sim_local *local);
+
+/* Sends a message on its way from the node of its sender; drops it there. */
+void sim_world_carry(struct sim_world *world, const struct sim_local *message);
+void sim_world_drop(struct sim_world *world, const struct sim_local *message);
 
 /* Delivers all that is queued, then tells the engine the new deadlines. */
 void sim_world_drain(struct sim_world *world);

@@ -9,6 +9,7 @@
 #include "core/wire/frame.h"
 #include "host/configure.h"
 #include "host/unit.h"
+#include "sim/attack.h"
 #include "sim/late.h"
 #include "sim/world.h"
 #include "watch/stats.h"
@@ -91,6 +92,7 @@ static struct sim_packet *packet_make(struct sim_world *world, const struct sim_
     packet->note = local->note;
     packet->from = local->from;
     packet->to = local->to;
+    packet->forged = local->forged;
     if (local->len > 0) {
         memcpy(packet->bytes, local->bytes, local->len);
     }
@@ -117,8 +119,34 @@ static uint32_t note_of(const struct sim_world *world, const struct qkd_send *se
     return watch_recorder_send(world->recorder, &sight);
 }
 
-static void transport(struct sim_world *world, const struct qkd_send *send, uint32_t node,
-                      uint32_t note)
+void sim_world_carry(struct sim_world *world, const struct sim_local *message)
+{
+    uint32_t node = qkd_eid_node(message->from);
+    uint32_t to_node = qkd_eid_node(message->to);
+    if (to_node == node) {
+        sim_world_local(world, message);
+        return;
+    }
+    struct sim_packet *packet = packet_make(world, message);
+    if (packet != NULL) {
+        bool is_app = message->rp == QKD_RP_APP; /* applications talk over a transport of theirs */
+        packet->from_node = node;
+        packet->to_node = to_node;
+        packet->plane = (uint8_t)plane_of(world, message->rp);
+        packet->checked = is_app;
+        packet->wire_len = is_app ? APP_NOTIFY_BYTES : packet->len + SIM_TRANSPORT_BYTES;
+        (void)sim_engine_send(world->engine, packet);
+    }
+}
+
+void sim_world_drop(struct sim_world *world, const struct sim_local *message)
+{
+    if (message->note != 0) {
+        watch_recorder_fate(world->recorder, message->note, WATCH_FATE_CHANCE);
+    }
+}
+
+static void transport(struct sim_world *world, const struct qkd_send *send, uint32_t note)
 {
     const uint8_t *bytes = qkd_out_at(&world->out, send->bytes);
     if (send->rp == QKD_RP_Q && qkd_eid_role(send->to) == QKD_ROLE_DEVICE) {
@@ -139,23 +167,14 @@ static void transport(struct sim_world *world, const struct qkd_send *send, uint
                               .bytes = bytes,
                               .len = send->bytes.len,
                               .note = note};
-    if (to_node == node) {
-        sim_world_local(world, &local);
+    const uint8_t *text = send->observed.len > 0 ? qkd_out_at(&world->out, send->observed) : NULL;
+    if (world->attackers != NULL && sim_attackers_meet(world, &local, text, send->observed.len)) {
         return;
     }
-    struct sim_packet *packet = packet_make(world, &local);
-    if (packet != NULL) {
-        packet->from_node = node;
-        packet->to_node = to_node;
-        packet->plane = (uint8_t)plane_of(world, send->rp);
-        packet->checked = send->rp == QKD_RP_APP; /* applications talk over a transport of theirs */
-        packet->wire_len = send->rp == QKD_RP_APP ? APP_NOTIFY_BYTES
-                                                  : packet->len + SIM_TRANSPORT_BYTES;
-        (void)sim_engine_send(world->engine, packet);
-    }
+    sim_world_carry(world, &local);
 }
 
-static void send_one(struct sim_world *world, const struct qkd_send *send, uint32_t node)
+static void send_one(struct sim_world *world, const struct qkd_send *send)
 {
     const struct qkd_out *out = &world->out;
     const uint8_t *observed = send->observed.len > 0 ? qkd_out_at(out, send->observed) : NULL;
@@ -171,7 +190,7 @@ static void send_one(struct sim_world *world, const struct qkd_send *send, uint3
                    "statistics");
     uint32_t note = note_of(world, send, observed);
     if ((send->flags & QKD_SEND_DELIVERED) == 0) {
-        transport(world, send, node, note);
+        transport(world, send, note);
     }
 }
 
@@ -180,6 +199,9 @@ static void report_one(struct sim_world *world, const struct qkd_report *report)
     if (report->code == QKD_REPORT_WANT_SECRET) {
         sim_world_introduce(world, (enum qkd_rp)report->a, report->who, report->peer);
         return;
+    }
+    if (report->code == QKD_REPORT_ALARM && world->attackers != NULL) {
+        sim_attackers_alarm(world, report);
     }
     sim_world_fail(world,
                    watch_stats_report(world->stats, sim_world_now(world), report,
@@ -205,7 +227,7 @@ static void execute(struct sim_world *world, uint32_t node)
                        "messages");
     }
     for (size_t i = 0; i < out->send_count && !crashed; i++) {
-        send_one(world, &out->send[i], node);
+        send_one(world, &out->send[i]);
         crashed = output_done(world, node);
     }
     for (size_t i = 0; i < out->report_count && !crashed; i++) {
@@ -341,6 +363,9 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
         sim_world_fail(world, rc, host_unit_name(unit));
         return;
     }
+    if (world->forged != 0) {
+        sim_attackers_stepped(world);
+    }
     if (!sim_late_hold(world, number)) {
         sim_node_execute(world, unit->node);
     }
@@ -371,6 +396,7 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet)
         event.u.recv.to = packet->to;
         event.u.recv.bytes = packet->bytes;
         event.u.recv.len = packet->len;
+        event.u.recv.told = packet->forged != 0;
         if (world->oracle != NULL && packet->rp != QKD_RP_Q) {
             struct watch_oracle_frame frame = {(enum qkd_rp)packet->rp, packet->from, packet->to,
                                                packet->bytes, packet->len};
@@ -383,7 +409,9 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet)
                                                                .what = packet->rp,
                                                                .bytes = packet->bytes,
                                                                .len = packet->len});
+    world->forged = packet->forged;
     sim_unit_step(world, number, &event, 0);
+    world->forged = 0;
 }
 
 static void packet_done(struct sim_world *world, struct sim_packet *packet)

@@ -68,6 +68,10 @@ void watch_oracle_crash_modules(struct watch_oracle *oracle, int64_t now_ns, uin
 void watch_oracle_crash_controller(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
 void watch_oracle_restart(struct watch_oracle *oracle, int64_t now_ns, uint32_t node);
 
+/* An element took a message for genuine that an attacker had made: what is broken from here on may be
+ * its work, and counts as security if a measure is off. */
+void watch_oracle_forged(struct watch_oracle *oracle);
+
 /* End of the run: the checks that need the whole of it. */
 void watch_oracle_finish(struct watch_oracle *oracle, int64_t now_ns);
 
@@ -76,6 +80,8 @@ struct watch_oracle_verdict {
     uint64_t violations;            /* that failed */
     char first[SCN_VIOLATION_SIZE]; /* the first: rule, elements, link, block, range; "" if none */
     int64_t first_ns;
+    uint64_t excused; /* further ones, which a measure that is off explains */
+    char excused_first[SCN_VIOLATION_SIZE];
     uint64_t supplied_unanswered; /* bits persisted as supplied whose answer a crash swallowed */
     uint64_t mismatched_pairs;    /* released key pairs that differ */
 };

@@ -310,6 +310,7 @@ struct watch_oracle {
     int64_t deleted_ns;
     struct qkd_slab sessions;
     struct qkd_map session_by_key;
+    bool forged; /* an attacker's message was taken for genuine */
     bool losing; /* a store is lost: its records go without anybody's will */
     struct watch_orc_terms terms;
     struct watch_orc_rate *rates; /* per application; NULL: none has a highest rate */

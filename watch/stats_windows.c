@@ -268,6 +268,7 @@ void watch_windows_finish(struct watch_stats *stats, int64_t now_ns, struct scn_
             run_finish(watch, to->of.run);
             break;
         case SCN_SCOPE_EVENT:
+        case SCN_SCOPE_ATTACK:
             break; /* has no windows */
         }
     }

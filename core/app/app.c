@@ -45,7 +45,8 @@ int app_new(const struct app_config *config, struct app **app)
     made->first_unsent = made->last_unsent = QKD_SLAB_NONE;
     struct chan_config chans = {.self = config->self,
                                 .limit = CHANNELS,
-                                .retransmit = config->retransmit};
+                                .retransmit = config->retransmit,
+                                .off = config->measures_off};
     int err = chan_set_new(&chans, &made->chans);
     if (err != QKD_OK) {
         app_free(made);

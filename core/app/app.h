@@ -29,6 +29,7 @@ struct app_config {
     uint64_t session_rate_bps; /* of application key, guaranteed to each session; 0: no sessions */
     bool session_keys;         /* ask for keys at that rate while a session is open */
     struct qkd_span session_timeout; /* the KM ends a session that is silent for so long */
+    uint32_t measures_off;           /* base/measure.h; 0 outside experiments */
 };
 
 int app_new(const struct app_config *config, struct app **app);

@@ -48,6 +48,7 @@ struct qkd_event {
             struct qkd_eid to;    /* the element addressed */
             const uint8_t *bytes; /* untrusted */
             size_t len;
+            bool told; /* whoever takes this for genuine shall say so: QKD_REPORT_TAKEN */
         } recv;
         struct {
             struct qkd_eid peer; /* the other element */

@@ -164,7 +164,8 @@ static bool find_or_make_stranger(struct chan_call *call, enum qkd_rp rp, struct
     if (find(call, rp, peer)) {
         return true;
     }
-    return chan_role_allowed(rp, qkd_eid_role(self), qkd_eid_role(peer)) &&
+    return (chan_role_allowed(rp, qkd_eid_role(self), qkd_eid_role(peer)) ||
+            chan_is_off(call->set, QKD_MEASURE_AUTHORIZATION)) &&
            find_or_make(call, rp, peer) == QKD_OK;
 }
 
@@ -401,7 +402,11 @@ enum chan_event chan_receive(struct chan_set *set, const struct qkd_event *event
     case CHAN_FRAME_DATA:
         break;
     }
-    return on_record(&call, &frame, &bytes, message);
+    enum chan_event what = on_record(&call, &frame, &bytes, message);
+    if (what == CHAN_DATA && event->u.recv.told) {
+        chan_report(&call, QKD_REPORT_TAKEN, 0);
+    }
+    return what;
 }
 
 /* ---- time ---- */

@@ -29,6 +29,7 @@
 #define QKD_CHANNEL_CHANNEL_H
 
 #include "core/base/event.h"
+#include "core/base/measure.h"
 #include "core/base/out.h"
 #include "core/base/rng.h"
 
@@ -43,6 +44,7 @@ struct chan_config {
     struct qkd_eid self;        /* the element that speaks */
     uint32_t limit;             /* most channels */
     struct qkd_span retransmit; /* first repetition of a lost handshake message; doubles, 8x cap */
+    uint32_t off;               /* measures that an experiment switched off: base/measure.h */
 };
 
 /* What a received message meant. */

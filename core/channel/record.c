@@ -61,7 +61,10 @@ void chan_record_send(const struct chan_call *call, struct chan_session *session
     make_aad(aad, to, &path);
     make_nonce(nonce, frame.counter);
     struct crypto_gcm_text text = {aad, sizeof aad, send->message, send->len};
-    if (crypto_gcm_seal(session->seal, nonce, &text, to + CHAN_HEAD_LEN) != QKD_OK) {
+    int err = call->set->config.off == 0
+                  ? crypto_gcm_seal(session->seal, nonce, &text, to + CHAN_HEAD_LEN)
+                  : chan_weak_seal(call->set, session->seal, nonce, &text, to + CHAN_HEAD_LEN);
+    if (err != QKD_OK) {
         qkd_out_shrink(call->out, &bytes, 0);
         call->out->failed = true;
         return;
@@ -87,7 +90,8 @@ static void mark_seen(struct chan_session *session, uint64_t counter)
         session->window = step >= WINDOW ? 0 : session->window << step;
         session->top = counter + 1;
     }
-    session->window |= UINT64_C(1) << (session->top - 1 - counter);
+    uint64_t age = session->top - 1 - counter;
+    session->window |= age < WINDOW ? UINT64_C(1) << age : 0;
 }
 
 int chan_record_open(const struct chan_call *call, struct chan_session *session,
@@ -96,7 +100,7 @@ int chan_record_open(const struct chan_call *call, struct chan_session *session,
 {
     struct chan_set *set = call->set;
     const struct chan_channel *channel = call->channel;
-    if (is_replay(session, frame->counter)) {
+    if (is_replay(session, frame->counter) && !chan_is_off(set, QKD_MEASURE_REPLAY_WINDOW)) {
         set->stats.replays++;
         return QKD_ERR_REPLAY;
     }
@@ -113,7 +117,8 @@ int chan_record_open(const struct chan_call *call, struct chan_session *session,
     make_nonce(nonce, frame->counter);
     struct crypto_gcm_text text = {aad, sizeof aad, from + CHAN_HEAD_LEN,
                                    bytes->len - CHAN_HEAD_LEN};
-    int err = crypto_gcm_open(session->open, nonce, &text, to);
+    int err = set->config.off == 0 ? crypto_gcm_open(session->open, nonce, &text, to)
+                                   : chan_weak_open(set, session->open, nonce, &text, to);
     if (err == QKD_OK) {
         *plain = (struct crypto_part){to, len};
         set->stats.opened++;

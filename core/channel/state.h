@@ -101,6 +101,12 @@ struct chan_set {
     struct qkd_slab queues;
 };
 
+/* Whether an experiment switched a measure off. */
+static inline bool chan_is_off(const struct chan_set *set, enum qkd_measure measure)
+{
+    return set->config.off != 0 && qkd_is_off(set->config.off, measure);
+}
+
 /* One call from outside about one channel. */
 struct chan_call {
     struct chan_set *set;
@@ -120,6 +126,12 @@ void chan_record_send(const struct chan_call *call, struct chan_session *session
 int chan_record_open(const struct chan_call *call, struct chan_session *session,
                      const struct chan_frame *frame, const struct crypto_part *bytes,
                      struct crypto_part *plain);
+
+/* weak.c: the same with a measure of records off: sealing, opening. */
+int chan_weak_seal(const struct chan_set *set, const uint8_t key[32], const uint8_t nonce[12],
+                   const struct crypto_gcm_text *text, uint8_t *to);
+int chan_weak_open(const struct chan_set *set, const uint8_t key[32], const uint8_t nonce[12],
+                   const struct crypto_gcm_text *text, uint8_t *to);
 
 /* Appends clear bytes to the peer. */
 void chan_clear_send(const struct chan_call *call, const uint8_t *bytes, size_t len);

@@ -96,7 +96,8 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
                                                                    : UINT32_MAX - 2;
     struct chan_config channels = {.self = config->self,
                                    .limit = peers + 2, /* manager, other controller */
-                                   .retransmit = config->retransmit};
+                                   .retransmit = config->retransmit,
+                                   .off = config->measures_off};
     struct chan_reports_config reports = {.self = config->self,
                                           .to = config->manager,
                                           .rp = QKD_RP_MC,

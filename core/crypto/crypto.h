@@ -50,6 +50,11 @@ int crypto_gcm_seal(const uint8_t key[CRYPTO_GCM_KEY_LEN], const uint8_t nonce[1
 int crypto_gcm_open(const uint8_t key[CRYPTO_GCM_KEY_LEN], const uint8_t nonce[12],
                     const struct crypto_gcm_text *text, uint8_t *to);
 
+/* The cipher text without a look at its tag: for experiments that switch authentication off
+ * (base/measure.h), and for nothing else. */
+int crypto_gcm_peel(const uint8_t key[CRYPTO_GCM_KEY_LEN], const uint8_t nonce[12],
+                    const struct crypto_gcm_text *text, uint8_t *to);
+
 /* Expands a 32-byte seed: writes bytes [offset, offset + len) of its ChaCha20 keystream (RFC 8439
  * block function, zero nonce). Virtual worlds use it for QKD-keys that travel as a seed. */
 void crypto_expand(uint8_t *to, const uint8_t seed[32], uint64_t offset, size_t len);

@@ -74,3 +74,15 @@ int crypto_gcm_evp_open(const uint8_t key[CRYPTO_GCM_KEY_LEN], const uint8_t non
     }
     return QKD_OK;
 }
+
+int crypto_gcm_peel(const uint8_t key[CRYPTO_GCM_KEY_LEN], const uint8_t nonce[12],
+                    const struct crypto_gcm_text *text, uint8_t *to)
+{
+    if (text->len < CRYPTO_GCM_TAG_LEN) {
+        return QKD_ERR_AUTH;
+    }
+    EVP_CIPHER_CTX *ctx = start(key, nonce, text, false);
+    bool ok = ctx != NULL && update(ctx, to, text->from, text->len - CRYPTO_GCM_TAG_LEN);
+    EVP_CIPHER_CTX_free(ctx);
+    return ok ? QKD_OK : QKD_ERR_CRYPTO;
+}

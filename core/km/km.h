@@ -81,6 +81,7 @@ struct km_config {
     uint32_t request_limit; /* most requests under way per part */
     uint32_t key_limit;     /* most KSA-keys held */
     uint32_t link_limit;
+    uint32_t measures_off; /* base/measure.h; 0 outside experiments */
 };
 
 int km_new(const struct km_config *config, struct km **km);

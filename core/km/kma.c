@@ -92,7 +92,8 @@ int kma_new(const struct km_config *config, struct kma **to)
     containers_init(kma, config);
     struct chan_config chan = {.self = kma->self,
                                .limit = CHANNELS_PER_KMA,
-                               .retransmit = config->retransmit};
+                               .retransmit = config->retransmit,
+                               .off = config->measures_off};
     struct chan_reports_config reports = {.self = kma->self,
                                           .to = qkd_eid_sibling(kma->self, QKD_ROLE_KMC),
                                           .rp = QKD_RP_KMI,

@@ -94,9 +94,11 @@ static void count_sent(struct kma_link *link, const struct kma_send *send, uint3
 }
 
 /* The body as it travels; what a TAKE takes goes to its keys. */
-static void body_put(const struct kma_send *send, const uint8_t *pad, uint8_t *body)
+static void body_put(const struct kma_step *s, const struct kma_send *send, const uint8_t *pad,
+                     uint8_t *body)
 {
-    if (send->type == WIRE_FRAME_RELAY && !QKDN_MUTANT(BODY_CLEAR)) {
+    bool open = qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_RELAY_ENCRYPTION);
+    if (send->type == WIRE_FRAME_RELAY && !open && !QKDN_MUTANT(BODY_CLEAR)) {
         crypto_xor(body, send->body, pad, send->body_len);
         return;
     }
@@ -238,7 +240,7 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
         }
         kma_fallback_seal(link, work, (struct wire_bytes){send->body, send->body_len}, body);
     } else {
-        body_put(send, pad, body);
+        body_put(s, send, pad, body);
     }
     crypto_wc_tag(body + body_len, link->tx_key, pad + payload, work,
                   AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : body_len));
@@ -546,11 +548,11 @@ static void ack_later(const struct kma_step *s, struct kma_link *link)
 }
 
 /* Whether seq is new; false: seen, or outside the window. */
-static bool seq_new(const struct kma_link *link, uint32_t seq)
+static bool seq_new(const struct kma_link *link, uint32_t off, uint32_t seq)
 {
     uint32_t ahead = seq - link->rx_next;
     uint32_t bit = seq % KMA_WINDOW;
-    return QKDN_MUTANT(REPLAY) ||
+    return qkd_is_off(off, QKD_MEASURE_FRAME_SEQUENCE) || QKDN_MUTANT(REPLAY) ||
            (ahead < KMA_WINDOW && (link->rx_seen[bit / 64] >> (bit % 64) & 1) == 0);
 }
 
@@ -601,7 +603,8 @@ static bool tag_good(const struct kma_step *s, struct kma_link *link,
     memcpy(work + AUTH_LEN + WIRE_FRAME_HEAD_LEN, frame->body, frame->body_len);
     crypto_wc_tag(tag, link->rx_key, pad, work,
                   AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : frame->body_len));
-    bool good = crypto_equal(tag, frame->tag, sizeof tag);
+    bool good = crypto_equal(tag, frame->tag, sizeof tag) ||
+                qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_RELAY_TAG);
     crypto_wipe(tag, sizeof tag);
     if (!good) {
         link->n.tag_failures++;
@@ -668,10 +671,20 @@ static bool body_open(const struct kma_step *s, struct kma_link *link, struct wi
         return aes_open(s, link, frame, plain);
     }
     crypto_xor(plain, plain, frame->body, payload);
-    if (QKDN_MUTANT(BODY_CLEAR)) {
+    if (qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_RELAY_ENCRYPTION) ||
+        QKDN_MUTANT(BODY_CLEAR)) {
         memcpy(plain, frame->body, payload);
     }
     return true;
+}
+
+/* The tag was right and the frame is new: the world may want to know. */
+static void taken_tell(const struct kma_step *s, const struct kma_link *link)
+{
+    if (s->event->type == QKD_EV_RECV && s->event->u.recv.told) {
+        kma_report(s, (struct qkd_report){
+                          .code = QKD_REPORT_TAKEN, .peer = link->peer, .a = QKD_RP_KX1, .b = 1});
+    }
 }
 
 /* A frame whose sequence number is new. plain is scratch of KMA_FRAME_MAX bytes. */
@@ -719,7 +732,8 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
                           .offset = frame->offset,
                           .key_id = km_pool_block(&link->pool, slot)->id};
     link->heard = s->event->now;
-    err = QKDN_MUTANT(REPLAY) ? 0 : err;
+    bool again = qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_FRAME_SEQUENCE);
+    err = again || QKDN_MUTANT(REPLAY) ? 0 : err;
     if (err == QKD_ERR_REPLAY) { /* genuine, but its pads are void here since our restart */
         seq_mark(link, frame->seq);
         link->gone[link->gone_next++ % KMA_GONE_MAX] = frame->seq;
@@ -734,6 +748,7 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     }
     seq_mark(link, frame->seq);
     ack_later(s, link);
+    taken_tell(s, link);
     if (link->paused) {
         kma_file_room(s, link);
     }
@@ -759,7 +774,7 @@ void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint
     if (!link->up || (frame.epoch != link->peer_epoch && !QKDN_MUTANT(EPOCH_STUCK))) {
         return; /* before HELLO, or from before its restart: repeated by a living sender */
     }
-    if (!seq_new(link, frame.seq)) {
+    if (!seq_new(link, s->kma->config->measures_off, frame.seq)) {
         ack_later(s, link);
         return;
     }

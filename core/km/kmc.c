@@ -38,7 +38,8 @@ int kmc_new(const struct km_config *config, struct kmc **result)
     kmc->push_at = QKD_NEVER;
     struct chan_config channels = {.self = kmc->self,
                                    .limit = config->link_limit + OTHER_CHANNELS,
-                                   .retransmit = config->retransmit};
+                                   .retransmit = config->retransmit,
+                                   .off = config->measures_off};
     struct chan_reports_config reports = {.self = kmc->self,
                                           .to = config->manager,
                                           .rp = QKD_RP_MK,

@@ -35,7 +35,8 @@ int ksa_new(const struct km_config *config, struct ksa **ksa)
     ksa_store_init(made, (const uint8_t[16]){0});
     struct chan_config chans = {.self = made->self,
                                 .limit = KSA_CHANNELS,
-                                .retransmit = config->retransmit};
+                                .retransmit = config->retransmit,
+                                .off = config->measures_off};
     struct chan_reports_config reports = {
         .self = made->self, .to = made->kmc, .rp = QKD_RP_KMI, .period = config->status_period};
     int err = chan_set_new(&chans, &made->chans);

@@ -174,6 +174,9 @@ static enum km_sync_verdict compare(const struct ksa *ksa, const struct ksa_batc
                                  .length = (uint32_t)(supply->key_data.len * 8)};
     struct wire_bytes ids = {ksa_batch_ids(ksa, batch), (size_t)batch->count * KSA_ID_LEN};
     ksa_tag(batch, ids, supply->key_data, supply->compare.b, own.digest.b);
+    if (qkd_is_off(ksa->config->measures_off, QKD_MEASURE_COMPARE)) {
+        own.digest = theirs.digest;
+    }
     return km_sync_judge(&own, &theirs);
 }
 
@@ -245,7 +248,8 @@ void ksa_supply_by_id(struct ksa *ksa, const struct qkd_event *event, struct qkd
     uint32_t place = 0;
     uint32_t slot = ksa_key_find(ksa, &echo->key_id, &place);
     struct ksa_batch *batch = slot == QKD_SLAB_NONE ? NULL : ksa_batch_at(ksa, slot);
-    bool target = batch != NULL && batch->slave && qkd_eid_eq(batch->target_app, app);
+    bool anybody = qkd_is_off(ksa->config->measures_off, QKD_MEASURE_AUTHORIZATION);
+    bool target = batch != NULL && batch->slave && (anybody || qkd_eid_eq(batch->target_app, app));
     bool foreign = batch != NULL && !target && !qkd_eid_eq(batch->source_app, app);
     if (foreign) {
         chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_AK, out);

@@ -73,7 +73,8 @@ int mgr_new(const struct mgr_config *config, struct mgr **result)
     mgr->config = *config;
     struct chan_config channels = {.self = config->self,
                                    .limit = config->peer_limit,
-                                   .retransmit = qkd_span_ms(RETRANSMIT_MS)};
+                                   .retransmit = qkd_span_ms(RETRANSMIT_MS),
+                                   .off = config->measures_off};
     int err = chan_set_new(&channels, &mgr->set);
     if (err != 0) {
         free(mgr);

@@ -19,6 +19,7 @@ struct mgr_config {
     uint32_t life_limit;       /* life-cycle records kept; the oldest leave first */
     uint32_t alarm_limit;      /* most alarms standing */
     bool report_life;          /* also hand each life-cycle record out as QKD_REPORT_LIFE */
+    uint32_t measures_off;     /* base/measure.h; 0 outside experiments */
 };
 
 int mgr_new(const struct mgr_config *config, struct mgr **result);

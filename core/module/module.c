@@ -17,7 +17,8 @@ static int parts_new(struct mod *mod)
 {
     struct chan_config chans = {.self = mod->config.self,
                                 .limit = CHANNELS,
-                                .retransmit = mod->config.retransmit};
+                                .retransmit = mod->config.retransmit,
+                                .off = mod->config.measures_off};
     struct chan_reports_config reports = {
         .self = mod->config.self,
         .to = mod->config.manager,

@@ -18,7 +18,8 @@ struct mod_config {
     struct qkd_eid manager;        /* QKD_NOBODY: none */
     struct qkd_span retransmit;    /* first repetition of a key file; doubles, 16x cap */
     struct qkd_span status_period; /* status push and report flush */
-    uint32_t queue_limit; /* key files waiting for acknowledgement; beyond: dropped, counted */
+    uint32_t queue_limit;  /* key files waiting for acknowledgement; beyond: dropped, counted */
+    uint32_t measures_off; /* base/measure.h; 0 outside experiments */
 };
 
 int mod_new(const struct mod_config *config, struct mod **mod);

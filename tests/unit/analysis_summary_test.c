@@ -57,7 +57,7 @@ START_TEST(fields)
                      "served_fraction sessions supplied_bits supplied_unanswered supplied_by_grade "
                      "mismatched_pairs "
                      "latency_s fetch_latency_s relay pools healing bits keys alarms security "
-                     "oracle expectations fault_events links applications");
+                     "oracle expectations fault_events attacks links applications");
 }
 END_TEST
 
@@ -80,7 +80,7 @@ START_TEST(field_groups)
         {"alarms", "raised cleared"},
         {"security",
          "auth_failures forgeries_rejected forgeries_accepted leaked_bits leaked_fraction "
-         "measures_off"},
+         "violations measures_off"},
         {"oracle", "checks violations cost_s"},
         {"expectations[0]", "text value pass"},
     };

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Runs attacks of X.1712 and judges them. */
+#include "cli/threats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "core/base/err.h"
+#include "sim/run.h"
+
+enum { TEXT_SIZE = 2048 };
+
+/* ---- where ---- */
+
+#define WHEN "at: 10 s, for: 10 s"
+
+/* Attackers reach the inside of nodes, and KMA and KSA meet on a line. */
+static const char *const line =
+    "scenario: threats, line\nduration: 30 s\nengine: fast\n"
+    "network:\n"
+    "  nodes: [{id: A}, {id: B}, {id: C}]\n"
+    "  links:\n"
+    "    - {id: AB, ends: [A, B], length: 20 km, qkd: {rate: 100 kbit/s, block: 128 kbit}}\n"
+    "    - {id: BC, ends: [B, C], length: 20 km, qkd: {rate: 100 kbit/s, block: 128 kbit}}\n"
+    "applications:\n"
+    "  - {id: v, from: A, to: C, key: 256 bit, arrivals: periodic, rate: 4 /s, offset: 5 s, "
+    "timeout: 5 s}\n";
+
+static const char *const chance =
+    "scenario: threats, random network\nduration: 30 s\nengine: fast\n"
+    "network:\n"
+    "  generate: {kind: geometric, nodes: 12, side: 60 km, radius: 20 km, seed: %llu,\n"
+    "    link: {qkd: {rate: 100 kbit/s, block: 128 kbit}}}\n"
+    "control: {at: n0001}\n"
+    "applications:\n"
+    "  - {id: u, from: n0001, to: n0012, key: 256 bit, arrivals: periodic, rate: 2 /s, "
+    "offset: 5 s, timeout: 5 s}\n"
+    "  - {id: v, from: n0002, to: n0011, key: 256 bit, arrivals: periodic, rate: 2 /s, "
+    "offset: 5 s, timeout: 5 s}\n"
+    "  - {id: w, from: n0003, to: n0010, key: 256 bit, arrivals: periodic, rate: 2 /s, "
+    "offset: 5 s, timeout: 5 s}\n";
+
+static int scenario_load(struct cli_threats *threats, const struct scn_sets *sets,
+                         struct scn_scenario **scenario)
+{
+    char text[TEXT_SIZE];
+    bool random = strcmp(threats->network, "random") == 0;
+    scn_errors_fini(&threats->errors);
+    if (!random && strcmp(threats->network, "line") != 0) {
+        return cli_scenario_load(threats->network, sets, scenario, &threats->errors);
+    }
+    if (random) {
+        (void)snprintf(text, sizeof text, chance, (unsigned long long)threats->seed);
+    } else {
+        (void)snprintf(text, sizeof text, "%s", line);
+    }
+    struct scn_text input = {.name = threats->network, .text = text, .len = strlen(text)};
+    return scn_load_text(&input, sets, scenario, &threats->errors);
+}
+
+static void reach_set(struct scn_scenario *scenario, enum scn_boundary boundary)
+{
+    scenario->key_management.deployment = SCN_DEPLOYMENT_TWO;
+    for (size_t i = 0; i < scenario->node_count; i++) {
+        scenario->nodes[i].boundary = boundary;
+    }
+}
+
+/* ---- one run ---- */
+
+static uint32_t off_of(const struct scn_variant *v, enum cli_threat_kind kind)
+{
+    switch (kind) {
+    case CLI_THREAT_OFF:
+    case CLI_THREAT_INSIDE:
+        return v->off;
+    case CLI_THREAT_LATER:
+        return v->off | v->later;
+    case CLI_THREAT_ON:
+    case CLI_THREAT_KINDS:
+        break;
+    }
+    return 0;
+}
+
+static void measures_write(uint32_t off, char measures[256])
+{
+#define KEY_OF(name, key, text) key,
+    static const char *const keys[] = {QKD_MEASURES(KEY_OF)};
+    size_t len = (size_t)snprintf(measures, 256, "measures={");
+    const char *between = "";
+    for (uint32_t m = 0; m < QKD_MEASURE_COUNT && len < 256; m++) {
+        if (qkd_is_off(off, m)) {
+            len += (size_t)snprintf(measures + len, 256 - len, "%s%s: off", between, keys[m]);
+            between = ", ";
+        }
+    }
+    if (len < 256) {
+        (void)snprintf(measures + len, 256 - len, "}");
+    }
+}
+
+void cli_threat_sets(const struct scn_variant *variant, enum cli_threat_kind kind,
+                     char attacks[256], char measures[256])
+{
+    (void)snprintf(attacks, 256, "attacks=[{cell: %s, variant: %s, " WHEN "}]", variant->cell,
+                   variant->name);
+    measures_write(off_of(variant, kind), measures);
+}
+
+/* Runs the network with these overrides; `boundary` of all its nodes. */
+static int run(struct cli_threats *threats, const char *attacks, const char *measures,
+               enum scn_boundary boundary, struct scn_summary *summary)
+{
+    char seed[40];
+    (void)snprintf(seed, sizeof seed, "seed=%llu", (unsigned long long)threats->seed);
+    const char *texts[] = {seed, attacks, measures};
+    struct scn_sets sets = {texts, sizeof texts / sizeof texts[0]};
+    struct scn_scenario *scenario = NULL;
+    memset(summary, 0, sizeof *summary);
+    int err = scenario_load(threats, &sets, &scenario);
+    if (err != QKD_OK) {
+        return err;
+    }
+    reach_set(scenario, boundary);
+    struct sim_options options = {.has_engine = true,
+                                  .engine = SCN_ENGINE_FAST,
+                                  .why = threats->why,
+                                  .why_size = sizeof threats->why};
+    err = sim_run(scenario, &options, summary);
+    scn_free(scenario);
+    return err;
+}
+
+static double gain_of(enum scn_proof proof, const struct scn_summary *summary, uint64_t benign)
+{
+    const struct scn_attack_summary *attack = &summary->attacks[0];
+    switch (proof) {
+    case SCN_PROOF_LEAKED_BITS:
+        return (double)(attack->leaked_bits - attack->marked_bits);
+    case SCN_PROOF_READ:
+        return (double)attack->read;
+    case SCN_PROOF_ACCEPTED:
+        return (double)attack->accepted;
+    case SCN_PROOF_MISMATCHED:
+        return (double)summary->mismatched_pairs;
+    case SCN_PROOF_LOST:
+        return (double)benign - (double)summary->requests.served;
+    case SCN_PROOFS:
+        break;
+    }
+    return 0;
+}
+
+/* What a benign run serves with the same measures off: only then is what is missing the attacker's. */
+static int benign_served(struct cli_threats *threats, const char *measures, uint64_t *served)
+{
+    struct scn_summary summary;
+    int err = run(threats, "attacks=[]", measures, SCN_BOUNDARY_OUTSIDE, &summary);
+    *served = summary.requests.served;
+    scn_summary_fini(&summary);
+    return err;
+}
+
+static int variant_run(struct cli_threats *threats, struct cli_threat *threat,
+                       enum cli_threat_kind kind)
+{
+    const struct scn_variant *v = &scn_variants[threat->variant];
+    enum scn_proof proof = kind == CLI_THREAT_LATER ? v->later_proof : v->proof;
+    struct cli_threat_run *to = &threat->run[kind];
+    struct scn_summary summary;
+    char attacks[256], measures[256];
+    uint64_t benign = 0;
+    cli_threat_sets(v, kind, attacks, measures);
+    int err = proof == SCN_PROOF_LOST ? benign_served(threats, measures, &benign) : 0;
+    if (err != QKD_OK) {
+        return err;
+    }
+    err = run(threats, attacks, measures,
+              kind == CLI_THREAT_INSIDE ? SCN_BOUNDARY_INSIDE : SCN_BOUNDARY_OUTSIDE, &summary);
+    if (err == QKD_OK) {
+        *to = (struct cli_threat_run){.done = true,
+                                      .gain = gain_of(proof, &summary, benign),
+                                      .served = summary.requests.served,
+                                      .total = summary.requests.total,
+                                      .violations = summary.oracle.violations,
+                                      .excused = summary.security.violations,
+                                      .attack = summary.attacks[0]};
+    }
+    scn_summary_fini(&summary);
+    return err;
+}
+
+/* ---- verdicts ---- */
+
+static enum cli_threat_verdict judge(const struct cli_threat *threat)
+{
+    const struct cli_threat_run *r = threat->run;
+    for (int kind = 0; kind < CLI_THREAT_KINDS; kind++) {
+        if (r[kind].violations > 0) {
+            return CLI_THREAT_FAIL;
+        }
+    }
+    if (r[CLI_THREAT_ON].gain > 0 || (r[CLI_THREAT_INSIDE].done && r[CLI_THREAT_INSIDE].gain > 0)) {
+        return CLI_THREAT_FAIL;
+    }
+    bool shown = r[CLI_THREAT_OFF].gain > 0 &&
+                 (!r[CLI_THREAT_LATER].done || r[CLI_THREAT_LATER].gain > 0) &&
+                 r[CLI_THREAT_ON].attack.seen > 0;
+    bool kept_out = !r[CLI_THREAT_INSIDE].done || r[CLI_THREAT_INSIDE].attack.shielded > 0;
+    return shown && kept_out ? CLI_THREAT_PASS : CLI_THREAT_VACUOUS;
+}
+
+static bool is_within(enum scn_surface surface)
+{
+    return surface == SCN_SURFACE_K1 || surface == SCN_SURFACE_K3 || surface == SCN_SURFACE_A1 ||
+           surface == SCN_SURFACE_CM;
+}
+
+static int threat_run(struct cli_threats *threats, struct cli_threat *threat)
+{
+    const struct scn_variant *v = &scn_variants[threat->variant];
+    const struct scn_cell *cell = &scn_cells[scn_cell_find(v->cell)];
+    bool wanted[CLI_THREAT_KINDS] = {[CLI_THREAT_OFF] = true,
+                                     [CLI_THREAT_ON] = true,
+                                     [CLI_THREAT_LATER] = v->later != 0,
+                                     [CLI_THREAT_INSIDE] = is_within(cell->surface)};
+    for (int kind = 0; kind < CLI_THREAT_KINDS; kind++) {
+        int err = wanted[kind] ? variant_run(threats, threat, (enum cli_threat_kind)kind) : 0;
+        if (err != QKD_OK) {
+            return err;
+        }
+    }
+    threat->verdict = judge(threat);
+    return QKD_OK;
+}
+
+static int base_run(struct cli_threats *threats)
+{
+    struct scn_summary summary;
+    int err = run(threats, "attacks=[]", "measures={}", SCN_BOUNDARY_OUTSIDE, &summary);
+    threats->base_served = summary.requests.served;
+    threats->base_total = summary.requests.total;
+    if (err == QKD_OK && (summary.oracle.violations > 0 || summary.requests.served == 0)) {
+        (void)snprintf(threats->why, sizeof threats->why,
+                       "the benign run serves nothing or breaks a rule: %.160s",
+                       summary.oracle.first);
+        err = QKD_ERR_STATE;
+    }
+    scn_summary_fini(&summary);
+    return err;
+}
+
+int cli_threats_run(struct cli_threats *threats, const bool wanted[SCN_CELLS])
+{
+    threats->all = calloc(scn_variant_count, sizeof *threats->all);
+    if (threats->all == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    int err = base_run(threats);
+    for (size_t i = 0; i < scn_variant_count && err == QKD_OK; i++) {
+        if (wanted[scn_cell_find(scn_variants[i].cell)]) {
+            struct cli_threat *threat = &threats->all[threats->count++];
+            threat->variant = i;
+            err = threat_run(threats, threat);
+        }
+    }
+    return err;
+}
+
+void cli_threats_fini(struct cli_threats *threats)
+{
+    scn_errors_fini(&threats->errors);
+    free(threats->all);
+}
+
+enum cli_threat_verdict cli_threats_cell(const struct cli_threats *threats, size_t cell)
+{
+    static const int rank[] = {[CLI_THREAT_NOT_RUN] = 0,
+                               [CLI_THREAT_PASS] = 1,
+                               [CLI_THREAT_PARTLY] = 1,
+                               [CLI_THREAT_VACUOUS] = 2,
+                               [CLI_THREAT_FAIL] = 3};
+    enum cli_threat_verdict worst = CLI_THREAT_NOT_RUN;
+    for (size_t i = 0; i < threats->count; i++) {
+        const struct cli_threat *threat = &threats->all[i];
+        if (strcmp(scn_variants[threat->variant].cell, scn_cells[cell].id) == 0 &&
+            rank[threat->verdict] > rank[worst]) {
+            worst = threat->verdict;
+        }
+    }
+    bool complete = scn_cells[cell].missing[0] == '\0';
+    return worst == CLI_THREAT_PASS && !complete ? CLI_THREAT_PARTLY : worst;
+}
+
+const char *cli_threat_verdict_name(enum cli_threat_verdict verdict)
+{
+    static const char *const names[] = {"pass", "partly", "fail", "vacuous", "not run"};
+    return names[verdict];
+}
+
+const char *cli_threat_kind_name(enum cli_threat_kind kind)
+{
+    static const char *const names[] = {"off", "on", "later", "inside"};
+    return names[kind];
+}
+
+/* ---- requirements ---- */
+
+static const struct {
+    bool recommended;
+    const char *text;
+} requirements[CLI_REQUIREMENTS] = {
+    {false, "key data on KMA links is confidential"},
+    {true, "key data on KMA links is confidential whatever can be computed"},
+    {false, "key data from module to KMA is confidential"},
+    {false, "key data between KMA and KSA is confidential"},
+    {false, "key data between KSA and application is confidential"},
+    {false, "key data is confidential where it is processed and stored"},
+    {false, "a KMA keeps key data unaltered"},
+    {false, "a KSA keeps key data unaltered"},
+    {false, "key data is taken from authenticated and authorized senders only"},
+    {false, "key data is given to authorized receivers only"},
+    {false, "a KMA can store key data"},
+    {true, "a KMA supplies keys without a direct QKD link"},
+    {false, "KMA and KSA trace keys"},
+    {true, "a KMA tells controller or manager how keys were encrypted"},
+    {true, "metadata on KMA and key supply links is confidential (KMA)"},
+    {true, "metadata on KSA and key supply links is confidential (KSA)"},
+    {true, "metadata is confidential where it is processed and stored"},
+    {false, "a KMA keeps metadata unaltered"},
+    {false, "a KSA keeps metadata unaltered"},
+    {false, "metadata is taken from authenticated and authorized senders only"},
+    {false, "metadata is given to authorized receivers only"},
+    {true, "control and management information is confidential on its links"},
+    {false, "control and management information is unaltered"},
+    {false, "control and management information is taken from authorized senders only"},
+    {false, "control and management information is given to authorized receivers only"},
+};
+
+bool cli_requirement_is_required(int number)
+{
+    return !requirements[number - 1].recommended;
+}
+
+const char *cli_requirement_text(int number)
+{
+    return requirements[number - 1].text;
+}
+
+bool cli_requirement_has(int number, size_t cell)
+{
+    const char *at = scn_cells[cell].requirements;
+    while (*at != '\0') {
+        char *end = NULL;
+        long named = strtol(at, &end, 10);
+        if (end == at) {
+            return false;
+        }
+        if (named == number) {
+            return true;
+        }
+        at = end;
+    }
+    return false;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The threats of X.1712 run one by one (docs/security.md). Each attack of a cell runs with the measure that
+ * stands against it switched off, where it must succeed, and with all measures on, where it must not. Where a
+ * later stage catches what the first one let pass, there is a further run without that stage too; where the
+ * surface lies within a node, one more with the node inside the demarcation boundary. */
+#ifndef CLI_THREATS_H
+#define CLI_THREATS_H
+
+#include "scenarios/outcome.h"
+#include "scenarios/scenario.h"
+
+enum cli_threat_verdict {
+    CLI_THREAT_PASS,
+    CLI_THREAT_PARTLY,  /* what was run passes, but not all of its attacks have been built */
+    CLI_THREAT_FAIL,    /* it succeeds although all measures are on, or a rule was broken */
+    CLI_THREAT_VACUOUS, /* it does not succeed without the measure either: nothing is shown */
+    CLI_THREAT_NOT_RUN  /* no attack of this cell has been built */
+};
+
+enum cli_threat_kind {
+    CLI_THREAT_OFF,
+    CLI_THREAT_ON,
+    CLI_THREAT_LATER,  /* without the later stage, too */
+    CLI_THREAT_INSIDE, /* measure off, node inside the boundary */
+    CLI_THREAT_KINDS
+};
+
+/* What one run showed. */
+struct cli_threat_run {
+    bool done;
+    double gain; /* the figure that shows success; the attack succeeded if it is above 0 */
+    uint64_t served, total, violations, excused;
+    struct scn_attack_summary attack;
+};
+
+struct cli_threat {
+    size_t variant; /* in scn_variants */
+    struct cli_threat_run run[CLI_THREAT_KINDS];
+    enum cli_threat_verdict verdict;
+};
+
+/* Where they run. */
+struct cli_threats {
+    const char *network; /* "line", "random", or a scenario file */
+    uint64_t seed;
+    uint64_t base_served, base_total; /* of the benign run, which must be without fault */
+    struct cli_threat *all;           /* of scn_variants, those wanted */
+    size_t count;
+    struct scn_errors errors; /* of the scenario */
+    char why[256];            /* when cli_threats_run() fails */
+};
+
+/* Runs the attacks of the cells with a true flag, in the order of the tables. 0, QKD_ERR_INVALID (the
+ * scenario: errors), or the error of a run (why). cli_threats_fini() in every case. */
+int cli_threats_run(struct cli_threats *threats, const bool wanted[SCN_CELLS]);
+void cli_threats_fini(struct cli_threats *threats);
+
+/* Of all its variants: the worst; NOT_RUN if it has none. */
+enum cli_threat_verdict cli_threats_cell(const struct cli_threats *threats, size_t cell);
+
+const char *cli_threat_verdict_name(enum cli_threat_verdict verdict);
+const char *cli_threat_kind_name(enum cli_threat_kind kind);
+
+/* The overrides that replay a run: attacks=[...] and measures={...}. */
+void cli_threat_sets(const struct scn_variant *variant, enum cli_threat_kind kind,
+                     char attacks[256], char measures[256]);
+
+/* ---- requirements SReq.1 to 25 ---- */
+
+enum { CLI_REQUIREMENTS = 25 };
+bool cli_requirement_is_required(int number); /* "is required to", not "is recommended" */
+const char *cli_requirement_text(int number);
+/* Whether a cell is evidence for it. */
+bool cli_requirement_has(int number, size_t cell);
+
+#endif

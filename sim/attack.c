@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Attackers: which messages they meet, what they do with them, and whether what they made was taken for
+ * genuine. Several may stand at one place: all of them listen, and the first in the scenario's order that
+ * acts on a message has it. Each has a stream of chance of its own. */
+#include "sim/attack.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/channel/channel.h"
+#include "core/channel/frames.h"
+#include "core/crypto/crypto.h"
+#include "core/wire/codec.h"
+#include "core/wire/frame.h"
+
+enum {
+    KNOWN_MOST = 1 << 22,  /* keys that an attacker counts */
+    HELD_MOST = 1 << 16,   /* messages that attackers hold back at once */
+    LONGEST_SPLICED = 4096 /* bytes of a frame that it keeps */
+};
+
+struct attacker {
+    const struct scn_attack *plan;
+    struct qkd_rng rng;
+    struct sim_knowledge knowledge;
+    uint64_t seen, shielded, touched, forged, accepted;
+    int64_t first_ns, detect_ns, alarm_ns; /* SIM_NEVER: not yet */
+    uint32_t key_bytes;                    /* of the frame seen last */
+    uint8_t *last;                         /* splice: the frame before */
+    size_t last_len;
+};
+
+/* A message that will go on later. */
+struct held {
+    struct sim_local message; /* its bytes are our own */
+    uint8_t *bytes;           /* NULL: the slot is free */
+};
+
+struct sim_attackers {
+    struct attacker *all;
+    size_t count;
+    struct held *held;
+    uint32_t held_count, held_cap;
+};
+
+/* ---- life ---- */
+
+int sim_attackers_new(struct sim_world *world)
+{
+    const struct scn_scenario *scenario = world->scenario;
+    if (scenario->attack_count == 0) {
+        return 0;
+    }
+    struct sim_attackers *made = calloc(1, sizeof *made);
+    struct attacker *all = calloc(scenario->attack_count, sizeof *all);
+    if (made == NULL || all == NULL) {
+        free(made);
+        free(all);
+        return QKD_ERR_NOMEM;
+    }
+    made->all = all;
+    made->count = scenario->attack_count;
+    for (size_t i = 0; i < made->count; i++) {
+        struct attacker *a = &all[i];
+        a->plan = &scenario->attacks[i];
+        a->first_ns = a->detect_ns = a->alarm_ns = SIM_NEVER;
+        a->knowledge.unbounded = a->plan->class == SCN_CAPABILITY_Q;
+        qkd_rng_init_named(&a->rng, scenario->seed, a->plan->id, 0);
+        qkd_map_init(&a->knowledge.keys, sizeof(struct qkd_id), KNOWN_MOST, NULL);
+    }
+    world->attackers = made;
+    return 0;
+}
+
+void sim_attackers_free(struct sim_world *world)
+{
+    struct sim_attackers *attackers = world->attackers;
+    if (attackers == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < attackers->count; i++) {
+        qkd_rng_fini(&attackers->all[i].rng);
+        qkd_map_fini(&attackers->all[i].knowledge.keys);
+        free(attackers->all[i].last);
+    }
+    for (uint32_t i = 0; i < attackers->held_count; i++) {
+        free(attackers->held[i].bytes);
+    }
+    free(attackers->held);
+    free(attackers->all);
+    free(attackers);
+    world->attackers = NULL;
+}
+
+/* ---- whom it meets ---- */
+
+static bool is_role(const struct sim_local *m, enum qkd_role role)
+{
+    return qkd_eid_role(m->from) == role || qkd_eid_role(m->to) == role;
+}
+
+/* Whether a message crosses an attack surface. */
+static bool at_surface(const struct sim_local *m, enum scn_surface surface)
+{
+    bool kma = is_role(m, QKD_ROLE_KMA);
+    bool ksa = is_role(m, QKD_ROLE_KSA);
+    switch (surface) {
+    case SCN_SURFACE_K1:
+        return m->rp == QKD_RP_KQ1;
+    case SCN_SURFACE_K2_1:
+        return m->rp == QKD_RP_KX1;
+    case SCN_SURFACE_K3:
+        return m->rp == QKD_RP_KMI && kma && ksa;
+    case SCN_SURFACE_A1:
+        return m->rp == QKD_RP_AK;
+    case SCN_SURFACE_K2_2:
+        return m->rp == QKD_RP_KX2;
+    case SCN_SURFACE_C:
+        return m->rp == QKD_RP_CK;
+    case SCN_SURFACE_M:
+        return m->rp == QKD_RP_MK;
+    case SCN_SURFACE_CM:
+        return m->rp == QKD_RP_KQ2;
+    case SCN_SURFACE_KMA:
+        return kma && (m->rp == QKD_RP_KQ1 || m->rp == QKD_RP_KX1 || m->rp == QKD_RP_KMI);
+    case SCN_SURFACE_KSA:
+        return ksa && (m->rp == QKD_RP_AK || m->rp == QKD_RP_KX2 || m->rp == QKD_RP_KMI);
+    case SCN_SURFACES:
+        break;
+    }
+    return false;
+}
+
+/* Whether it is where the attacker stands. */
+static bool at_place(const struct sim_world *world, const struct scn_attack *plan,
+                     const struct sim_local *m)
+{
+    uint32_t from = qkd_eid_node(m->from), to = qkd_eid_node(m->to);
+    if (plan->node != UINT32_MAX && from != plan->node && to != plan->node) {
+        return false;
+    }
+    if (plan->application != UINT32_MAX && m->rp == QKD_RP_AK) {
+        uint32_t agent = plan->application * 2;
+        struct qkd_eid ends[2] = {host_agent_eid(world->plan, agent),
+                                  host_agent_eid(world->plan, agent + 1)};
+        if (!qkd_eid_eq(m->from, ends[0]) && !qkd_eid_eq(m->from, ends[1]) &&
+            !qkd_eid_eq(m->to, ends[0]) && !qkd_eid_eq(m->to, ends[1])) {
+            return false;
+        }
+    }
+    if (plan->link == UINT32_MAX) {
+        return true;
+    }
+    const struct scn_link *link = &world->scenario->links[plan->link];
+    if (from != to) {
+        return (from == link->a && to == link->b) || (from == link->b && to == link->a);
+    }
+    for (uint32_t end = 0; end < 2; end++) {
+        const struct host_unit *unit = &world->plan->units[world->plan->modules[plan->link][end]];
+        struct qkd_eid module = host_module_eid(unit->node, unit->instance);
+        if (qkd_eid_eq(m->from, module) || qkd_eid_eq(m->to, module)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The command of a message, or the type of a frame that takes pads; 0: a handshake. */
+static uint8_t kind_of(const struct sim_local *m, const uint8_t *observed, size_t observed_len)
+{
+    const uint8_t *text = observed_len > 2 ? observed : m->bytes;
+    size_t len = observed_len > 2 ? observed_len : m->len;
+    if (len <= 2) {
+        return 0;
+    }
+    if (m->rp == QKD_RP_KX1 && text[0] == WIRE_FRAME_MAGIC) {
+        return text[1];
+    }
+    return observed_len > 2 ? text[2] : 0;
+}
+
+static bool is_report(uint8_t kind)
+{
+    return kind == WIRE_CMD_FAULT || kind == WIRE_CMD_CONFIGURATION ||
+           kind == WIRE_CMD_ACCOUNTING || kind == WIRE_CMD_PERFORMANCE ||
+           kind == WIRE_CMD_SECURITY || kind == WIRE_CMD_METADATA;
+}
+
+static bool is_wanted(enum scn_message_kind wanted, const struct sim_local *m, uint8_t kind)
+{
+    bool frame = m->rp == QKD_RP_KX1;
+    switch (wanted) {
+    case SCN_MESSAGE_ANY:
+        return true;
+    case SCN_MESSAGE_RELAY:
+        return frame && kind == WIRE_FRAME_RELAY && m->bytes[0] == WIRE_FRAME_MAGIC;
+    case SCN_MESSAGE_TAKE:
+        return frame && kind == WIRE_FRAME_TAKE;
+    case SCN_MESSAGE_KEY_FILE:
+        return kind == WIRE_CMD_KEY_FILE;
+    case SCN_MESSAGE_KEY_SUPPLY:
+        return kind == WIRE_CMD_KEY_SUPPLY_RSP;
+    case SCN_MESSAGE_HAND_OVER:
+        return kind == WIRE_CMD_KMI_SUPPLY;
+    case SCN_MESSAGE_COMPARE:
+        return kind == WIRE_CMD_SUPPLY_NOTIFY || kind == WIRE_CMD_SUPPLY_NOTIFY_RSP;
+    case SCN_MESSAGE_ROUTE:
+        return kind == WIRE_CMD_ROUTE_RSP || kind == WIRE_CMD_ROUTE_TABLE;
+    case SCN_MESSAGE_STATUS:
+        return kind == WIRE_CMD_STATUS_RSP;
+    case SCN_MESSAGE_REPORT:
+        return is_report(kind);
+    case SCN_MESSAGE_KINDS:
+        break;
+    }
+    return false;
+}
+
+/* Whether the message stays where no attacker comes: within a node that is inside the boundary. */
+static bool is_shielded(const struct sim_world *world, const struct sim_local *m)
+{
+    uint32_t node = qkd_eid_node(m->from);
+    return node == qkd_eid_node(m->to) &&
+           world->scenario->nodes[node].boundary == SCN_BOUNDARY_INSIDE;
+}
+
+/* ---- what it does ---- */
+
+static void first_mark(const struct sim_world *world, struct attacker *a)
+{
+    a->first_ns = a->first_ns == SIM_NEVER ? sim_world_now(world) : a->first_ns;
+}
+
+static uint32_t number_of(const struct sim_world *world, const struct attacker *a)
+{
+    return (uint32_t)(a - world->attackers->all) + 1;
+}
+
+/* Keeps a copy of the message, to be sent after the attacker's delay. */
+static void hold(struct sim_world *world, const struct attacker *a, const struct sim_local *m,
+                 bool forged)
+{
+    struct sim_attackers *s = world->attackers;
+    uint32_t slot = 0;
+    while (slot < s->held_count && s->held[slot].bytes != NULL) {
+        slot++;
+    }
+    if (slot == s->held_cap) {
+        uint32_t cap = s->held_cap == 0 ? 16 : 2 * s->held_cap;
+        struct held *grown = cap > HELD_MOST ? NULL : realloc(s->held, cap * sizeof *grown);
+        if (grown == NULL) {
+            sim_world_fail(world, QKD_ERR_LIMIT, "messages that attackers hold back");
+            return;
+        }
+        s->held = grown;
+        s->held_cap = cap;
+    }
+    s->held_count = slot == s->held_count ? slot + 1 : s->held_count;
+    struct held *held = &s->held[slot];
+    held->bytes = malloc(m->len > 0 ? m->len : 1);
+    if (held->bytes == NULL) {
+        sim_world_fail(world, QKD_ERR_NOMEM, "messages that attackers hold back");
+        return;
+    }
+    memcpy(held->bytes, m->bytes, m->len);
+    held->message = *m;
+    held->message.bytes = held->bytes;
+    held->message.forged = forged ? number_of(world, a) : 0;
+    held->message.note = forged ? 0 : m->note;
+    sim_world_post(world, qkd_eid_node(m->from), sim_world_now(world) + a->plan->delay_ns,
+                   sim_world_tag(SIM_TIMER_ATTACK, 0, slot));
+}
+
+void sim_attackers_timer(struct sim_world *world, uint32_t slot)
+{
+    struct held *held = &world->attackers->held[slot];
+    struct sim_local message = held->message;
+    uint8_t *bytes = held->bytes;
+    held->bytes = NULL;
+    sim_world_carry(world, &message);
+    free(bytes);
+}
+
+/* Sends on other bytes in the place of a message. */
+static void send_changed(struct sim_world *world, const struct attacker *a,
+                         const struct sim_local *m, const uint8_t *bytes)
+{
+    struct sim_local changed = *m;
+    changed.bytes = bytes;
+    changed.forged = number_of(world, a);
+    sim_world_carry(world, &changed);
+}
+
+/* The bytes [*from, *to) of a part. */
+static void part_of(const struct attacker *a, const struct sim_local *m, size_t *from, size_t *to)
+{
+    bool frame = m->bytes[0] == WIRE_FRAME_MAGIC;
+    size_t head = frame ? WIRE_FRAME_HEAD_LEN : CHAN_HEAD_LEN;
+    size_t tail = m->len - WIRE_FRAME_TAG_LEN; /* as long as that of a record */
+    size_t keys = frame && tail - head > a->key_bytes ? tail - a->key_bytes : tail;
+    *from = 0;
+    *to = m->len;
+    switch (a->plan->part) {
+    case SCN_PART_HEAD:
+        *to = head;
+        break;
+    case SCN_PART_BODY:
+        *from = head;
+        *to = keys;
+        break;
+    case SCN_PART_KEYS:
+        *from = frame ? keys : head;
+        *to = tail;
+        break;
+    case SCN_PART_TAG:
+        *from = tail;
+        break;
+    case SCN_PART_ANY:
+    case SCN_PARTS:
+        break;
+    }
+}
+
+static bool flip(struct sim_world *world, struct attacker *a, const struct sim_local *m)
+{
+    size_t from = 0, to = 0;
+    part_of(a, m, &from, &to);
+    uint8_t *bytes = from < to ? malloc(m->len) : NULL;
+    if (bytes == NULL) {
+        return false;
+    }
+    memcpy(bytes, m->bytes, m->len);
+    size_t at = from + qkd_rng_below(&a->rng, to - from);
+    for (size_t i = at; i < at + a->plan->bytes && i < to; i++) {
+        bytes[i] ^= (uint8_t)a->plan->mask;
+    }
+    send_changed(world, a, m, bytes);
+    free(bytes);
+    return true;
+}
+
+/* This one's head goes on with the body and tag of the last one of the same length. */
+static bool splice(struct sim_world *world, struct attacker *a, const struct sim_local *m)
+{
+    size_t head = m->bytes[0] == WIRE_FRAME_MAGIC ? WIRE_FRAME_HEAD_LEN : CHAN_HEAD_LEN;
+    if (m->len <= head || m->len > LONGEST_SPLICED) {
+        return false;
+    }
+    uint8_t bytes[LONGEST_SPLICED];
+    bool fits = a->last != NULL && a->last_len == m->len;
+    if (fits) {
+        memcpy(bytes, m->bytes, head);
+        memcpy(bytes + head, a->last + head, m->len - head);
+        fits = memcmp(bytes, m->bytes, m->len) != 0; /* else it is the same one, sent again */
+    }
+    uint8_t *kept = realloc(a->last, m->len);
+    if (kept != NULL) {
+        memcpy(kept, m->bytes, m->len);
+        a->last = kept;
+        a->last_len = m->len;
+    }
+    if (fits) {
+        send_changed(world, a, m, bytes);
+    }
+    return fits;
+}
+
+/* True: the message has been dealt with. */
+static bool act(struct sim_world *world, struct attacker *a, const struct sim_local *m)
+{
+    switch (a->plan->what) {
+    case SCN_ATTACK_FLIP:
+        return flip(world, a, m);
+    case SCN_ATTACK_DROP:
+        sim_world_drop(world, m);
+        return true;
+    case SCN_ATTACK_DELAY:
+        hold(world, a, m, false);
+        return true;
+    case SCN_ATTACK_REPLAY:
+        hold(world, a, m, true);
+        sim_world_carry(world, m);
+        return true;
+    case SCN_ATTACK_SPLICE:
+        return splice(world, a, m);
+    case SCN_ATTACK_LISTEN:
+    case SCN_ATTACK_WHATS:
+        break;
+    }
+    return false;
+}
+
+/* What the attacker knows of the length of the keys in a frame: sizes are no secret. */
+static void keys_measure(struct attacker *a, const struct sim_sight *sight)
+{
+    struct wire_frame frame;
+    struct wire_relay_body body;
+    size_t len = 0;
+    if (a->plan->what == SCN_ATTACK_FLIP && sight->bytes[0] == WIRE_FRAME_MAGIC &&
+        sight->observed != NULL &&
+        wire_frame_decode(&frame, sight->observed, sight->observed_len) == QKD_OK) {
+        const uint8_t *plain = wire_relay_plain(&frame, &len);
+        a->key_bytes = wire_relay_body_decode(&body, plain, len) > 0 ? (uint32_t)body.keys.len : 0;
+    }
+}
+
+static bool is_there(const struct sim_world *world, const struct attacker *a)
+{
+    int64_t now_ns = sim_world_now(world);
+    return now_ns >= a->plan->at_ns &&
+           (a->plan->for_ns == SCN_FOREVER || now_ns - a->plan->at_ns < a->plan->for_ns);
+}
+
+/* One attacker and one message, which is where it stands; true: it has taken it. */
+static bool meet(struct sim_world *world, struct attacker *a, const struct sim_local *m,
+                 const struct sim_sight *sight)
+{
+    bool changes = a->plan->what == SCN_ATTACK_FLIP || a->plan->what == SCN_ATTACK_REPLAY ||
+                   a->plan->what == SCN_ATTACK_SPLICE;
+    bool content = sight->observed != NULL || m->bytes[0] == WIRE_FRAME_MAGIC;
+    a->seen++;
+    if (a->plan->what == SCN_ATTACK_LISTEN) {
+        if (sight->observed != NULL && sim_knowledge_read(&a->knowledge, sight)) {
+            first_mark(world, a);
+        }
+        return false;
+    }
+    keys_measure(a, sight);
+    if ((changes && (!content || m->len <= CHAN_OVERHEAD)) ||
+        (a->plan->probability < 1 && qkd_rng_unit(&a->rng) >= a->plan->probability) ||
+        !act(world, a, m)) {
+        return false;
+    }
+    first_mark(world, a);
+    a->touched++;
+    return true;
+}
+
+bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message,
+                        const uint8_t *observed, size_t observed_len)
+{
+    struct sim_attackers *s = world->attackers;
+    uint8_t kind = kind_of(message, observed, observed_len);
+    struct sim_sight sight = {message->rp, message->bytes, message->len, observed, observed_len};
+    bool taken = false;
+    for (size_t i = 0; i < s->count && !taken && message->len > 0; i++) {
+        struct attacker *a = &s->all[i];
+        if (!is_there(world, a) || !at_surface(message, a->plan->surface) ||
+            !at_place(world, a->plan, message) || !is_wanted(a->plan->message, message, kind)) {
+            continue;
+        }
+        if (is_shielded(world, message)) {
+            a->shielded++;
+        } else {
+            taken = meet(world, a, message, &sight);
+        }
+    }
+    return taken;
+}
+
+/* ---- what became of it ---- */
+
+void sim_attackers_stepped(struct sim_world *world)
+{
+    struct attacker *a = &world->attackers->all[world->forged - 1];
+    bool taken = false, noticed = false;
+    for (size_t i = 0; i < world->out.report_count; i++) {
+        enum qkd_report_code code = world->out.report[i].code;
+        taken = taken || code == QKD_REPORT_TAKEN;
+        noticed = noticed || code == QKD_REPORT_AUTH_FAILURE || code == QKD_REPORT_TAG_FAILURE ||
+                  code == QKD_REPORT_BAD_BYTES;
+    }
+    a->forged++;
+    a->accepted += taken;
+    if (taken && world->oracle != NULL) {
+        watch_oracle_forged(world->oracle);
+    }
+    if (noticed && a->detect_ns == SIM_NEVER) {
+        a->detect_ns = sim_world_now(world);
+    }
+}
+
+void sim_attackers_alarm(struct sim_world *world, const struct qkd_report *report)
+{
+    bool security = report->a == WIRE_FAULT_KEY_MISMATCH || report->a == WIRE_FAULT_TAG_FAILURE ||
+                    report->a == WIRE_FAULT_AUTH_FAILURE || report->a == WIRE_FAULT_DENIED;
+    for (size_t i = 0; i < world->attackers->count && security && report->b == 1; i++) {
+        struct attacker *a = &world->attackers->all[i];
+        if (a->first_ns != SIM_NEVER && a->alarm_ns == SIM_NEVER) {
+            a->alarm_ns = sim_world_now(world);
+        }
+    }
+}
+
+static double seconds(const struct attacker *a, int64_t at_ns)
+{
+    return at_ns == SIM_NEVER ? NAN : (double)(at_ns - a->first_ns) / 1e9;
+}
+
+void sim_attackers_summarise(const struct sim_world *world, struct scn_summary *summary)
+{
+    for (size_t i = 0; i < world->attackers->count; i++) {
+        const struct attacker *a = &world->attackers->all[i];
+        summary->attacks[i] = (struct scn_attack_summary){
+            .seen = a->seen,
+            .shielded = a->shielded,
+            .read = a->knowledge.read,
+            .leaked_keys = a->knowledge.leaked_keys,
+            .leaked_bits = a->knowledge.leaked_bits,
+            .marked_bits = a->knowledge.marked_bits,
+            .touched = a->touched,
+            .forged = a->forged,
+            .accepted = a->accepted,
+            .rejected = a->forged - a->accepted,
+            .first_s = a->first_ns == SIM_NEVER ? NAN : (double)a->first_ns / 1e9,
+            .detect_s = seconds(a, a->detect_ns),
+            .alarm_s = seconds(a, a->alarm_ns),
+        };
+        summary->security.forgeries_accepted += a->accepted;
+    }
+}

@@ -1,0 +1,1 @@
+qkdn threats --help
