@@ -88,6 +88,10 @@ const struct ana_field ana_run_fields[] = {
     RUN("relay.retransmissions", COUNT, relay.retransmissions),
     RUN("relay.reroutes", COUNT, relay.reroutes),
     RUN("relay.fallback_frames", COUNT, relay.fallback_frames),
+    RUN("relay.kept_routes", COUNT, relay.kept_routes),
+    RUN("relay.kept_oldest_s", REAL, relay.kept_oldest_s),
+    RUN("fairness.jain_bits", REAL, fairness.jain_bits),
+    RUN("fairness.jain_served", REAL, fairness.jain_served),
     RUN("pools.exhaustions", COUNT, pools.exhaustions),
     RUN("pools.fallbacks", COUNT, pools.fallbacks),
     RUN("pools.empty_s", REAL, pools.empty_s),
@@ -153,6 +157,17 @@ const struct ana_field ana_application_fields[] = {
     SPREAD(APP, "fetch_latency_s", fetch_latency),
     APP("other_routes", COUNT, other_routes),
     END,
+};
+
+#define CLASS(name, kind, member)                                                                  \
+    {                                                                                              \
+        name, ANA_KIND_##kind, offsetof(struct scn_class_summary, member)                          \
+    }
+const struct ana_field ana_class_fields[] = {
+    CLASS("applications", COUNT, applications),   REQUESTS(CLASS),
+    CLASS("served_fraction", FRACTION, requests), CLASS("asked_bits", COUNT, asked_bits),
+    CLASS("supplied_bits", COUNT, supplied_bits), CLASS("jain_bits", REAL, jain_bits),
+    CLASS("jain_served", REAL, jain_served),      END,
 };
 
 const struct ana_field ana_route_fields[] = {

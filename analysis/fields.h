@@ -29,6 +29,7 @@ extern const struct ana_field ana_head_fields[];        /* of scn_summary: the r
 extern const struct ana_field ana_run_fields[];         /* of scn_summary: its figures */
 extern const struct ana_field ana_link_fields[];        /* of scn_link_summary */
 extern const struct ana_field ana_application_fields[]; /* of scn_application_summary */
+extern const struct ana_field ana_class_fields[];       /* of scn_class_summary */
 extern const struct ana_field ana_route_fields[];       /* of scn_route_use */
 extern const struct ana_field ana_event_fields[];       /* of scn_event_summary */
 extern const struct ana_field ana_attack_fields[];      /* of scn_attack_summary */

@@ -205,6 +205,24 @@ static void write_events(struct ana_json *json, const struct scn_scenario *scena
     ana_json_close(json);
 }
 
+/* Classes, most important first as the scenario lists them; the applications without one behind them. */
+static void write_classes(struct ana_json *json, const struct scn_scenario *scenario,
+                          const struct scn_summary *summary)
+{
+    ana_json_array(json, "classes", ANA_JSON_LINES);
+    for (size_t i = 0; i < summary->class_count; i++) {
+        bool is_none = i == scenario->class_count;
+        if (is_none && summary->classes[i].applications == 0) {
+            continue;
+        }
+        ana_json_object(json, NULL, ANA_JSON_INLINE);
+        ana_json_string(json, "id", is_none ? "" : scenario->classes[i].id);
+        write_fields(json, ana_class_fields, &summary->classes[i], NULL);
+        ana_json_close(json);
+    }
+    ana_json_close(json);
+}
+
 static void write_links(struct ana_json *json, const struct scn_scenario *scenario,
                         const struct scn_summary *summary)
 {
@@ -269,6 +287,7 @@ char *ana_summary_json(const struct scn_scenario *scenario, const struct scn_sum
     write_expectations(&json, scenario, summary);
     write_events(&json, scenario, summary);
     write_attacks(&json, scenario, summary);
+    write_classes(&json, scenario, summary);
     write_links(&json, scenario, summary);
     write_applications(&json, scenario, summary);
     ana_json_close(&json);

@@ -197,6 +197,28 @@ static void print_applications(const struct scn_scenario *scenario,
     }
 }
 
+/* Only where there are classes. */
+static void print_classes(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                          FILE *out)
+{
+    fprintf(out, "\n    %-14s %-18s %13s %11s %11s %11s\n", "Class", "", "requests", "served",
+            "key", "Jain");
+    for (size_t i = 0; i < summary->class_count; i++) {
+        const struct scn_class_summary *s = &summary->classes[i];
+        char key[ANA_TEXT_SIZE], who[64];
+        if (s->applications == 0) {
+            continue;
+        }
+        snprintf(who, sizeof who, "%" PRIu64 " applications", s->applications);
+        double fraction = scn_served_fraction(&s->requests);
+        fprintf(out, "    %-14.14s %-18.18s %13" PRIu64 " %9.2f %% %11s %11.3f\n",
+                i < scenario->class_count ? scenario->classes[i].id : "(none)", who,
+                s->requests.total, isnan(fraction) ? 0.0 : 100.0 * fraction,
+                ana_bits_text((double)s->supplied_bits, key),
+                isnan(s->jain_bits) ? 0.0 : s->jain_bits);
+    }
+}
+
 static void print_lists(const struct scn_scenario *scenario, const struct scn_summary *summary,
                         FILE *out)
 {
@@ -209,6 +231,9 @@ static void print_lists(const struct scn_scenario *scenario, const struct scn_su
     }
     if (summary->link_count > 0) {
         print_links(scenario, summary, rows, out);
+    }
+    if (scenario->class_count > 0) {
+        print_classes(scenario, summary, out);
     }
     if (summary->application_count > 0) {
         print_applications(scenario, summary, rows, out);

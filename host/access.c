@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The scenario's access list as the configuration of key supply agents: rules of CFG_ACCESS, and
  * what CFG_APP says of an application for them. The KSAs decide; here names become numbers. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ enum {
     HEAD_BYTES = 64  /* of CFG_ACCESS without its rules */
 };
 
-/* An operator's name at a node, to be sorted. */
+/* A name of a node, to be sorted. */
 struct named {
     const char *name;
     uint32_t node;
@@ -26,18 +27,25 @@ static int named_compare(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Numbers the operators from 1 in the order of their names. */
-static int operators_fill(struct host_plan *plan)
+static const char *name_of(const struct host_plan *plan, size_t node, size_t member)
+{
+    return (const char *)&plan->scenario->nodes[node] + member;
+}
+
+/* Numbers the names from 1 in their order; member: offset of the name in struct scn_node. By node; NULL
+ * without memory. */
+static uint32_t *numbers_new(const struct host_plan *plan, size_t member)
 {
     const struct scn_scenario *scenario = plan->scenario;
-    plan->operators = calloc(scenario->node_count, sizeof(*plan->operators));
+    uint32_t *numbers = calloc(scenario->node_count, sizeof(*numbers));
     struct named *names = calloc(scenario->node_count, sizeof(*names));
-    if (plan->operators == NULL || names == NULL) {
+    if (numbers == NULL || names == NULL) {
+        free(numbers);
         free(names);
-        return QKD_ERR_NOMEM;
+        return NULL;
     }
     for (uint32_t i = 0; i < scenario->node_count; i++) {
-        names[i] = (struct named){scenario->nodes[i].operator_id, i};
+        names[i] = (struct named){name_of(plan, i, member), i};
     }
     qsort(names, scenario->node_count, sizeof(*names), named_compare);
     uint32_t number = 0;
@@ -45,20 +53,22 @@ static int operators_fill(struct host_plan *plan)
         if (i == 0 || named_compare(&names[i - 1], &names[i]) != 0) {
             number++;
         }
-        plan->operators[names[i].node] = number;
+        numbers[names[i].node] = number;
     }
     free(names);
-    return 0;
+    return numbers;
 }
 
-static uint32_t operator_number(const struct host_plan *plan, const char *name)
+/* 0: no node has it, which the loader refuses; or "", for any. */
+static uint32_t number_of(const struct host_plan *plan, const uint32_t *numbers, size_t member,
+                          const char *name)
 {
     for (size_t i = 0; i < plan->scenario->node_count; i++) {
-        if (strcmp(plan->scenario->nodes[i].operator_id, name) == 0) {
-            return plan->operators[i];
+        if (strcmp(name_of(plan, i, member), name) == 0) {
+            return numbers[i];
         }
     }
-    return 0; /* the loader refuses unknown operators */
+    return 0;
 }
 
 uint8_t host_level_number(enum scn_level level)
@@ -100,15 +110,17 @@ static struct wire_access_rule rule_make(const struct host_plan *plan,
         .has_target_role = role_number(to->role) != 0,
         .target_role = role_number(to->role),
         .has_source_id = given->application != UINT32_MAX,
+        .has_source_community = from->community[0] != '\0',
+        .has_target_community = to->community[0] != '\0',
         .has_level = given->level >= 0,
         .level = given->level >= 0 ? host_level_number((enum scn_level)given->level) : 0,
     };
-    if (rule.has_source_operator) {
-        rule.source_operator = operator_number(plan, from->operator_id);
-    }
-    if (rule.has_target_operator) {
-        rule.target_operator = operator_number(plan, to->operator_id);
-    }
+    size_t operators = offsetof(struct scn_node, operator_id);
+    size_t communities = offsetof(struct scn_node, community);
+    rule.source_operator = number_of(plan, plan->operators, operators, from->operator_id);
+    rule.target_operator = number_of(plan, plan->operators, operators, to->operator_id);
+    rule.source_community = number_of(plan, plan->communities, communities, from->community);
+    rule.target_community = number_of(plan, plan->communities, communities, to->community);
     if (rule.has_source_id) {
         uint32_t node = plan->scenario->applications[given->application].from;
         rule.source_id = qkd_eid_make(QKD_ROLE_APP, 2 * given->application, node);
@@ -125,8 +137,10 @@ int host_access_new(struct host_plan *plan)
     size_t cap = scenario->access_count * RULE_BYTES;
     uint8_t *rules = malloc(cap);
     plan->access = malloc(cap + HEAD_BYTES);
-    int rc = operators_fill(plan);
-    if (rules == NULL || plan->access == NULL || rc != 0) {
+    plan->operators = numbers_new(plan, offsetof(struct scn_node, operator_id));
+    plan->communities = numbers_new(plan, offsetof(struct scn_node, community));
+    if (rules == NULL || plan->access == NULL || plan->operators == NULL ||
+        plan->communities == NULL) {
         free(rules);
         return QKD_ERR_NOMEM;
     }
@@ -151,6 +165,8 @@ void host_access_describe(const struct host_plan *plan, struct wire_cfg_app *app
         uint32_t node = qkd_eid_node(app->app);
         app->has_operator_id = true;
         app->operator_id = plan->operators[node];
+        app->has_community = true;
+        app->community = plan->communities[node];
         app->has_role = true;
         app->role = role_number(plan->scenario->nodes[node].role);
     }

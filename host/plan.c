@@ -254,6 +254,7 @@ void host_plan_free(struct host_plan *plan)
     free(plan->modules);
     free(plan->agents);
     free(plan->operators);
+    free(plan->communities);
     free(plan->access);
     free(plan);
 }

@@ -73,6 +73,7 @@ struct host_plan {
     uint32_t (*modules)[2]; /* units of the modules at both ends of a link */
     uint32_t *agents;       /* unit of application agent n (2·application + end) */
     uint32_t *operators;    /* numbers of the nodes' operators; NULL without access rules */
+    uint32_t *communities;  /* the same of their communities */
     uint8_t *access;        /* CFG_ACCESS, encoded; NULL without access rules */
     size_t access_len;
 };

@@ -111,6 +111,17 @@ struct scn_application_summary {
     uint64_t other_routes; /* served requests on routes beyond SCN_MAX_ROUTES */
 };
 
+/* A class of applications; the last one of a summary: those without a class. Jain's index of x over n
+ * applications is (sum of x)^2 / (n * sum of x^2): 1, if all x are equal, down to 1/n (Jain, Chiu and Hawe,
+ * DEC-TR-301, 1984). */
+struct scn_class_summary {
+    uint64_t applications; /* that asked */
+    struct scn_requests requests;
+    uint64_t asked_bits, supplied_bits;
+    double jain_bits;   /* of the key that each was supplied; NAN: none was */
+    double jain_served; /* of the share of its requests that was served; NAN */
+};
+
 /* One event of the faults: what it did, and how the network got over it. Its pairs are the applications
  * whose last served request depended on what failed (docs/results.md, "fault_events"). */
 struct scn_event_summary {
@@ -193,7 +204,12 @@ struct scn_summary {
     struct {
         double hops_mean; /* links per served request */
         uint64_t frames, retransmissions, reroutes, fallback_frames;
+        uint64_t kept_routes; /* times that a KM used a route on when no controller answered */
+        double kept_oldest_s; /* oldest of these: since the controller had told it; NAN: none */
     } relay;
+    struct {
+        double jain_bits, jain_served; /* least over classes; NAN: none asked */
+    } fairness;
     struct {
         uint64_t exhaustions, fallbacks;
         double empty_s;    /* summed over links */
@@ -235,6 +251,8 @@ struct scn_summary {
     size_t attack_count;
     struct scn_link_summary *links; /* of scenario.links */
     size_t link_count;
+    struct scn_class_summary classes[SCN_MAX_CLASSES + 1]; /* of scenario.classes, and none */
+    size_t class_count;
     struct scn_application_summary *applications; /* of scenario.applications */
     size_t application_count;
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What depends on more than one key of an application or an access rule: defaults and checks. */
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "scenarios/field.h"
@@ -248,14 +250,16 @@ void scn_applications_resolve(struct scn_ctx *ctx)
     }
 }
 
-/* Operators are names without a list of their own: one that no node has is a slip of the pen. */
-static void operator_check(struct scn_ctx *ctx, size_t i, const char *path, const char *name)
+/* Operators and communities are names without a list of their own: one that no node has is a slip of the
+ * pen. member: offset of the name in struct scn_node. */
+static void name_check(struct scn_ctx *ctx, const struct scn_place *place, size_t member,
+                       const char *name)
 {
     const struct scn_scenario *s = ctx->scenario;
     const char *known[256];
     size_t count = 0;
     for (size_t k = 0; k < s->node_count && name[0] != '\0'; k++) {
-        const char *here = s->nodes[k].operator_id;
+        const char *here = (const char *)&s->nodes[k] + member;
         if (strcmp(here, name) == 0) {
             return;
         }
@@ -266,17 +270,30 @@ static void operator_check(struct scn_ctx *ctx, size_t i, const char *path, cons
     }
     if (name[0] != '\0') {
         char hint[SCN_NAME_SIZE];
-        scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_ACCESS, i, path),
-                    "no node has the operator '%s'%s", name,
+        bool is_operator = member == offsetof(struct scn_node, operator_id);
+        scn_mistake(ctx, *place, "no node has the %s '%s'%s",
+                    is_operator ? "operator" : "community", name,
                     scn_hint(hint, scn_nearest(name, known, count)));
     }
+}
+
+static void side_check(struct scn_ctx *ctx, size_t i, const char *end,
+                       const struct scn_access_side *side)
+{
+    char path[32];
+    (void)snprintf(path, sizeof path, "%s.operator", end);
+    struct scn_place place = scn_place_of(ctx, SCN_KIND_ACCESS, i, path);
+    name_check(ctx, &place, offsetof(struct scn_node, operator_id), side->operator_id);
+    (void)snprintf(path, sizeof path, "%s.community", end);
+    place = scn_place_of(ctx, SCN_KIND_ACCESS, i, path);
+    name_check(ctx, &place, offsetof(struct scn_node, community), side->community);
 }
 
 void scn_access_resolve(struct scn_ctx *ctx)
 {
     for (size_t i = 0; i < ctx->scenario->access_count; i++) {
         const struct scn_access *access = &ctx->scenario->access[i];
-        operator_check(ctx, i, "from.operator", access->from.operator_id);
-        operator_check(ctx, i, "to.operator", access->to.operator_id);
+        side_check(ctx, i, "from", &access->from);
+        side_check(ctx, i, "to", &access->to);
     }
 }

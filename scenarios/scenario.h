@@ -61,6 +61,7 @@ struct scn_node {
     char id[SCN_ID_SIZE];          /* unique */
     char name[SCN_NAME_SIZE];      /* what people call it; default: the id */
     char operator_id[SCN_ID_SIZE]; /* who runs it; default "default" (key `operator`) */
+    char community[SCN_ID_SIZE];   /* whose users it serves: for access rules */
     char address[SCN_NAME_SIZE];   /* location or network address, table 7-1; "" if not given */
     uint8_t mac[6];                /* hardware address, valid if has_mac */
     bool has_mac;
@@ -339,6 +340,7 @@ struct scn_application {
 struct scn_access_side {
     uint32_t node;                 /* UINT32_MAX: any */
     char operator_id[SCN_ID_SIZE]; /* of the node; "": any */
+    char community[SCN_ID_SIZE];   /* the same */
     enum scn_node_role role;       /* of the node; -1: any */
 };
 

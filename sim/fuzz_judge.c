@@ -185,6 +185,7 @@ static bool side_fits(const struct scn_scenario *scenario, const struct scn_acce
     const struct scn_node *n = &scenario->nodes[node];
     return (side->node == UINT32_MAX || side->node == node) &&
            (side->operator_id[0] == '\0' || strcmp(side->operator_id, n->operator_id) == 0) &&
+           (side->community[0] == '\0' || strcmp(side->community, n->community) == 0) &&
            ((int)side->role < 0 || side->role == n->role);
 }
 

@@ -4,6 +4,7 @@
  * failed to fetch) every key, or can fetch it no more, at the latest at the end of the run. */
 #include "watch/stats.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -533,6 +534,10 @@ int watch_stats_finish(struct watch_stats *stats, int64_t now_ns, struct scn_sum
     }
     watch_tally_run(&stats->total, summary);
     summary->relay.reroutes = stats->reroutes;
+    summary->relay.kept_routes = stats->kept_routes;
+    summary->relay.kept_oldest_s = stats->kept_routes > 0 ? (double)stats->kept_oldest_ms * 1e-3
+                                                          : NAN;
+    watch_fairness_finish(stats->scenario, summary);
     watch_links_finish(stats, now_ns, summary);
     watch_healing_finish(stats, summary);
     watch_windows_finish(stats, now_ns, summary);

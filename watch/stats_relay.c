@@ -8,6 +8,8 @@
 #include "watch/pooled.h"
 #include "watch/stats_state.h"
 
+#define ROUTE_KEPT 2 /* QKD_REPORT_ROUTE: used on without a controller */
+
 enum { FIRST_RELAYS = 64 };
 
 /* ---- routes ---- */
@@ -105,11 +107,19 @@ bool watch_relay_leaked(const struct watch_relay *relay)
 
 int watch_relay_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
 {
-    if (report->b == 0 || qkd_id_is_zero(&report->id)) {
+    if (report->c == ROUTE_KEPT) {
+        stats->kept_routes++;
+        stats->kept_oldest_ms = report->d > stats->kept_oldest_ms ? report->d
+                                                                  : stats->kept_oldest_ms;
+    }
+    if (report->b == 0) {
         return 0;
     }
     stats->reroutes++;
     watch_windows_note(stats, now_ns, offsetof(struct watch_window, reroutes));
+    if (qkd_id_is_zero(&report->id)) {
+        return 0; /* of a flow, not of a key */
+    }
     struct watch_relay *relay = relay_get(stats, &report->id);
     if (relay == NULL) {
         return QKD_ERR_NOMEM;

@@ -183,6 +183,7 @@ struct watch_stats {
     uint32_t relay_cap, relay_next;
     uint64_t number, ended;
     uint64_t reroutes;
+    uint64_t kept_routes, kept_oldest_ms; /* routes used on without a controller */
     struct watch_tally total;
     struct watch_app_stats *apps;
     struct watch_link_stats *links;
@@ -299,5 +300,8 @@ void watch_windows_finish(struct watch_stats *stats, int64_t now_ns, struct scn_
 /* Time that a link passed as it is now, [since_ns, now_ns), added to figures. */
 void watch_link_passed(const struct watch_stats *stats, const struct watch_link_stats *link,
                        double past_s, struct watch_link_figures *figures);
+
+/* stats_fairness.c: what classes got, from what their applications got. */
+void watch_fairness_finish(const struct scn_scenario *scenario, struct scn_summary *summary);
 
 #endif

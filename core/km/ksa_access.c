@@ -66,6 +66,8 @@ static bool rule_fits(const struct wire_access_rule *rule, const struct ksa_app 
            (!rule->has_target_node || rule->target_node == qkd_eid_node(target->app)) &&
            (!rule->has_target_operator || rule->target_operator == target->operator_id) &&
            (!rule->has_target_role || rule->target_role == target->role) &&
+           (!rule->has_source_community || rule->source_community == source->community) &&
+           (!rule->has_target_community || rule->target_community == target->community) &&
            (!rule->has_level || rule->level == source->level);
 }
 

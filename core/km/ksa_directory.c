@@ -50,6 +50,7 @@ int ksa_directory_put(struct ksa *ksa, const struct wire_cfg_app *entry)
     app->peer_app = entry->peer_app;
     app->level = entry->level;
     app->operator_id = entry->operator_id;
+    app->community = entry->has_community ? entry->community : 0;
     app->role = entry->role;
     app->relay = entry->has_relay ? entry->relay : WIRE_RELAY_HOP_BY_HOP;
     app->paths = entry->has_paths ? entry->paths : 0;

@@ -69,6 +69,7 @@ struct ksa_app {
     uint8_t class_number;   /* of the configuration, from 1; 0: none */
     uint8_t relay, paths;   /* of its keys, enum wire_relay */
     uint32_t operator_id;   /* of its node; 0: not stated */
+    uint32_t community;     /* the same */
     struct wire_b32 name;   /* cut at 32 bytes, zero-padded */
     struct ksa_bucket rate; /* of what it asks for outside sessions */
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */

@@ -10,8 +10,9 @@
 /* What may be claimed of a store, of which half is an end's, in sixteenths. The rest is common: whatever the
  * claims are, all are served from a pool that is nearly full. */
 #define PARTS 16
-#define PARTS_CREDITS 5 /* half of it for what is guaranteed, if anything is; in equal parts */
+#define PARTS_CREDITS 5 /* up to half of it for what is guaranteed */
 #define PARTS_RESERVES 1
+#define ROUNDS 8 /* of sharing out what some do not want */
 
 void km_share_init(struct km_share *share, const struct km_config *config, uint64_t store_bytes)
 {
@@ -29,27 +30,52 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* What each account of a kind may save at most. */
+/* What an account would save if it could. */
+static uint64_t want_of(const struct km_account *account)
+{
+    uint64_t want = KM_SHARE_SAVED * account->largest;
+    want = account->wanted[0] > want ? account->wanted[0] : want;
+    return account->wanted[1] > want ? account->wanted[1] : want;
+}
+
+/* The most that each account of a kind may save so that all together save no more than `all`: who wants
+ * less leaves the rest to others. What they save is in *saved. */
+static uint64_t part_of(const struct km_share *share, bool is_guaranteed, uint64_t all,
+                        uint64_t *saved)
+{
+    uint64_t part = 0;
+    *saved = 0;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint64_t open = 0;
+        *saved = 0;
+        for (uint32_t i = 0; i < share->count; i++) {
+            const struct km_account *account = &share->accounts[i];
+            if ((account->level == KM_SHARE_GUARANTEED) == is_guaranteed) {
+                uint64_t want = want_of(account);
+                open += want > part;
+                *saved += least(want, part);
+            }
+        }
+        if (open == 0 || *saved >= all || (all - *saved) / open == 0) {
+            break;
+        }
+        part += (all - *saved) / open;
+    }
+    return part;
+}
+
 static void parts_set(struct km_share *share)
 {
     uint64_t all = share->store / PARTS * PARTS_CREDITS;
-    uint64_t guaranteed = 0;
-    for (uint32_t i = 0; i < share->count; i++) {
-        guaranteed += share->accounts[i].level == KM_SHARE_GUARANTEED;
-    }
-    uint64_t others = share->count - guaranteed;
-    uint64_t half = guaranteed > 0 ? all / 2 : 0;
-    share->part[0] = guaranteed > 0 ? half / guaranteed : 0;
-    share->part[1] = others > 0 ? (all - half) / others : 0;
+    uint64_t saved;
+    share->part[0] = part_of(share, true, all / 2, &saved);
+    share->part[1] = part_of(share, false, all - saved, &saved);
 }
 
 /* What may be saved on an account beside what is there. */
 static uint64_t room_of(const struct km_share *share, const struct km_account *account)
 {
-    uint64_t most = KM_SHARE_SAVED * account->largest;
-    most = account->wanted[0] > most ? account->wanted[0] : most;
-    most = account->wanted[1] > most ? account->wanted[1] : most;
-    most = least(most, share->part[account->level != KM_SHARE_GUARANTEED]);
+    uint64_t most = least(want_of(account), share->part[account->level != KM_SHARE_GUARANTEED]);
     return account->credit < most ? most - account->credit : 0;
 }
 

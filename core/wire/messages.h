@@ -409,7 +409,7 @@ enum wire_file_code {
 #define WIRE_SAE_STATUS_RSP(M, O) M(u8, reason) O(blob, status)
 
 /* CONFIG events. CFG_PEER: pairwise secret. CFG_APP: directory entry (which KM serves it), to KSAs
- * and KMAs; operator (a number; 0: not stated) and role of its node are what access rules speak of.
+ * and KMAs; operator and community (numbers; 0: not stated) and role of its node are what access rules speak of.
  * CFG_LINK: a QKD link and its neighbour, to KMA and KMC. CFG_ACCESS: to KSAs: who may ask for keys
  * with whom; wire_access_rule records, the first that fits decides, none: allowed. It replaces the
  * list that was there. */
@@ -421,7 +421,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     O(u8, paths) /* with MULTIPATH */                                                              \
     O(u64, max_bps) /* bits of key per second, outside sessions; absent: any */                    \
     O(blob, more_peers) /* further applications that it may share keys with, 8 bytes each */       \
-    O(u8, class_number) /* of the KMs' classes, from 1; absent: none */
+    O(u8, class_number) /* of the KMs' classes, from 1; absent: none */                            \
+    O(u32, community)   /* of its node's users, a number; 0: not stated */
 #define WIRE_CFG_ACCESS(M, O) M(blob, rules)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
@@ -540,7 +541,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_ACCESS_RULE(M, O)                                                                     \
     M(u8, allow) O(eid, source_id) O(u32, source_node) O(u32, source_operator) O(u8, source_role)  \
     O(eid, target_id) O(u32, target_node) O(u32, target_operator) O(u8, target_role)               \
-    O(u8, level) /* the application's, enum wire_level */
+    O(u8, level) /* the application's, enum wire_level */                                          \
+    O(u32, source_community) O(u32, target_community)
 #define WIRE_ACCOUNT_RECORD(M, O)                                                                  \
     M(eid, app) M(eid, peer_app) M(u64, keys) M(u64, bits) M(u64, refused) M(u64, otp_bits)
 #define WIRE_FAULT_RECORD(M, O)                                                                    \

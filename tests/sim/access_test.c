@@ -5,8 +5,9 @@
 
 #define NETWORK                                                                                    \
     "scenario: t\nduration: 10 s\nengine: fast\nnetwork:\n  nodes:\n"                              \
-    "    - {id: A, operator: north}\n    - {id: B, operator: north}\n"                             \
-    "    - {id: C, operator: south, role: border}\n    - {id: D, operator: south}\n"               \
+    "    - {id: A, operator: north, community: bank}\n    - {id: B, operator: north}\n"            \
+    "    - {id: C, operator: south, role: border}\n    - {id: D, operator: south, community: "     \
+    "bank}\n"                                                                                      \
     "  links:\n"                                                                                   \
     "    - {id: AB, ends: [A, B], qkd: {rate: 1 Mbit/s, block: 100 kbit}}\n"                       \
     "    - {id: BC, ends: [B, C], qkd: {rate: 1 Mbit/s, block: 100 kbit}}\n"                       \
@@ -63,6 +64,10 @@ START_TEST(rules_by_node_operator_role_application)
         {"  - {rule: deny, from: {operator: north}, to: {operator: south}}\n", ".dd.."},
         {"  - {rule: deny, to: {role: border}}\n", ".d..d"},
         {"  - {rule: deny, application: da}\n", "...d."},
+        {"  - {rule: deny, from: {community: bank}, to: {community: bank}}\n", "..dd."},
+        {"  - {rule: allow, from: {community: bank}, to: {community: bank}}\n"
+         "  - {rule: deny, from: {community: bank}}\n",
+         "dd..d"},
         {"  - {rule: allow, application: ad}\n  - {rule: deny, to: {operator: south}}\n", ".d..d"},
         {"  - {rule: allow, from: {operator: north}, to: {operator: north}}\n"
          "  - {rule: allow, from: {operator: south}, to: {operator: south}}\n  - {rule: deny}\n",

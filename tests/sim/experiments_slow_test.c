@@ -11,7 +11,7 @@ static const char *const paths[] = {
     "scenarios/experiments/exhaustion.yaml", "scenarios/experiments/outage.yaml",
     "scenarios/experiments/fairness.yaml",   "scenarios/experiments/fallback.yaml",
     "scenarios/experiments/multipath.yaml",  "scenarios/secoqc-rerouting.yaml",
-    "scenarios/tokyo-2010-attack.yaml"};
+    "scenarios/tokyo-2010-attack.yaml",      "scenarios/experiments/classes.yaml"};
 
 START_TEST(in_both_engines)
 {

@@ -74,6 +74,17 @@ START_TEST(priorities)
     ck_assert_double_ge(ended(3, "timed_out", "timeout"), 0.98 * asked(3)); /* they wait */
     ck_assert_double_le(served(4), 0.01 * asked(4));
     ck_assert_double_ge(ended(4, "refused", "over_share"), 0.9 * asked(4));
+    const struct scn_class_summary *silver = &run.summary.classes[1];
+    double x = served(1);
+    double y = served(2);
+    ck_assert_uint_eq(silver->applications, 2);
+    ck_assert_uint_eq(silver->supplied_bits, (uint64_t)(256 * (x + y)));
+    ck_assert_double_eq_tol(silver->jain_bits, (x + y) * (x + y) / (2 * (x * x + y * y)), 1e-12);
+    x /= asked(1);
+    y /= asked(2);
+    ck_assert_double_eq_tol(silver->jain_served, (x + y) * (x + y) / (2 * (x * x + y * y)), 1e-12);
+    ck_assert_uint_eq(run.summary.class_count, 4);
+    ck_assert_uint_eq(run.summary.classes[3].applications, 1); /* without a class */
     lib_end(&run);
 }
 END_TEST

@@ -58,6 +58,7 @@ START_TEST(exhaustion_moves_it_in_time)
     ck_assert_uint_eq(changes(&at_s), 1);
     ck_assert_double_ge(at_s, 15);
     ck_assert_double_le(at_s, 26);
+    ck_assert_uint_ge(run.summary.relay.reroutes, 1);
     lib_end(&run);
 }
 END_TEST
@@ -133,6 +134,10 @@ START_TEST(goes_on_without_a_controller)
     snprintf(longer, sizeof longer, "%.*stimeout: 10 s, %s", (int)(stop - text), text, stop);
     lib_run_text(&run, longer);
     ck_assert_uint_gt(run.request_count, 250);
+    /* 20 s without a controller, routes for 3 periods of 1 s at a time; the oldest was told before it went. */
+    ck_assert_uint_ge(run.summary.relay.kept_routes, 4);
+    ck_assert_double_ge(run.summary.relay.kept_oldest_s, 15);
+    ck_assert_double_le(run.summary.relay.kept_oldest_s, 25);
     for (size_t i = 0; i < run.request_count; i++) {
         ck_assert_msg(strcmp(run.requests[i].outcome, "served") == 0, "at %.1f s: %s %s",
                       1e-9 * (double)run.requests[i].start_ns, run.requests[i].outcome,

@@ -347,6 +347,8 @@ static const struct planted planted[] = {
     {20, "access: [{rule: deny, from: {node: ^Q}}]\nfaults:", "unknown node 'Q'"},
     {20, "access: [{rule: deny, to: {operator: ^defalt}}]\nfaults:",
      "no node has the operator 'defalt': did you mean 'default'?"},
+    {20, "access: [{rule: deny, to: {community: ^banks}}]\nfaults:",
+     "no node has the community 'banks'"},
     {20, "access: [{rule: deny, to: {role: ^boss}}]\nfaults:", "unknown role 'boss'"},
     {20, "access: [{rule: deny, level: ^best}]\nfaults:", "unknown level 'best'"},
     {19, "  - {id: v, from: A, to: C, rate: 1 /s, max_rate: ^0 bit/s}", "out of range"},
