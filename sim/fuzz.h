@@ -101,6 +101,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_PIECES,    /* stores full of pieces almost as long as a frame */
     SIM_FUZZ_AGED,      /* small stores, whose key expires soon */
     SIM_FUZZ_MULTICAST, /* keys for several nodes: fuzz_multicast.c */
+    SIM_FUZZ_CLASSES,   /* classes of applications; drawn apart: fuzz_control.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -112,6 +113,7 @@ struct sim_fuzz_plan {
     uint64_t seed;
     uint64_t features; /* bits of enum sim_fuzz_feature; for reports */
     uint32_t node_count, link_count, app_count, fault_count;
+    uint32_t class_count; /* priorities 0, 1, 1 */
     struct {
         bool off;
         int32_t offset_s, drift_ppm; /* of its clock */
@@ -133,6 +135,7 @@ struct sim_fuzz_plan {
         uint32_t on_ms, off_ms, day_ms;
         bool fixed_periods;
         uint32_t max_bps;                                 /* 0: any */
+        uint32_t class_number;                            /* of the classes, from 1; 0: none */
         uint32_t also;                                    /* multicast: bits of further nodes */
         uint32_t session_bps, hold_ms, session_timeout_s; /* 0: no sessions */
         bool fixed_hold, without_keys;

@@ -4,7 +4,14 @@
 #include "core/base/rng.h"
 #include "sim/fuzz_plan.h"
 
-enum { RARITY = 3, PATHS_LEAST = 2, PATHS_MOST = 8, STANDBY_RARITY = 6, RATE_RARITY = 8 };
+enum {
+    RARITY = 3,
+    PATHS_LEAST = 2,
+    PATHS_MOST = 8,
+    STANDBY_RARITY = 6,
+    RATE_RARITY = 8,
+    CLASS_RARITY = 6
+};
 
 void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
 {
@@ -72,6 +79,19 @@ void sim_fuzz_plan_max_rate(struct sim_fuzz_plan *plan, uint64_t allowed)
                          10;
         uint32_t percent = (uint32_t)qkd_rng_below(&rng, 120);
         plan->app[i].max_bps = qkd_rng_below(&rng, 2) == 0 ? 1 + asked / 100 * percent : 0;
+    }
+    qkd_rng_fini(&rng);
+}
+
+void sim_fuzz_plan_classes(struct sim_fuzz_plan *plan, uint64_t allowed)
+{
+    struct qkd_rng rng;
+    qkd_rng_init_named(&rng, plan->seed, "fuzz classes", 0);
+    bool is_on = qkd_rng_below(&rng, CLASS_RARITY) == 0 && (allowed >> SIM_FUZZ_CLASSES & 1) != 0;
+    plan->features |= is_on ? SIM_FUZZ_BIT(SIM_FUZZ_CLASSES) : 0;
+    plan->class_count = is_on ? 1 + (uint32_t)qkd_rng_below(&rng, 3) : 0;
+    for (uint32_t i = 0; is_on && i < plan->app_count; i++) {
+        plan->app[i].class_number = (uint32_t)qkd_rng_below(&rng, plan->class_count + 1);
     }
     qkd_rng_fini(&rng);
 }

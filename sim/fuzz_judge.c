@@ -221,6 +221,7 @@ static void access_judge(const struct sim_fuzz_record *record, const struct sim_
 {
     bool denied = sim_fuzz_denied(record->scenario, r->application);
     bool told = strcmp(r->reason, "access_denied") == 0 ||
+                (strcmp(r->reason, "over_share") == 0 && record->scenario->class_count == 0) ||
                 (strcmp(r->reason, "over_rate") == 0 &&
                  record->scenario->applications[r->application].max_bps == 0);
     if (denied ? r->keys_supplied > 0 || r->fetched_ns != SCN_NO_TIME : told) {

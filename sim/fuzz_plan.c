@@ -82,6 +82,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_STANDBY] = "standby",
     [SIM_FUZZ_POOLED] = "pooled",
     [SIM_FUZZ_MAX_RATE] = "max-rate",
+    [SIM_FUZZ_CLASSES] = "classes",
     [SIM_FUZZ_SWAY] = "sway",
     [SIM_FUZZ_PIECES] = "pieces",
     [SIM_FUZZ_AGED] = "aged",
@@ -448,4 +449,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     sim_fuzz_plan_ahead(plan, allowed);
     sim_fuzz_plan_max_rate(plan, allowed);
     sim_fuzz_plan_multicast(plan, allowed);
+    sim_fuzz_plan_classes(plan, allowed);
 }

@@ -24,6 +24,7 @@ void sim_fuzz_plan_standby(struct sim_fuzz_plan *plan, uint64_t allowed);
 
 /* Some applications may ask for about half of what they ask for. */
 void sim_fuzz_plan_max_rate(struct sim_fuzz_plan *plan, uint64_t allowed);
+void sim_fuzz_plan_classes(struct sim_fuzz_plan *plan, uint64_t allowed);
 
 /* Some applications get their keys at several nodes. */
 void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, uint64_t allowed);

@@ -240,6 +240,15 @@ static void put_demand(struct writer *w)
 }
 
 /* The further nodes of an application, of those that are left. */
+static void put_classes(struct writer *w)
+{
+    static const uint32_t priorities[] = {0, 1, 1};
+    for (uint32_t i = 0; i < w->plan->class_count; i++) {
+        put(w, "%s  - {id: c%" PRIu32 ", priority: %" PRIu32 ", reserve: 1 kbit}\n",
+            i == 0 ? "classes:\n" : "", i + 1, priorities[i]);
+    }
+}
+
 static void put_also(struct writer *w, uint32_t i)
 {
     const struct sim_fuzz_plan *p = w->plan;
@@ -261,6 +270,9 @@ static void put_applications(struct writer *w)
         if (p->app[i].off) {
             continue;
         }
+        if (first) {
+            put_classes(w);
+        }
         put(w, "%s  - {id: app%" PRIu32 ", from: %c, to: %c, key: %" PRIu32 " bit, ",
             first ? "applications:\n" : "", i, name(p->app[i].from), name(p->app[i].to),
             p->app[i].key_bits);
@@ -277,6 +289,9 @@ static void put_applications(struct writer *w)
         put_also(w, i);
         if (p->app[i].max_bps > 0) {
             put(w, ", max_rate: %" PRIu32 " bit/s", p->app[i].max_bps);
+        }
+        if (p->app[i].class_number > 0 && p->class_count > 0) {
+            put(w, ", class: c%" PRIu32, p->app[i].class_number);
         }
         if (p->app[i].session_bps > 0) {
             put_session(w, i);

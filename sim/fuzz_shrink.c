@@ -275,6 +275,11 @@ static void any_rate(struct sim_fuzz_plan *c)
     }
 }
 
+static void no_classes(struct sim_fuzz_plan *c)
+{
+    c->class_count = 0;
+}
+
 static void one_slave(struct sim_fuzz_plan *c)
 {
     for (uint32_t i = 0; i < c->app_count; i++) {
@@ -354,7 +359,8 @@ static bool simplify(struct shrinker *s)
         rich_links,     big_stores,    seeds,          one_scheme,       small_requests,
         fewer_requests, default_times, default_lease,  sooner,           no_demand,
         no_sessions,    steady,        no_hub,         default_policies, nothing_at_first,
-        regular_blocks, no_noise,      one_controller, any_rate,         one_slave};
+        regular_blocks, no_noise,      one_controller, any_rate,         one_slave,
+        no_classes};
     bool any = false;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct sim_fuzz_plan c = *s->plan;

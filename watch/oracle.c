@@ -141,7 +141,8 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     qkd_map_init(&o->draw_by_hash, 8, MOST, NULL);
     watch_orc_session_init(o);
     watch_orc_place_init(o);
-    if (!links_new(o) || watch_orc_term_init(o) != 0 || watch_orc_rate_init(o) != 0) {
+    if (!links_new(o) || watch_orc_term_init(o) != 0 || watch_orc_rate_init(o) != 0 ||
+        watch_orc_fair_init(o) != 0) {
         watch_oracle_free(o);
         return NULL;
     }
@@ -164,6 +165,7 @@ void watch_oracle_free(struct watch_oracle *oracle)
     }
     watch_orc_session_fini(oracle);
     watch_orc_term_fini(oracle);
+    watch_orc_fair_free(oracle);
     free(oracle->rates);
     free(oracle->links);
     free(oracle->deleted);
@@ -465,6 +467,10 @@ static void message_sent(struct watch_oracle *o, const struct qkd_send *send, co
     case WIRE_CMD_KEY_FILE:
         watch_orc_key_file(o, send, observed);
         break;
+    case WIRE_CMD_KMI_NEED:
+    case WIRE_CMD_KMI_SUPPLY:
+        watch_orc_fair(o, send, observed, observed[2]);
+        break;
     case WIRE_CMD_RESERVE:
         watch_orc_reserve(o, send, observed);
         break;
@@ -530,6 +536,7 @@ static void km_crash(struct watch_oracle *o, uint32_t node, bool modules)
     watch_orc_frame_crash(o, node);
     watch_orc_key_crash(o, node);
     watch_orc_rate_crash(o, node);
+    watch_orc_fair_crash(o, node);
 }
 
 /* Of two controllers the next term begins with an empty table. */

@@ -313,8 +313,11 @@ struct watch_oracle {
     bool forged; /* an attacker's message was taken for genuine */
     bool losing; /* a store is lost: its records go without anybody's will */
     struct watch_orc_terms terms;
-    struct watch_orc_rate *rates; /* per application; NULL: none has a highest rate */
-    uint32_t session_ends;        /* since those that are over were last forgotten */
+    struct watch_orc_rate *rates;       /* per application; NULL: none has a highest rate */
+    struct watch_orc_fair **fair_nodes; /* per node; NULL: there are no classes to judge */
+    struct qkd_slab fair_needs;
+    struct qkd_map fair_need_map;
+    uint32_t session_ends; /* since those that are over were last forgotten */
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
     uint32_t places[256];                         /* command -> bit per reference point */
     uint64_t calls, audit_at, frames;
@@ -400,6 +403,14 @@ int watch_orc_rate_init(struct watch_oracle *o);
 void watch_orc_rate_crash(struct watch_oracle *o, uint32_t node);
 /* So many bits are supplied to the application that asked for them. */
 void watch_orc_rate(struct watch_oracle *o, const struct qkd_send *send, uint64_t bits);
+
+/* oracle_fair.c */
+int watch_orc_fair_init(struct watch_oracle *o);
+void watch_orc_fair_free(struct watch_oracle *o);
+void watch_orc_fair_crash(struct watch_oracle *o, uint32_t node);
+/* A KMI_NEED or KMI_SUPPLY. */
+void watch_orc_fair(struct watch_oracle *o, const struct qkd_send *send, const uint8_t *observed,
+                    uint8_t command);
 
 /* oracle_term.c */
 int watch_orc_term_init(struct watch_oracle *o);
