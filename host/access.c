@@ -159,14 +159,25 @@ int host_access_new(struct host_plan *plan)
     return 0;
 }
 
+static bool names_community(const struct scn_scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->access_count; i++) {
+        const struct scn_access *rule = &scenario->access[i];
+        if (rule->from.community[0] != '\0' || rule->to.community[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
 void host_access_describe(const struct host_plan *plan, struct wire_cfg_app *app)
 {
     if (plan->access_len > 0) {
         uint32_t node = qkd_eid_node(app->app);
         app->has_operator_id = true;
         app->operator_id = plan->operators[node];
-        app->has_community = true;
-        app->community = plan->communities[node];
+        app->has_community = names_community(plan->scenario);
+        app->community = app->has_community ? plan->communities[node] : 0;
         app->has_role = true;
         app->role = role_number(plan->scenario->nodes[node].role);
     }

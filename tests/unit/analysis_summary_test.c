@@ -51,13 +51,14 @@ static const char *ask(const char *sql)
 
 START_TEST(fields)
 {
-    ck_assert_str_eq(ask("SELECT group_concat(key, ' ') FROM json_each(?1)"),
-                     "schema version scenario engine seed interrupted sim_s wall_s cpu_s events "
-                     "messages nodes links_count trace_digest requests reasons session_reasons "
-                     "served_fraction sessions supplied_bits supplied_unanswered supplied_by_grade "
-                     "mismatched_pairs "
-                     "latency_s fetch_latency_s relay pools healing bits keys alarms security "
-                     "oracle expectations fault_events attacks links applications");
+    ck_assert_str_eq(
+        ask("SELECT group_concat(key, ' ') FROM json_each(?1)"),
+        "schema version scenario engine seed interrupted sim_s wall_s cpu_s events "
+        "messages nodes links_count trace_digest requests reasons session_reasons "
+        "served_fraction sessions supplied_bits supplied_unanswered supplied_by_grade "
+        "mismatched_pairs "
+        "latency_s fetch_latency_s relay fairness pools healing bits keys alarms security "
+        "oracle expectations fault_events attacks classes links applications");
 }
 END_TEST
 
@@ -71,7 +72,8 @@ START_TEST(field_groups)
         {"supplied_by_grade", "otp aes"},
         {"latency_s", "mean p50 p95 p99 max"},
         {"fetch_latency_s", "mean p50 p95 p99 max"},
-        {"relay", "hops_mean frames retransmissions reroutes fallback_frames"},
+        {"relay",
+         "hops_mean frames retransmissions reroutes fallback_frames kept_routes kept_oldest_s"},
         {"pools", "exhaustions fallbacks empty_s min_bits"},
         {"healing", "events detect_s first_key_s"},
         {"bits", "generated bootstrap stored pads tags hash_keys fallback_keys postproc_auth "
