@@ -5,6 +5,17 @@
 #include "core/base/err.h"
 #include "core/km/ksa_element.h"
 
+/* Further slaves that a request for keys with this target may name: one at a node. */
+static uint32_t slaves_of(const struct ksa *ksa, const struct ksa_request *request)
+{
+    const struct ksa_app *app = ksa_directory_find(ksa, request->app);
+    uint32_t count = 0;
+    for (uint32_t i = 0; app != NULL && i < app->more_count; i++) {
+        count += qkd_eid_node(app->more[i]) != qkd_eid_node(request->target);
+    }
+    return count < WIRE_TARGETS_MAX ? count : WIRE_TARGETS_MAX - 1;
+}
+
 static void table_send(struct ksa *ksa, const struct qkd_event *event,
                        const struct ksa_request *request, uint32_t keys, struct qkd_out *out)
 {
@@ -20,7 +31,7 @@ static void table_send(struct ksa *ksa, const struct qkd_event *event,
         .max_key_per_request = KSA_KEYS_PER_REQUEST,
         .max_key_size = KSA_KEY_BITS_MOST,
         .min_key_size = KSA_KEY_BITS_LEAST,
-        .max_sae_id_count = 0, /* SAEs outside name one */
+        .max_sae_id_count = slaves_of(ksa, request),
     };
     uint8_t record[128];
     int len = wire_key_status_encode(&status, record, sizeof record);

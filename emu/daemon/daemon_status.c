@@ -127,7 +127,8 @@ static int etsi014_serve(struct emu_daemon *daemon, const struct emu_file files[
                                                  .min_key_size = KSA_KEY_BITS_LEAST,
                                                  .max_key_size = KSA_KEY_BITS_MOST,
                                                  .max_key_per_request = KSA_KEYS_PER_REQUEST,
-                                                 .max_key_count = UINT32_MAX};
+                                                 .max_key_count = UINT32_MAX,
+                                                 .max_sae_id_count = EMU_E14_SLAVES_MOST};
     struct emu_identity_rule rule = emu_identity_sae;
     rule.field = config->etsi014.identity;
     daemon->identity = rule;

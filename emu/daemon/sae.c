@@ -136,13 +136,22 @@ static void on_get(void *ctx, const struct emu_e14_question *question,
     struct emu_sae *sae = ctx;
     struct qkd_eid own;
     struct qkd_eid other;
+    uint8_t more[8 * EMU_E14_SLAVES_MOST];
     enum wire_reason reason = parties(sae, question, &own, &other);
+    for (uint32_t i = 0; i < enc->slave_count; i++) {
+        struct qkd_eid slave = agent_of(sae, enc->slaves[i]);
+        reason = reason == WIRE_REASON_NONE && slave.v == 0 ? WIRE_REASON_UNKNOWN_APPLICATION
+                                                            : reason;
+        wire_put_u64(more + (size_t)8 * i, slave.v);
+    }
     if (reason == WIRE_REASON_NONE) {
         struct wire_sae_get get = {.head = head_of(sae, question->ticket),
                                    .target = other,
                                    .number = enc->number,
                                    .has_key_size = enc->size > 0, /* else the agent's own */
-                                   .key_size = enc->size};
+                                   .key_size = enc->size,
+                                   .has_more_targets = enc->slave_count > 0,
+                                   .more_targets = {more, (size_t)8 * enc->slave_count}};
         uint8_t bytes[MESSAGE_BYTES];
         if (ask(sae, own, bytes, wire_sae_get_encode(&get, bytes, sizeof(bytes)))) {
             return;

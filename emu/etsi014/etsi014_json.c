@@ -76,7 +76,7 @@ static bool enc_check(const struct emu_e14_limits *limits, int64_t number, int64
         (void)snprintf(error->message, sizeof error->message, "number shall be 1 to %u",
                        (unsigned)limits->max_key_per_request);
     } else if (size == NO_SIZE) {
-        *enc = (struct emu_e14_enc){(uint32_t)number, limits->key_size};
+        *enc = (struct emu_e14_enc){.number = (uint32_t)number, .size = limits->key_size};
         *error = (struct emu_e14_error){0};
         return true;
     } else if (size > 0 && size % 8 != 0) {
@@ -85,7 +85,7 @@ static bool enc_check(const struct emu_e14_limits *limits, int64_t number, int64
         (void)snprintf(error->message, sizeof error->message, "size shall be %u to %u",
                        (unsigned)limits->min_key_size, (unsigned)limits->max_key_size);
     } else {
-        *enc = (struct emu_e14_enc){(uint32_t)number, (uint32_t)size};
+        *enc = (struct emu_e14_enc){.number = (uint32_t)number, .size = (uint32_t)size};
         *error = (struct emu_e14_error){0};
         return true;
     }
@@ -120,8 +120,9 @@ static bool list_of(const json_t *list, json_type type)
     return true;
 }
 
-/* No further slave can be served: max_SAE_ID_count is 0. */
-static bool slaves_read(const json_t *root, struct emu_e14_error *error)
+/* The further slaves that get the same keys, as many as max_SAE_ID_count. */
+static bool slaves_read(const json_t *root, const struct emu_e14_limits *limits,
+                        struct emu_e14_enc *enc, struct emu_e14_error *error)
 {
     const json_t *slaves = member(root, "additional_slave_SAE_IDs");
     if (slaves == NULL) {
@@ -130,7 +131,24 @@ static bool slaves_read(const json_t *root, struct emu_e14_error *error)
     if (!list_of(slaves, JSON_STRING)) {
         return not_a(error, "additional_slave_SAE_IDs", "an array of strings");
     }
-    return refuse(error, "additional_slave_SAE_IDs: max_SAE_ID_count is 0");
+    size_t count = json_array_size(slaves);
+    if (count > limits->max_sae_id_count || count > EMU_E14_SLAVES_MOST) {
+        refuse(error, "");
+        (void)snprintf(error->message, sizeof error->message,
+                       "additional_slave_SAE_IDs: max_SAE_ID_count is %u",
+                       (unsigned)limits->max_sae_id_count);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *id = json_string_value(json_array_get(slaves, i));
+        size_t len = strlen(id);
+        if (len == 0 || len >= sizeof enc->slaves[i]) {
+            return refuse(error, "additional_slave_SAE_IDs: an SAE ID is empty or too long");
+        }
+        memcpy(enc->slaves[i], id, len + 1);
+    }
+    enc->slave_count = (uint32_t)count;
+    return true;
 }
 
 /* Bytes of a UTF-8 text that are not more than `most` and end with a whole character. */
@@ -186,8 +204,8 @@ bool emu_e14_enc_body(const char *body, size_t len, const struct emu_e14_limits 
     }
     bool good = integer_read(root, "number", &number, error) &&
                 integer_read(root, "size", &size, error) &&
-                enc_check(limits, number, size, enc, error) && slaves_read(root, error) &&
-                extensions_read(root, error);
+                enc_check(limits, number, size, enc, error) &&
+                slaves_read(root, limits, enc, error) && extensions_read(root, error);
     json_decref(root);
     return good;
 }

@@ -17,6 +17,7 @@
     193 /* bytes of an SAE ID with its final zero: 64 characters of at most 3 */
 #define EMU_E14_TEXT_SIZE 256 /* of a message, with its final zero */
 
+#define EMU_E14_SLAVES_MOST 15
 #define EMU_E14_TEXT_NOT_FOUND "one or more keys specified are not found on KME"
 #define EMU_E14_TEXT_MULTIPLE "size shall be a multiple of 8"
 #define EMU_E14_TEXT_MANDATORY "not all extension_mandatory parameters are supported"
@@ -37,12 +38,15 @@ struct emu_e14_limits {
     uint32_t min_key_size, max_key_size; /* bits */
     uint32_t max_key_per_request;        /* at most EMU_E14_IDS_MOST */
     uint32_t max_key_count;
+    uint32_t max_sae_id_count; /* further slaves, at most EMU_E14_SLAVES_MOST */
 };
 
 /* Get key (Table 10), with its defaults filled in. */
 struct emu_e14_enc {
     uint32_t number;
     uint32_t size; /* bits; 0: the backend's default */
+    uint32_t slave_count;
+    char slaves[EMU_E14_SLAVES_MOST][EMU_E14_SAE_SIZE]; /* additional_slave_SAE_IDs */
 };
 
 /* Get key with key IDs (Table 12). */

@@ -38,7 +38,8 @@ static void setup(void)
     port = PORT_LOW + (unsigned)getpid() % PORTS * PER_DAEMON;
     (void)snprintf(command, sizeof command,
                    "printf 'extends: %%s/scenarios/line-3.yaml\\napplications:\\n"
-                   "  - {id: audio, from: A, to: C, key: 128 bit, rate: 1 /s}\\n' \"$PWD\" "
+                   "  - {id: audio, from: A, to: C, key: 128 bit, rate: 1 /s}\\n"
+                   "  - {id: conf, from: A, to: B, also: [C], rate: 1 /h}\\n' \"$PWD\" "
                    "> '%s/two.yaml' && \"$QKDN\" render '%s/two.yaml' -o '%s/dir' --base-port %u "
                    "--quiet 2>&1",
                    folder, folder, folder, port);
@@ -88,6 +89,27 @@ START_TEST(independent_client)
 }
 END_TEST
 
+/* E14-12 with a master whose keys may go to B and C: one KME next to it, one behind that. */
+START_TEST(several_slaves)
+{
+    char command[2000];
+    (void)snprintf(
+        command, sizeof command,
+        "here=$PWD; cd '%s/dir/pki' || exit 1; for i in $(seq 300); do "
+        "curl -fs http://127.0.0.1:%u/healthz && curl -fs http://127.0.0.1:%u/healthz "
+        "&& break; sleep 0.2; done; python3 \"$here\"/tests/emu/etsi014_client.py "
+        "--only E14-12 --wait 60 --ca ca.crt --master-kme 127.0.0.1:%u --slave-kme 127.0.0.1:%u "
+        "--master conf.A:sae.conf.A.crt:sae.conf.A.key "
+        "--slave conf.B:sae.conf.B.crt:sae.conf.B.key "
+        "--also conf.C.C:sae.conf.C.C.crt:sae.conf.C.C.key --also-kme 127.0.0.1:%u 2>&1 | "
+        "{ grep -v '^ok' ; cat '%s/output' ; }",
+        folder, port + PER_DAEMON + 1, port + 2 * PER_DAEMON + 1, port + ETSI,
+        port + PER_DAEMON + ETSI, port + 2 * PER_DAEMON + ETSI, folder);
+    const char *output = shell(command);
+    ck_assert_msg(strstr(output, "12 checks passed, 0 failed") != NULL, "%s", output);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("daemons_etsi014");
@@ -95,6 +117,7 @@ int main(void)
     tcase_set_timeout(c, 200);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, independent_client);
+    tcase_add_test(c, several_slaves);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

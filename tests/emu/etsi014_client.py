@@ -8,11 +8,12 @@ standard leaves open is marked "ours" where a test looks at it. Prints one line 
 1 if one failed.
 
   etsi014_client.py --ca CA.pem --master ID:CERT:KEY --slave ID:CERT:KEY [--third ID:CERT:KEY]
-      [--odd ID:CERT:KEY] [--bad CERT:KEY]... [--master-kme HOST:PORT] [--slave-kme HOST:PORT]
+      [--odd ID:CERT:KEY] [--also ID:CERT:KEY --also-kme HOST:PORT] [--bad CERT:KEY]...
+      [--master-kme HOST:PORT] [--slave-kme HOST:PORT]
       [--exact] [--must-401] [--wait SECONDS] [--only E14-08,...]
 
 --third: an SAE that no key is for.  --odd: an SAE with reserved characters in its ID, a partner of
-the master.  --bad: certificates that must not be served.  --exact: nobody else takes or makes keys
+the master.  --also: a further slave of the master, which may get the same keys as the slave.  --bad: certificates that must not be served.  --exact: nobody else takes or makes keys
 meanwhile, so counts must be exact.  --must-401: who shows no good certificate must be told so; else
 its connection may also break.  --wait: at most so long for key to be there.
 """
@@ -176,6 +177,7 @@ class Tests:
         self.master = Sae(options.master, options.ca, options.master_kme)
         self.slave = Sae(options.slave, options.ca, options.slave_kme)
         self.third = Sae(options.third, options.ca, options.slave_kme) if options.third else None
+        self.also = Sae(options.also, options.ca, options.also_kme) if options.also else None
         self.odd = Sae(options.odd, options.ca, options.slave_kme) if options.odd else None
         end = time.monotonic() + options.wait
         for master, slave in ((self.slave, self.master), (self.master, self.slave)):
@@ -379,9 +381,31 @@ class Tests:
 
     def e14_12(self):
         most = self.table["max_SAE_ID_count"]
-        check("E14-12", "max_SAE_ID_count is 0: no multicast (left for later)", most == 0, most)
+        if self.also:
+            self.several(most)
+        else:
+            check("E14-12", "max_SAE_ID_count is 0: no further slave of this master", most == 0, most)
         answer = self.master.post(self.slave.id, {"additional_slave_SAE_IDs": ["x"]})
         check("E14-12", "one additional slave is 400", answer.code == 400 and answer.message, answer)
+
+    def several(self, most):
+        check("E14-12", "max_SAE_ID_count counts the further slave", most >= 1, most)
+        body = {"number": 3, "additional_slave_SAE_IDs": [self.also.id]}
+        made = patient(lambda: self.master.post(self.slave.id, body))
+        keys = keys_of(made)
+        check("E14-12", "the master gets keys for both", made.code == 200 and len(keys) == 3, made)
+        for sae in (self.slave, self.also):
+            got = sae.fetch(self.master.id, list(keys))
+            check("E14-12", f"{sae.id} gets the same keys by the same IDs", keys_of(got) == keys, got)
+            again = sae.fetch(self.master.id, list(keys))
+            check("E14-12", f"{sae.id} gets them once", again.code == 400, again)
+        alone = patient(lambda: self.master.post(self.slave.id, {"number": 1}))
+        got = self.also.fetch(self.master.id, ids_of(alone))
+        check("E14-12", "a key for the slave alone is not the further slave's", got.code in (400, 401),
+              got)
+        for wrong in ([self.also.id] * 2, [self.slave.id], [f"x{i}" for i in range(most + 20)], [""]):
+            answer = self.master.post(self.slave.id, {"additional_slave_SAE_IDs": wrong})
+            check("E14-12", f"{len(wrong)} slaves that cannot be: 400", answer.code == 400, answer)
 
     def e14_13(self):
         before = self.master.status(self.slave.id).json["stored_key_count"]
@@ -492,6 +516,8 @@ def main():
     parser.add_argument("--slave", required=True)
     parser.add_argument("--third")
     parser.add_argument("--odd")
+    parser.add_argument("--also")
+    parser.add_argument("--also-kme")
     parser.add_argument("--bad", action="append", default=[])
     parser.add_argument("--master-kme", required=True)
     parser.add_argument("--slave-kme")

@@ -168,6 +168,16 @@ START_TEST(key_request_refused)
     }
     struct emu_e14_enc enc;
     struct emu_e14_error error;
+    struct emu_e14_limits two = limits;
+    two.max_sae_id_count = 2;
+    const char *slaves = "{\"number\":2,\"additional_slave_SAE_IDs\":[\"X\",\"y/\\u00e9\"]}";
+    ck_assert(emu_e14_enc_body(slaves, strlen(slaves), &two, &enc, &error));
+    ck_assert_uint_eq(enc.slave_count, 2);
+    ck_assert_str_eq(enc.slaves[0], "X");
+    ck_assert_str_eq(enc.slaves[1], "y/\xc3\xa9");
+    slaves = "{\"additional_slave_SAE_IDs\":[\"X\",\"Y\",\"Z\"]}";
+    ck_assert(!emu_e14_enc_body(slaves, strlen(slaves), &two, &enc, &error));
+    ck_assert_str_eq(error.message, "additional_slave_SAE_IDs: max_SAE_ID_count is 2");
     const char *named = "{\"extension_mandatory\":[{},{\"abc_route_type\":\"direct\"}]}";
     ck_assert(!emu_e14_enc_body(named, strlen(named), &limits, &enc, &error));
     ck_assert_str_eq(error.name, "extension_mandatory_unsupported");
