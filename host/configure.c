@@ -11,8 +11,9 @@
 #include "host/unit.h"
 
 enum {
-    CONFIG_BYTES = 512, /* of a configuration message without its bootstrap secret */
-    PEER_BYTES = 128    /* of CFG_PEER */
+    NETWORK_BYTES = 128, /* of an encoded user network */
+    CONFIG_BYTES = 512,  /* of a configuration message without its bootstrap secret */
+    PEER_BYTES = 128     /* of CFG_PEER */
 };
 
 static bool wanted(const struct host_configure *how, struct qkd_eid to)
@@ -142,6 +143,58 @@ static int config_application(const struct host_plan *plan, const struct host_co
     return 0;
 }
 
+/* A user network as text: a prefix, or a name. */
+static int network_encode(const char *text, uint8_t *to, size_t cap)
+{
+    struct wire_user_network network = {.name = {(const uint8_t *)text, strlen(text)}};
+    int bits = scn_prefix_read(text, network.address.b);
+    network.has_address = network.has_bits = bits >= 0;
+    network.bits = (uint8_t)(bits >= 0 ? bits : 0);
+    network.has_name = bits < 0;
+    return wire_user_network_encode(&network, to, cap);
+}
+
+/* What the node serves, to its KMC and KSA; nothing, if the scenario says nothing of it. */
+static int config_serves(const struct host_plan *plan, const struct host_configure *how,
+                         uint32_t number)
+{
+    const struct scn_node *node = &plan->scenario->nodes[number];
+    size_t cap = node->user_network_count * NETWORK_BYTES;
+    if (node->user_network_count == 0 && node->ksa_address == NULL) {
+        return 0;
+    }
+    uint8_t *networks = malloc(2 * cap + CONFIG_BYTES);
+    if (networks == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    struct wire_cfg_serves config = {.head = {.message_id = ++*how->sender.message_id},
+                                     .networks = {networks, 0},
+                                     .has_ksa_address = true,
+                                     .apart = plan->scenario->key_management.deployment ==
+                                              SCN_DEPLOYMENT_TWO};
+    for (size_t i = 0; i < node->user_network_count; i++) {
+        int len = network_encode(node->user_networks[i].name, networks + config.networks.len,
+                                 cap - config.networks.len);
+        QKD_ASSERT(len > 0);
+        config.networks.len += (size_t)len;
+    }
+    int bits = node->ksa_address == NULL ? -1
+                                         : scn_prefix_read(node->ksa_address, config.ksa_address.b);
+    config.has_ksa_bits = bits >= 0;
+    config.ksa_bits = (uint8_t)(bits >= 0 ? bits : 0);
+    if (node->ksa_address == NULL) { /* where its KM is */
+        host_node_ip(number, config.ksa_address.b);
+    } else if (bits < 0) {
+        (void)scn_address_read(node->ksa_address, config.ksa_address.b);
+    }
+    uint8_t *bytes = networks + cap;
+    int len = wire_cfg_serves_encode(&config, bytes, cap + CONFIG_BYTES);
+    int rc = config_send(how, qkd_eid_make(QKD_ROLE_KMC, 0, number), bytes, len);
+    rc = rc == 0 ? config_send(how, qkd_eid_make(QKD_ROLE_KSA, 0, number), bytes, len) : rc;
+    free(networks);
+    return rc;
+}
+
 int host_configure_node(const struct host_plan *plan, uint32_t number,
                         const struct host_configure *how)
 {
@@ -150,6 +203,7 @@ int host_configure_node(const struct host_plan *plan, uint32_t number,
     for (uint32_t i = 0; i < node->module_count && rc == 0; i++) {
         rc = config_link(plan, how, number, i);
     }
+    rc = rc == 0 ? config_serves(plan, how, number) : rc;
     if (rc == 0 && plan->access_len > 0) {
         rc = config_send(how, qkd_eid_make(QKD_ROLE_KSA, 0, number), plan->access,
                          (int)plan->access_len);

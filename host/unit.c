@@ -186,6 +186,10 @@ static int app_make(const struct host_plan *plan, struct host_unit *unit)
         .session_timeout = {given->session.timeout_ns},
         .measures_off = plan->scenario->measures_off,
     };
+    config.by_address = is_master && given->address != NULL;
+    if (config.by_address && !scn_address_read(given->address, config.address)) {
+        config.network = given->address; /* the scenario outlives the agent */
+    }
     return app_new(&config, &unit->element.app);
 }
 

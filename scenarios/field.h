@@ -103,9 +103,9 @@ extern const struct scn_special scn_special_ends, scn_special_trace, scn_special
     scn_special_mac, scn_special_fault_link, scn_special_fault_node, scn_special_fault_classical,
     scn_special_fault_group, scn_special_risk_links, scn_special_risk_nodes,
     scn_special_risk_classical, scn_special_switches, scn_special_classical_ends,
-    scn_special_user_networks, scn_special_attack_cell, scn_special_attack_link,
-    scn_special_attack_application, scn_special_include, scn_special_extends, scn_special_remove,
-    scn_special_expect;
+    scn_special_user_networks, scn_special_address, scn_special_ksa_address,
+    scn_special_attack_cell, scn_special_attack_link, scn_special_attack_application,
+    scn_special_include, scn_special_extends, scn_special_remove, scn_special_expect;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
  * mapping is or should be. */
@@ -159,6 +159,7 @@ void scn_applications_resolve(struct scn_ctx *ctx);
 void scn_faults_resolve(struct scn_ctx *ctx);
 void scn_access_resolve(struct scn_ctx *ctx);
 void scn_attacks_resolve(struct scn_ctx *ctx);
+void scn_address_resolve(struct scn_ctx *ctx, size_t application);
 
 /* Finds what the expectations name, once all links and applications are there. */
 void scn_expects_resolve(struct scn_ctx *ctx);

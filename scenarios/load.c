@@ -14,12 +14,14 @@ void scn_free(struct scn_scenario *scenario)
     }
     for (size_t i = 0; i < scenario->node_count; i++) {
         scn_mem_free(scenario->nodes[i].user_networks);
+        scn_mem_free(scenario->nodes[i].ksa_address);
     }
     for (size_t i = 0; i < scenario->link_count; i++) {
         scn_mem_free(scenario->links[i].qkd.trace);
     }
     for (size_t i = 0; i < scenario->application_count; i++) {
         scn_mem_free(scenario->applications[i].times_ns);
+        scn_mem_free(scenario->applications[i].address);
         scn_mem_free(scenario->applications[i].profile);
     }
     scn_mem_free(scenario->classical.switches);

@@ -244,6 +244,7 @@ void scn_applications_resolve(struct scn_ctx *ctx)
                         "a session reserves one route, and relay: multipath takes several: "
                         "expected another relay");
         }
+        scn_address_resolve(ctx, i);
         if (a->of == 0) {
             arrivals_resolve(ctx, i);
         }

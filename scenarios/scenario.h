@@ -70,6 +70,8 @@ struct scn_node {
     enum scn_node_role role;
     struct scn_user_network *user_networks; /* that it serves, in the order of the file */
     size_t user_network_count;
+    char *
+        ksa_address; /* of its KSA: an address, or with a length the prefix that it is drawn in; or NULL */
     enum scn_boundary boundary;
     bool compromised;        /* an attacker reads all key it holds; it follows the protocol */
     int64_t clock_offset_ns; /* UTC shown by the node's clock minus true UTC, at time 0 */
@@ -330,6 +332,8 @@ struct scn_application {
     uint32_t class_index; /* UINT32_MAX: none */
     int64_t max_bps;      /* key that it may ask for outside sessions, at most; 0: any */
     bool wait;            /* queue up to the time-out when refused for want of key */
+    char *
+        address; /* of the slave in a user network, by which the master names it; NULL: by its ID */
     struct scn_session session;
     int64_t start_ns; /* no request before */
     int64_t stop_ns;  /* none at or after; at most the duration */
@@ -583,6 +587,10 @@ bool scn_pattern_matches(const char *pattern, const char *id);
 
 /* The words of the file for enum values; never NULL. */
 /* How the keys of an application cross more than one link. */
+/* An address as 16 bytes, IPv4 mapped; a prefix, its bits, -1: it is none. */
+bool scn_address_read(const char *text, uint8_t bytes[16]);
+int scn_prefix_read(const char *text, uint8_t bytes[16]);
+
 enum scn_relay scn_relay_of(const struct scn_scenario *scenario, const struct scn_application *app);
 
 /* Over how many routes: 1, but with multipath relay. */

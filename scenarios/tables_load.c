@@ -78,6 +78,10 @@ static const struct scn_field application_fields[] = {
      .doc = "multicast: the application whose keys it gets (what `also` makes)",
      .type = SCN_T_SPECIAL,
      .special = &scn_special_of},
+    {.key = "address",
+     .doc = "of the slave in a user network of its node: the master names it by that",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_address},
     NUM("key", key_bits, SCN_T_U32, SCN_DIM_BITS, 64, 4096, .fallback = "256 bit", .multiple = 8,
         .doc = "length of one key"),
     NUM("count", count, SCN_T_U32, SCN_DIM_NUMBER, 1, 128, .fallback = "1",
@@ -150,8 +154,8 @@ static const struct scn_field application_fields[] = {
 TABLE(scn_table_application, "application", application_fields, scn_application,
       SCN_KIND_APPLICATION);
 
-/* The first rows are id, from, to, also and of: every application has its own. */
-#define OWN_ROWS 5
+/* The first rows are id, from, to, also, of and address: every application has its own. */
+#define OWN_ROWS 6
 const struct scn_table scn_table_application_template = {
     .name = "application of a demand",
     .fields = application_fields + OWN_ROWS,

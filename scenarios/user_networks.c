@@ -79,6 +79,43 @@ static bool ipv6_read(const char *text, uint8_t bytes[16], const char **rest)
     return true;
 }
 
+/* IPv4 or IPv6 bytes as 16 bytes: the former behind ::ffff. Bits in front of the address; -1: it is none. */
+static int mapped_read(const char *text, uint8_t bytes[16], const char **rest)
+{
+    uint8_t four[16];
+    if (ipv4_read(text, four, rest)) {
+        memset(bytes, 0, 10);
+        memset(bytes + 10, 0xff, 2);
+        memcpy(bytes + 12, four, 4);
+        return 96;
+    }
+    char copy[64] = ""; /* ipv6_read() ends at a slash */
+    size_t len = strcspn(text, "/");
+    if (len + 2 > sizeof copy) {
+        return -1;
+    }
+    memcpy(copy, text, len);
+    copy[len] = '/';
+    const char *end = copy;
+    bool good = strchr(text, ':') != NULL && ipv6_read(copy, bytes, &end);
+    *rest = text + len;
+    return good ? 0 : -1;
+}
+
+bool scn_address_read(const char *text, uint8_t bytes[16])
+{
+    const char *rest = text;
+    return mapped_read(text, bytes, &rest) >= 0 && *rest == '\0';
+}
+
+int scn_prefix_read(const char *text, uint8_t bytes[16])
+{
+    const char *rest = text;
+    int before = mapped_read(text, bytes, &rest);
+    int32_t len = before >= 0 && *rest == '/' ? number_read(rest + 1, 128 - before, &rest) : -1;
+    return len >= 0 && *rest == '\0' ? before + len : -1;
+}
+
 /* NULL, or what is wrong with a prefix. */
 static const char *prefix_check(const char *text)
 {

@@ -19,9 +19,12 @@ struct app_config {
     struct qkd_eid partner;     /* the agent at the other end */
     const struct qkd_eid *more; /* multicast: further ones that get the same keys; copied */
     uint32_t more_count;
-    uint32_t key_bits;       /* size asked for by the load, and by an SAE that names none */
-    uint8_t level;           /* enum wire_level */
-    bool wait;               /* queue when short of key, up to the timeout */
+    bool by_address;     /* the load's requests name the partner by `address`, or by `network` */
+    uint8_t address[16]; /* in a user network, IPv4 mapped */
+    const char *network; /* the host's; NULL: by address */
+    uint32_t key_bits;   /* size asked for by the load, and by an SAE that names none */
+    uint8_t level;       /* enum wire_level */
+    bool wait;           /* queue when short of key, up to the timeout */
     struct qkd_span timeout; /* of a request; the agent gives up a little later by itself */
     struct qkd_span retransmit;
     uint32_t limit;            /* most requests under way */

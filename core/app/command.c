@@ -5,6 +5,8 @@
 #include "core/app/element.h"
 #include "core/base/err.h"
 
+#include <string.h>
+
 enum { COMMAND_BYTES = 256 }; /* enough for every command but a fetch of many keys */
 
 uint32_t app_command_begin(struct app *app, const struct qkd_event *event, enum app_kind kind,
@@ -93,6 +95,16 @@ static void supply_encryption(const struct app *app, const struct app_command *c
                                       : (uint32_t)(app->config.timeout.ns / QKD_NS_PER_MS);
     message->has_wait = true;
     message->wait = app->config.wait;
+    if (app->config.by_address && sae == NULL) {
+        const char *name = app->config.network;
+        bool is_name = name != NULL;
+        message->target_id = QKD_NOBODY;
+        message->has_target_address = !is_name;
+        memcpy(message->target_address.b, app->config.address, sizeof message->target_address.b);
+        message->has_target_network = is_name;
+        message->target_network = (struct wire_bytes){(const uint8_t *)name,
+                                                      is_name ? strlen(name) : 0};
+    }
     message->more_targets = app_command_more(app, command);
     message->has_more_targets = command->kind == APP_REQUEST && message->more_targets.len > 0;
     message->has_reserved = command->reserved;

@@ -36,6 +36,7 @@ static void state_init(struct ctl *ctl)
                                  ? wire_relay_cost_bits(ctl->config.unit_bits, 1, 1)
                                  : 0;
     ctl->topology.reservable_ppm = ctl->config.reservable_ppm;
+    ctl_reach_init(&ctl->reach, ctl->config.node_limit, NULL);
     ctl_kept_init(&ctl->kept);
     ctl_given_init(&ctl->given, ctl->config.mode == CTL_PROACTIVE);
     ctl_reserve_init(&ctl->reserve);
@@ -46,6 +47,7 @@ static void state_fini(struct ctl *ctl)
 {
     ctl_topology_fini(&ctl->topology);
     ctl_answers_fini(&ctl->answers);
+    ctl_reach_fini(&ctl->reach);
     ctl_kept_fini(&ctl->kept);
     ctl_given_fini(&ctl->given);
     ctl_reserve_fini(&ctl->reserve);
@@ -55,6 +57,7 @@ static void state_salt(struct ctl *ctl, const uint8_t salt[16])
 {
     ctl_topology_salt(&ctl->topology, salt);
     ctl_answers_salt(&ctl->answers, salt);
+    ctl_reach_init(&ctl->reach, ctl->config.node_limit, salt); /* nothing is in it yet */
     ctl_kept_salt(&ctl->kept, salt);
     ctl_given_salt(&ctl->given, salt);
     ctl_reserve_salt(&ctl->reserve, salt);
@@ -185,6 +188,8 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
         ctl_on_release(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_STOCK && m->rp == QKD_RP_CK) {
         ctl_on_stock(ctl, event, m, out);
+    } else if (head.command == WIRE_CMD_RESOLVE && m->rp == QKD_RP_CK) {
+        ctl_on_resolve(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_TERM) {
         ctl_on_term(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_REPORT_ACK && m->rp == QKD_RP_MC) {

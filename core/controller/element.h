@@ -11,6 +11,7 @@
 #include "core/controller/controller.h"
 #include "core/controller/given.h"
 #include "core/controller/kept.h"
+#include "core/controller/reach.h"
 #include "core/controller/reserve.h"
 #include "core/controller/term.h"
 
@@ -39,6 +40,7 @@ struct ctl {
     struct ctl_term term; /* with another controller */
     struct chan_reports reports;
     struct ctl_topology topology;
+    struct ctl_reach reach; /* user networks */
     struct ctl_search search;
     struct ctl_answers answers;
     struct ctl_kept kept; /* used with config.keep_route */
@@ -82,6 +84,12 @@ void ctl_command_all(struct ctl *ctl, const struct qkd_event *event, struct qkd_
 void ctl_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
 
 /* stock.c */
+/* resolve.c */
+void ctl_reach_take(struct ctl *ctl, const struct qkd_event *event, const struct ctl_peer *peer,
+                    const struct wire_status_rsp *rsp);
+void ctl_on_resolve(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
+                    struct qkd_out *out);
+
 void ctl_on_stock(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
                   struct qkd_out *out);
 

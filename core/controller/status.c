@@ -263,6 +263,7 @@ void ctl_on_status(struct ctl *ctl, const struct qkd_event *event, const struct 
             links_heard(ctl, event, peer, out);
         }
         links_take(ctl, event, peer, rsp.links, out);
+        ctl_reach_take(ctl, event, peer, &rsp);
     } else {
         modules_take(ctl, peer, rsp.modules);
     }

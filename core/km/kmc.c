@@ -67,6 +67,7 @@ void kmc_free(struct kmc *kmc)
     kmc_pending_fini(kmc);
     kmc_reserve_fini(kmc);
     kmc_map_fini(kmc);
+    kmc_reach_fini(kmc);
     chan_reports_fini(&kmc->reports);
     chan_set_free(kmc->set);
     qkd_map_fini(&kmc->link_map);
@@ -134,6 +135,10 @@ static void on_kmi(struct kmc *kmc, const struct qkd_event *event, const struct 
         kmc_map_receive(kmc, event, m, out);
     } else if (command == WIRE_CMD_STOCK && !is_kma) {
         kmc_stock_from_ksa(kmc, event, m, out);
+    } else if (command == WIRE_CMD_RESOLVE && !is_kma) {
+        kmc_reach_from_ksa(kmc, event, m, out);
+    } else if (command == WIRE_CMD_KSA_ADDRESS && !is_kma) {
+        kmc_reach_ksa_address(kmc, event, m, out);
     } else if (command == WIRE_CMD_GENERATION && is_kma) {
         kmc_generation_from_kma(kmc, event, m, out);
     } else if (command == WIRE_CMD_RESERVE && !is_kma) {
@@ -183,6 +188,8 @@ static void on_ck(struct kmc *kmc, const struct qkd_event *event, const struct c
         kmc_route_table(kmc, event, m, out);
     } else if (command == WIRE_CMD_STOCK_RSP) {
         kmc_stock_answer(kmc, event, m, out);
+    } else if (command == WIRE_CMD_RESOLVE_RSP) {
+        kmc_reach_answer(kmc, event, m, out);
     } else {
         kmc_bad_bytes(kmc, m, QKD_ERR_UNKNOWN, out);
     }
@@ -273,6 +280,7 @@ static void on_start(struct kmc *kmc, const struct qkd_event *event, struct qkd_
     kmc->tick_at = qkd_time_add(event->now, kmc->config->status_period);
     kmc->controller_due = qkd_time_add(event->now, silent);
     kmc->manager_heard = event->now;
+    kmc->started = true;
     kmc_term_start(kmc, event);
     kmc_map_start(kmc, event);
     if (kmc->config->standby.v != 0) {
@@ -295,6 +303,9 @@ static int on_config(struct kmc *kmc, const struct qkd_event *event, struct qkd_
     }
     if (head.command == WIRE_CMD_CFG_LINK) {
         return kmc_link_configure(kmc, event);
+    }
+    if (head.command == WIRE_CMD_CFG_SERVES) {
+        return kmc_reach_configure(kmc, event, out);
     }
     if (head.command != WIRE_CMD_CFG_PEER) {
         return 0; /* for a sibling */

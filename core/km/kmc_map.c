@@ -34,6 +34,7 @@ void kmc_map_init(struct kmc *kmc, const uint8_t *salt)
     ctl_topology_init(&map->topology, nodes, links, fresh);
     map->topology.low_bits = config->low_mark_bits;
     ctl_search_init(&map->search);
+    ctl_reach_init(&map->reach, nodes, salt);
     qkd_slab_init(&map->said, sizeof(struct kmc_said), CHUNK, nodes);
     qkd_map_init(&map->by_origin, 8, nodes, salt);
     if (salt != NULL) {
@@ -56,6 +57,7 @@ void kmc_map_fini(struct kmc *kmc)
     qkd_map_fini(&map->by_origin);
     ctl_topology_fini(&map->topology);
     ctl_search_fini(&map->search);
+    ctl_reach_fini(&map->reach);
 }
 
 void kmc_map_start(struct kmc *kmc, const struct qkd_event *event)
@@ -97,6 +99,10 @@ static bool map_take(struct kmc_map *map, struct qkd_eid origin,
         at += (size_t)len;
         ctl_topology_noise(t, number, status.link, status.qber_ppm);
         ctl_topology_rate(t, number, status.link, status.rate_bps);
+    }
+    if (state->has_networks) {
+        struct wire_bytes ksa = state->has_ksa ? state->ksa : (struct wire_bytes){NULL, 0};
+        (void)ctl_reach_put(&map->reach, origin, state->networks, ksa, said);
     }
     return true;
 }
@@ -168,7 +174,9 @@ static struct kmc_said *said_of(struct kmc_map *map, struct qkd_eid origin, bool
 static bool said_keep(struct kmc_said *said, const struct wire_link_state *state,
                       struct qkd_time when)
 {
-    size_t len = state->links.len + state->modules.len;
+    struct wire_bytes networks = state->has_networks ? state->networks : (struct wire_bytes){0};
+    struct wire_bytes ksa = state->has_ksa ? state->ksa : (struct wire_bytes){0};
+    size_t len = state->links.len + state->modules.len + networks.len + ksa.len;
     uint8_t *bytes = len > SAID_MOST ? NULL : realloc(said->bytes, len + 1);
     if (bytes == NULL) {
         return false;
@@ -176,6 +184,16 @@ static bool said_keep(struct kmc_said *said, const struct wire_link_state *state
     said->bytes = bytes;
     memcpy(bytes, state->links.at, state->links.len);
     memcpy(bytes + state->links.len, state->modules.at, state->modules.len);
+    bytes += state->links.len + state->modules.len;
+    if (networks.len > 0) {
+        memcpy(bytes, networks.at, networks.len);
+    }
+    if (ksa.len > 0) {
+        memcpy(bytes + networks.len, ksa.at, ksa.len);
+    }
+    said->has_networks = state->has_networks;
+    said->networks_len = (uint32_t)networks.len;
+    said->ksa_len = (uint32_t)ksa.len;
     said->links_len = (uint32_t)state->links.len;
     said->modules_len = (uint32_t)state->modules.len;
     said->seq = state->seq;
@@ -204,8 +222,14 @@ static void said_tell(struct kmc *kmc, const struct qkd_event *event, const stru
                                     .has_neighbour = who.neighbour.v != 0,
                                     .neighbour = who.neighbour,
                                     .has_only = who.is_only,
-                                    .only = 1};
-    size_t room = state.links.len + state.modules.len + EXTRA_BYTES;
+                                    .only = 1,
+                                    .has_networks = said->has_networks,
+                                    .networks = {said->bytes + said->links_len + said->modules_len,
+                                                 said->networks_len},
+                                    .has_ksa = said->ksa_len > 0};
+    state.ksa = (struct wire_bytes){state.networks.at + said->networks_len, said->ksa_len};
+    size_t room = state.links.len + state.modules.len + said->networks_len + said->ksa_len +
+                  EXTRA_BYTES;
     uint8_t *bytes = qkd_out_scratch(out, room);
     int len = bytes == NULL ? QKD_ERR_NOMEM : wire_link_state_encode(&state, bytes, room);
     if (len > 0) {
@@ -294,7 +318,11 @@ void kmc_map_own(struct kmc *kmc, const struct qkd_event *event, struct qkd_out 
     if (!is_news && map->told_at.ns != QKD_NEVER.ns && qkd_time_before(event->now, due)) {
         return;
     }
-    struct wire_link_state state = {.seq = map->next_seq};
+    struct wire_link_state state = {.seq = map->next_seq,
+                                    .has_networks = kmc->serves.is_set,
+                                    .networks = kmc_reach_networks(kmc),
+                                    .has_ksa = kmc->serves.has_ksa,
+                                    .ksa = kmc_reach_ksa(kmc)};
     struct kmc_said *said = said_of(map, kmc->self, true);
     if (said == NULL || !own_encode(kmc, &state, out) || !said_keep(said, &state, event->now)) {
         (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_STORE_LIMIT, 0, out);
@@ -330,7 +358,13 @@ static int state_check(const struct wire_link_state *state)
             return QKD_ERR_INVALID; /* a KM speaks for its own modules */
         }
     }
-    return 0;
+    struct wire_ksa_status ksa;
+    if (state->has_ksa &&
+        (wire_ksa_status_decode(&ksa, state->ksa.at, state->ksa.len) != (int)state->ksa.len ||
+         qkd_eid_node(ksa.ksa) != qkd_eid_node(state->origin))) {
+        return QKD_ERR_INVALID; /* and for its own KSA */
+    }
+    return state->has_networks ? wire_networks_check(state->networks) : 0;
 }
 
 /* Somebody has a number of ours that we did not give yet: ours must be the highest. */

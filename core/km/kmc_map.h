@@ -14,6 +14,7 @@
 #include "core/base/map.h"
 #include "core/base/slab.h"
 #include "core/channel/channel.h"
+#include "core/controller/reach.h"
 #include "core/controller/route.h"
 #include "core/wire/codec.h"
 
@@ -25,14 +26,16 @@ struct kmc_said {
     struct qkd_eid origin; /* KMC */
     uint64_t seq;
     struct qkd_time said; /* by our clock */
-    uint8_t *bytes;       /* the link records, then the module records */
-    uint32_t links_len, modules_len;
+    uint8_t *bytes;       /* records of links, modules, networks, KSA */
+    uint32_t links_len, modules_len, networks_len, ksa_len;
+    bool has_networks;
 };
 
 struct kmc_map {
     bool is_on;
     struct ctl_topology topology;
     struct ctl_search search;
+    struct ctl_reach reach;
     struct qkd_slab said;     /* struct kmc_said */
     struct qkd_map by_origin; /* eid -> slot */
     uint64_t next_seq;

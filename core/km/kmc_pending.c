@@ -140,7 +140,7 @@ static uint32_t question_answered(struct kmc *kmc, const struct chan_message *m,
         return QKD_SLAB_NONE;
     }
     const struct kmc_pending *pending = pending_at(kmc, slot);
-    if (pending->rp != QKD_RP_CK || pending->stock != stock ||
+    if (pending->rp != QKD_RP_CK || pending->stock != stock || pending->resolve ||
         !qkd_eid_eq(pending->a, answer->source_id) ||
         !qkd_eid_eq(pending->b, answer->destination_id)) {
         kmc_bad_bytes(kmc, m, QKD_ERR_INVALID, out);
@@ -356,6 +356,40 @@ void kmc_stock_answer(struct kmc *kmc, const struct qkd_event *event, const stru
     pending_drop(kmc, slot);
 }
 
+/* ---- who serves what ---- */
+
+bool kmc_question_resolve(struct kmc *kmc, const struct qkd_event *event,
+                          const struct wire_resolve *question, struct qkd_out *out)
+{
+    uint64_t id = question->head.message_id | KSA_MARK;
+    if (find(&kmc->by_kma_id, id) != QKD_MAP_NONE) {
+        return true; /* repeated */
+    }
+    struct wire_resolve own = *question;
+    own.head = kmc_head(kmc, QKD_RP_CK, 0);
+    struct qkd_eid ends[2] = {question->source_id, QKD_NOBODY};
+    uint32_t slot = question_add(kmc, id, own.head.message_id, ends);
+    if (slot == QKD_SLAB_NONE) {
+        return false;
+    }
+    struct kmc_pending *pending = pending_at(kmc, slot);
+    pending->resolve = true;
+    int len = wire_resolve_encode(&own, pending->bytes, sizeof pending->bytes);
+    question_send(kmc, event, slot, len, out);
+    return true;
+}
+
+bool kmc_question_resolved(struct kmc *kmc, uint64_t own_id, uint64_t *ksa_id)
+{
+    uint32_t slot = find(&kmc->by_own_id, own_id);
+    bool found = slot != QKD_MAP_NONE && pending_at(kmc, slot)->resolve;
+    if (found) {
+        *ksa_id = pending_at(kmc, slot)->kma_id & ~KSA_MARK;
+        pending_drop(kmc, slot);
+    }
+    return found;
+}
+
 /* ---- another controller ---- */
 
 void kmc_pending_move(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out)
@@ -473,6 +507,11 @@ static void pending_fail(struct kmc *kmc, const struct qkd_event *event, uint32_
                                          .destination_id = pending->b,
                                          .reason = WIRE_REASON_UNREACHABLE};
         stock_rsp_send(kmc, event, &refusal, pending->kma_id, out);
+    } else if (pending->resolve) {
+        struct wire_resolve question;
+        int err = wire_resolve_decode(&question, pending->bytes, pending->len);
+        QKD_ASSERT(err == 0); /* our own bytes */
+        kmc_reach_refuse(kmc, event, &question, pending->kma_id & ~KSA_MARK, out);
     } else if (pending->rp == QKD_RP_CK) {
         struct wire_route_rsp about = {.head.orig_message_id = pending->kma_id,
                                        .source_id = pending->a,

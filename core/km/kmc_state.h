@@ -42,6 +42,7 @@ struct kmc_pending {
     struct qkd_eid to;
     struct qkd_eid a, b; /* ROUTE, STOCK: source and destination; GENERATION: module and nobody */
     bool stock;          /* STOCK */
+    bool resolve;        /* RESOLVE */
     uint8_t tries;
     uint8_t len;
     uint32_t timer;
@@ -66,6 +67,17 @@ struct kmc_reserve {
     uint8_t state; /* enum kmc_reserve_state */
     uint8_t tries;
     bool was_held;
+};
+
+/* What this KM serves (kmc_reach.c). */
+struct kmc_serves {
+    bool is_set; /* configured; else nobody is told of it */
+    uint8_t *networks;
+    uint32_t networks_len;
+    bool is_dynamic, has_ksa;
+    struct wire_ksa_status ksa;
+    uint8_t ksa_bytes[64]; /* the same, encoded */
+    uint32_t ksa_len;
 };
 
 struct kmc {
@@ -96,6 +108,8 @@ struct kmc {
     struct qkd_slab reserves;
     struct qkd_map by_session; /* u64 session ID -> slot of reserves */
     struct kmc_map map;        /* mode distributed */
+    struct kmc_serves serves;
+    bool started;
     uint32_t ksa_incarnation;
     struct qkd_rng rng;
 };
@@ -132,6 +146,28 @@ void kmc_status_command(struct kmc *kmc, const struct qkd_event *event,
 /* The periodic push when it is due, and the ageing of modules, controller and manager. */
 void kmc_status_timeout(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
 
+/* All of the state, to the controller, now. */
+void kmc_status_now(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
+
+/* kmc_reach.c */
+
+void kmc_reach_fini(struct kmc *kmc);
+int kmc_reach_configure(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out);
+/* KSA_ADDRESS and RESOLVE of the KSA (KMI). */
+void kmc_reach_ksa_address(struct kmc *kmc, const struct qkd_event *event,
+                           const struct chan_message *m, struct qkd_out *out);
+void kmc_reach_from_ksa(struct kmc *kmc, const struct qkd_event *event,
+                        const struct chan_message *m, struct qkd_out *out);
+/* RESOLVE_RSP (Ck). */
+void kmc_reach_answer(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
+                      struct qkd_out *out);
+/* Nobody answers: what the map knows, or that nobody can be asked. */
+void kmc_reach_refuse(struct kmc *kmc, const struct qkd_event *event,
+                      const struct wire_resolve *question, uint64_t id, struct qkd_out *out);
+/* Records of what is served. */
+struct wire_bytes kmc_reach_networks(const struct kmc *kmc);
+struct wire_bytes kmc_reach_ksa(const struct kmc *kmc);
+
 /* kmc_reserve.c */
 
 void kmc_reserve_init(struct kmc *kmc, const uint8_t *salt);
@@ -165,6 +201,11 @@ void kmc_route_answer(struct kmc *kmc, const struct qkd_event *event, const stru
 /* Routes that the controller tells unasked: passed on, and acknowledged. */
 void kmc_route_table(struct kmc *kmc, const struct qkd_event *event, const struct chan_message *m,
                      struct qkd_out *out);
+/* A question of the KSA for the controller; false: there is no room for it. */
+bool kmc_question_resolve(struct kmc *kmc, const struct qkd_event *event,
+                          const struct wire_resolve *question, struct qkd_out *out);
+/* It is answered: true, and the Message ID of the KSA's. */
+bool kmc_question_resolved(struct kmc *kmc, uint64_t own_id, uint64_t *ksa_id);
 /* STOCK of the KSA, and the controller's answer to it. */
 void kmc_stock_from_ksa(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out);

@@ -100,7 +100,8 @@ static bool status_room(const struct kmc *kmc, struct status_room *room, struct 
 {
     size_t links = kmc->link_count < LINKS_PER_MESSAGE ? kmc->link_count : LINKS_PER_MESSAGE;
     size_t records = links * (LINK_RECORD_BYTES + MODULE_RECORD_BYTES);
-    room->message_bytes = records + MESSAGE_EXTRA_BYTES;
+    room->message_bytes = records + MESSAGE_EXTRA_BYTES + kmc->serves.networks_len +
+                          kmc->serves.ksa_len;
     room->links = qkd_out_scratch(out, records + room->message_bytes);
     if (room->links == NULL) {
         return false;
@@ -136,6 +137,10 @@ static void status_send(struct kmc *kmc, const struct qkd_event *event,
                         const struct status_room *room, struct wire_status_rsp *rsp,
                         struct qkd_out *out)
 {
+    rsp->has_networks = kmc->serves.is_set;
+    rsp->networks = kmc_reach_networks(kmc);
+    rsp->has_ksa = kmc->serves.has_ksa;
+    rsp->ksa = kmc_reach_ksa(kmc);
     rsp->has_links = rsp->links.len > 0;
     rsp->has_modules = rsp->modules.len > 0;
     int len = wire_status_rsp_encode(rsp, room->message, room->message_bytes);
@@ -180,6 +185,13 @@ static void status_push(struct kmc *kmc, const struct qkd_event *event, struct q
     if (chan_is_up(kmc->set, QKD_RP_CK, kmc->controller)) {
         struct status_order order = {.table = kmc->push_table};
         status_tell(kmc, event, &order, out);
+    }
+}
+
+void kmc_status_now(struct kmc *kmc, const struct qkd_event *event, struct qkd_out *out)
+{
+    if (kmc->push_at.ns != QKD_NEVER.ns) {
+        status_push(kmc, event, out);
     }
 }
 

@@ -29,6 +29,7 @@ DEFINE_TERM(route_table)
 DEFINE_TERM(reserve_rsp)
 DEFINE_TERM(release_rsp)
 DEFINE_TERM(stock_rsp)
+DEFINE_TERM(resolve_rsp)
 
 static bool term_of(const struct chan_message *m, uint8_t command, uint64_t *term)
 {
@@ -46,6 +47,8 @@ static bool term_of(const struct chan_message *m, uint8_t command, uint64_t *ter
         return release_rsp_term(m, term);
     case WIRE_CMD_STOCK_RSP:
         return stock_rsp_term(m, term);
+    case WIRE_CMD_RESOLVE_RSP:
+        return resolve_rsp_term(m, term);
     case WIRE_CMD_TERM:
         if (wire_term_decode(&message, m->bytes, m->len) != 0 || message.active != 1) {
             return false;
@@ -106,7 +109,7 @@ bool kmc_term_admits(struct kmc *kmc, const struct qkd_event *event, const struc
     if (kmc->config->standby.v == 0) {
         return true;
     }
-    uint64_t term;
+    uint64_t term = 0;
     if (!term_of(m, command, &term) || term == 0 || term == UINT64_MAX) {
         kmc_bad_bytes(kmc, m, QKD_ERR_INVALID, out);
         return false;

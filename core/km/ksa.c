@@ -145,6 +145,11 @@ static int on_config(struct ksa *ksa, const struct qkd_event *event, struct qkd_
         err = wire_cfg_access_decode(&access, bytes, len);
         return err == QKD_OK ? ksa_access_put(ksa, &access) : err;
     }
+    case WIRE_CMD_CFG_SERVES: {
+        struct wire_cfg_serves serves;
+        err = wire_cfg_serves_decode(&serves, bytes, len);
+        return err == QKD_OK ? ksa_address_configure(ksa, event, &serves, out) : err;
+    }
     default:
         return QKD_OK; /* not for KSAs */
     }
@@ -172,7 +177,7 @@ static void on_kmi(struct ksa *ksa, const struct qkd_event *event,
 {
     struct wire_kmi_supply supply;
     if (!qkd_eid_eq(message->peer, ksa->kma)) {
-        if (!ksa_on_stock(ksa, event, message, out)) {
+        if (!ksa_on_stock(ksa, event, message, out) && !ksa_on_resolved(ksa, event, message, out)) {
             ksa_on_kmc(ksa, event, message, out);
         }
         return;
@@ -190,7 +195,7 @@ static void on_kmi(struct ksa *ksa, const struct qkd_event *event,
     uint32_t slot = outstanding(ksa, supply.head.orig_message_id);
     if (slot != QKD_MAP_NONE && (slot & KSA_COMMAND_NEED) != 0) {
         ksa_piece_arrived(ksa, event, slot & ~KSA_COMMAND_NEED, &supply, out);
-    } else if (slot != QKD_MAP_NONE && (slot & KSA_COMMAND_STOCK) == 0 &&
+    } else if (slot != QKD_MAP_NONE && (slot & KSA_COMMAND_OF_REQUEST) == 0 &&
                ksa_batch_at(ksa, slot)->phase == KSA_FETCHING) {
         ksa_key_fetched(ksa, event, slot, &supply, out);
     }
@@ -270,6 +275,10 @@ static void on_timer(struct ksa *ksa, const struct qkd_event *event, uint64_t ta
         ksa_status_timeout(ksa, event, slot, out);
         return;
     }
+    if (tag >> 32 == KSA_TIMER_RESOLVE) {
+        ksa_resolve_timeout(ksa, event, slot, out);
+        return;
+    }
     if (tag >> 32 == KSA_TIMER_REQUEST) {
         ksa_request_timeout(ksa, event, slot, out);
         return;
@@ -317,6 +326,8 @@ static void on_recv(struct ksa *ksa, const struct qkd_event *event, struct qkd_o
         ksa_sessions_up(ksa, event, &message, out);
         if (message.rp == QKD_RP_KX2) {
             ksa_notify_channel_up(ksa, event, message.peer, out);
+        } else if (message.rp == QKD_RP_KMI && qkd_eid_eq(message.peer, ksa->kmc)) {
+            ksa_address_tell(ksa, event, out);
         }
         break;
     case CHAN_NONE:

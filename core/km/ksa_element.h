@@ -5,6 +5,7 @@
  *   ksa_sessions.c  intake and answers at Ak   ksa_supply.c     master: from need to supply
  *   ksa_slave.c     slave: compare, by ID      ksa_delete.c     key deletion
  *   ksa_multicast.c master: several slaves
+ *   ksa_resolve.c   applications named by address; where this KSA is
  *   ksa_list.c      slave: several by ID       ksa_persist.c    what survives a restart
  *   ksa_store.c     KSA-keys held, expiry      ksa_status.c     the status table
  *   ksa_records.c   life cycle, accounts       ksa_tag.c        what the KSAs compare
@@ -117,8 +118,9 @@ struct ksa_request {
     uint32_t comparing;   /* batches under comparison */
     uint32_t first_batch; /* of those, chained by next */
     uint32_t timer;
-    uint32_t group; /* multicast: slot; else QKD_SLAB_NONE */
-    uint8_t reason; /* enum wire_reason of the first failure */
+    uint32_t group;      /* multicast: slot; else QKD_SLAB_NONE */
+    struct qkd_time end; /* of its time */
+    uint8_t reason;      /* enum wire_reason of the first failure */
 };
 
 /* What a request for several slaves has beyond others. */
@@ -210,6 +212,8 @@ struct ksa {
     uint32_t keys_held;           /* keys in batches, not gone */
     struct qkd_id told[KSA_TOLD]; /* keys supplied and deleted last, a ring */
     uint64_t told_count;          /* ever put into it */
+    bool has_address;             /* it is dynamic: drawn at this start */
+    struct wire_b16 address;
     struct qkd_rng rng;
 };
 
@@ -217,14 +221,16 @@ enum ksa_timer {
     KSA_TIMER_REQUEST = 1,
     KSA_TIMER_BATCH = 2,
     KSA_TIMER_SESSION = 3,
-    KSA_TIMER_STATUS = 4
+    KSA_TIMER_STATUS = 4,
+    KSA_TIMER_RESOLVE = 5
 };
 
 /* `outstanding` tells needs (requests) and questions for the stock (requests that ask for no key) from
  * notifications and fetches (batches) by these bits. */
 #define KSA_COMMAND_NEED UINT32_C(0x80000000)
 #define KSA_COMMAND_STOCK UINT32_C(0x40000000)
-#define KSA_COMMAND_OF_REQUEST (KSA_COMMAND_NEED | KSA_COMMAND_STOCK)
+#define KSA_COMMAND_RESOLVE UINT32_C(0x20000000)
+#define KSA_COMMAND_OF_REQUEST (KSA_COMMAND_NEED | KSA_COMMAND_STOCK | KSA_COMMAND_RESOLVE)
 
 static inline struct ksa_request *ksa_request_at(const struct ksa *ksa, uint32_t slot)
 {
@@ -305,6 +311,11 @@ bool ksa_source_good(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid s
 void ksa_answer_refused(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
                         const struct ksa_echo *echo, enum wire_reason reason, struct qkd_out *out);
 
+/* A request whose target is known: authorised, then served. NONE, or why not. */
+enum wire_reason ksa_request_admit(struct ksa *ksa, const struct qkd_event *event,
+                                   const struct ksa_echo *echo, const struct ksa_need *need,
+                                   struct qkd_out *out);
+
 /* Answers keys of a batch: all of them (place < 0), or the one at `place`. */
 struct ksa_answer_keys {
     struct qkd_eid app;
@@ -373,6 +384,23 @@ void ksa_group_piece(struct ksa *ksa, const struct qkd_event *event, uint32_t re
 /* One of the slaves' KSAs has compared. */
 void ksa_group_matched(struct ksa *ksa, const struct qkd_event *event, uint32_t batch_slot,
                        struct qkd_out *out);
+
+/* ---- ksa_resolve.c ---- */
+/* Whether a command names the other application by address. */
+bool ksa_resolve_wanted(const struct wire_key_supply *command);
+enum wire_reason ksa_resolve_open(struct ksa *ksa, const struct qkd_event *event,
+                                  const struct wire_key_supply *command,
+                                  const struct ksa_echo *echo, const struct ksa_need *need,
+                                  struct qkd_out *out);
+/* RESOLVE_RSP of the KMC; false: it is another message. */
+bool ksa_on_resolved(struct ksa *ksa, const struct qkd_event *event,
+                     const struct chan_message *message, struct qkd_out *out);
+void ksa_resolve_timeout(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
+                         struct qkd_out *out);
+int ksa_address_configure(struct ksa *ksa, const struct qkd_event *event,
+                          const struct wire_cfg_serves *config, struct qkd_out *out);
+/* Tells the KMC, which may have come anew, where this KSA is. */
+void ksa_address_tell(struct ksa *ksa, const struct qkd_event *event, struct qkd_out *out);
 
 /* ---- ksa_reserve.c ---- */
 void ksa_on_session_open(struct ksa *ksa, const struct qkd_event *event,

@@ -145,6 +145,27 @@ bool ksa_source_good(const struct ksa *ksa, struct qkd_eid app, struct qkd_eid s
            qkd_eid_eq(source, ksa->kma) || qkd_eid_eq(source, ksa->kmc);
 }
 
+/* Whether an application may have keys with those that it names. */
+static enum wire_reason target_check(const struct ksa *ksa, const struct ksa_need *need)
+{
+    enum wire_reason reason = ksa_directory_check(ksa, need->app, need->target);
+    reason = reason == WIRE_REASON_NONE ? ksa_access_check(ksa, need->app, need->target) : reason;
+    return reason == WIRE_REASON_NONE ? ksa_group_check(ksa, need) : reason;
+}
+
+enum wire_reason ksa_request_admit(struct ksa *ksa, const struct qkd_event *event,
+                                   const struct ksa_echo *echo, const struct ksa_need *need,
+                                   struct qkd_out *out)
+{
+    enum wire_reason reason = target_check(ksa, need);
+    if (reason == WIRE_REASON_NONE) {
+        reason = ksa_access_rate(ksa, event, need->app, (uint64_t)need->amount * need->key_size);
+    } else if (reason == WIRE_REASON_UNAUTHORIZED || reason == WIRE_REASON_ACCESS_DENIED) {
+        chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_AK, out);
+    }
+    return reason == WIRE_REASON_NONE ? ksa_request_open(ksa, event, echo, need, out) : reason;
+}
+
 /* Authorization first, then whether the request makes sense. Fills need when the answer is NONE. */
 static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
                                       const struct wire_key_supply *command, struct ksa_need *need)
@@ -171,15 +192,10 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
         .more_targets = command->has_more_targets ? command->more_targets
                                                   : (struct wire_bytes){NULL, 0},
     };
+    bool named = !ksa_resolve_wanted(command); /* else it is not known yet who is asked for */
     enum wire_reason reason = WIRE_REASON_NONE;
-    if (command->application_code == WIRE_FOR_ENCRYPTION) {
-        reason = ksa_directory_check(ksa, app, need->target);
-    }
-    if (command->application_code == WIRE_FOR_ENCRYPTION && reason == WIRE_REASON_NONE) {
-        reason = ksa_access_check(ksa, app, need->target);
-    }
-    if (command->application_code == WIRE_FOR_ENCRYPTION && reason == WIRE_REASON_NONE) {
-        reason = ksa_group_check(ksa, need);
+    if (command->application_code == WIRE_FOR_ENCRYPTION && named) {
+        reason = target_check(ksa, need);
     }
     if (reason == WIRE_REASON_NONE && command->has_reserved && command->reserved != 0 &&
         !ksa_session_is_open(ksa, app, need->target, command->session_id)) {
@@ -195,7 +211,7 @@ static enum wire_reason request_check(const struct ksa *ksa, struct qkd_eid app,
     bool encryption = command->application_code == WIRE_FOR_ENCRYPTION && size_good &&
                       command->has_key_amount && need->amount <= KSA_KEYS_PER_REQUEST &&
                       level <= WIRE_LEVEL_OTP_ONLY &&
-                      qkd_eid_node(need->target) != ksa->config->node;
+                      (!named || qkd_eid_node(need->target) != ksa->config->node);
     bool decryption = command->application_code == WIRE_FOR_DECRYPTION &&
                       (command->has_key_id || command->has_key_ids);
     if (reason == WIRE_REASON_NONE && !encryption && !decryption) {
@@ -248,6 +264,13 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
         }
         if (command.application_code == WIRE_FOR_DECRYPTION) {
             ksa_supply_by_id(ksa, event, app, &echo, out);
+            return;
+        }
+        if (ksa_resolve_wanted(&command)) {
+            reason = ksa_resolve_open(ksa, event, &command, &echo, &need, out);
+            if (reason != WIRE_REASON_NONE) {
+                ksa_answer_refused(ksa, event, app, &echo, reason, out);
+            }
             return;
         }
         bool is_reserved = command.has_reserved && command.reserved != 0; /* its rate is given */

@@ -171,7 +171,9 @@ const char *wire_fault_text(unsigned fault);
     O(u32, key_amount) O(id, key_id) O(u32, key_size) O(u8, level) O(u32, timeout_ms)              \
     O(u8, wait) O(blob, key_ids) /* 16 bytes each */                                               \
     O(u8, reserved)              /* 1: within the session that session_id opened */            \
-    O(blob, more_targets) /* multicast: further applications that get the same keys, 8 bytes each */
+    O(blob, more_targets) /* multicast: further applications that get the same keys, 8 bytes each */ \
+    O(b16, target_address) /* instead of target_id: its address in a user network (IPv4 mapped), */ \
+    O(str, target_network) /* or the name of its user network */
 #define WIRE_KEY_SUPPLY_RSP(M, O)                                                                  \
     M(eid, source_id) M(eid, target_id) M(u64, session_id) M(u8, application_code)                 \
     O(u32, key_amount) O(id, key_id) O(u32, key_size)                                              \
@@ -204,7 +206,9 @@ enum wire_status_item {
     WIRE_STATUS_DELAY = 32 /* of a KM link */
 };
 #define WIRE_STATUS(M, O) O(u32, period_ms) M(u32, table) O(u64, term)
-#define WIRE_STATUS_RSP(M, O) M(u32, table) O(blob, links) O(blob, modules) M(u8, code)
+#define WIRE_STATUS_RSP(M, O)                                                                      \
+    M(u32, table) O(blob, links) O(blob, modules) M(u8, code)                                      \
+    O(blob, networks) O(blob, ksa) /* KMC: what it serves, see LINK_STATE */
 
 /* Table 8-3 / 8-4 at Ck, and KMA -> KMC at KMI. key_amount counts keys of key_size bits in frames
  * of `batch` keys: what a hop pays is wire_hop_cost_bits(). route: element IDs of the KMAs from
@@ -308,7 +312,18 @@ enum wire_status_item {
  * that told it; from the KMC it is who shall not be told, or with only 1 who alone shall. */
 #define WIRE_LINK_STATE(M, O)                                                                      \
     M(eid, origin) M(u64, seq) M(u32, age_ms) M(blob, links) M(blob, modules)                      \
-    O(eid, neighbour) O(u8, only)
+    O(eid, neighbour) O(u8, only)                                                                  \
+    O(blob, networks) /* wire_user_network records: that the origin serves */                      \
+    O(blob, ksa)      /* wire_ksa_status: who serves them, and where it is */
+
+/* Which KM serves an address, or the user network of a name (clause 7.2.2.1 (1)): KSA -> KMC (KMI) ->
+ * controller (Ck). km_id: KMA of that node. */
+#define WIRE_RESOLVE(M, O) M(eid, source_id) O(b16, address) O(str, name)
+#define WIRE_RESOLVE_RSP(M, O)                                                                     \
+    M(eid, source_id) M(eid, km_id) M(u8, reason) O(eid, ksa_id) O(b16, ksa_address) O(u64, term)
+
+/* KSA -> KMC: its address is dynamic, and now this. */
+#define WIRE_KSA_ADDRESS(M, O) M(b16, address)
 
 /* Key relay completion (Q.4163 8.2): destination, or the hop that failed, -> source KMA. */
 #define WIRE_RELAY_DONE(M, O)                                                                      \
@@ -424,6 +439,10 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     O(u8, class_number) /* of the KMs' classes, from 1; absent: none */                            \
     O(u32, community)   /* of its node's users, a number; 0: not stated */
 #define WIRE_CFG_ACCESS(M, O) M(blob, rules)
+/* To KMC and KSA of a node: the user networks that it serves (wire_user_network records), in place of those
+ * before; the address of its KSA, or with less than 128 bits the network in which the KSA draws one
+ * (dynamic); apart: the KSA is a process of its own. */
+#define WIRE_CFG_SERVES(M, O) M(blob, networks) O(b16, ksa_address) O(u8, ksa_bits) M(u8, apart)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
     M(eid, peer_module) M(blob, bootstrap) M(u64, store_bits)
@@ -447,6 +466,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(TERM, term, 0x17)                                                                            \
     X(ROUTE_TABLE, route_table, 0x16)                                                              \
     X(ROUTE_TABLE_ACK, route_table_ack, 0x96)                                                      \
+    X(RESOLVE, resolve, 0x18)                                                                      \
+    X(RESOLVE_RSP, resolve_rsp, 0x98)                                                              \
     X(STOCK, stock, 0x15)                                                                          \
     X(STOCK_RSP, stock_rsp, 0x95)                                                                  \
     X(GENERATION, generation, 0x12)                                                                \
@@ -475,6 +496,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(KMI_NEED, kmi_need, 0x50)                                                                    \
     X(KMI_FETCH, kmi_fetch, 0x51)                                                                  \
     X(KMI_SUPPLY, kmi_supply, 0xD0)                                                                \
+    X(KSA_ADDRESS, ksa_address, 0x53)                                                              \
     X(KMI_DROP, kmi_drop, 0x52)                                                                    \
     X(KEY_FILE, key_file, 0x60)                                                                    \
     X(KEY_FILE_ACK, key_file_ack, 0xE0)                                                            \
@@ -493,7 +515,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(CFG_PEER, cfg_peer, 0x78)                                                                    \
     X(CFG_APP, cfg_app, 0x79)                                                                      \
     X(CFG_LINK, cfg_link, 0x7A)                                                                    \
-    X(CFG_ACCESS, cfg_access, 0x7B)
+    X(CFG_ACCESS, cfg_access, 0x7B)                                                                \
+    X(CFG_SERVES, cfg_serves, 0x7D)
 
 /* ---- field lists: records (inside blobs and in the store) ---- */
 
@@ -518,6 +541,10 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     M(eid, module) M(u32, link) M(u8, generating) M(u64, rate_bps) M(u32, qber_ppm)                \
     M(u64, blocks) M(u32, queued) /* key files not yet acknowledged */                             \
     M(u64, dropped)
+/* A user network: its first `bits` bits of addresses (IPv4 mapped), or its name. */
+#define WIRE_USER_NETWORK(M, O) O(b16, address) O(u8, bits) O(str, name)
+/* A KSA as part of the topology (7.2.2.1): with its KMs or apart, at a static or dynamic address. */
+#define WIRE_KSA_STATUS(M, O) M(eid, ksa) M(b16, address) M(u8, dynamic) M(u8, apart)
 #define WIRE_LINK_CONFIG(M, O) M(u32, link) M(eid, a) M(eid, b) M(eid, module) M(u64, store_bits)
 /* end: of the chunk; 0: the block is not confirmed here, all of it can still be received. */
 #define WIRE_RX_STATE(M, O) M(u32, block) M(u32, offset) M(u32, end)
@@ -593,6 +620,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(link_status, WIRE_LINK_STATUS)                                                               \
     X(route_entry, WIRE_ROUTE_ENTRY)                                                               \
     X(module_status, WIRE_MODULE_STATUS)                                                           \
+    X(user_network, WIRE_USER_NETWORK)                                                             \
+    X(ksa_status, WIRE_KSA_STATUS)                                                                 \
     X(link_config, WIRE_LINK_CONFIG)                                                               \
     X(rx_state, WIRE_RX_STATE)                                                                     \
     X(sync_item, WIRE_SYNC_ITEM)                                                                   \
