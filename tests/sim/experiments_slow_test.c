@@ -7,11 +7,17 @@
 
 #include "tests/sim/shipped_lib.h"
 
-static const char *const paths[] = {
-    "scenarios/experiments/exhaustion.yaml", "scenarios/experiments/outage.yaml",
-    "scenarios/experiments/fairness.yaml",   "scenarios/experiments/fallback.yaml",
-    "scenarios/experiments/multipath.yaml",  "scenarios/secoqc-rerouting.yaml",
-    "scenarios/tokyo-2010-attack.yaml",      "scenarios/experiments/classes.yaml"};
+static const char *const paths[] = {"scenarios/experiments/exhaustion.yaml",
+                                    "scenarios/experiments/outage.yaml",
+                                    "scenarios/experiments/fairness.yaml",
+                                    "scenarios/experiments/fallback.yaml",
+                                    "scenarios/experiments/multipath.yaml",
+                                    "scenarios/experiments/modes-on-request.yaml",
+                                    "scenarios/experiments/modes-proactive.yaml",
+                                    "scenarios/experiments/modes-distributed.yaml",
+                                    "scenarios/secoqc-rerouting.yaml",
+                                    "scenarios/tokyo-2010-attack.yaml",
+                                    "scenarios/experiments/classes.yaml"};
 
 START_TEST(in_both_engines)
 {
