@@ -6,6 +6,7 @@
  *   fuzz_fallback.c AES-256 where pads cannot be paid, drawn apart
  *   fuzz_ahead.c   pooled supply, drawn apart
  *   fuzz_multicast.c  keys for several nodes, drawn apart
+ *   fuzz_address.c  applications named by address, drawn apart
  *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
@@ -102,6 +103,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_AGED,      /* small stores, whose key expires soon */
     SIM_FUZZ_MULTICAST, /* keys for several nodes: fuzz_multicast.c */
     SIM_FUZZ_CLASSES,   /* classes of applications; drawn apart: fuzz_control.c */
+    SIM_FUZZ_ADDRESS,   /* applications named by address: fuzz_address.c */
     SIM_FUZZ_FEATURES
 };
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
@@ -134,9 +136,10 @@ struct sim_fuzz_plan {
         enum { SIM_FUZZ_STEADY, SIM_FUZZ_BY_BURSTS, SIM_FUZZ_BY_DAY } shape;
         uint32_t on_ms, off_ms, day_ms;
         bool fixed_periods;
-        uint32_t max_bps;                                 /* 0: any */
-        uint32_t class_number;                            /* of the classes, from 1; 0: none */
-        uint32_t also;                                    /* multicast: bits of further nodes */
+        uint32_t max_bps;      /* 0: any */
+        uint32_t class_number; /* of the classes, from 1; 0: none */
+        uint32_t also;         /* multicast: bits of further nodes */
+        uint8_t named;         /* the partner, by: 0 ID, 1 address, 2 user network */
         uint32_t session_bps, hold_ms, session_timeout_s; /* 0: no sessions */
         bool fixed_hold, without_keys;
     } app[SIM_FUZZ_APPS];
@@ -177,6 +180,8 @@ struct sim_fuzz_plan {
     } control;
     uint32_t pool_low, pool_high, pool_batch; /* pooled supply; low 0: none */
     uint32_t fallback_kbit, fallback_rekey_s; /* kept for AES-256; 0: none */
+    bool addresses; /* nodes serve user networks, and one of them a wider one */
+    uint32_t widest_node;
     uint32_t standby; /* node of the second controller, from 1; 0: there is none */
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */

@@ -87,6 +87,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_PIECES] = "pieces",
     [SIM_FUZZ_AGED] = "aged",
     [SIM_FUZZ_MULTICAST] = "multicast",
+    [SIM_FUZZ_ADDRESS] = "address",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -450,4 +451,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     sim_fuzz_plan_max_rate(plan, allowed);
     sim_fuzz_plan_multicast(plan, allowed);
     sim_fuzz_plan_classes(plan, allowed);
+    sim_fuzz_plan_address(plan, allowed);
 }

@@ -29,6 +29,9 @@ void sim_fuzz_plan_classes(struct sim_fuzz_plan *plan, uint64_t allowed);
 /* Some applications get their keys at several nodes. */
 void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, uint64_t allowed);
 
+/* Some applications name their partner by its address. After sim_fuzz_plan_multicast(). */
+void sim_fuzz_plan_address(struct sim_fuzz_plan *plan, uint64_t allowed);
+
 /* Whether the plan has no controller. */
 bool sim_fuzz_is_alone(const struct sim_fuzz_plan *plan);
 

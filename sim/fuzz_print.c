@@ -41,6 +41,11 @@ static void put_nodes(struct writer *w)
             put(w, ", clock: {offset: %" PRId32 " s, drift: %" PRId32 " ppm}",
                 w->plan->node[i].offset_s, w->plan->node[i].drift_ppm);
         }
+        if (w->plan->addresses) {
+            put(w, ", user_networks: [10.%" PRIu32 ".0.0/16, net-%c%s]", i + 1, name(i),
+                i == w->plan->widest_node ? ", 10.0.0.0/8" : "");
+            put(w, ", ksa_address: 172.16.%" PRIu32 ".%s", i, i % 2 == 0 ? "0/24" : "1");
+        }
         put(w, "}\n");
     }
 }
@@ -287,6 +292,11 @@ static void put_applications(struct writer *w)
             put(w, ", relay: %s", scn_relay_name((enum scn_relay)p->app[i].relay));
         }
         put_also(w, i);
+        if (p->app[i].named == 1) {
+            put(w, ", address: 10.%" PRIu32 ".7.9", p->app[i].to + 1);
+        } else if (p->app[i].named == 2) {
+            put(w, ", address: net-%c", name(p->app[i].to));
+        }
         if (p->app[i].max_bps > 0) {
             put(w, ", max_rate: %" PRIu32 " bit/s", p->app[i].max_bps);
         }

@@ -287,6 +287,14 @@ static void one_slave(struct sim_fuzz_plan *c)
     }
 }
 
+static void named_by_id(struct sim_fuzz_plan *c)
+{
+    for (uint32_t i = 0; i < c->app_count; i++) {
+        c->app[i].named = 0;
+    }
+    c->addresses = false;
+}
+
 static void one_controller(struct sim_fuzz_plan *c)
 {
     c->standby = 0;
@@ -360,7 +368,7 @@ static bool simplify(struct shrinker *s)
         fewer_requests, default_times, default_lease,  sooner,           no_demand,
         no_sessions,    steady,        no_hub,         default_policies, nothing_at_first,
         regular_blocks, no_noise,      one_controller, any_rate,         one_slave,
-        no_classes};
+        no_classes,     named_by_id};
     bool any = false;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct sim_fuzz_plan c = *s->plan;
