@@ -259,7 +259,8 @@ START_TEST(print_is_complete)
 {
     static const char *const parts[] = {
         "scenario: \"small\"\nseed: 1\nseeds: {}\nduration: 2 min\nwarmup: 0 ns\nengine: simgrid\n",
-        "    - {id: \"B\", name: \"B\", role: relay, operator: \"default\", clock: {offset: 0 ns, "
+        "    - {id: \"B\", name: \"B\", role: relay, operator: \"default\", community: "
+        "\"default\", clock: {offset: 0 ns, "
         "drift: 0 ppm}, boundary: inside, compromised: false}\n",
         "    - {id: \"BC\", ends: [\"C\", \"B\"], length: 12500 m, loss: 2.5 dB, qkd: {model: "
         "rate, "
