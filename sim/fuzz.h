@@ -106,6 +106,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_ADDRESS,   /* applications named by address: fuzz_address.c */
     SIM_FUZZ_FEATURES
 };
+_Static_assert(SIM_FUZZ_FEATURES <= 64, "bits of a set of features");
 #define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
 #define SIM_FUZZ_ALL UINT64_MAX
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Ways of making trouble with what a link has in store, each rare by chance alone: key that goes to and
- * fro between the ends by GRANTs of which many are lost (sway), stores full of pieces that are almost as
- * long as a frame (pieces), small stores whose key expires soon while it is asked for steadily (aged).
- * Drawn from a stream of chance of their own, after all else but one, so that a seed without them means
- * what it meant before. */
+ * fro between the ends by GRANTs of which many are lost (sway), or come seconds later over channels of a few
+ * frames per second (jam, of the same feature); stores full of pieces that are almost as long as a frame
+ * (pieces); small stores whose key expires soon while it is asked for steadily (aged), or is lost at one end
+ * (lost, of the feature store-lost). Drawn from a stream of chance of their own, after all else but one, so
+ * that a seed without them means what it meant before. */
 #include "core/base/rng.h"
 #include "core/wire/frame.h"
 #include "sim/fuzz_plan.h"
@@ -13,12 +14,16 @@ enum {
     SWAY = 6,
     PIECES = 3,
     AGED = 2,
+    JAM = 1,
+    LOST = 2,
     SCARCE_KBPS = 24,
     STEADY_KBPS = 400,
     SWAY_MORE_MS = 3200,   /* 16 longer retransmission times, and late frames */
     MOST_TENTHS = 40,      /* requests of all: a store must hold those of a status period */
     PIECES_MORE_MS = 3000, /* there are few of them */
-    AGED_MORE_MS = 4000    /* until the stores are too old again */
+    LOST_MORE_MS = 2000,
+    JAM_MORE_MS = 20000, /* for queues to fill */
+    AGED_MORE_MS = 4000  /* until the stores are too old again */
 };
 
 static uint32_t between(struct qkd_rng *rng, uint32_t low, uint32_t high)
@@ -57,6 +62,30 @@ static uint32_t turns(struct sim_fuzz_plan *p, struct qkd_rng *rng, uint32_t mos
     return sum;
 }
 
+/* No fault, but what channels do. */
+static void nothing_fails(struct sim_fuzz_plan *p)
+{
+    p->fault_count = p->trouble_count = 0;
+}
+
+/* Nothing but short crashes: with each, much is said at once of what is void, and some of it is lost or
+ * overtaken. */
+static void restarts(struct sim_fuzz_plan *p, struct qkd_rng *rng)
+{
+    nothing_fails(p);
+    p->loss_pm = between(rng, 350, 450);
+    p->reorder_pm = between(rng, 200, 400);
+    p->fault_count = SIM_FUZZ_FAULTS;
+    for (uint32_t i = 0; i < SIM_FUZZ_FAULTS; i++) {
+        p->fault[i].off = false;
+        p->fault[i].what = SCN_FAULT_CRASH;
+        p->fault[i].at_ms = between(rng, p->chaos_end_ms / 4, p->chaos_end_ms - 100);
+        p->fault[i].for_ms = between(rng, 20, 90);
+        p->fault[i].index = between(rng, 0, p->node_count - 1);
+        p->fault[i].output = 0;
+    }
+}
+
 /* Frames are lost, and either given up at once, with small blocks that are granted whole; or sent again
  * later than the next ones, with blocks of which one GRANT after the other is cut. */
 static void sway(struct sim_fuzz_plan *p, struct qkd_rng *rng)
@@ -66,10 +95,13 @@ static void sway(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     p->loss_pm = cuts ? between(rng, 100, 300) : between(rng, 200, 350);
     p->retries = cuts ? between(rng, 5, 8) : 0;
     p->retransmit_ms = cuts ? between(rng, 150, 200) : between(rng, 50, 80);
-    p->reorder_pm = cuts ? between(rng, 50, 200) : p->reorder_pm;
+    p->reorder_pm = cuts ? between(rng, 50, 400) : p->reorder_pm;
     p->jitter_ms = cuts ? between(rng, 200, 800) : p->jitter_ms;
     p->period_ms = cuts ? between(rng, 400, 500) : between(rng, 200, 300);
     p->bootstrap_kbit = 16;
+    if (cuts && qkd_rng_below(rng, 2) == 0) {
+        restarts(p, rng);
+    }
     uint32_t sum = turns(p, rng, cuts ? 900 : 500);
     for (uint32_t i = 0; i < p->link_count; i++) {
         uint64_t need_kbps = wire_relay_cost_bits(256, 1, 1) * sum / 10 / 1000 + 1;
@@ -129,12 +161,13 @@ static void pieces(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     }
 }
 
-/* A store holds four blocks, each nearly half a second of light, which live for seconds and of which little
- * is used until they are too old. */
+/* A store holds four blocks, which are made in a status period, so that all of them may be found too old at
+ * once; they live for seconds, and little of them is used. */
 static void aged(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
     longer(p, AGED_MORE_MS);
     p->expiry_s = between(rng, 3, 5);
+    p->period_ms = between(rng, 800, 1000);
     for (uint32_t i = 0; i < p->app_count; i++) {
         p->app[i].key_bits = 64;
         p->app[i].count = 1;
@@ -144,8 +177,65 @@ static void aged(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     uint32_t rate_kbps = plenty_kbps(p) + STEADY_KBPS;
     for (uint32_t i = 0; i < p->link_count; i++) {
         p->link[i].then_kbps = p->link[i].first_kbps = rate_kbps;
-        p->link[i].block_kbit = rate_kbps * between(rng, 8, 10) / 20;
+        p->link[i].block_kbit = rate_kbps * p->period_ms / between(rng, 4, 6) / 1000;
         p->link[i].store_kbit = between(rng, 41, 44) * p->link[i].block_kbit / 10;
+        p->link[i].initial_kbit = 0;
+    }
+}
+
+/* Stores of four blocks, full before long, of which some are lost: what one end lost fills the other's. */
+static void lost(struct sim_fuzz_plan *p, struct qkd_rng *rng)
+{
+    longer(p, LOST_MORE_MS);
+    p->bootstrap_kbit = between(rng, 1, 4);
+    p->period_ms = between(rng, 400, 500);
+    for (uint32_t i = 0; i < p->app_count; i++) {
+        p->app[i].key_bits = 64;
+        p->app[i].count = 1;
+        p->app[i].tenths_per_s = between(rng, 4, 4 + MOST_TENTHS / p->app_count);
+    }
+    uint32_t rate_kbps = plenty_kbps(p) + STEADY_KBPS / 4;
+    for (uint32_t i = 0; i < p->link_count; i++) {
+        p->link[i].then_kbps = p->link[i].first_kbps = rate_kbps;
+        p->link[i].block_kbit = rate_kbps / between(rng, 8, 12);
+        p->link[i].store_kbit = between(rng, 41, 48) * p->link[i].block_kbit / 10;
+        p->link[i].initial_kbit = 0;
+    }
+    /* Twice the same one: what came in between is lost at one end only. */
+    uint32_t node = between(rng, 0, p->node_count - 1);
+    uint32_t at_ms = between(rng, p->chaos_end_ms / 4, p->chaos_end_ms / 2);
+    for (uint32_t k = 0; k < 2 && p->trouble_count < SIM_FUZZ_TROUBLES - 1; k++) {
+        uint32_t i = p->trouble_count++;
+        p->trouble[i].kind = SIM_FUZZ_STORE_LOST;
+        p->trouble[i].at_ms = at_ms;
+        p->trouble[i].for_ms = between(rng, 20, p->chaos_end_ms / 8);
+        p->trouble[i].index = node;
+        at_ms += p->trouble[i].for_ms + between(rng, 50, p->chaos_end_ms / 8);
+    }
+    module_winks(p, rng);
+}
+
+/* More is asked for, for a while, than there is, over channels of a few frames per second. */
+static void jam(struct sim_fuzz_plan *p, struct qkd_rng *rng)
+{
+    nothing_fails(p);
+    p->bandwidth_kbps = between(rng, 15, 40);
+    p->queue_kib = between(rng, 8, 32);
+    p->retransmit_ms = between(rng, 100, 200);
+    p->retries = between(rng, 3, 5);
+    p->bootstrap_kbit = 16;
+    longer(p, JAM_MORE_MS);
+    for (uint32_t i = 0; i < p->app_count; i++) {
+        p->app[i].key_bits = 256;
+        p->app[i].count = 1;
+        p->app[i].shape = SIM_FUZZ_STEADY;
+        p->app[i].session_bps = 0;
+        p->app[i].tenths_per_s = between(rng, 100, 250) / p->app_count;
+    }
+    for (uint32_t i = 0; i < p->link_count; i++) {
+        p->link[i].first_kbps = p->link[i].then_kbps = between(rng, SCARCE_KBPS, 4 * SCARCE_KBPS);
+        p->link[i].block_kbit = between(rng, 60, 130);
+        p->link[i].store_kbit = 0;
         p->link[i].initial_kbit = 0;
     }
 }
@@ -154,19 +244,23 @@ void sim_fuzz_plan_sway(struct sim_fuzz_plan *plan, uint64_t allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz sway", 0);
+    static const struct {
+        enum sim_fuzz_feature feature;
+        uint32_t faces;
+        void (*make)(struct sim_fuzz_plan *, struct qkd_rng *);
+    } ways[] = {{SIM_FUZZ_SWAY, SWAY, sway},
+                {SIM_FUZZ_PIECES, PIECES, pieces},
+                {SIM_FUZZ_AGED, AGED, aged},
+                {SIM_FUZZ_SWAY, JAM, jam},
+                {SIM_FUZZ_STORE_LOST, LOST, lost}};
     uint32_t face = between(&rng, 0, DICE - 1);
-    enum sim_fuzz_feature feature = face < SWAY                   ? SIM_FUZZ_SWAY
-                                    : face < SWAY + PIECES        ? SIM_FUZZ_PIECES
-                                    : face < SWAY + PIECES + AGED ? SIM_FUZZ_AGED
-                                                                  : SIM_FUZZ_FEATURES;
-    if (feature != SIM_FUZZ_FEATURES && (allowed >> feature & 1) != 0) {
-        plan->features |= SIM_FUZZ_BIT(feature);
-        if (feature == SIM_FUZZ_SWAY) {
-            sway(plan, &rng);
-        } else if (feature == SIM_FUZZ_PIECES) {
-            pieces(plan, &rng);
-        } else {
-            aged(plan, &rng);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; face -= ways[i++].faces) {
+        if (face < ways[i].faces) {
+            if ((allowed >> ways[i].feature & 1) != 0) {
+                plan->features |= SIM_FUZZ_BIT(ways[i].feature);
+                ways[i].make(plan, &rng);
+            }
+            break;
         }
     }
     qkd_rng_fini(&rng);

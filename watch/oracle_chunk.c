@@ -164,7 +164,15 @@ static void chunk_delete(struct watch_oracle *o, uint32_t slot, uint32_t side, u
         return;
     }
     struct watch_orc_range range = {block->number, c->start, c->end};
+    /* What its owner has lost and cannot SKIP it tells by HELLO: nobody waits for it any more. */
+    struct watch_orc_paint paint = {.start = c->start,
+                                    .end = c->end,
+                                    .kind = WATCH_ORC_DROPPED,
+                                    .side = (uint8_t)(1U - side),
+                                    .to_kind = WATCH_ORC_GONE,
+                                    .to_side = (uint8_t)(1U - side)};
     *c = block->chunk[--block->chunks];
+    (void)watch_orc_paint(o, block, &paint);
     watch_orc_frame_close(o, block->link, 1U - side, &range);
     watch_orc_follow(o, slot);
 }
