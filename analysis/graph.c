@@ -100,6 +100,12 @@ static const char *fault_words(enum scn_fault_what what)
         return "classical channel impaired";
     case SCN_FAULT_PARTITION:
         return "management cut off";
+    case SCN_FAULT_SWITCH:
+        return "switch agent fault";
+    case SCN_FAULT_POINT:
+        return "relay point fault";
+    case SCN_FAULT_MAINTENANCE:
+        return "maintenance";
     case SCN_FAULT_BOTH:
     case SCN_FAULT_WHATS:
         break;

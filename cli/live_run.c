@@ -16,6 +16,7 @@
 #include "emu/daemon/hosted.h"
 #include "emu/deploy/fleet.h"
 #include "emu/deploy/folder.h"
+#include "emu/deploy/place.h"
 #include "emu/deploy/render.h"
 
 enum { POLL_MS = 100 };
@@ -90,19 +91,11 @@ static size_t daemon_of(const struct scn_scenario *scenario, const struct scn_fa
 {
     return fault->target == SCN_TARGET_NODE
                ? fault->index
-               : scenario->node_count + (fault->element == SCN_ELEMENT_CONTROLLER ? 0 : 1);
+               : emu_place_of_element(scenario, (enum scn_fault_element)fault->element);
 }
 
 bool cli_live_able(const struct cli_command *self, const struct scn_scenario *scenario)
 {
-    bool is_alone = scenario->control.standby == SCN_NO_NODE;
-    if (!scenario->control.is_there) {
-        cli_complain(self, "control.controller: the live world has a controller: expected true");
-    }
-    if (!is_alone) {
-        cli_complain(self, "control.standby: the live world has one controller: expected a "
-                           "scenario without a standby controller");
-    }
     if (scenario->attack_count > 0) {
         cli_complain(self, "attacks: attackers are in the virtual worlds only: expected none");
     }
@@ -110,8 +103,12 @@ bool cli_live_able(const struct cli_command *self, const struct scn_scenario *sc
         cli_complain(self,
                      "measures: they are never off in the live world: expected all of them on");
     }
-    return is_alone && scenario->control.is_there && scenario->attack_count == 0 &&
-           scenario->measures_off == 0;
+    bool is_plain = scn_optical_count(scenario) == 0;
+    if (!is_plain) {
+        cli_complain(self, "network: the live world has no optical switches and relay points: "
+                           "expected a scenario without them");
+    }
+    return is_plain && scenario->attack_count == 0 && scenario->measures_off == 0;
 }
 
 /* Names each fault that this world cannot make; whether there is none. */

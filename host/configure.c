@@ -8,6 +8,7 @@
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
+#include "host/optics.h"
 #include "host/unit.h"
 
 enum {
@@ -68,6 +69,8 @@ static int config_link(const struct host_plan *plan, const struct host_configure
         .module = host_module_eid(number, instance),
         .peer_module = host_module_eid(far->node, far->instance),
         .store_bits = scenario->links[port->link].store_bits,
+        .has_commanded = host_optics_commanded(scenario, port->link),
+        .commanded = 1,
     };
     host_node_ip(far->node, config.peer_ip.b);
     struct qkd_eid kma = qkd_eid_make(QKD_ROLE_KMA, 0, number);
@@ -195,6 +198,117 @@ static int config_serves(const struct host_plan *plan, const struct host_configu
     return rc;
 }
 
+/* ---- generation control ---- */
+
+enum { WINDOW_BYTES = 32 }; /* of a wire_window record, at least */
+
+/* When a link is maintained, for the controllers: as records, in order of time. */
+static int windows_write(const struct host_plan *plan, const struct host_configure *how,
+                         uint32_t link, uint8_t *to, size_t *len)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    *len = 0;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const struct scn_fault *fault = &scenario->faults[i];
+        if (fault->what != SCN_FAULT_MAINTENANCE || fault->index != link) {
+            continue;
+        }
+        bool ends = fault->for_ns < scenario->duration_ns;
+        int64_t from_ns = how->epoch_ns + fault->at_ns;
+        struct wire_window window = {.from = {from_ns},
+                                     .to = {ends ? from_ns + fault->for_ns
+                                                 : how->epoch_ns + 2 * scenario->duration_ns}};
+        int size = wire_window_encode(&window, to + *len, WINDOW_BYTES);
+        if (size < 0) {
+            return size;
+        }
+        *len += (size_t)size;
+    }
+    return 0;
+}
+
+static size_t window_count(const struct scn_scenario *scenario, uint32_t link)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        count += scenario->faults[i].what == SCN_FAULT_MAINTENANCE &&
+                 scenario->faults[i].index == link;
+    }
+    return count;
+}
+
+static int config_light(const struct host_plan *plan, const struct host_configure *how,
+                        struct qkd_eid controller, uint32_t link)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    size_t windows = window_count(scenario, link);
+    if (windows == 0 && scenario->control.forecast_ns == 0 &&
+        !host_optics_commanded(scenario, link)) {
+        return 0;
+    }
+    size_t cap = CONFIG_BYTES + windows * WINDOW_BYTES;
+    uint8_t *bytes = malloc(cap + windows * WINDOW_BYTES);
+    if (bytes == NULL) {
+        return QKD_ERR_NOMEM;
+    }
+    const struct host_unit *a = &plan->units[plan->modules[link][0]];
+    const struct host_unit *b = &plan->units[plan->modules[link][1]];
+    struct wire_cfg_light config = {.head = {.message_id = ++*how->sender.message_id},
+                                    .link = link,
+                                    .module_a = host_module_eid(a->node, a->instance),
+                                    .module_b = host_module_eid(b->node, b->instance),
+                                    .store_bits = scenario->links[link].store_bits,
+                                    .has_windows = windows > 0,
+                                    .windows = {bytes + cap, 0}};
+    int rc = windows_write(plan, how, link, bytes + cap, &config.windows.len);
+    if (rc == 0) {
+        rc = config_send(how, controller, bytes, wire_cfg_light_encode(&config, bytes, cap));
+    }
+    free(bytes);
+    return rc;
+}
+
+/* What a switch or relay point serves, to it or to a controller. */
+static int config_optical(const struct host_plan *plan, const struct host_configure *how,
+                          struct qkd_eid to, uint32_t number)
+{
+    static const uint8_t by[] = {
+        [SCN_BY_SCHEDULE] = WIRE_BY_SCHEDULE, [SCN_BY_DEMAND] = WIRE_BY_DEMAND};
+    const struct scn_optical *optical = scn_optical_at(plan->scenario, number);
+    bool is_switch = number < plan->scenario->optical_switch_count;
+    uint8_t links[4 * SCN_MAX_SWITCH_LINKS], bytes[CONFIG_BYTES];
+    for (size_t i = 0; i < optical->link_count; i++) {
+        wire_put_u32(links + 4 * i, optical->links[i]);
+    }
+    struct wire_cfg_optical config = {.head = {.message_id = ++*how->sender.message_id},
+                                      .optical = host_optical_eid(plan, number),
+                                      .links = {links, 4 * optical->link_count},
+                                      .has_by = is_switch,
+                                      .by = by[optical->by],
+                                      .has_dwell = is_switch,
+                                      .dwell = {optical->dwell_ns}};
+    return config_send(how, to, bytes, wire_cfg_optical_encode(&config, bytes, sizeof(bytes)));
+}
+
+static int config_controller(const struct host_plan *plan, const struct host_configure *how,
+                             uint32_t node)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    struct qkd_eid self = qkd_eid_make(QKD_ROLE_CONTROLLER, 0, node);
+    bool any = scn_optical_count(scenario) > 0 || scenario->control.forecast_ns > 0;
+    for (size_t i = 0; i < scenario->fault_count && !any; i++) {
+        any = scenario->faults[i].what == SCN_FAULT_MAINTENANCE;
+    }
+    int rc = 0;
+    for (uint32_t i = 0; i < scenario->link_count && any && rc == 0; i++) {
+        rc = config_light(plan, how, self, i);
+    }
+    for (uint32_t i = 0; i < scn_optical_count(scenario) && rc == 0; i++) {
+        rc = config_optical(plan, how, self, i);
+    }
+    return rc;
+}
+
 int host_configure_node(const struct host_plan *plan, uint32_t number,
                         const struct host_configure *how)
 {
@@ -212,6 +326,10 @@ int host_configure_node(const struct host_plan *plan, uint32_t number,
         const struct host_unit *unit = &plan->units[node->first_unit + i];
         if (unit->kind == HOST_UNIT_APP) {
             rc = config_application(plan, how, unit->instance);
+        } else if (unit->kind == HOST_UNIT_CONTROLLER) {
+            rc = config_controller(plan, how, number);
+        } else if (unit->kind == HOST_UNIT_OPTICAL) {
+            rc = config_optical(plan, how, host_optical_eid(plan, unit->instance), unit->instance);
         }
     }
     return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What elements are told at each start, after START itself (docs/protocol.md, "Start and
- * configuration"): CFG_LINK, CFG_ACCESS, CFG_APP; and CFG_PEER when an element asks for a secret. */
+ * configuration"): CFG_LINK, CFG_ACCESS, CFG_APP, CFG_LIGHT, CFG_OPTICAL; and CFG_PEER when an element asks for a secret. */
 #ifndef HOST_CONFIGURE_H
 #define HOST_CONFIGURE_H
 
@@ -13,6 +13,7 @@ struct host_configure {
     bool (*wants)(void *ctx, struct qkd_eid element);
     /* The initial secret of a link: the same at both ends and after each restart. */
     void (*bootstrap)(void *ctx, uint32_t link, uint8_t *to, size_t len);
+    int64_t epoch_ns; /* UTC at the start of the run: maintenance is planned by it */
 };
 
 /* Tells the elements of a node all that they need; 0 or a negative error. */

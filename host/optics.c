@@ -37,6 +37,15 @@ int host_optics_init(struct host_optics *optics, const struct host_plan *plan, u
     uint64_t seed = scn_link_seed(plan->scenario, link);
     qkd_rng_init_named(&optics->rng, seed, "QKD link", link);
     qkd_rng_init_named(&optics->instants, seed, "QKD link instants", link);
+    optics->commanded = host_optics_commanded(plan->scenario, link);
+    if (optics->commanded) {
+        optics->dark |= scn_optical_of(plan->scenario, link, true) != SCN_NO_OPTICAL
+                            ? HOST_DARK_SWITCH
+                            : 0;
+        optics->dark |= scn_optical_of(plan->scenario, link, false) != SCN_NO_OPTICAL
+                            ? HOST_DARK_POINT
+                            : 0;
+    }
     noise_seek(optics, 0);
     return 0;
 }
@@ -57,7 +66,7 @@ void host_optics_reseed(struct host_optics *optics, const uint8_t seed[32])
 
 static bool runs(const struct host_optics *optics)
 {
-    return optics->run[0] && optics->run[1] && optics->broken == 0;
+    return optics->run[0] && optics->run[1] && optics->broken == 0 && optics->dark == 0;
 }
 
 struct qkd_time host_optics_block_due(const struct host_optics *optics)
@@ -153,7 +162,44 @@ void host_optics_mend(struct host_optics *optics, struct qkd_time now,
 void host_optics_stop(struct host_optics *optics, struct qkd_time now, uint8_t end)
 {
     optics->run[end] = false;
+    optics->told[end] = false;
     update(optics, now, true);
+}
+
+bool host_optics_commanded(const struct scn_scenario *scenario, uint32_t link)
+{
+    return scn_optical_count(scenario) > 0 &&
+           (scn_optical_of(scenario, link, true) != SCN_NO_OPTICAL ||
+            scn_optical_of(scenario, link, false) != SCN_NO_OPTICAL);
+}
+
+void host_optics_light(struct host_optics *optics, struct qkd_time now, enum host_dark why, bool on)
+{
+    unsigned dark = on ? optics->dark & ~(unsigned)why : optics->dark | (unsigned)why;
+    optics->dark = (uint8_t)dark;
+    if (!optics->lost && dark != 0) {
+        mdl_link_freeze(&optics->model, now);
+    } else if (!optics->lost) {
+        mdl_link_thaw(&optics->model, now);
+    }
+    update(optics, now, false);
+}
+
+uint32_t host_optics_light_read(const struct host_plan *plan, uint32_t number,
+                                const struct host_message *message, bool *on)
+{
+    const struct scn_optical *optical = scn_optical_at(plan->scenario, number);
+    struct wire_q_light light;
+    if (wire_q_light_decode(&light, message->bytes, message->len) != 0) {
+        return HOST_NO_LINK;
+    }
+    *on = light.on == 1;
+    for (size_t i = 0; i < optical->link_count; i++) {
+        if (optical->links[i] == light.link) {
+            return light.link;
+        }
+    }
+    return HOST_NO_LINK;
 }
 
 static uint64_t rate_at(const struct host_optics *optics, int64_t t_ns)
@@ -237,7 +283,9 @@ int host_optics_block(struct host_optics *optics, const struct host_optics_calls
 static int initial_deliver(struct host_optics *optics, const struct host_optics_calls *calls)
 {
     uint64_t bits = optics->plan->scenario->links[optics->link].initial_bits;
-    if (bits == 0 || optics->stocked || !optics->run[0] || !optics->run[1]) {
+    bool ready = optics->commanded ? optics->told[0] && optics->told[1]
+                                   : optics->run[0] && optics->run[1];
+    if (bits == 0 || optics->stocked || !ready) {
         return 0;
     }
     optics->stocked = true;
@@ -257,6 +305,7 @@ int host_optics_control(struct host_optics *optics, struct qkd_time now,
         end = message_make(optics, i).from.v == message->to.v ? i : end;
     }
     optics->run[end] = control.run != 0;
+    optics->told[end] = true;
     int rc = initial_deliver(optics, calls);
     update(optics, now, false);
     noise_tell(optics, end, calls);

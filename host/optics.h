@@ -21,6 +21,9 @@ struct host_optics {
     struct qkd_rng instants; /* of Poisson blocks: a stream of its own */
     bool run[2];             /* what each end's module wants */
     uint32_t broken;         /* faults on the light, ends that are down */
+    bool commanded;          /* its modules wait for the controller */
+    uint8_t dark;            /* enum host_dark: why no light passes */
+    bool told[2];            /* each end's module has said something */
     bool lost;               /* the block in work was lost: start anew */
     bool stocked;            /* the initial key was handed over */
     bool noisy;              /* too noisy for key */
@@ -28,6 +31,15 @@ struct host_optics {
     double qber;             /* since that changed last */
     size_t noise_at;         /* the point at which it changes next */
 };
+
+/* What may keep the light of a link from passing, beside faults. */
+enum host_dark {
+    HOST_DARK_SWITCH = 1, /* its optical switch stands elsewhere */
+    HOST_DARK_POINT = 2   /* its quantum relay point is not active */
+};
+
+/* Whether the modules of a link wait for the controller before they run: it has a switch or relay point. */
+bool host_optics_commanded(const struct scn_scenario *scenario, uint32_t link);
 
 struct host_optics_calls {
     struct host_sender sender;
@@ -54,6 +66,16 @@ void host_optics_noise(struct host_optics *optics, const struct host_optics_call
 /* A module commands its device (WIRE_Q_CONTROL; other bytes do nothing). */
 int host_optics_control(struct host_optics *optics, struct qkd_time now,
                         const struct host_message *message, const struct host_optics_calls *calls);
+
+/* Light passes from now on (on), or does not: a switch or relay point says so. Key in work stays as it is. */
+void host_optics_light(struct host_optics *optics, struct qkd_time now, enum host_dark why,
+                       bool on);
+
+/* What the agent of switch or relay point `number` commands (WIRE_Q_LIGHT): the link, HOST_NO_LINK if
+ * none, and whether its light may pass. */
+#define HOST_NO_LINK UINT32_MAX
+uint32_t host_optics_light_read(const struct host_plan *plan, uint32_t number,
+                                const struct host_message *message, bool *on);
 
 /* The light fails (nests), comes back; the module of an end is gone. */
 void host_optics_break(struct host_optics *optics, struct qkd_time now);

@@ -7,6 +7,7 @@
 
 #include "core/base/err.h"
 #include "core/km/km.h"
+#include "core/module/optical.h"
 #include "core/wire/codec.h"
 #include "host/unit.h"
 
@@ -25,6 +26,27 @@ struct qkd_eid host_standby_eid(const struct host_plan *plan)
 {
     uint32_t at = plan->scenario->control.standby;
     return at == SCN_NO_NODE ? QKD_NOBODY : qkd_eid_make(QKD_ROLE_CONTROLLER, 0, at);
+}
+
+struct qkd_eid host_optical_eid(const struct host_plan *plan, uint32_t number)
+{
+    bool is_switch = number < plan->scenario->optical_switch_count;
+    return qkd_eid_make(is_switch ? QKD_ROLE_SWITCH : QKD_ROLE_RELAY_POINT, number,
+                        scn_optical_at(plan->scenario, number)->at);
+}
+
+struct qkd_eid host_optical_device_eid(const struct host_plan *plan, uint32_t number)
+{
+    return qkd_eid_make(QKD_ROLE_DEVICE, MOD_OPTICAL_DEVICES + number,
+                        scn_optical_at(plan->scenario, number)->at);
+}
+
+uint32_t host_optical_of_device(const struct host_plan *plan, struct qkd_eid device)
+{
+    uint32_t instance = qkd_eid_instance(device);
+    bool is_one = qkd_eid_role(device) == QKD_ROLE_DEVICE && instance >= MOD_OPTICAL_DEVICES &&
+                  instance - MOD_OPTICAL_DEVICES < scn_optical_count(plan->scenario);
+    return is_one ? instance - MOD_OPTICAL_DEVICES : SCN_NO_OPTICAL;
 }
 
 struct qkd_eid host_manager_eid(const struct host_plan *plan)
@@ -82,6 +104,12 @@ uint32_t host_unit_find(const struct host_plan *plan, struct qkd_eid eid)
         return instance == 0 ? node->controller_unit : HOST_NO_UNIT;
     case QKD_ROLE_MANAGER:
         return instance == 0 ? node->manager_unit : HOST_NO_UNIT;
+    case QKD_ROLE_SWITCH:
+    case QKD_ROLE_RELAY_POINT:
+        return instance < scn_optical_count(plan->scenario) &&
+                       qkd_eid_eq(eid, host_optical_eid(plan, instance))
+                   ? plan->opticals[instance]
+                   : HOST_NO_UNIT;
     case QKD_ROLE_APP: {
         uint32_t unit = instance < 2 * plan->scenario->application_count ? plan->agents[instance]
                                                                          : HOST_NO_UNIT;
@@ -127,6 +155,11 @@ static void node_units(struct host_plan *plan, uint32_t number, uint32_t links)
     }
     if (scenario->management.at == number) {
         node->manager_unit = unit_add(plan, number, HOST_UNIT_MANAGER, 0);
+    }
+    for (uint32_t i = 0; i < scn_optical_count(scenario); i++) {
+        if (scn_optical_at(scenario, i)->at == number) {
+            plan->opticals[i] = unit_add(plan, number, HOST_UNIT_OPTICAL, i);
+        }
     }
 }
 
@@ -198,19 +231,21 @@ static int layout_new(struct host_plan *plan)
     const struct scn_scenario *scenario = plan->scenario;
     size_t nodes = scenario->node_count;
     size_t agents = 2 * scenario->application_count;
-    size_t units = 2 * nodes + 2 * scenario->link_count + agents + 3;
+    size_t opticals = scn_optical_count(scenario);
+    size_t units = 2 * nodes + 2 * scenario->link_count + agents + 3 + opticals;
     plan->nodes = calloc(nodes, sizeof(*plan->nodes));
     plan->units = calloc(units, sizeof(*plan->units));
     plan->ports = calloc(2 * scenario->link_count + 1, sizeof(*plan->ports));
     plan->modules = calloc(scenario->link_count + 1, sizeof(*plan->modules));
     plan->agents = calloc(agents + 1, sizeof(*plan->agents));
+    plan->opticals = calloc(opticals + 1, sizeof(*plan->opticals));
     uint32_t *links = calloc(nodes, sizeof(*links));
     uint32_t *starts = calloc(nodes + 1, sizeof(*starts));
     uint32_t *by_node = calloc(agents + 1, sizeof(*by_node));
     int rc = QKD_ERR_NOMEM;
     if (plan->nodes != NULL && plan->units != NULL && plan->ports != NULL &&
-        plan->modules != NULL && plan->agents != NULL && links != NULL && starts != NULL &&
-        by_node != NULL) {
+        plan->modules != NULL && plan->agents != NULL && plan->opticals != NULL && links != NULL &&
+        starts != NULL && by_node != NULL) {
         layout_fill(plan, links, starts, by_node);
         rc = 0;
     }
@@ -253,6 +288,7 @@ void host_plan_free(struct host_plan *plan)
     free(plan->ports);
     free(plan->modules);
     free(plan->agents);
+    free(plan->opticals);
     free(plan->operators);
     free(plan->communities);
     free(plan->access);

@@ -6,7 +6,7 @@
  *
  * A unit is what has one deadline and is stepped as a whole: an element, or a key manager's host of
  * KMA, KSA and KMC. Units of a node lie together: key manager(s), modules in the order of the
- * scenario's links, controller, manager, application agents.
+ * scenario's links, controller, manager, agents of switches and relay points, application agents.
  *
  *   plan.c       nodes, units, ports, agents      configure.c  CONFIG messages at a start
  *   unit.c       make, step, deadline, free       access.c     who may ask for keys with whom
@@ -24,18 +24,20 @@ enum host_unit_kind {
     HOST_UNIT_MODULE,
     HOST_UNIT_CONTROLLER,
     HOST_UNIT_MANAGER,
-    HOST_UNIT_APP
+    HOST_UNIT_APP,
+    HOST_UNIT_OPTICAL /* agent of an optical switch or relay point */
 };
 
 struct host_unit {
     uint8_t kind;  /* enum host_unit_kind */
     uint8_t parts; /* KM: enum km_parts that it hosts */
     uint32_t node;
-    uint32_t instance; /* module: of the node; app: of the element ID */
+    uint32_t instance; /* module: of the node; app: of the element ID; optical: scn_optical_at() */
     union {
         void *any; /* NULL: not there (not started, or crashed) */
         struct km *km;
         struct mod *mod;
+        struct mod_optical *optical;
         struct ctl *ctl;
         struct mgr *mgr;
         struct app *app;
@@ -71,6 +73,7 @@ struct host_plan {
     uint32_t unit_count;
     struct host_port *ports;
     uint32_t (*modules)[2]; /* units of the modules at both ends of a link */
+    uint32_t *opticals;     /* unit of optical switch or relay point n */
     uint32_t *agents;       /* unit of application agent n (2·application + end) */
     uint32_t *operators;    /* numbers of the nodes' operators; NULL without access rules */
     uint32_t *communities;  /* the same of their communities */
@@ -92,6 +95,11 @@ struct qkd_eid host_module_eid(uint32_t node, uint32_t instance);
 struct qkd_eid host_controller_eid(const struct host_plan *plan);
 /* The controller that may take its place; QKD_NOBODY: there is none. */
 struct qkd_eid host_standby_eid(const struct host_plan *plan);
+/* The agent of an optical switch or relay point, and its optics; the number of the latter, SCN_NO_OPTICAL if
+ * this is another device. */
+struct qkd_eid host_optical_eid(const struct host_plan *plan, uint32_t number);
+struct qkd_eid host_optical_device_eid(const struct host_plan *plan, uint32_t number);
+uint32_t host_optical_of_device(const struct host_plan *plan, struct qkd_eid device);
 struct qkd_eid host_manager_eid(const struct host_plan *plan);
 struct qkd_eid host_agent_eid(const struct host_plan *plan, uint32_t agent);
 /* Multicast: the agents that get the keys of an application beside its slave. How many. */

@@ -330,7 +330,7 @@ struct host_cable *host_cables_new(const struct scn_scenario *scenario, uint32_t
 
 bool host_is_management(const struct scn_scenario *scenario, enum qkd_rp rp)
 {
-    bool reports = rp == QKD_RP_CK || rp == QKD_RP_CQ || rp == QKD_RP_CX || rp == QKD_RP_MC ||
-                   rp == QKD_RP_MK || rp == QKD_RP_MQ;
+    bool reports = rp == QKD_RP_CK || rp == QKD_RP_CQ || rp == QKD_RP_CQRP || rp == QKD_RP_COPS ||
+                   rp == QKD_RP_CX || rp == QKD_RP_MC || rp == QKD_RP_MK || rp == QKD_RP_MQ;
     return reports && scenario->classical.management == SCN_MANAGEMENT_SEPARATE;
 }

@@ -12,6 +12,7 @@
 #include "core/km/km.h"
 #include "core/manager/manager.h"
 #include "core/module/module.h"
+#include "core/module/optical.h"
 #include "core/wire/codec.h"
 
 #define PPM 1e6
@@ -112,6 +113,21 @@ static int module_make(const struct host_plan *plan, struct host_unit *unit)
     return mod_new(&config, &unit->element.mod);
 }
 
+static int optical_make(const struct host_plan *plan, struct host_unit *unit)
+{
+    const struct scn_scenario *scenario = plan->scenario;
+    struct mod_optical_config config = {
+        .self = host_optical_eid(plan, unit->instance),
+        .device = host_optical_device_eid(plan, unit->instance),
+        .controller = host_controller_eid(plan),
+        .standby = host_standby_eid(plan),
+        .retransmit = {scenario->key_management.retransmit_ns},
+        .status_period = {scenario->control.status_period_ns},
+        .switching = {scn_optical_at(scenario, unit->instance)->switching_ns},
+    };
+    return mod_optical_new(&config, &unit->element.optical);
+}
+
 static int controller_make(const struct host_plan *plan, struct host_unit *unit)
 {
     static const enum ctl_routing routings[SCN_ROUTING_COUNT] = {
@@ -140,6 +156,8 @@ static int controller_make(const struct host_plan *plan, struct host_unit *unit)
         .node_limit = (uint32_t)scenario->node_count,
         .link_limit = scenario->link_count > 0 ? (uint32_t)scenario->link_count : 1,
         .measures_off = scenario->measures_off,
+        .optical_limit = scn_optical_count(scenario),
+        .forecast = {scenario->control.forecast_ns},
     };
     return ctl_new(&config, &unit->element.ctl);
 }
@@ -204,6 +222,8 @@ int host_unit_make(const struct host_plan *plan, struct host_unit *unit)
         return controller_make(plan, unit);
     case HOST_UNIT_MANAGER:
         return manager_make(plan, unit);
+    case HOST_UNIT_OPTICAL:
+        return optical_make(plan, unit);
     case HOST_UNIT_APP:
         return app_make(plan, unit);
     }
@@ -225,6 +245,9 @@ void host_unit_free(struct host_unit *unit)
     case HOST_UNIT_MANAGER:
         mgr_free(unit->element.mgr);
         break;
+    case HOST_UNIT_OPTICAL:
+        mod_optical_free(unit->element.optical);
+        break;
     case HOST_UNIT_APP:
         app_free(unit->element.app);
         break;
@@ -234,11 +257,10 @@ void host_unit_free(struct host_unit *unit)
 
 const char *host_unit_name(const struct host_unit *unit)
 {
-    static const char *const names[] = {[HOST_UNIT_KM] = "key manager",
-                                        [HOST_UNIT_MODULE] = "QKD module",
-                                        [HOST_UNIT_CONTROLLER] = "controller",
-                                        [HOST_UNIT_MANAGER] = "manager",
-                                        [HOST_UNIT_APP] = "application agent"};
+    static const char *const names[] = {
+        [HOST_UNIT_KM] = "key manager",        [HOST_UNIT_MODULE] = "QKD module",
+        [HOST_UNIT_CONTROLLER] = "controller", [HOST_UNIT_MANAGER] = "manager",
+        [HOST_UNIT_APP] = "application agent", [HOST_UNIT_OPTICAL] = "agent of the optics"};
     return names[unit->kind];
 }
 
@@ -269,6 +291,9 @@ uint32_t host_unit_elements(const struct host_plan *plan, const struct host_unit
     case HOST_UNIT_MANAGER:
         eids[0] = host_manager_eid(plan);
         return 1;
+    case HOST_UNIT_OPTICAL:
+        eids[0] = host_optical_eid(plan, unit->instance);
+        return 1;
     case HOST_UNIT_APP:
         eids[0] = host_agent_eid(plan, unit->instance);
         return 1;
@@ -293,6 +318,8 @@ int host_unit_step(const struct host_unit *unit, const struct qkd_event *event, 
         return ctl_step(unit->element.ctl, event, out);
     case HOST_UNIT_MANAGER:
         return mgr_step(unit->element.mgr, event, out);
+    case HOST_UNIT_OPTICAL:
+        return mod_optical_step(unit->element.optical, event, out);
     case HOST_UNIT_APP:
         return app_step(unit->element.app, event, out);
     }
@@ -310,6 +337,8 @@ struct qkd_time host_unit_deadline(const struct host_unit *unit)
         return ctl_deadline(unit->element.ctl);
     case HOST_UNIT_MANAGER:
         return mgr_deadline(unit->element.mgr);
+    case HOST_UNIT_OPTICAL:
+        return mod_optical_deadline(unit->element.optical);
     case HOST_UNIT_APP:
         return app_deadline(unit->element.app);
     }

@@ -197,6 +197,44 @@ void mdl_link_resume(struct mdl_link *link, struct qkd_time now)
     link->next = block_find(link);
 }
 
+/* Counts what is under way up to now, as a pause or not does. */
+static void catch_up(struct mdl_link *link, struct qkd_time now)
+{
+    struct count c = count_of(link);
+    if (link->running || now.ns < link->next.done.ns) { /* else it was lost in a pause */
+        count_to(&c, &link->params, now.ns);
+    } else if (link->params.poisson == NULL) {
+        count_past(&c, link, now.ns);
+    } else {
+        c = (struct count){.now_ns = now.ns, .index = point_at(&link->params, now.ns, c.index)};
+        link->whole = whole_next(&link->params);
+    }
+    count_store(link, &c);
+}
+
+void mdl_link_freeze(struct mdl_link *link, struct qkd_time now)
+{
+    if (link->frozen) {
+        return;
+    }
+    QKD_ASSERT(now.ns >= link->now_ns);
+    catch_up(link, now);
+    link->frozen = true;
+    link->next = (struct mdl_block){.done = QKD_NEVER};
+}
+
+void mdl_link_thaw(struct mdl_link *link, struct qkd_time now)
+{
+    if (!link->frozen) {
+        return;
+    }
+    QKD_ASSERT(now.ns >= link->now_ns);
+    link->frozen = false;
+    link->now_ns = now.ns;
+    link->index = point_at(&link->params, now.ns, link->params.count);
+    link->next = block_find(link);
+}
+
 uint64_t mdl_link_bits(const struct mdl_link_params *params, struct qkd_time from,
                        struct qkd_time to)
 {

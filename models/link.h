@@ -10,7 +10,8 @@
  *
  * A pause takes the modules off a source that goes on: a block that completes meanwhile is lost, and
  * the block in work goes on. So a pause moves no later block: regular blocks keep to their instants
- * (multiples of block / rate), Poisson blocks stay a Poisson process. */
+ * (multiples of block / rate), Poisson blocks stay a Poisson process. Where the light itself is switched
+ * off (frozen) there is no progress. */
 #ifndef MDL_LINK_H
 #define MDL_LINK_H
 
@@ -50,6 +51,7 @@ struct mdl_block {
 struct mdl_link {
     struct mdl_link_params params;
     bool running;             /* false: paused */
+    bool frozen;              /* no light: no progress */
     struct mdl_wide whole;    /* progress at which the block in work is complete */
     int64_t now_ns;           /* progress is counted up to here */
     size_t index;             /* point in force at now_ns, or count if none yet */
@@ -73,6 +75,12 @@ void mdl_link_pause(struct mdl_link *link, struct qkd_time now);
 
 /* Hands out the blocks that complete after `now`; does nothing if running. */
 void mdl_link_resume(struct mdl_link *link, struct qkd_time now);
+
+/* The light itself is switched off: key in work stays as it is. Does nothing if it is off. */
+void mdl_link_freeze(struct mdl_link *link, struct qkd_time now);
+
+/* It is on again: the block in work goes on. Does nothing if it is on. */
+void mdl_link_thaw(struct mdl_link *link, struct qkd_time now);
 
 /* Index of the first point from `from` on at which the light is above MDL_QBER_LIMIT where it was not
  * (`noisy` false), or no longer where it was; count if there is none. */

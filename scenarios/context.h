@@ -40,6 +40,8 @@ enum scn_kind {
     SCN_KIND_CLASS, /* classes of applications */
     SCN_KIND_PEER,  /* daemons of the live world, in their configuration */
     SCN_KIND_ATTACK,
+    SCN_KIND_OPTICAL_SWITCH,
+    SCN_KIND_RELAY_POINT,
     SCN_KIND_COUNT
 };
 

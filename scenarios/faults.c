@@ -25,7 +25,8 @@ static const enum scn_kind target_kinds[TARGETS] = {SCN_KIND_LINK, SCN_KIND_NODE
 static const uint32_t target_whats[TARGETS] = {
     [SCN_TARGET_LINK] = 1U << SCN_FAULT_BOTH | 1U << SCN_FAULT_QUANTUM | 1U << SCN_FAULT_CLASSICAL |
                         1U << SCN_FAULT_DEGRADED | 1U << SCN_FAULT_MODULE |
-                        1U << SCN_FAULT_IMPAIRED,
+                        1U << SCN_FAULT_IMPAIRED | 1U << SCN_FAULT_SWITCH | 1U << SCN_FAULT_POINT |
+                        1U << SCN_FAULT_MAINTENANCE,
     [SCN_TARGET_NODE] = 1U << SCN_FAULT_CRASH | 1U << SCN_FAULT_DOWN | 1U << SCN_FAULT_TORN |
                         1U << SCN_FAULT_DISK_FULL | 1U << SCN_FAULT_PARTITION |
                         1U << SCN_FAULT_STORE_LOST,
@@ -33,13 +34,16 @@ static const uint32_t target_whats[TARGETS] = {
     [SCN_TARGET_ELEMENT] = 1U << SCN_FAULT_CRASH,
 };
 static const char *const target_expected[TARGETS] = {
-    [SCN_TARGET_LINK] = "expected both, quantum, classical, degraded, module or impaired",
+    [SCN_TARGET_LINK] = "expected both, quantum, classical, degraded, module, impaired, "
+                        "optical-switch, relay-point or maintenance",
     [SCN_TARGET_NODE] = "expected crash, down, torn-commit, store-lost, disk-full or partition",
     [SCN_TARGET_CLASSICAL] = "expected classical or impaired",
     [SCN_TARGET_ELEMENT] = "expected crash",
 };
 /* Of a QKD link where network.classical.links gives the classical network. */
-#define LIGHT_WHATS (1U << SCN_FAULT_QUANTUM | 1U << SCN_FAULT_DEGRADED | 1U << SCN_FAULT_MODULE)
+#define LIGHT_WHATS                                                                                \
+    (1U << SCN_FAULT_QUANTUM | 1U << SCN_FAULT_DEGRADED | 1U << SCN_FAULT_MODULE |                 \
+     1U << SCN_FAULT_SWITCH | 1U << SCN_FAULT_POINT | 1U << SCN_FAULT_MAINTENANCE)
 
 static struct scn_place place(const struct scn_ctx *ctx, size_t i, const char *key)
 {
@@ -82,8 +86,9 @@ static void what_check(struct scn_ctx *ctx, size_t i, enum scn_target target)
                     target_names[target], target_expected[target]);
     } else if (light && (LIGHT_WHATS >> what & 1) == 0) {
         scn_mistake(ctx, place(ctx, i, "what"),
-                    "what '%s' is not for this link: expected quantum, degraded or module, as "
-                    "network.classical.links gives the classical network",
+                    "what '%s' is not for this link: expected quantum, degraded, module, "
+                    "optical-switch, relay-point or maintenance, as network.classical.links gives "
+                    "the classical network",
                     scn_word_of(scn_words_fault, what));
     }
 }
@@ -369,6 +374,14 @@ static void target_add(struct expansion *e, const struct scn_fault *once, enum s
     fault.many = fault.group = NULL;
     fault.every_ns = fault.mtbf_ns = fault.mttr_ns = 0;
     fault.until_ns = SCN_FOREVER;
+    bool is_switch = fault.what == SCN_FAULT_SWITCH;
+    if ((is_switch || fault.what == SCN_FAULT_POINT) && index < e->ctx->scenario->link_count &&
+        scn_optical_of(e->ctx->scenario, index, is_switch) == SCN_NO_OPTICAL) {
+        scn_mistake(e->ctx, place(e->ctx, e->item, "what"), "link '%s' has no %s",
+                    e->ctx->scenario->links[index].id,
+                    is_switch ? "optical switch" : "relay point");
+        return;
+    }
     one_add(e, &fault);
 }
 

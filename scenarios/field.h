@@ -105,7 +105,8 @@ extern const struct scn_special scn_special_ends, scn_special_trace, scn_special
     scn_special_risk_classical, scn_special_switches, scn_special_classical_ends,
     scn_special_user_networks, scn_special_address, scn_special_ksa_address,
     scn_special_attack_cell, scn_special_attack_link, scn_special_attack_application,
-    scn_special_include, scn_special_extends, scn_special_remove, scn_special_expect;
+    scn_special_include, scn_special_extends, scn_special_remove, scn_special_expect,
+    scn_special_optical_links, scn_special_optical_link;
 
 /* Fills `base` from a mapping (NULL: all defaults); mistakes are recorded. `at` is where the
  * mapping is or should be. */
@@ -159,6 +160,7 @@ void scn_applications_resolve(struct scn_ctx *ctx);
 void scn_faults_resolve(struct scn_ctx *ctx);
 void scn_access_resolve(struct scn_ctx *ctx);
 void scn_attacks_resolve(struct scn_ctx *ctx);
+void scn_opticals_resolve(struct scn_ctx *ctx);
 void scn_address_resolve(struct scn_ctx *ctx, size_t application);
 
 /* Finds what the expectations name, once all links and applications are there. */

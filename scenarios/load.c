@@ -24,6 +24,14 @@ void scn_free(struct scn_scenario *scenario)
         scn_mem_free(scenario->applications[i].address);
         scn_mem_free(scenario->applications[i].profile);
     }
+    for (size_t i = 0; i < scenario->optical_switch_count; i++) {
+        scn_mem_free(scenario->optical_switches[i].links);
+    }
+    for (size_t i = 0; i < scenario->relay_point_count; i++) {
+        scn_mem_free(scenario->relay_points[i].links);
+    }
+    scn_mem_free(scenario->optical_switches);
+    scn_mem_free(scenario->relay_points);
     scn_mem_free(scenario->classical.switches);
     scn_mem_free(scenario->classical.links);
     scn_mem_free(scenario->nodes);

@@ -195,6 +195,10 @@ static void list_print(struct print *p, const struct scn_field *field, const cha
     size_t count = 0;
     memcpy(&array, base + field->offset, sizeof array);
     memcpy(&count, base + field->count_offset, sizeof count);
+    enum scn_kind kind = field->table->kind;
+    if (count == 0 && (kind == SCN_KIND_OPTICAL_SWITCH || kind == SCN_KIND_RELAY_POINT)) {
+        return; /* few networks have them */
+    }
     if (count == 0) {
         if (!field->quiet) {
             scn_buffer_add(&p->out, "%s%s: []\n", indent, field->key);

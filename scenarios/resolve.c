@@ -386,6 +386,7 @@ void scn_resolve(struct scn_ctx *ctx)
     top_resolve(ctx);
     nodes_resolve(ctx);
     links_resolve(ctx);
+    scn_opticals_resolve(ctx);
     scn_applications_resolve(ctx);
     roles_resolve(ctx);
     scn_access_resolve(ctx);

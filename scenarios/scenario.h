@@ -27,6 +27,8 @@
 #define SCN_MAX_ACCESS 1000
 #define SCN_MAX_CLASSES 16
 #define SCN_MAX_ATTACKS 1000
+#define SCN_MAX_OPTICALS 10000 /* most optical switches, and most relay points */
+#define SCN_MAX_SWITCH_LINKS 64
 #define SCN_MAX_DEMANDS 1000
 #define SCN_MAX_EXPECTS 1000
 #define SCN_EXPECT_SIZE 320       /* bytes of an expectation, with its final zero */
@@ -118,6 +120,21 @@ struct scn_link {
         classical_bandwidth_bps; /* of that channel, each direction; both 0 with classical.links,
                                        * where there is none */
     int64_t seed;                /* of its key; SCN_AUTO: seeds.links */
+};
+
+/* How an optical switch decides which of its links it serves. */
+enum scn_switching { SCN_BY_SCHEDULE, SCN_BY_DEMAND };
+
+/* An optical switch, which joins several links to the one module that they share at a node, or the
+ * quantum relay point of a link. */
+struct scn_optical {
+    char id[SCN_ID_SIZE]; /* unique among its kind */
+    uint32_t at;          /* node where it is; of a relay point: where its agent is */
+    uint32_t *links;      /* that it serves; of a relay point: one */
+    size_t link_count;
+    enum scn_switching by; /* switch */
+    int64_t dwell_ns;      /* switch: least time on each link */
+    int64_t switching_ns;  /* switch: without light, when it turns */
 };
 
 enum scn_management_net {
@@ -244,6 +261,7 @@ struct scn_control {
     bool keep_route;        /* two KMs keep their route while all its hops can pay */
     uint32_t at;            /* node of the QKDN controller; default: the first node */
     bool is_there;          /* there is a controller */
+    int64_t forecast_ns;    /* links that will be full so soon stop making key; 0: none does */
     uint32_t standby;       /* node of the controller that may take its place; SCN_NO_NODE: none */
 };
 
@@ -383,6 +401,9 @@ enum scn_fault_what {
     SCN_FAULT_IMPAIRED,  /* link, classical link: frames are delayed, lost, corrupted */
     SCN_FAULT_PARTITION, /* node: on the management network it reaches only the nodes that the same
                             event cuts off with it */
+    SCN_FAULT_SWITCH,    /* link: the agent of its optical switch is gone, and starts anew */
+    SCN_FAULT_POINT,     /* link: its quantum relay point is gone, and starts anew */
+    SCN_FAULT_MAINTENANCE, /* link: no light, as the controller knew */
     SCN_FAULT_WHATS
 };
 
@@ -485,6 +506,10 @@ struct scn_scenario {
     size_t node_count; /* at least 1 */
     struct scn_link *links;
     size_t link_count;
+    struct scn_optical *optical_switches;
+    size_t optical_switch_count;
+    struct scn_optical *relay_points;
+    size_t relay_point_count;
     struct scn_classical classical;
     struct scn_key_management key_management;
     struct scn_control control;
@@ -571,6 +596,13 @@ uint64_t scn_stream_seed(const struct scn_scenario *scenario, int64_t given);
 
 /* Number of an attack by its id; UINT32_MAX if there is none. */
 uint32_t scn_attack_find(const struct scn_scenario *scenario, const char *id);
+/* Optical switches and, behind them, relay points have one numbering. */
+#define SCN_NO_OPTICAL UINT32_MAX
+uint32_t scn_optical_count(const struct scn_scenario *scenario);
+const struct scn_optical *scn_optical_at(const struct scn_scenario *scenario, uint32_t number);
+
+/* Number of a link's optical switch, or of its relay point; SCN_NO_OPTICAL: it has none. */
+uint32_t scn_optical_of(const struct scn_scenario *scenario, uint32_t link, bool is_switch);
 
 /* Index of a link by id; UINT32_MAX if there is none. Linear search. */
 uint32_t scn_link_find(const struct scn_scenario *scenario, const char *id);

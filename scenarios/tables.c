@@ -39,6 +39,9 @@ const struct scn_word scn_words_fault[] = {{"both", SCN_FAULT_BOTH},
                                            {"impaired", SCN_FAULT_IMPAIRED},
                                            {"partition", SCN_FAULT_PARTITION},
                                            {"store-lost", SCN_FAULT_STORE_LOST},
+                                           {"optical-switch", SCN_FAULT_SWITCH},
+                                           {"relay-point", SCN_FAULT_POINT},
+                                           {"maintenance", SCN_FAULT_MAINTENANCE},
                                            {NULL, 0}};
 
 const struct scn_word scn_words_compare[] = {{"<", SCN_LT},  {"<=", SCN_LE}, {"==", SCN_EQ},
@@ -158,6 +161,8 @@ static const struct scn_field control_fields[] = {
      .type = SCN_T_BOOL,
      AT(is_there),
      .fallback = "true"},
+    TIME("forecast", forecast_ns, 0, .unset = 0,
+         .doc = "a link whose store will be full so soon makes no key until it will not"),
     {.key = "standby",
      .doc = "another node, whose controller takes over when the first one is gone; default: none",
      .type = SCN_T_NODE,

@@ -256,8 +256,9 @@ static const struct scn_field fault_fields[] = {
      .type = SCN_T_SPECIAL,
      .special = &scn_special_fault_group},
     {.key = "what",
-     .doc = "link: both (default), quantum, classical, degraded, module, impaired; node: crash "
-            "(default), down, torn-commit, store-lost, disk-full, partition; element: crash",
+     .doc = "link: both (default), quantum, classical, degraded, module, impaired, optical-switch, "
+            "relay-point, maintenance; node: crash (default), down, torn-commit, store-lost, "
+            "disk-full, partition; element: crash",
      .type = SCN_T_WORD,
      AT(what),
      .words = scn_words_fault,

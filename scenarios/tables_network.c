@@ -22,6 +22,10 @@ static const struct scn_word words_management_net[] = {{"separate", SCN_MANAGEME
                                                        {"in-band", SCN_MANAGEMENT_IN_BAND},
                                                        {NULL, 0}};
 
+static const struct scn_word words_switching[] = {{"schedule", SCN_BY_SCHEDULE},
+                                                  {"demand", SCN_BY_DEMAND},
+                                                  {NULL, 0}};
+
 static const struct scn_word words_boundary[] = {{"inside", SCN_BOUNDARY_INSIDE},
                                                  {"outside", SCN_BOUNDARY_OUTSIDE},
                                                  {NULL, 0}};
@@ -164,6 +168,45 @@ const struct scn_table scn_table_link_template = {.name = "link of generate",
                                                   .item_bytes = sizeof(struct scn_link)};
 #undef STRUCT
 
+#define STRUCT scn_optical
+static const struct scn_field optical_switch_fields[] = {
+    ID("id", id, "a unique name for the optical switch"),
+    {.key = "at",
+     .doc = "the node whose module the links share",
+     .type = SCN_T_NODE,
+     AT(at),
+     .required = true},
+    {.key = "links",
+     .doc = "the links that share it",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_optical_links,
+     .required = true},
+    WORD("by", by, words_switching, "schedule",
+         "one link after the other, or the one with the least key"),
+    TIME("dwell", dwell_ns, 1e6, .fallback = "30 s", .doc = "least time on each link"),
+    TIME("switching", switching_ns, 0, .fallback = "1 s",
+         .doc = "time without light when it turns to another link"),
+};
+static TABLE(optical_switch_table, "optical switch", optical_switch_fields, scn_optical,
+             SCN_KIND_OPTICAL_SWITCH);
+
+static const struct scn_field relay_point_fields[] = {
+    ID("id", id, "a unique name for the quantum relay point"),
+    {.key = "link",
+     .doc = "the link in whose middle it is",
+     .type = SCN_T_SPECIAL,
+     .special = &scn_special_optical_link,
+     .required = true},
+    {.key = "at",
+     .doc = "the node where its agent is; default: the first end of the link",
+     .type = SCN_T_NODE,
+     AT(at),
+     .unset = UINT32_MAX},
+};
+static TABLE(relay_point_table, "relay point", relay_point_fields, scn_optical,
+             SCN_KIND_RELAY_POINT);
+#undef STRUCT
+
 #define STRUCT scn_classical_link
 static const struct scn_field classical_link_fields[] = {
     {.key = "id",
@@ -241,6 +284,20 @@ static const struct scn_field network_fields[] = {
      .count_offset = offsetof(struct scn_scenario, link_count),
      .table = &link_table,
      .limit = SCN_MAX_LINKS},
+    {.key = "optical_switches",
+     .doc = "which links share a QKD module through an optical switch",
+     .type = SCN_T_LIST,
+     AT(optical_switches),
+     .count_offset = offsetof(struct scn_scenario, optical_switch_count),
+     .table = &optical_switch_table,
+     .limit = SCN_MAX_OPTICALS},
+    {.key = "relay_points",
+     .doc = "which links have an untrusted quantum relay point in the middle",
+     .type = SCN_T_LIST,
+     AT(relay_points),
+     .count_offset = offsetof(struct scn_scenario, relay_point_count),
+     .table = &relay_point_table,
+     .limit = SCN_MAX_OPTICALS},
     {.key = "classical",
      .doc = "the classical network",
      .type = SCN_T_SECTION,

@@ -128,6 +128,31 @@ void sim_device_control(struct sim_world *world, struct qkd_eid eid, const uint8
     block_arm(world, link);
 }
 
+void sim_optical_control(struct sim_world *world, struct qkd_eid eid, const uint8_t *bytes,
+                         size_t len)
+{
+    uint32_t number = host_optical_of_device(world->plan, eid);
+    bool on = false;
+    struct host_message message = {.rp = QKD_RP_Q, .to = eid, .bytes = bytes, .len = len};
+    uint32_t link = host_optics_light_read(world->plan, number, &message, &on);
+    if (link != HOST_NO_LINK) {
+        enum host_dark why = number < world->scenario->optical_switch_count ? HOST_DARK_SWITCH
+                                                                            : HOST_DARK_POINT;
+        host_optics_light(&world->devices[link].optics, now_of(world), why, on);
+        block_arm(world, link);
+    }
+}
+
+void sim_optical_stop(struct sim_world *world, uint32_t number)
+{
+    if (number < world->scenario->optical_switch_count) {
+        return; /* a switch stays where it is */
+    }
+    uint32_t link = scn_optical_at(world->scenario, number)->links[0];
+    host_optics_light(&world->devices[link].optics, now_of(world), HOST_DARK_POINT, false);
+    block_arm(world, link);
+}
+
 void sim_device_timer(struct sim_world *world, uint32_t link, uint32_t stamp)
 {
     struct sim_device *device = &world->devices[link];

@@ -188,6 +188,10 @@ static void unit_fault(struct sim_world *world, uint32_t number, bool begin)
 
 static uint32_t unit_of(const struct sim_world *world, const struct scn_fault *fault)
 {
+    if (fault->what == SCN_FAULT_SWITCH || fault->what == SCN_FAULT_POINT) {
+        return world->plan->opticals[scn_optical_of(world->scenario, fault->index,
+                                                    fault->what == SCN_FAULT_SWITCH)];
+    }
     if (fault->what == SCN_FAULT_MODULE) {
         uint32_t end = world->scenario->links[fault->index].a == fault->end ? 0 : 1;
         return world->plan->modules[fault->index][end];
@@ -219,7 +223,7 @@ static void link_fault(struct sim_world *world, const struct scn_fault *fault, b
     } else if (light) {
         sim_device_mend(world, fault->index);
     }
-    if (fault->what != SCN_FAULT_QUANTUM) {
+    if (fault->what != SCN_FAULT_QUANTUM && fault->what != SCN_FAULT_MAINTENANCE) {
         sim_net_link_set(world->net, fault->index, !begin);
     }
 }
@@ -241,7 +245,9 @@ static void fault_do(struct sim_world *world, uint32_t number, bool begin)
     } else {
         watch_stats_fault_end(world->stats, sim_world_now(world), fault);
     }
-    if (fault->target == SCN_TARGET_ELEMENT || fault->what == SCN_FAULT_MODULE) {
+    bool is_unit = fault->target == SCN_TARGET_ELEMENT || fault->what == SCN_FAULT_MODULE ||
+                   fault->what == SCN_FAULT_SWITCH || fault->what == SCN_FAULT_POINT;
+    if (is_unit) {
         unit_fault(world, unit_of(world, fault), begin);
     } else if (fault->target == SCN_TARGET_NODE) {
         node_fault(world, fault, begin);

@@ -246,6 +246,10 @@ void sim_world_on_wake(void *world, uint32_t unit);
 int sim_devices_new(struct sim_world *world);
 void sim_devices_free(struct sim_world *world);
 void sim_devices_start(struct sim_world *world); /* the load; optics wait for their modules */
+void sim_optical_control(struct sim_world *world, struct qkd_eid eid, const uint8_t *bytes,
+                         size_t len);
+/* The agent of a switch or relay point is gone. */
+void sim_optical_stop(struct sim_world *world, uint32_t number);
 void sim_device_control(struct sim_world *world, struct qkd_eid device, const uint8_t *bytes,
                         size_t len);
 void sim_device_break(struct sim_world *world, uint32_t link); /* nests */

@@ -104,7 +104,8 @@ static void node_configure(struct sim_world *world, uint32_t number,
 {
     struct host_configure how = {.sender = {world, &world->message_id, on_config},
                                  .wants = wants,
-                                 .bootstrap = on_bootstrap};
+                                 .bootstrap = on_bootstrap,
+                                 .epoch_ns = SIM_EPOCH_NS};
     sim_world_fail(world, host_configure_node(world->plan, number, &how), "configuration");
 }
 
@@ -170,6 +171,8 @@ void sim_unit_drop(struct sim_world *world, uint32_t number)
     sim_engine_deadline(world->engine, number, SIM_NEVER);
     if (unit->kind == HOST_UNIT_MODULE) {
         modules_stop(world, &world->plan->nodes[unit->node], unit->instance, 1);
+    } else if (unit->kind == HOST_UNIT_OPTICAL) {
+        sim_optical_stop(world, unit->instance);
     }
 }
 
@@ -177,7 +180,11 @@ void sim_node_drop(struct sim_world *world, uint32_t number)
 {
     const struct host_node *node = &world->plan->nodes[number];
     for (uint32_t i = 0; i < node->unit_count; i++) {
-        host_unit_free(&world->plan->units[node->first_unit + i]);
+        struct host_unit *unit = &world->plan->units[node->first_unit + i];
+        host_unit_free(unit);
+        if (unit->kind == HOST_UNIT_OPTICAL) {
+            sim_optical_stop(world, unit->instance);
+        }
         sim_engine_deadline(world->engine, node->first_unit + i, SIM_NEVER);
     }
     modules_stop(world, node, 0, node->module_count);

@@ -150,7 +150,11 @@ static void transport(struct sim_world *world, const struct qkd_send *send, uint
 {
     const uint8_t *bytes = qkd_out_at(&world->out, send->bytes);
     if (send->rp == QKD_RP_Q && qkd_eid_role(send->to) == QKD_ROLE_DEVICE) {
-        sim_device_control(world, send->to, bytes, send->bytes.len);
+        if (host_optical_of_device(world->plan, send->to) != SCN_NO_OPTICAL) {
+            sim_optical_control(world, send->to, bytes, send->bytes.len);
+        } else {
+            sim_device_control(world, send->to, bytes, send->bytes.len);
+        }
         return;
     }
     uint32_t to_node = qkd_eid_node(send->to);

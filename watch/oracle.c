@@ -142,7 +142,7 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     watch_orc_session_init(o);
     watch_orc_place_init(o);
     if (!links_new(o) || watch_orc_term_init(o) != 0 || watch_orc_rate_init(o) != 0 ||
-        watch_orc_fair_init(o) != 0) {
+        watch_orc_fair_init(o) != 0 || watch_orc_light_init(o) != 0) {
         watch_oracle_free(o);
         return NULL;
     }
@@ -167,6 +167,7 @@ void watch_oracle_free(struct watch_oracle *oracle)
     watch_orc_term_fini(oracle);
     watch_orc_fair_free(oracle);
     free(oracle->rates);
+    free(oracle->light);
     free(oracle->links);
     free(oracle->deleted);
     qkd_slab_fini(&oracle->blocks);
@@ -368,6 +369,7 @@ void watch_oracle_block(struct watch_oracle *oracle, int64_t now_ns, uint32_t li
     int64_t start = enter(oracle, now_ns);
     if (link < oracle->scenario->link_count) {
         block_given(oracle, link, block, module);
+        watch_orc_light_block(oracle, link, block, module);
         struct watch_orc_link *l = &oracle->links[link];
         l->rate_bps = block->rate_bps > l->rate_bps ? block->rate_bps : l->rate_bps;
     }
@@ -449,6 +451,9 @@ static void message_sent(struct watch_oracle *o, const struct qkd_send *send, co
 {
     watch_orc_term_sent(o, send, observed);
     switch (observed[2]) {
+    case WIRE_CMD_Q_LIGHT:
+        watch_orc_light_sent(o, send, observed);
+        break;
     case WIRE_CMD_HOP_ACK:
         watch_orc_ack_sent(o, send, bytes, observed);
         break;

@@ -313,6 +313,7 @@ struct watch_oracle {
     bool forged; /* an attacker's message was taken for genuine */
     bool losing; /* a store is lost: its records go without anybody's will */
     struct watch_orc_terms terms;
+    uint8_t *light; /* per link: what lets its light pass; NULL: no switches, no relay points */
     struct watch_orc_rate *rates;       /* per application; NULL: none has a highest rate */
     struct watch_orc_fair **fair_nodes; /* per node; NULL: there are no classes to judge */
     struct qkd_slab fair_needs;
@@ -398,6 +399,15 @@ void watch_orc_reserve_rsp(struct watch_oracle *o, const struct qkd_send *send,
                            const uint8_t *observed);
 void watch_orc_release_rsp(struct watch_oracle *o, const struct qkd_send *send,
                            const uint8_t *observed);
+/* ---- oracle_light.c ---- */
+
+int watch_orc_light_init(struct watch_oracle *o);
+/* WIRE_Q_LIGHT; a block of a link. */
+void watch_orc_light_sent(struct watch_oracle *o, const struct qkd_send *send,
+                          const uint8_t *observed);
+void watch_orc_light_block(struct watch_oracle *o, uint32_t link, const struct wire_q_block *block,
+                           struct qkd_eid module);
+
 /* oracle_rate.c */
 int watch_orc_rate_init(struct watch_oracle *o);
 void watch_orc_rate_crash(struct watch_oracle *o, uint32_t node);

@@ -89,6 +89,9 @@ static uint32_t sights_of(const struct watch_stats *stats, const struct scn_faul
         [SCN_FAULT_MODULE] = SIGHT(WORSE) | SIGHT(MODULE) | SIGHT(NO_KEY),
         [SCN_FAULT_IMPAIRED] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(DAMAGE),
         [SCN_FAULT_PARTITION] = SIGHT(CONTROLLER) | SIGHT(MANAGER),
+        [SCN_FAULT_SWITCH] = SIGHT(WORSE) | SIGHT(NO_KEY),
+        [SCN_FAULT_POINT] = SIGHT(WORSE) | SIGHT(NO_KEY),
+        [SCN_FAULT_MAINTENANCE] = SIGHT(WORSE) | SIGHT(NO_KEY),
     };
     if (fault->target == SCN_TARGET_ELEMENT) {
         return fault->element == SCN_ELEMENT_CONTROLLER ? SIGHT(CONTROLLER) : SIGHT(MANAGER);

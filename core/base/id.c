@@ -15,8 +15,8 @@ const char *qkd_rp_name(enum qkd_rp rp)
 const char *qkd_role_name(enum qkd_role role)
 {
     static const char *const names[QKD_ROLE_COUNT] = {
-        "none",       "KMA",     "KSA",         "KMC",    "module",
-        "controller", "manager", "application", "device", "load",
+        "none",    "KMA",         "KSA",    "KMC",  "module", "controller",
+        "manager", "application", "device", "load", "switch", "relay point",
     };
     return (unsigned)role < QKD_ROLE_COUNT ? names[role] : "unknown";
 }

@@ -19,22 +19,24 @@ enum qkd_role {
     QKD_ROLE_APP = 7,        /* cryptographic application (SAE) */
     QKD_ROLE_DEVICE = 8,     /* optics behind a module agent: the world or real hardware */
     QKD_ROLE_LOAD = 9, /* whoever asks an application agent to ask for keys, or acts for an SAE */
-    QKD_ROLE_COUNT = 10
+    QKD_ROLE_SWITCH = 10,      /* agent of an optical switch (Cops) */
+    QKD_ROLE_RELAY_POINT = 11, /* agent of a quantum relay point (Cqrp) */
+    QKD_ROLE_COUNT = 12
 };
 
 /* Reference points of ITU-T Y.3802 as FG QIT4N D2.3 clause 11 lists them, then the inner points
  * that the standards leave unnamed (KMI) or outside (Q, LOAD, APP). */
 enum qkd_rp {
     QKD_RP_NONE = 0,
-    QKD_RP_AK = 1,  /* KSA - application */
-    QKD_RP_KQ1 = 2, /* KMA - QKD module: key files */
-    QKD_RP_KQ2 = 3, /* KM control and management - QKD module: status */
-    QKD_RP_KX1 = 4, /* KMA - KMA */
-    QKD_RP_KX2 = 5, /* KSA - KSA */
-    QKD_RP_CK = 6,  /* controller - KM */
-    QKD_RP_CQ = 7,  /* controller - QKD module */
-    QKD_RP_CQRP = 8,
-    QKD_RP_COPS = 9,
+    QKD_RP_AK = 1,   /* KSA - application */
+    QKD_RP_KQ1 = 2,  /* KMA - QKD module: key files */
+    QKD_RP_KQ2 = 3,  /* KM control and management - QKD module: status */
+    QKD_RP_KX1 = 4,  /* KMA - KMA */
+    QKD_RP_KX2 = 5,  /* KSA - KSA */
+    QKD_RP_CK = 6,   /* controller - KM */
+    QKD_RP_CQ = 7,   /* controller - QKD module */
+    QKD_RP_CQRP = 8, /* controller - quantum relay point */
+    QKD_RP_COPS = 9, /* controller - optical switch */
     QKD_RP_CX = 10,
     QKD_RP_MC = 11, /* manager - controller */
     QKD_RP_MK = 12, /* manager - KM */
@@ -42,8 +44,9 @@ enum qkd_rp {
     QKD_RP_MQRP = 14,
     QKD_RP_MOPS = 15,
     QKD_RP_MU = 16,
-    QKD_RP_KMI = 17,  /* inside the KM: KMA - KSA, KMA - KMC, KSA - KMC (X.1712 surface T_K3) */
-    QKD_RP_Q = 18,    /* optics - QKD module agent (not a reference point of the standards) */
+    QKD_RP_KMI = 17, /* inside the KM: KMA - KSA, KMA - KMC, KSA - KMC (X.1712 surface T_K3) */
+    QKD_RP_Q =
+        18, /* optics - agent of a module, switch or relay point (not a reference point of the standards) */
     QKD_RP_LOAD = 19, /* load generator - application agent */
     QKD_RP_APP = 20,  /* application - application: the key ID handed over (out of scope of Ak) */
     QKD_RP_SAE = 21,  /* an SAE's own code, or a server that acts for it - application agent */

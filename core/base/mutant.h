@@ -73,6 +73,8 @@
     X(POOLED_MIXED,   "ahead: the keys of a frame are taken in in another order")                  \
     X(MULTICAST_APART, "multicast: some destinations are sent another key")                        \
     X(MULTICAST_SOME, "multicast: the master is supplied when one slave has compared")              \
+    X(SWITCH_BOTH,    "optical: a switch lets the light of the last link pass, too")             \
+    X(SWITCH_STUCK,   "light: a switch stays at its first link")                                   \
     X(ALARM_STANDS,   "reports: an alarm is never cleared")
 /* clang-format on */
 

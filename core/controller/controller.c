@@ -5,6 +5,7 @@
  *   STATUS_RSP {links}     ──▶  topology, ages   (3 periods of silence: asked again, LINK_DOWN)
  *   ROUTE                  ──▶  pays? promised   ROUTE_RSP {route, validity | reason}  ──▶
  *   RESERVE, RELEASE       ──▶  see sessions.c
+ *   GENERATION, LIGHT_PATH  ◀──▶  see light.c
  *   a link is worse        ──▶  see pushes.c     ROUTE_TABLE unasked, until acknowledged  ──▶
  *
  * Timers: one sweep per status period for silent KMs; the channels' and reports' own. */
@@ -81,6 +82,7 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
                     config->route_validity.ns >= 0 && config->node_limit > 0 &&
                     config->link_limit > 0 && config->link_limit < CTL_NONE / 4 &&
                     config->reservable_ppm <= CTL_PPM &&
+                    config->optical_limit <= 2 * config->link_limit && config->forecast.ns >= 0 &&
                     (config->mode != CTL_PROACTIVE || config->unit_bits > 0) &&
                     config->paths <= CTL_PATHS_MAX && !qkd_eid_eq(config->other, config->self);
     if (!is_valid) {
@@ -95,8 +97,9 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
     ctl->sweep_at = QKD_NEVER;
     ctl->push_at = QKD_NEVER;
     uint32_t modules = 2 * config->link_limit;
-    uint32_t peers = config->node_limit < UINT32_MAX - modules - 2 ? config->node_limit + modules
-                                                                   : UINT32_MAX - 2;
+    uint32_t others = modules + config->optical_limit;
+    uint32_t peers = config->node_limit < UINT32_MAX - others - 2 ? config->node_limit + others
+                                                                  : UINT32_MAX - 2;
     struct chan_config channels = {.self = config->self,
                                    .limit = peers + 2, /* manager, other controller */
                                    .retransmit = config->retransmit,
@@ -116,6 +119,7 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
         return err;
     }
     state_init(ctl);
+    ctl_light_init(ctl);
     ctl_search_init(&ctl->search);
     qkd_slab_init(&ctl->peers, sizeof(struct ctl_peer), PEER_CHUNK, peers);
     qkd_map_init(&ctl->peer_map, 8, peers, NULL);
@@ -131,6 +135,7 @@ void ctl_free(struct ctl *ctl)
     chan_reports_fini(&ctl->reports);
     chan_set_free(ctl->set);
     state_fini(ctl);
+    ctl_light_fini(ctl);
     ctl_search_fini(&ctl->search);
     qkd_slab_fini(&ctl->peers);
     qkd_map_fini(&ctl->peer_map);
@@ -175,7 +180,8 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
     if (is_asked && !ctl_in_charge(ctl)) {
         return; /* for the one that is */
     }
-    bool is_status_point = m->rp == QKD_RP_CK || m->rp == QKD_RP_CQ;
+    bool is_optical = m->rp == QKD_RP_COPS || m->rp == QKD_RP_CQRP;
+    bool is_status_point = m->rp == QKD_RP_CK || m->rp == QKD_RP_CQ || is_optical;
     if (head.command == WIRE_CMD_STATUS_RSP && is_status_point) {
         ctl_on_status(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_ROUTE && m->rp == QKD_RP_CK) {
@@ -190,6 +196,10 @@ static void on_data(struct ctl *ctl, const struct qkd_event *event, const struct
         ctl_on_stock(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_RESOLVE && m->rp == QKD_RP_CK) {
         ctl_on_resolve(ctl, event, m, out);
+    } else if (head.command == WIRE_CMD_GENERATION_RSP && (m->rp == QKD_RP_CQ || is_optical)) {
+        ctl_light_on_rsp(ctl, event, m, out);
+    } else if (head.command == WIRE_CMD_LIGHT_PATH_RSP && m->rp == QKD_RP_COPS) {
+        ctl_light_path_rsp(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_TERM) {
         ctl_on_term(ctl, event, m, out);
     } else if (head.command == WIRE_CMD_REPORT_ACK && m->rp == QKD_RP_MC) {
@@ -240,6 +250,9 @@ static int on_config(struct ctl *ctl, const struct qkd_event *event, struct qkd_
 {
     struct wire_head head;
     int err = wire_head_decode(&head, event->u.config.bytes, event->u.config.len);
+    if (err == 0 && (head.command == WIRE_CMD_CFG_LIGHT || head.command == WIRE_CMD_CFG_OPTICAL)) {
+        return ctl_light_config(ctl, event);
+    }
     if (err != 0 || head.command != WIRE_CMD_CFG_PEER) {
         return err;
     }
@@ -270,6 +283,9 @@ int ctl_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out
         if (!qkd_time_before(event->now, ctl->push_at)) {
             ctl_pushes_repeat(ctl, event, out);
         }
+        if (!qkd_time_before(event->now, ctl->light.due)) {
+            ctl_light_step(ctl, event, out);
+        }
         return 0;
     case QKD_EV_CONFIG:
         return on_config(ctl, event, out);
@@ -282,6 +298,6 @@ int ctl_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out
 struct qkd_time ctl_deadline(const struct ctl *ctl)
 {
     struct qkd_time own = qkd_time_min(ctl->sweep_at, chan_reports_deadline(&ctl->reports));
-    own = qkd_time_min(own, ctl->push_at);
+    own = qkd_time_min(own, qkd_time_min(ctl->push_at, ctl->light.due));
     return qkd_time_min(own, chan_deadline(ctl->set));
 }

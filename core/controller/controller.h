@@ -41,9 +41,11 @@ struct ctl_config {
     struct qkd_span route_validity;
     struct qkd_span status_period; /* asked of KMs and modules; 3 periods of silence: stale */
     struct qkd_span retransmit;
-    uint32_t node_limit;   /* most KMs; with another controller: how many there are */
-    uint32_t link_limit;   /* most KM links */
-    uint32_t measures_off; /* base/measure.h; 0 outside experiments */
+    uint32_t measures_off;    /* base/measure.h; 0 outside experiments */
+    uint32_t node_limit;      /* most KMs; with another controller: how many there are */
+    uint32_t link_limit;      /* most KM links */
+    uint32_t optical_limit;   /* most optical switches and relay points */
+    struct qkd_span forecast; /* links that will be full so soon stop making key; 0: none does */
 };
 
 int ctl_new(const struct ctl_config *config, struct ctl **result);

@@ -11,18 +11,19 @@
 #include "core/controller/controller.h"
 #include "core/controller/given.h"
 #include "core/controller/kept.h"
+#include "core/controller/light.h"
 #include "core/controller/reach.h"
 #include "core/controller/reserve.h"
 #include "core/controller/term.h"
 
 #define CTL_YOUNG_ANSWER_S 10 /* a KMC repeats a request for less than this */
 
-/* A KMC or module that has authenticated itself. */
+/* A KMC, module, optical switch or relay point that has authenticated itself. */
 struct ctl_peer {
     struct qkd_eid eid;
     struct qkd_time heard;   /* last status */
     uint64_t last_status_id; /* message ID: statuses overtaken on the way are not used */
-    uint32_t node;           /* slot in the topology; CTL_NONE: a module */
+    uint32_t node;           /* slot in the topology; CTL_NONE: no KMC */
     uint32_t incarnation;    /* of its channel */
     bool silent;             /* for CTL_STALE_PERIODS */
     struct qkd_time push_at; /* routes to be told that it has not acknowledged: said again then */
@@ -45,6 +46,7 @@ struct ctl {
     struct ctl_answers answers;
     struct ctl_kept kept; /* used with config.keep_route */
     struct ctl_given given;
+    struct ctl_light light;
     struct qkd_time push_at;  /* the earliest of the peers */
     struct qkd_time table_at; /* proactive: all routes are computed again then */
     uint64_t table_version;

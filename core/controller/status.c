@@ -50,11 +50,26 @@ static struct ctl_peer *peer_add(struct ctl *ctl, struct qkd_eid eid, struct qkd
     return peer;
 }
 
+/* Where a peer and the controller meet. */
+static enum qkd_rp rp_of(const struct ctl_peer *peer)
+{
+    switch (qkd_eid_role(peer->eid)) {
+    case QKD_ROLE_MODULE:
+        return QKD_RP_CQ;
+    case QKD_ROLE_SWITCH:
+        return QKD_RP_COPS;
+    case QKD_ROLE_RELAY_POINT:
+        return QKD_RP_CQRP;
+    default:
+        return QKD_RP_CK;
+    }
+}
+
 static void status_command(struct ctl *ctl, const struct qkd_event *event,
                            const struct ctl_peer *peer, struct qkd_out *out)
 {
     bool is_km = peer->node != CTL_NONE;
-    enum qkd_rp rp = is_km ? QKD_RP_CK : QKD_RP_CQ;
+    enum qkd_rp rp = rp_of(peer);
     int64_t period_ms = ctl->config.status_period.ns / QKD_NS_PER_MS;
     uint32_t delay = ctl->config.routing == CTL_LOWEST_DELAY ? WIRE_STATUS_DELAY : 0;
     struct wire_status status = {.head = {.rp = (uint8_t)rp,
@@ -80,7 +95,7 @@ static void status_command(struct ctl *ctl, const struct qkd_event *event,
 void ctl_on_up(struct ctl *ctl, const struct qkd_event *event, const struct chan_message *m,
                struct qkd_out *out)
 {
-    if (m->rp != QKD_RP_CK && m->rp != QKD_RP_CQ) {
+    if (m->rp == QKD_RP_MC || m->rp == QKD_RP_CX) {
         return;
     }
     struct ctl_peer *peer = ctl_peer_find(ctl, m->peer);
@@ -102,6 +117,8 @@ void ctl_on_up(struct ctl *ctl, const struct qkd_event *event, const struct chan
     status_command(ctl, event, peer, out);
     if (peer->node != CTL_NONE) {
         ctl_table_to(ctl, event, peer->eid, out);
+    } else {
+        ctl_light_up(ctl, event, peer->eid);
     }
 }
 
@@ -113,7 +130,7 @@ void ctl_command_all(struct ctl *ctl, const struct qkd_event *event, struct qkd_
         }
         struct ctl_peer *peer = qkd_slab_at(&ctl->peers, slot);
         peer->heard = event->now; /* its silence begins now */
-        if (chan_is_up(ctl->set, peer->node != CTL_NONE ? QKD_RP_CK : QKD_RP_CQ, peer->eid)) {
+        if (chan_is_up(ctl->set, rp_of(peer), peer->eid)) {
             status_command(ctl, event, peer, out);
         }
     }
@@ -172,7 +189,7 @@ void ctl_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *o
         } else if (peer->obeys) {
             continue;
         }
-        if (chan_is_up(ctl->set, is_km ? QKD_RP_CK : QKD_RP_CQ, peer->eid)) {
+        if (chan_is_up(ctl->set, rp_of(peer), peer->eid)) {
             status_command(ctl, event, peer, out);
         }
     }
@@ -180,6 +197,7 @@ void ctl_sweep(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *o
     ctl_reroute(ctl, event, out);
     ctl_table_sweep(ctl, event, out);
     ctl_sessions_sweep(ctl, event, out);
+    ctl_light_sweep(ctl, event, out);
 }
 
 /* ---- status ---- */
@@ -232,7 +250,7 @@ static void modules_take(struct ctl *ctl, const struct ctl_peer *peer, struct wi
             ctl_topology_noise(&ctl->topology, qkd_eid_node(peer->eid), status.link,
                                status.qber_ppm);
             ctl_topology_rate(&ctl->topology, qkd_eid_node(peer->eid), status.link,
-                              status.rate_bps);
+                              ctl_light_status(ctl, &status));
         }
     }
 }
@@ -264,8 +282,10 @@ void ctl_on_status(struct ctl *ctl, const struct qkd_event *event, const struct 
         }
         links_take(ctl, event, peer, rsp.links, out);
         ctl_reach_take(ctl, event, peer, &rsp);
-    } else {
+    } else if (m->rp == QKD_RP_CQ) {
         modules_take(ctl, peer, rsp.modules);
+    } else {
+        ctl_optical_status(ctl, event, peer->eid, rsp.opticals, out);
     }
     peer->silent = false;
     ctl_reroute(ctl, event, out);

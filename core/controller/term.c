@@ -82,6 +82,7 @@ static void begin(struct ctl *ctl, const struct qkd_event *event, struct qkd_out
     }
     term_report(ctl, out);
     tell_all(ctl, event, out);
+    ctl_light_begin(ctl, event);
     ctl_command_all(ctl, event, out);
 }
 

@@ -252,6 +252,7 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
     link->up[side] = status->up != 0;
     link->at[side] = now;
     link->consumed_bps[side] = status->consumption_bps;
+    link->stored_bits[side] = status->stored_bits;
     link->promised[side] = 0;
     link->fallback_bits[side] = status->has_fallback_bits ? status->fallback_bits : 0;
     link->delay_ns[side] = status->has_delay_ns ? status->delay_ns : link->delay_ns[side];
@@ -273,6 +274,12 @@ static uint32_t half_of(const struct ctl_topology *t, uint32_t number, uint32_t 
         h = t->halves[h].next;
     }
     return h;
+}
+
+uint32_t ctl_topology_link(const struct ctl_topology *t, uint32_t number, uint32_t id)
+{
+    uint32_t h = half_of(t, number, id);
+    return h == CTL_NONE ? CTL_NONE : h >> 1;
 }
 
 void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, uint32_t qber_ppm)

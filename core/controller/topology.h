@@ -43,6 +43,7 @@ struct ctl_link {
     uint64_t rate_bps[2];           /* as each end's module said when it last had one; 0: never */
     uint64_t reserved_bps;          /* for sessions */
     uint64_t consumed_bps[2];       /* as each end says */
+    uint64_t stored_bits[2];        /* in the store of each end, as it says */
     uint64_t promised[2];           /* bits, by direction, since the last status of its start */
     uint64_t fallback_bits[2]; /* of each end: what AES-256 frames may take; 0: no such frames */
     uint64_t delay_ns[2];      /* one way, as each end measured; 0: not yet */
@@ -98,6 +99,9 @@ void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, ui
  * list is cleared. */
 void ctl_topology_worse(struct ctl_topology *t, uint32_t link);
 void ctl_topology_worse_clear(struct ctl_topology *t);
+
+/* Slot of link `id` at the KM of a node number, or CTL_NONE. */
+uint32_t ctl_topology_link(const struct ctl_topology *t, uint32_t number, uint32_t id);
 
 /* Takes in the key rate that a module reports. 0 is no news: a module that is paused because the
  * store is full, or has no block yet, reports none. */

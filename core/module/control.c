@@ -18,6 +18,7 @@ void mod_watchers_init(struct mod *mod)
     mod->watcher[1].peer = mod->config.controller;
     mod->watcher[2].rp = QKD_RP_CQ;
     mod->watcher[2].peer = mod->config.standby;
+    mod->command = (struct mod_command){.run = true, .resume_at = QKD_NEVER};
     for (size_t i = 0; i < MOD_WATCHERS; i++) {
         mod->watcher[i].run = true;
         mod->watcher[i].period = mod->config.status_period;
@@ -28,8 +29,7 @@ void mod_watchers_init(struct mod *mod)
 
 static bool device_wanted(const struct mod *mod)
 {
-    return mod->linked && mod->watcher[0].run && mod->watcher[1].run && mod->watcher[2].run &&
-           mod->files.held == 0;
+    return mod->linked && mod->watcher[0].run && mod->command.run && mod->files.held == 0;
 }
 
 static void status_send(struct mod *mod, const struct qkd_event *event,
@@ -139,6 +139,23 @@ static void on_status(struct mod *mod, const struct qkd_event *event, struct mod
     status_send(mod, event, watcher, &answer, out);
 }
 
+/* A controller's command, unless that was overtaken by the other one. */
+static bool command_take(struct mod *mod, const struct qkd_event *event,
+                         const struct wire_generation *given)
+{
+    struct mod_command *command = &mod->command;
+    uint64_t term = given->has_term ? given->term : 0;
+    if (term < command->term) {
+        return false;
+    }
+    bool ends = given->run == 0 && given->has_hold_ms;
+    *command = (struct mod_command){
+        .run = given->run == 1,
+        .term = term,
+        .resume_at = ends ? qkd_time_add(event->now, qkd_span_ms(given->hold_ms)) : QKD_NEVER};
+    return true;
+}
+
 static void on_generation(struct mod *mod, const struct qkd_event *event,
                           struct mod_watcher *watcher, const struct chan_message *message,
                           struct qkd_out *out)
@@ -147,7 +164,11 @@ static void on_generation(struct mod *mod, const struct qkd_event *event,
     if (wire_generation_decode(&command, message->bytes, message->len) != QKD_OK) {
         return;
     }
+    bool is_new = command.head.message_id > watcher->last_generation_id;
     bool good = qkd_eid_eq(command.module_id, mod->config.self) && command.run <= 1;
+    if (good && is_new && watcher->rp == QKD_RP_CQ) {
+        good = command_take(mod, event, &command);
+    }
     struct wire_generation_rsp answer = {
         .head = mod_head(mod, watcher->rp, command.head.message_id),
         .module_id = command.module_id,
@@ -158,7 +179,7 @@ static void on_generation(struct mod *mod, const struct qkd_event *event,
     QKD_ASSERT(len > 0);
     struct chan_send send = {watcher->rp, watcher->peer, bytes, (size_t)len, 0};
     (void)chan_send(mod->chans, event, &send, out);
-    if (!good || command.head.message_id <= watcher->last_generation_id) {
+    if (!good || !is_new) {
         return;
     }
     watcher->last_generation_id = command.head.message_id;
@@ -214,10 +235,16 @@ void mod_watchers_timeout(struct mod *mod, const struct qkd_event *event, struct
             watcher_rearm(watcher, event);
         }
     }
+    if (!qkd_time_before(event->now, mod->command.resume_at)) {
+        mod->command.resume_at = QKD_NEVER; /* nobody said again that it shall stand */
+        mod->command.run = true;
+        mod_device_update(mod, event, out);
+    }
 }
 
 struct qkd_time mod_watchers_deadline(const struct mod *mod)
 {
     struct qkd_time at = qkd_time_min(mod->watcher[0].next_push, mod->watcher[1].next_push);
-    return qkd_time_min(at, mod->watcher[2].next_push);
+    at = qkd_time_min(at, mod->watcher[2].next_push);
+    return qkd_time_min(at, mod->command.resume_at);
 }

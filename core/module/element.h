@@ -13,12 +13,19 @@
 struct mod_watcher {
     enum qkd_rp rp;
     struct qkd_eid peer;         /* QKD_NOBODY: there is none */
-    bool run;                    /* what it wants of the optics */
+    bool run;                    /* KMC: what it wants of the optics */
     uint64_t last_generation_id; /* newest GENERATION obeyed: older ones come late */
     uint64_t last_status_id;     /* newest STATUS obeyed */
     struct qkd_span period;      /* of status pushes; 0: none */
     struct qkd_time next_push;
     uint32_t table; /* enum wire_status_item asked for */
+};
+
+/* What the controllers want of the optics (Cq): the newest word of the one with the highest term. */
+struct mod_command {
+    bool run;
+    uint64_t term;
+    struct qkd_time resume_at; /* it runs again then, whatever was said; NEVER */
 };
 
 enum { MOD_WATCHERS = 3 }; /* KMC, controller, standby controller */
@@ -33,6 +40,7 @@ struct mod {
     uint64_t next_message_id;
     struct qkd_time silent_at; /* three blocks are overdue then; NEVER: none is expected */
     struct mod_watcher watcher[MOD_WATCHERS];
+    struct mod_command command;
     struct qkd_timers timers; /* repetition of key files; tag: slot */
     struct chan_reports reports;
     struct mod_files files;

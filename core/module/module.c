@@ -116,6 +116,7 @@ static int on_cfg_link(struct mod *mod, const struct qkd_event *event, struct qk
     mod->linked = true;
     mod->link = link.link;
     mod->matching = link.peer_module;
+    mod->command.run = mod->command.run && !(link.has_commanded && link.commanded == 1);
     mod_device_update(mod, event, out);
     return QKD_OK;
 }

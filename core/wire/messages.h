@@ -149,7 +149,8 @@ enum wire_key_class { WIRE_CLASS_QKD = 1, WIRE_CLASS_KMA = 2, WIRE_CLASS_KSA = 3
     X(10, DENIED, "denied")                  /* object: reference point (security) */              \
     X(11, QBER_HIGH, "qber_high")            /* object: link */                                    \
     X(12, STORE_LIMIT, "store_limit")        /* object: 0; a table is full */                      \
-    X(13, FALLBACK, "fallback")              /* object: link; keys cross it under AES-256 */
+    X(13, FALLBACK, "fallback")              /* object: link; keys cross it under AES-256 */        \
+    X(14, OPTICAL_DOWN, "optical_down")      /* object: link; its switch or relay point is silent */
 /* clang-format on */
 #define WIRE_ENUM_FAULT(n, name, text) WIRE_FAULT_##name = (n),
 enum wire_fault_code { WIRE_FAULT_MAP(WIRE_ENUM_FAULT) WIRE_FAULT_COUNT };
@@ -208,7 +209,8 @@ enum wire_status_item {
 #define WIRE_STATUS(M, O) O(u32, period_ms) M(u32, table) O(u64, term)
 #define WIRE_STATUS_RSP(M, O)                                                                      \
     M(u32, table) O(blob, links) O(blob, modules) M(u8, code)                                      \
-    O(blob, networks) O(blob, ksa) /* KMC: what it serves, see LINK_STATE */
+    O(blob, networks) O(blob, ksa) /* KMC: what it serves, see LINK_STATE */                       \
+    O(blob, opticals) /* wire_optical_status, at Cops and Cqrp */
 
 /* Table 8-3 / 8-4 at Ck, and KMA -> KMC at KMI. key_amount counts keys of key_size bits in frames
  * of `batch` keys: what a hop pays is wire_hop_cost_bits(). route: element IDs of the KMAs from
@@ -274,9 +276,18 @@ enum wire_status_item {
  * same. KMC -> controller that it does not follow (Ck): active 1: it hears the one of that term. */
 #define WIRE_TERM(M, O) M(u64, term) M(u8, active)
 
-/* Key generation control at Cq (controller -> module), Kq-2 (KMC -> module), KMI (KMA -> KMC). */
-#define WIRE_GENERATION(M, O) M(eid, module_id) M(u8, run) /* 1 start or resume, 0 stop or pause */
+/* Key generation control at Cq (controller -> module), Kq-2 (KMC -> module), KMI (KMA -> KMC), and at Cqrp
+ * (controller -> quantum relay point, which module_id names). */
+#define WIRE_GENERATION(M, O)                                                                      \
+    M(eid, module_id) M(u8, run) /* 1 start or resume, 0 stop or pause */                          \
+    O(u64, term)                                                                                   \
+    O(u32, hold_ms) /* run 0: for so long, then resume unless it is said again; absent: until told */
 #define WIRE_GENERATION_RSP(M, O) M(eid, module_id) M(u8, code)
+
+/* Cops, controller -> optical switch: connect the modules of this link. Answered when light can pass, or
+ * at once with code 2: not this link, not this controller, or another connection is in work. */
+#define WIRE_LIGHT_PATH(M, O) M(eid, switch_id) M(u32, link) O(u64, term)
+#define WIRE_LIGHT_PATH_RSP(M, O) M(eid, switch_id) M(u32, link) M(u8, code)
 
 /* Table 7-8 HELLO at Kx-1. IP addresses are 16 bytes (IPv4 mapped). rx: wire_rx_state records: per
  * chunk owned by the receiver of this HELLO the first offset its sender can still decrypt.
@@ -404,6 +415,9 @@ enum wire_file_code {
     M(u64, rate_bps)
 #define WIRE_Q_CONTROL(M, O) M(u8, run)
 #define WIRE_Q_NOISE(M, O) M(u32, qber_ppm)
+/* Agent of an optical switch or quantum relay point -> its optics: the light of this link may pass, or
+ * not. */
+#define WIRE_Q_LIGHT(M, O) M(u32, link) M(u8, on)
 
 /* Load -> application agent: ask for `count` keys now; with `hold`: open a session that lasts so long
  * once it is admitted. Application -> application: key IDs. */
@@ -445,7 +459,17 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_CFG_SERVES(M, O) M(blob, networks) O(b16, ksa_address) O(u8, ksa_bits) M(u8, apart)
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
-    M(eid, peer_module) M(blob, bootstrap) M(u64, store_bits)
+    M(eid, peer_module) M(blob, bootstrap) M(u64, store_bits)                                      \
+    O(u8, commanded) /* 1: its modules wait for the controller before they run */
+/* CFG_LIGHT: a link whose generation the controller governs, to controllers. windows: when it is
+ * maintained, wire_window records in order of time. CFG_OPTICAL: what an optical switch or relay point
+ * serves (u32 each), to it and to controllers. */
+enum wire_switching { WIRE_BY_SCHEDULE = 0, WIRE_BY_DEMAND = 1 };
+#define WIRE_CFG_LIGHT(M, O)                                                                       \
+    M(u32, link) M(eid, module_a) M(eid, module_b) M(u64, store_bits) O(blob, windows)
+#define WIRE_CFG_OPTICAL(M, O)                                                                     \
+    M(eid, optical) M(blob, links) O(u8, by) /* enum wire_switching */                             \
+    O(span, dwell) /* at least so long on each link */
 
 /* name, struct suffix, command code */
 #define WIRE_MESSAGES(X)                                                                           \
@@ -472,6 +496,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(STOCK_RSP, stock_rsp, 0x95)                                                                  \
     X(GENERATION, generation, 0x12)                                                                \
     X(GENERATION_RSP, generation_rsp, 0x92)                                                        \
+    X(LIGHT_PATH, light_path, 0x19)                                                                \
+    X(LIGHT_PATH_RSP, light_path_rsp, 0x99)                                                        \
     X(RESERVE, reserve, 0x13)                                                                      \
     X(RESERVE_RSP, reserve_rsp, 0x93)                                                              \
     X(RELEASE, release, 0x14)                                                                      \
@@ -505,6 +531,7 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(Q_BLOCK, q_block, 0x70)                                                                      \
     X(Q_CONTROL, q_control, 0x71)                                                                  \
     X(Q_NOISE, q_noise, 0x74)                                                                      \
+    X(Q_LIGHT, q_light, 0x7C)                                                                      \
     X(LOAD, load, 0x72)                                                                            \
     X(APP_NOTIFY, app_notify, 0x73)                                                                \
     X(SAE_GET, sae_get, 0x75)                                                                      \
@@ -516,7 +543,9 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(CFG_APP, cfg_app, 0x79)                                                                      \
     X(CFG_LINK, cfg_link, 0x7A)                                                                    \
     X(CFG_ACCESS, cfg_access, 0x7B)                                                                \
-    X(CFG_SERVES, cfg_serves, 0x7D)
+    X(CFG_SERVES, cfg_serves, 0x7D)                                                                \
+    X(CFG_LIGHT, cfg_light, 0x7E)                                                                  \
+    X(CFG_OPTICAL, cfg_optical, 0x7F)
 
 /* ---- field lists: records (inside blobs and in the store) ---- */
 
@@ -545,6 +574,10 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_USER_NETWORK(M, O) O(b16, address) O(u8, bits) O(str, name)
 /* A KSA as part of the topology (7.2.2.1): with its KMs or apart, at a static or dynamic address. */
 #define WIRE_KSA_STATUS(M, O) M(eid, ksa) M(b16, address) M(u8, dynamic) M(u8, apart)
+/* link: the one whose light may pass; WIRE_NO_LINK: none. */
+#define WIRE_NO_LINK UINT32_MAX
+#define WIRE_OPTICAL_STATUS(M, O) M(eid, optical) M(u32, link)
+#define WIRE_WINDOW(M, O) M(time, from) M(time, to)
 #define WIRE_LINK_CONFIG(M, O) M(u32, link) M(eid, a) M(eid, b) M(eid, module) M(u64, store_bits)
 /* end: of the chunk; 0: the block is not confirmed here, all of it can still be received. */
 #define WIRE_RX_STATE(M, O) M(u32, block) M(u32, offset) M(u32, end)
@@ -622,6 +655,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
     X(module_status, WIRE_MODULE_STATUS)                                                           \
     X(user_network, WIRE_USER_NETWORK)                                                             \
     X(ksa_status, WIRE_KSA_STATUS)                                                                 \
+    X(optical_status, WIRE_OPTICAL_STATUS)                                                         \
+    X(window, WIRE_WINDOW)                                                                         \
     X(link_config, WIRE_LINK_CONFIG)                                                               \
     X(rx_state, WIRE_RX_STATE)                                                                     \
     X(sync_item, WIRE_SYNC_ITEM)                                                                   \

@@ -40,6 +40,9 @@ static bool need_put(struct emu_ready *ready, const struct need *need)
 static bool need_add(struct emu_ready *ready, struct qkd_eid self, enum qkd_rp rp,
                      struct qkd_eid peer)
 {
+    if (qkd_eid_eq(peer, QKD_NOBODY)) {
+        return true; /* there is none in this network */
+    }
     return need_put(ready, &(struct need){.self = self, .peer = peer, .rp = rp});
 }
 
@@ -71,6 +74,7 @@ static bool km_needs(struct emu_ready *ready, const struct host_unit *unit)
     }
     if (ok && (unit->parts & KM_KMC) != 0) {
         ok = need_add(ready, kmc, QKD_RP_CK, host_controller_eid(plan)) &&
+             need_add(ready, kmc, QKD_RP_CK, host_standby_eid(plan)) &&
              need_add(ready, kmc, QKD_RP_MK, host_manager_eid(plan));
     }
     return ok;
@@ -82,16 +86,30 @@ static bool module_needs(struct emu_ready *ready, const struct host_unit *unit)
     return need_add(ready, self, QKD_RP_KQ1, qkd_eid_make(QKD_ROLE_KMA, 0, unit->node)) &&
            need_add(ready, self, QKD_RP_KQ2, qkd_eid_make(QKD_ROLE_KMC, 0, unit->node)) &&
            need_add(ready, self, QKD_RP_CQ, host_controller_eid(ready->plan)) &&
+           need_add(ready, self, QKD_RP_CQ, host_standby_eid(ready->plan)) &&
            need_add(ready, self, QKD_RP_MQ, host_manager_eid(ready->plan));
 }
 
+/* Controllers and manager among themselves. */
+static bool centres_meet(struct emu_ready *ready, struct qkd_eid self)
+{
+    struct qkd_eid controllers[2] = {host_controller_eid(ready->plan),
+                                     host_standby_eid(ready->plan)};
+    bool is_manager = qkd_eid_role(self) == QKD_ROLE_MANAGER;
+    bool ok = is_manager || need_add(ready, self, QKD_RP_MC, host_manager_eid(ready->plan));
+    for (size_t i = 0; i < 2 && ok; i++) {
+        ok = qkd_eid_eq(self, controllers[i]) ||
+             need_add(ready, self, is_manager ? QKD_RP_MC : QKD_RP_CX, controllers[i]);
+    }
+    return ok;
+}
+
 /* Controller or manager: every key manager and module. */
-static bool centre_needs(struct emu_ready *ready, bool controller)
+static bool centre_needs(struct emu_ready *ready, struct qkd_eid self)
 {
     const struct host_plan *plan = ready->plan;
-    struct qkd_eid self = controller ? host_controller_eid(plan) : host_manager_eid(plan);
-    struct qkd_eid other = controller ? host_manager_eid(plan) : host_controller_eid(plan);
-    bool ok = need_add(ready, self, QKD_RP_MC, other);
+    bool controller = qkd_eid_role(self) == QKD_ROLE_CONTROLLER;
+    bool ok = centres_meet(ready, self);
     for (uint32_t n = 0; n < plan->scenario->node_count && ok; n++) {
         struct qkd_eid kmc = qkd_eid_make(QKD_ROLE_KMC, 0, n);
         ok = need_add(ready, self, controller ? QKD_RP_CK : QKD_RP_MK, kmc);
@@ -110,9 +128,10 @@ static bool unit_needs(struct emu_ready *ready, const struct host_unit *unit)
     case HOST_UNIT_MODULE:
         return module_needs(ready, unit);
     case HOST_UNIT_CONTROLLER:
-        return centre_needs(ready, true);
+        return centre_needs(ready, qkd_eid_make(QKD_ROLE_CONTROLLER, 0, unit->node));
     case HOST_UNIT_MANAGER:
-        return centre_needs(ready, false);
+        return centre_needs(ready, host_manager_eid(ready->plan));
+    case HOST_UNIT_OPTICAL:
     case HOST_UNIT_APP:
         return true; /* opens its channel when it first asks */
     }

@@ -92,7 +92,7 @@ static uint32_t daemon_find(struct scn_ctx *ctx, const struct scn_scenario *scen
     char hint[SCN_NAME_SIZE];
     const char *near = scn_nearest(name, words, count);
     scn_mistake(ctx, place, "the scenario has no daemon '%s'%s", name,
-                near == NULL ? ": expected kmd.NODE, ctld, mgrd or linkd.LINK"
+                near == NULL ? ": expected kmd.NODE, ctld, ctld.standby, mgrd or linkd.LINK"
                              : scn_hint(hint, near));
     return EMU_NOWHERE;
 }

@@ -73,7 +73,7 @@ static TABLE(log_table, "log", log_fields, emu_config, SCN_KIND_NONE);
 
 static const struct scn_field config_fields[] = {
     {.key = "daemon",
-     .doc = "the name of this daemon: kmd.NODE, ctld, mgrd or linkd.LINK",
+     .doc = "the name of this daemon: kmd.NODE, ctld, ctld.standby, mgrd or linkd.LINK",
      .type = SCN_T_ID,
      AT(daemon),
      .required = true},

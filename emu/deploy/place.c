@@ -20,25 +20,56 @@ static uint32_t node_count(const struct scn_scenario *scenario)
     return (uint32_t)scenario->node_count;
 }
 
+/* Behind the key managers: the controller, if there is one, and the manager; then links; then the standby. */
+static uint32_t manager_place(const struct scn_scenario *scenario)
+{
+    return node_count(scenario) + (scenario->control.is_there ? 1 : 0);
+}
+
+static uint32_t first_link(const struct scn_scenario *scenario)
+{
+    return manager_place(scenario) + 1;
+}
+
+static bool has_standby(const struct scn_scenario *scenario)
+{
+    return scenario->control.standby != SCN_NO_NODE;
+}
+
+uint32_t emu_place_of_element(const struct scn_scenario *scenario, enum scn_fault_element element)
+{
+    switch (element) {
+    case SCN_ELEMENT_CONTROLLER:
+        return scenario->control.is_there ? node_count(scenario) : EMU_NOWHERE;
+    case SCN_ELEMENT_MANAGER:
+        return manager_place(scenario);
+    case SCN_ELEMENT_STANDBY:
+        return has_standby(scenario) ? emu_place_count(scenario) - 1 : EMU_NOWHERE;
+    }
+    return EMU_NOWHERE;
+}
+
 uint32_t emu_place_count(const struct scn_scenario *scenario)
 {
-    return node_count(scenario) + 2 + (uint32_t)scenario->link_count;
+    return first_link(scenario) + (uint32_t)scenario->link_count + (has_standby(scenario) ? 1 : 0);
 }
 
 struct emu_place emu_place_at(const struct scn_scenario *scenario, uint32_t number)
 {
-    uint32_t nodes = node_count(scenario);
     QKD_ASSERT(number < emu_place_count(scenario));
-    if (number < nodes) {
+    if (number < node_count(scenario)) {
         return (struct emu_place){EMU_KMD, number};
     }
-    if (number == nodes) {
+    if (number == emu_place_of_element(scenario, SCN_ELEMENT_CONTROLLER)) {
         return (struct emu_place){EMU_CTLD, scenario->control.at};
     }
-    if (number == nodes + 1) {
+    if (number == emu_place_of_element(scenario, SCN_ELEMENT_STANDBY)) {
+        return (struct emu_place){EMU_CTLD, scenario->control.standby};
+    }
+    if (number == manager_place(scenario)) {
         return (struct emu_place){EMU_MGRD, scenario->management.at};
     }
-    return (struct emu_place){EMU_LINKD, number - nodes - 2};
+    return (struct emu_place){EMU_LINKD, number - first_link(scenario)};
 }
 
 void emu_place_name(const struct scn_scenario *scenario, uint32_t number,
@@ -50,6 +81,8 @@ void emu_place_name(const struct scn_scenario *scenario, uint32_t number,
         id = scenario->nodes[place.index].id;
     } else if (place.kind == EMU_LINKD) {
         id = scenario->links[place.index].id;
+    } else if (number == emu_place_of_element(scenario, SCN_ELEMENT_STANDBY)) {
+        id = "standby";
     }
     (void)snprintf(name, EMU_PLACE_NAME_SIZE, "%s%s%s", kinds[place.kind], id[0] == '\0' ? "" : ".",
                    id);
@@ -86,19 +119,24 @@ uint32_t emu_place_of(const struct host_plan *plan, struct qkd_eid eid)
         return EMU_NOWHERE;
     }
     const struct host_unit *unit = &plan->units[number];
-    uint32_t nodes = node_count(plan->scenario);
+    const struct scn_scenario *scenario = plan->scenario;
     switch ((enum host_unit_kind)unit->kind) {
     case HOST_UNIT_KM:
     case HOST_UNIT_APP:
         return unit->node;
     case HOST_UNIT_CONTROLLER:
-        return nodes;
+        return emu_place_of_element(scenario, unit->node == scenario->control.standby
+                                                  ? SCN_ELEMENT_STANDBY
+                                                  : SCN_ELEMENT_CONTROLLER);
     case HOST_UNIT_MANAGER:
-        return nodes + 1;
+        return manager_place(scenario);
+    case HOST_UNIT_OPTICAL:
+        return EMU_NOWHERE; /* not in the live world */
     case HOST_UNIT_MODULE:
         break;
     }
-    return nodes + 2 + plan->ports[plan->nodes[unit->node].first_port + unit->instance].link;
+    return first_link(scenario) +
+           plan->ports[plan->nodes[unit->node].first_port + unit->instance].link;
 }
 
 uint32_t emu_place_node(const struct scn_scenario *scenario, uint32_t number)

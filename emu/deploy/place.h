@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which daemon hosts which element. Daemons are numbered: the key manager of each node in the order of
- * the nodes, the controller, the manager, then each QKD link in the order of the links.
+ * the nodes, the controller, the manager, each QKD link in the order of the links, the standby controller.
  *
  *   kmd.NODE    KMA, KSA and KMC, application agents and their load, at a node
- *   ctld, mgrd  QKDN controller, QKDN manager
+ *   ctld, mgrd  QKDN controller (if there is one), QKDN manager
+ *   ctld.standby  the controller that may take its place, if there is one
  *   linkd.LINK  both module agents of a link and the optics between them */
 #ifndef EMU_PLACE_H
 #define EMU_PLACE_H
@@ -23,6 +24,9 @@ struct emu_place {
 
 /* "kmd" and so on; the program is "qkdn-" and this. */
 const char *emu_kind_name(enum emu_kind kind);
+
+/* The daemon of the controller, the manager or the standby controller; EMU_NOWHERE: there is none. */
+uint32_t emu_place_of_element(const struct scn_scenario *scenario, enum scn_fault_element element);
 
 /* How many daemons a network has. */
 uint32_t emu_place_count(const struct scn_scenario *scenario);

@@ -32,9 +32,9 @@ static bool is_crash(const struct scn_fault *fault)
 
 static uint32_t daemon_of(const struct scn_scenario *scenario, const struct scn_fault *fault)
 {
-    uint32_t nodes = (uint32_t)scenario->node_count;
-    return fault->target == SCN_TARGET_NODE ? fault->index
-                                            : nodes + (fault->element != SCN_ELEMENT_CONTROLLER);
+    return fault->target == SCN_TARGET_NODE
+               ? fault->index
+               : emu_place_of_element(scenario, (enum scn_fault_element)fault->element);
 }
 
 static void crash_see(struct crash *crash, const struct scn_fault *fault, int64_t now_ns,

@@ -388,7 +388,9 @@ static int source_crashed(struct player *player, const struct source *source)
         return 0;
     case EMU_CTLD:
         watch_oracle_crash_controller(player->oracle, player->now_ns, index);
-        watch_stats_crash_controller(player->stats, player->now_ns);
+        if (player->replay->plan->scenario->control.standby == SCN_NO_NODE) {
+            watch_stats_crash_controller(player->stats, player->now_ns);
+        }
         return 0;
     case EMU_MGRD: /* steers nothing that is watched */
         return 0;

@@ -225,7 +225,7 @@ START_TEST(roles)
     static const struct {
         enum qkd_rp rp;
         enum qkd_role a, b;
-    } meets[14] = {
+    } meets[16] = {
         {QKD_RP_AK, QKD_ROLE_KSA, QKD_ROLE_APP},
         {QKD_RP_KQ1, QKD_ROLE_KMA, QKD_ROLE_MODULE},
         {QKD_RP_KQ2, QKD_ROLE_KMC, QKD_ROLE_MODULE},
@@ -234,6 +234,8 @@ START_TEST(roles)
         {QKD_RP_CK, QKD_ROLE_KMC, QKD_ROLE_CONTROLLER},
         {QKD_RP_CQ, QKD_ROLE_MODULE, QKD_ROLE_CONTROLLER},
         {QKD_RP_CX, QKD_ROLE_CONTROLLER, QKD_ROLE_CONTROLLER},
+        {QKD_RP_CQRP, QKD_ROLE_RELAY_POINT, QKD_ROLE_CONTROLLER},
+        {QKD_RP_COPS, QKD_ROLE_SWITCH, QKD_ROLE_CONTROLLER},
         {QKD_RP_MC, QKD_ROLE_CONTROLLER, QKD_ROLE_MANAGER},
         {QKD_RP_MK, QKD_ROLE_KMC, QKD_ROLE_MANAGER},
         {QKD_RP_MQ, QKD_ROLE_MODULE, QKD_ROLE_MANAGER},
@@ -252,10 +254,10 @@ START_TEST(roles)
             }
         }
     }
-    for (unsigned i = 0; i < 14; i++) {
+    for (unsigned i = 0; i < 16; i++) {
         ck_assert(chan_role_allowed(meets[i].rp, meets[i].a, meets[i].b));
     }
-    ck_assert_uint_eq(allowed, 3 + 2 * 11);
+    ck_assert_uint_eq(allowed, 3 + 2 * 13);
 }
 END_TEST
 

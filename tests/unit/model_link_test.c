@@ -55,6 +55,34 @@ START_TEST(rate_blocks_beyond_64_bits)
 }
 END_TEST
 
+/* 100 bit/s and blocks of 1,000 bit: lit for 4 s of every 10 s, the first block takes 2.5 such turns: 4 + 4
+ * + 2 s of light, so until 22 s. What is asked of a frozen link is nothing. */
+START_TEST(frozen_light_makes_no_progress)
+{
+    struct mdl_point point = {.rate_bps = 100, .qber = 0.02};
+    struct mdl_link link = link_of(&point, 1, 1000);
+    mdl_link_freeze(&link, (struct qkd_time){4 * S});
+    mdl_link_freeze(&link, (struct qkd_time){5 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, QKD_NEVER.ns);
+    mdl_link_thaw(&link, (struct qkd_time){10 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 16 * S);
+    mdl_link_freeze(&link, (struct qkd_time){14 * S});
+    mdl_link_pause(&link, (struct qkd_time){15 * S});
+    mdl_link_thaw(&link, (struct qkd_time){20 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, QKD_NEVER.ns); /* paused */
+    mdl_link_resume(&link, (struct qkd_time){21 * S});
+    struct mdl_block block = mdl_link_next_block(&link);
+    ck_assert_int_eq(block.done.ns, 22 * S);
+    ck_assert_double_eq_tol(block.qber, 0.02, 1e-12);
+    mdl_link_freeze(&link,
+                    (struct qkd_time){22 * S}); /* in the instant of the block: it is not lost */
+    mdl_link_thaw(&link, (struct qkd_time){30 * S});
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 30 * S);
+    mdl_link_take_block(&link);
+    ck_assert_int_eq(mdl_link_next_block(&link).done.ns, 40 * S);
+}
+END_TEST
+
 static const struct mdl_point trace[] = {{.t_ns = 1 * S, .rate_bps = 100, .qber = 0.01},
                                          {.t_ns = 5 * S, .rate_bps = 0, .qber = 0},
                                          {.t_ns = 10 * S, .rate_bps = 200, .qber = 0.03},
@@ -321,6 +349,7 @@ int main(void)
     tcase_add_test(tc, poisson_blocks_follow_a_trace);
     tcase_add_test(tc, start_inside_a_trace);
     tcase_add_test(tc, noise_changes);
+    tcase_add_test(tc, frozen_light_makes_no_progress);
     tcase_add_test(tc, wide_arithmetic);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -411,6 +411,52 @@ START_TEST(late_command_is_not_obeyed)
 }
 END_TEST
 
+/* ---- generation control ---- */
+
+static void stop_for(uint64_t term, uint8_t wanted, uint32_t hold_ms)
+{
+    struct wire_generation command = {.module_id = SELF,
+                                      .run = wanted,
+                                      .has_term = term > 0,
+                                      .term = term,
+                                      .has_hold_ms = hold_ms > 0,
+                                      .hold_ms = hold_ms};
+    PUPPET_SEND(w.controller, generation, QKD_RP_CQ, SELF, &command);
+    run(5);
+}
+
+/* A stop with an end is over then, unless it was said again; one without an end stays. */
+START_TEST(a_stop_may_have_an_end)
+{
+    stop_for(0, 0, 400);
+    run(300);
+    ck_assert_int_eq(w.runs, 1);
+    stop_for(0, 0, 400);
+    run(300);
+    ck_assert_int_eq(w.runs, 1);
+    run(100);
+    ck_assert_int_eq(w.runs, 2);
+    stop_for(0, 0, 400);
+    stop_for(0, 0, 0);
+    run(60000);
+    ck_assert_int_eq(w.runs, 2);
+    ck_assert_int_eq(w.stops, 2);
+}
+END_TEST
+
+/* What a controller says that was overtaken is refused, and changes nothing. */
+START_TEST(generation_by_the_highest_term)
+{
+    stop_for(2, 0, 0);
+    ck_assert_int_eq(w.stops, 1);
+    stop_for(1, 1, 0);
+    stop_for(0, 1, 0);
+    ck_assert_int_eq(w.runs, 1);
+    stop_for(3, 1, 0);
+    ck_assert_int_eq(w.runs, 2);
+}
+END_TEST
+
 static void status_ask(struct puppet *by, enum qkd_rp rp, int64_t period_ms, uint32_t table)
 {
     struct wire_status command = {.has_period_ms = period_ms >= 0,
@@ -575,6 +621,8 @@ int main(void)
     tcase_add_test(c, what_it_cannot_do_fails);
     tcase_add_test(c, reports_to_the_manager);
     tcase_add_test(c, noisy_light);
+    tcase_add_test(c, a_stop_may_have_an_end);
+    tcase_add_test(c, generation_by_the_highest_term);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

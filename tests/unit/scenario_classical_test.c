@@ -118,9 +118,9 @@ START_TEST(what_a_fault_hits)
                       "  - {at: 1 s, classical_link: A-B, what: quantum}\n"
                       "  - {at: 1 s, classical_link: A-C}\n"
                       "  - {at: 1 s, link: AB, classical_link: A-B}\n",
-           "t:9:31: what 'both' is not for this link: expected quantum, degraded or module, as "
-           "network.classical.links "
-           "gives the classical network\n"
+           "t:9:31: what 'both' is not for this link: expected quantum, degraded, module, "
+           "optical-switch, relay-point or maintenance, as network.classical.links gives the "
+           "classical network\n"
            "t:10:42: what 'quantum' is not for a classical link: expected classical or impaired\n"
            "t:11:31: unknown classical link 'A-C': did you mean 'A-B'?\n"
            "t:12:41: expected a link, a node, a classical link, an element or a group: more than "
