@@ -179,7 +179,8 @@ static int variant_run(struct cli_threats *threats, struct cli_threat *threat,
         return err;
     }
     err = run(threats, attacks, measures,
-              kind == CLI_THREAT_INSIDE ? SCN_BOUNDARY_INSIDE : SCN_BOUNDARY_OUTSIDE, &summary);
+              kind == CLI_THREAT_INSIDE || v->inside ? SCN_BOUNDARY_INSIDE : SCN_BOUNDARY_OUTSIDE,
+              &summary);
     if (err == QKD_OK) {
         *to = (struct cli_threat_run){.done = true,
                                       .gain = gain_of(proof, &summary, benign),

@@ -124,6 +124,7 @@ static int optical_make(const struct host_plan *plan, struct host_unit *unit)
         .retransmit = {scenario->key_management.retransmit_ns},
         .status_period = {scenario->control.status_period_ns},
         .switching = {scn_optical_at(scenario, unit->instance)->switching_ns},
+        .measures_off = scenario->measures_off,
     };
     return mod_optical_new(&config, &unit->element.optical);
 }

@@ -132,7 +132,7 @@ static void cell_fill(struct scn_ctx *ctx, size_t i)
     const struct scn_cell *cell = &scn_cells[attack->cell];
     size_t number = scn_variant_find(cell->id, attack->variant);
     if (number == SIZE_MAX) {
-        const char *names[SCN_CELLS];
+        const char *names[SCN_CELLS] = {""};
         size_t count = 0;
         for (size_t k = 0; k < scn_variant_count && count < SCN_CELLS; k++) {
             if (strcmp(scn_variants[k].cell, cell->id) == 0) {
@@ -210,12 +210,15 @@ static void keys_check(struct scn_ctx *ctx, size_t i)
     if (attack->part != SCN_PART_ANY && attack->what != SCN_ATTACK_FLIP) {
         scn_mistake(ctx, place(ctx, i, "part"), "part: expected with flip only");
     }
+    bool at_ksa = attack->surface == SCN_SURFACE_A1 || attack->surface == SCN_SURFACE_KSA;
+    if (attack->what == SCN_ATTACK_STEAL && !at_ksa) {
+        scn_mistake(ctx, place(ctx, i, "surface"), "surface: expected A1 or KSA, for steal");
+    }
     if (attack->at_ns >= s->duration_ns) {
         scn_mistake(ctx, place(ctx, i, "at"),
                     "the attack begins when the run is over: expected a time before its end");
     }
-    if (attack->application != UINT32_MAX && attack->surface != SCN_SURFACE_A1 &&
-        attack->surface != SCN_SURFACE_KSA) {
+    if (attack->application != UINT32_MAX && !at_ksa) {
         scn_mistake(ctx, place(ctx, i, "application"),
                     "application: expected at surface A1 or KSA only");
     }

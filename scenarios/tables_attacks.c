@@ -17,13 +17,12 @@ static const struct scn_word words_surface[] = {{"K1", SCN_SURFACE_K1},
 static const struct scn_word words_class[] = {
     {"P", SCN_CAPABILITY_P}, {"A", SCN_CAPABILITY_A}, {"Q", SCN_CAPABILITY_Q}, {NULL, 0}};
 
-static const struct scn_word words_what[] = {{"listen", SCN_ATTACK_LISTEN},
-                                             {"flip", SCN_ATTACK_FLIP},
-                                             {"drop", SCN_ATTACK_DROP},
-                                             {"delay", SCN_ATTACK_DELAY},
-                                             {"replay", SCN_ATTACK_REPLAY},
-                                             {"splice", SCN_ATTACK_SPLICE},
-                                             {NULL, 0}};
+static const struct scn_word words_what[] = {
+    {"listen", SCN_ATTACK_LISTEN}, {"flip", SCN_ATTACK_FLIP},
+    {"drop", SCN_ATTACK_DROP},     {"delay", SCN_ATTACK_DELAY},
+    {"replay", SCN_ATTACK_REPLAY}, {"splice", SCN_ATTACK_SPLICE},
+    {"forge", SCN_ATTACK_FORGE},   {"pose", SCN_ATTACK_POSE},
+    {"steal", SCN_ATTACK_STEAL},   {NULL, 0}};
 
 static const struct scn_word words_message[] = {{"any", SCN_MESSAGE_ANY},
                                                 {"relay", SCN_MESSAGE_RELAY},
@@ -35,6 +34,7 @@ static const struct scn_word words_message[] = {{"any", SCN_MESSAGE_ANY},
                                                 {"route", SCN_MESSAGE_ROUTE},
                                                 {"status", SCN_MESSAGE_STATUS},
                                                 {"report", SCN_MESSAGE_REPORT},
+                                                {"request", SCN_MESSAGE_REQUEST},
                                                 {NULL, 0}};
 
 static const struct scn_word words_part[] = {{"any", SCN_PART_ANY},   {"head", SCN_PART_HEAD},

@@ -47,11 +47,11 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("E-KMA", KMA, EAVESDROPPING, false, "P Q A X", "1 2 6 10 17 21",
          "combines what passes on all links of one KMA; asks it questions; takes its store",
          "relay under pads, authorization before any answer, encryption at rest",
-         ""),
+         "crafted questions, what a store reveals"),
     CELL("E-KSA", KSA, EAVESDROPPING, false, "P Q A X", "5 6 10 16 17 21",
          "combines what passes on all links of one KSA; asks it for keys of others; takes its store",
          "encryption, authorization before any answer, encryption at rest",
-         ""),
+         "crafted questions, what a store reveals"),
     CELL("D-K1", K1, CORRUPTION, false, "A", "7 18 23",
          "flips bits of key files, drops and exchanges them",
          "authenticated records, the check of each file, resending",
@@ -87,11 +87,11 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("D-KMA", KMA, CORRUPTION, false, "A X", "7 9 18 20",
          "sends malformed lengths, conflicting duplicates and commands out of order; rots the store",
          "strict parsing after authentication, integrity at rest",
-         ""),
+         "conflicting duplicates, commands out of order, a store that rots"),
     CELL("D-KSA", KSA, CORRUPTION, false, "A X", "8 10 19 21",
          "sends malformed requests and commands for sessions of others; rots the store",
          "strict parsing after authentication, authorization, integrity at rest",
-         ""),
+         "giant requests, deletion of sessions of others, a store that rots"),
     CELL("O-K1", K1, DENIAL, false, "A F", "9 11",
          "cuts the way of key files, floods it with junk",
          "a store that lasts, checks before costly work",
@@ -99,7 +99,7 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("O-K2-1", K2_1, DENIAL, false, "A F", "12",
          "cuts links between KMAs, floods them with forged frames",
          "rerouting; a forged frame burns no pad",
-         ""),
+         "cuts, floods by rate"),
     CELL("O-K3", K3, DENIAL, false, "A F", "9",
          "cuts the hand-over, floods it",
          "authenticated peers only, bounded queues",
@@ -115,7 +115,7 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("O-C", C, DENIAL, false, "A F", "12",
          "cuts key managers off from the controller, floods it",
          "cached routes, a second controller",
-         ""),
+         "floods, new routes while cut off, a standby controller"),
     CELL("O-M", M, DENIAL, false, "A F", "13 24",
          "cuts key managers off from the manager, floods it with alarms",
          "reports are kept and numbered, authentication before parsing",
@@ -127,11 +127,11 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("S-KMA", KMA, SPOOFING, false, "A", "9 10 20 21",
          "speaks as a peer KMA, module, KSA: without credentials, with those of another role, with recorded ones",
          "mutual authentication, then authorization by role",
-         ""),
+         "answers to UPDATE, recorded handshakes"),
     CELL("S-KSA", KSA, SPOOFING, false, "A", "9 10 20 21",
          "speaks as another application, as a peer KSA, as a KMA, as a KSA to an application",
          "mutual authentication, then authorization by role and right",
-         ""),
+         "a false KSA for applications"),
     CELL("X-KMA", KMA, DESTRUCTION, false, "X", "6 11 12 13",
          "destroys a KMA with its store; it comes back empty",
          "rerouting, no ID or pad is used again, the manager still knows",
@@ -143,35 +143,35 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("S-K1", K1, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("S-K2-1", K2_1, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("S-K3", K3, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("S-A1", A1, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("S-K2-2", K2_2, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("S-C", C, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("S-M", M, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("S-C&M", CM, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         ""),
+         "recorded handshakes"),
     CELL("X-K1", K1, DESTRUCTION, true, "X", "12",
          "destroys this link for good",
          "rerouting, topology without it",
@@ -219,17 +219,22 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
 #define INFO "control and management information"
 #define SEALED QKD_OFF(RECORD_ENCRYPTION)
 #define SIGNED QKD_OFF(RECORD_AUTHENTICATION)
-/* cell, name, class, what, messages, part, off, later, proof, later proof, percent, asset */
+/* cell, name, class, what, messages, part, off, later, proof, later proof, percent, inside, asset */
 #define VARIANT(cell, name, class, what, message, part, off, later, proof, later_proof, percent,   \
-                asset)                                                                             \
+                inside, asset)                                                                             \
     {cell, name, SCN_CAPABILITY_##class, SCN_ATTACK_##what, SCN_MESSAGE_##message, SCN_PART_##part, off,  \
-     later, SCN_PROOF_##proof, SCN_PROOF_##later_proof, percent, asset}
+     later, SCN_PROOF_##proof, SCN_PROOF_##later_proof, percent, inside, asset}
 #define LISTENS(cell, name, class, message, off, proof, asset)                                     \
-    VARIANT(cell, name, class, LISTEN, message, ANY, off, 0, proof, proof, 100, asset)
+    VARIANT(cell, name, class, LISTEN, message, ANY, off, 0, proof, proof, 100, false, asset)
 #define FLIPS(cell, name, message, part, off, asset)                                               \
-    VARIANT(cell, name, A, FLIP, message, part, off, 0, ACCEPTED, ACCEPTED, 100, asset)
+    VARIANT(cell, name, A, FLIP, message, part, off, 0, ACCEPTED, ACCEPTED, 100, false, asset)
 #define REPEATS(cell, name, message, off, asset)                                                   \
-    VARIANT(cell, name, A, REPLAY, message, ANY, off, 0, ACCEPTED, ACCEPTED, 100, asset)
+    VARIANT(cell, name, A, REPLAY, message, ANY, off, 0, ACCEPTED, ACCEPTED, 100, false, asset)
+#define FORGES(cell, name, message, off, asset)                                                    \
+    VARIANT(cell, name, A, FORGE, message, ANY, off, 0, ACCEPTED, ACCEPTED, 100, false, asset)
+#define POSES(cell)                                                                                \
+    VARIANT(cell, "wrong-role", A, POSE, ANY, ANY, QKD_OFF(AUTHORIZATION), 0, ACCEPTED, ACCEPTED,  \
+            100, false, INFO)
 const struct scn_variant scn_variants[] = {
     LISTENS("E-K1", "key-data", P, KEY_FILE, SEALED, LEAKED_BITS, KEYS),
     LISTENS("E-K1", "metadata", P, ANY, SEALED, READ, META),
@@ -245,14 +250,17 @@ const struct scn_variant scn_variants[] = {
     LISTENS("E-C", "control", P, ANY, SEALED, READ, INFO),
     LISTENS("E-M", "management", P, REPORT, SEALED, READ, INFO),
     LISTENS("E-C&M", "status", P, STATUS, SEALED, READ, INFO),
+    LISTENS("E-KMA", "all-links", P, ANY, SEALED | QKD_OFF(RELAY_ENCRYPTION), LEAKED_BITS, KEYS),
+    VARIANT("E-KMA", "all-links-unbounded", Q, LISTEN, ANY, ANY, QKD_OFF(RELAY_ENCRYPTION), 0, LEAKED_BITS, LEAKED_BITS, 100, true, KEYS),
+    LISTENS("E-KSA", "all-links", P, ANY, SEALED, LEAKED_BITS, KEYS),
     FLIPS("D-K1", "key-data", KEY_FILE, BODY, SIGNED, KEYS),
     REPEATS("D-K1", "replay", KEY_FILE, QKD_OFF(REPLAY_WINDOW), META),
     VARIANT("D-K2-1", "key-data", A, FLIP, RELAY, KEYS, QKD_OFF(RELAY_TAG), QKD_OFF(COMPARE),
-            ACCEPTED, MISMATCHED, 100, KEYS),
+            ACCEPTED, MISMATCHED, 100, false, KEYS),
     FLIPS("D-K2-1", "metadata", RELAY, BODY, QKD_OFF(RELAY_TAG), META),
     VARIANT("D-K2-1", "splice", A, SPLICE, RELAY, ANY, QKD_OFF(RELAY_TAG), 0, ACCEPTED, ACCEPTED,
-            100, META),
-    VARIANT("D-K2-1", "drop", A, DROP, RELAY, ANY, QKD_OFF(RESEND), 0, LOST, LOST, 30, KEYS),
+            100, false, META),
+    VARIANT("D-K2-1", "drop", A, DROP, RELAY, ANY, QKD_OFF(RESEND), 0, LOST, LOST, 30, false, KEYS),
     REPEATS("D-K2-1", "replay", RELAY, QKD_OFF(FRAME_SEQUENCE), META),
     FLIPS("D-K2-1", "control", ANY, BODY, SIGNED, INFO),
     FLIPS("D-K3", "key-data", HAND_OVER, BODY, SIGNED, KEYS),
@@ -268,6 +276,35 @@ const struct scn_variant scn_variants[] = {
     REPEATS("D-M", "replay", REPORT, QKD_OFF(REPLAY_WINDOW), INFO),
     FLIPS("D-C&M", "status", STATUS, BODY, SIGNED, INFO),
     REPEATS("D-C&M", "replay", STATUS, QKD_OFF(REPLAY_WINDOW), INFO),
+    FLIPS("D-KMA", "malformed", ANY, BODY, SIGNED | QKD_OFF(RELAY_TAG), META),
+    FLIPS("D-KSA", "malformed", ANY, BODY, SIGNED, META),
+    VARIANT("O-K2-1", "forged-frames", A, FORGE, RELAY, ANY, QKD_OFF(RELAY_TAG), 0, LOST, LOST, 100, false, KEYS),
+    VARIANT("O-C", "cut", A, DROP, ANY, ANY, QKD_OFF(KEPT_ROUTES), 0, LOST, LOST, 100, false, INFO),
+    FORGES("S-KMA", "as-kma", RELAY, QKD_OFF(RELAY_ENCRYPTION) | QKD_OFF(RELAY_TAG), KEYS),
+    FORGES("S-KMA", "as-module", KEY_FILE, SEALED | SIGNED, KEYS),
+    FORGES("S-KMA", "as-ksa", REQUEST, SEALED | SIGNED, INFO),
+    POSES("S-KMA"),
+    FORGES("S-KSA", "as-application", REQUEST, SEALED | SIGNED, INFO),
+    FORGES("S-KSA", "as-ksa", COMPARE, SEALED | SIGNED, META),
+    FORGES("S-KSA", "as-kma", HAND_OVER, SEALED | SIGNED, KEYS),
+    POSES("S-KSA"),
+    VARIANT("S-KSA", "keys-of-others", A, STEAL, ANY, ANY, QKD_OFF(AUTHORIZATION), 0, LEAKED_BITS, LEAKED_BITS, 100, false, KEYS),
+    FORGES("S-K1", "without-credentials", ANY, SEALED | SIGNED, KEYS),
+    POSES("S-K1"),
+    FORGES("S-K2-1", "without-credentials", ANY, SEALED | SIGNED, INFO),
+    POSES("S-K2-1"),
+    FORGES("S-K3", "without-credentials", ANY, SEALED | SIGNED, KEYS),
+    POSES("S-K3"),
+    FORGES("S-A1", "without-credentials", ANY, SEALED | SIGNED, KEYS),
+    POSES("S-A1"),
+    FORGES("S-K2-2", "without-credentials", ANY, SEALED | SIGNED, META),
+    POSES("S-K2-2"),
+    FORGES("S-C", "without-credentials", ANY, SEALED | SIGNED, INFO),
+    POSES("S-C"),
+    FORGES("S-M", "without-credentials", ANY, SEALED | SIGNED, INFO),
+    POSES("S-M"),
+    FORGES("S-C&M", "without-credentials", ANY, SEALED | SIGNED, INFO),
+    POSES("S-C&M"),
 };
 /* clang-format on */
 const size_t scn_variant_count = sizeof scn_variants / sizeof scn_variants[0];

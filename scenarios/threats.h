@@ -49,6 +49,9 @@ enum scn_attack_what {
     SCN_ATTACK_DELAY,  /* it arrives later */
     SCN_ATTACK_REPLAY, /* it arrives, and once more later */
     SCN_ATTACK_SPLICE, /* the head of this one goes on with the body of the last one */
+    SCN_ATTACK_FORGE,  /* it goes on, and after it one made up in the same name */
+    SCN_ATTACK_STEAL,  /* none: it is an application itself, and asks for keys of others */
+    SCN_ATTACK_POSE,   /* none: it is an element itself, with a valid credential of another role */
     SCN_ATTACK_WHATS
 };
 
@@ -65,6 +68,7 @@ enum scn_message_kind {
     SCN_MESSAGE_ROUTE,      /* routes from a controller */
     SCN_MESSAGE_STATUS,     /* status reports */
     SCN_MESSAGE_REPORT,     /* reports to a manager */
+    SCN_MESSAGE_REQUEST,    /* requests for keys, of applications and of KSAs */
     SCN_MESSAGE_KINDS
 };
 
@@ -114,6 +118,7 @@ struct scn_variant {
     enum scn_proof proof;
     enum scn_proof later_proof; /* of the run without the later ones, too */
     uint32_t percent;           /* of the messages that it touches, unless the scenario says */
+    bool inside;                /* judged with all nodes inside the demarcation boundary */
     const char *asset;          /* "key data", "metadata", "control and management information" */
 };
 

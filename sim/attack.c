@@ -28,6 +28,7 @@ struct attacker {
     uint64_t seen, shielded, touched, forged, accepted;
     int64_t first_ns, detect_ns, alarm_ns; /* SIM_NEVER: not yet */
     uint32_t key_bytes;                    /* of the frame seen last */
+    struct sim_pose *pose;                 /* pose; else NULL */
     uint8_t *last;                         /* splice: the frame before */
     size_t last_len;
 };
@@ -46,6 +47,32 @@ struct sim_attackers {
 };
 
 /* ---- life ---- */
+
+/* Whether it is an element itself. */
+static bool poses(const struct scn_attack *plan)
+{
+    return plan->what == SCN_ATTACK_POSE || plan->what == SCN_ATTACK_STEAL;
+}
+
+/* Where an attacker poses that no node was named for: the last one. */
+static uint32_t pose_node(const struct sim_world *world, const struct scn_attack *plan)
+{
+    return plan->node != UINT32_MAX ? plan->node : (uint32_t)world->scenario->node_count - 1;
+}
+
+static int poses_new(struct sim_world *world)
+{
+    struct sim_attackers *s = world->attackers;
+    int err = 0;
+    for (size_t i = 0; i < s->count && err == 0; i++) {
+        const struct scn_attack *plan = s->all[i].plan;
+        if (poses(plan)) {
+            err = sim_pose_new(plan, pose_node(world, plan), world->scenario->seed + (uint64_t)i,
+                               &s->all[i].pose);
+        }
+    }
+    return err;
+}
 
 int sim_attackers_new(struct sim_world *world)
 {
@@ -71,7 +98,7 @@ int sim_attackers_new(struct sim_world *world)
         qkd_map_init(&a->knowledge.keys, sizeof(struct qkd_id), KNOWN_MOST, NULL);
     }
     world->attackers = made;
-    return 0;
+    return poses_new(world);
 }
 
 void sim_attackers_free(struct sim_world *world)
@@ -83,6 +110,7 @@ void sim_attackers_free(struct sim_world *world)
     for (size_t i = 0; i < attackers->count; i++) {
         qkd_rng_fini(&attackers->all[i].rng);
         qkd_map_fini(&attackers->all[i].knowledge.keys);
+        sim_pose_free(attackers->all[i].pose);
         free(attackers->all[i].last);
     }
     for (uint32_t i = 0; i < attackers->held_count; i++) {
@@ -92,138 +120,6 @@ void sim_attackers_free(struct sim_world *world)
     free(attackers->all);
     free(attackers);
     world->attackers = NULL;
-}
-
-/* ---- whom it meets ---- */
-
-static bool is_role(const struct sim_local *m, enum qkd_role role)
-{
-    return qkd_eid_role(m->from) == role || qkd_eid_role(m->to) == role;
-}
-
-/* Whether a message crosses an attack surface. */
-static bool at_surface(const struct sim_local *m, enum scn_surface surface)
-{
-    bool kma = is_role(m, QKD_ROLE_KMA);
-    bool ksa = is_role(m, QKD_ROLE_KSA);
-    switch (surface) {
-    case SCN_SURFACE_K1:
-        return m->rp == QKD_RP_KQ1;
-    case SCN_SURFACE_K2_1:
-        return m->rp == QKD_RP_KX1;
-    case SCN_SURFACE_K3:
-        return m->rp == QKD_RP_KMI && kma && ksa;
-    case SCN_SURFACE_A1:
-        return m->rp == QKD_RP_AK;
-    case SCN_SURFACE_K2_2:
-        return m->rp == QKD_RP_KX2;
-    case SCN_SURFACE_C:
-        return m->rp == QKD_RP_CK;
-    case SCN_SURFACE_M:
-        return m->rp == QKD_RP_MK;
-    case SCN_SURFACE_CM:
-        return m->rp == QKD_RP_KQ2;
-    case SCN_SURFACE_KMA:
-        return kma && (m->rp == QKD_RP_KQ1 || m->rp == QKD_RP_KX1 || m->rp == QKD_RP_KMI);
-    case SCN_SURFACE_KSA:
-        return ksa && (m->rp == QKD_RP_AK || m->rp == QKD_RP_KX2 || m->rp == QKD_RP_KMI);
-    case SCN_SURFACES:
-        break;
-    }
-    return false;
-}
-
-/* Whether it is where the attacker stands. */
-static bool at_place(const struct sim_world *world, const struct scn_attack *plan,
-                     const struct sim_local *m)
-{
-    uint32_t from = qkd_eid_node(m->from), to = qkd_eid_node(m->to);
-    if (plan->node != UINT32_MAX && from != plan->node && to != plan->node) {
-        return false;
-    }
-    if (plan->application != UINT32_MAX && m->rp == QKD_RP_AK) {
-        uint32_t agent = plan->application * 2;
-        struct qkd_eid ends[2] = {host_agent_eid(world->plan, agent),
-                                  host_agent_eid(world->plan, agent + 1)};
-        if (!qkd_eid_eq(m->from, ends[0]) && !qkd_eid_eq(m->from, ends[1]) &&
-            !qkd_eid_eq(m->to, ends[0]) && !qkd_eid_eq(m->to, ends[1])) {
-            return false;
-        }
-    }
-    if (plan->link == UINT32_MAX) {
-        return true;
-    }
-    const struct scn_link *link = &world->scenario->links[plan->link];
-    if (from != to) {
-        return (from == link->a && to == link->b) || (from == link->b && to == link->a);
-    }
-    for (uint32_t end = 0; end < 2; end++) {
-        const struct host_unit *unit = &world->plan->units[world->plan->modules[plan->link][end]];
-        struct qkd_eid module = host_module_eid(unit->node, unit->instance);
-        if (qkd_eid_eq(m->from, module) || qkd_eid_eq(m->to, module)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The command of a message, or the type of a frame that takes pads; 0: a handshake. */
-static uint8_t kind_of(const struct sim_local *m, const uint8_t *observed, size_t observed_len)
-{
-    const uint8_t *text = observed_len > 2 ? observed : m->bytes;
-    size_t len = observed_len > 2 ? observed_len : m->len;
-    if (len <= 2) {
-        return 0;
-    }
-    if (m->rp == QKD_RP_KX1 && text[0] == WIRE_FRAME_MAGIC) {
-        return text[1];
-    }
-    return observed_len > 2 ? text[2] : 0;
-}
-
-static bool is_report(uint8_t kind)
-{
-    return kind == WIRE_CMD_FAULT || kind == WIRE_CMD_CONFIGURATION ||
-           kind == WIRE_CMD_ACCOUNTING || kind == WIRE_CMD_PERFORMANCE ||
-           kind == WIRE_CMD_SECURITY || kind == WIRE_CMD_METADATA;
-}
-
-static bool is_wanted(enum scn_message_kind wanted, const struct sim_local *m, uint8_t kind)
-{
-    bool frame = m->rp == QKD_RP_KX1;
-    switch (wanted) {
-    case SCN_MESSAGE_ANY:
-        return true;
-    case SCN_MESSAGE_RELAY:
-        return frame && kind == WIRE_FRAME_RELAY && m->bytes[0] == WIRE_FRAME_MAGIC;
-    case SCN_MESSAGE_TAKE:
-        return frame && kind == WIRE_FRAME_TAKE;
-    case SCN_MESSAGE_KEY_FILE:
-        return kind == WIRE_CMD_KEY_FILE;
-    case SCN_MESSAGE_KEY_SUPPLY:
-        return kind == WIRE_CMD_KEY_SUPPLY_RSP;
-    case SCN_MESSAGE_HAND_OVER:
-        return kind == WIRE_CMD_KMI_SUPPLY;
-    case SCN_MESSAGE_COMPARE:
-        return kind == WIRE_CMD_SUPPLY_NOTIFY || kind == WIRE_CMD_SUPPLY_NOTIFY_RSP;
-    case SCN_MESSAGE_ROUTE:
-        return kind == WIRE_CMD_ROUTE_RSP || kind == WIRE_CMD_ROUTE_TABLE;
-    case SCN_MESSAGE_STATUS:
-        return kind == WIRE_CMD_STATUS_RSP;
-    case SCN_MESSAGE_REPORT:
-        return is_report(kind);
-    case SCN_MESSAGE_KINDS:
-        break;
-    }
-    return false;
-}
-
-/* Whether the message stays where no attacker comes: within a node that is inside the boundary. */
-static bool is_shielded(const struct sim_world *world, const struct sim_local *m)
-{
-    uint32_t node = qkd_eid_node(m->from);
-    return node == qkd_eid_node(m->to) &&
-           world->scenario->nodes[node].boundary == SCN_BOUNDARY_INSIDE;
 }
 
 /* ---- what it does ---- */
@@ -273,8 +169,58 @@ static void hold(struct sim_world *world, const struct attacker *a, const struct
                    sim_world_tag(SIM_TIMER_ATTACK, 0, slot));
 }
 
-void sim_attackers_timer(struct sim_world *world, uint32_t slot)
+void sim_attackers_start(struct sim_world *world)
 {
+    for (uint32_t i = 0; i < world->attackers->count; i++) {
+        const struct scn_attack *plan = world->attackers->all[i].plan;
+        if (poses(plan)) {
+            sim_world_post(world, pose_node(world, plan), plan->at_ns,
+                           sim_world_tag(SIM_TIMER_ATTACK, 1, i));
+        }
+    }
+}
+
+/* A poser begins, unless its victim is where it cannot come. */
+static void pose_begin(struct sim_world *world, uint32_t number)
+{
+    struct attacker *a = &world->attackers->all[number];
+    bool within = a->plan->surface == SCN_SURFACE_K1 || a->plan->surface == SCN_SURFACE_K3 ||
+                  a->plan->surface == SCN_SURFACE_A1 || a->plan->surface == SCN_SURFACE_CM;
+    uint32_t node = pose_node(world, a->plan);
+    if (within && world->scenario->nodes[node].boundary == SCN_BOUNDARY_INSIDE) {
+        a->shielded++;
+        return;
+    }
+    first_mark(world, a);
+    sim_pose_begin(world, a->pose, number + 1);
+}
+
+bool sim_attackers_are(const struct sim_world *world, struct qkd_eid element)
+{
+    bool found = false;
+    for (size_t i = 0; i < world->attackers->count; i++) {
+        const struct sim_pose *pose = world->attackers->all[i].pose;
+        found = found || (pose != NULL && qkd_eid_eq(sim_pose_self(pose), element));
+    }
+    return found;
+}
+
+void sim_attackers_deliver(struct sim_world *world, const struct sim_packet *packet)
+{
+    for (uint32_t i = 0; i < world->attackers->count; i++) {
+        struct attacker *a = &world->attackers->all[i];
+        if (a->pose != NULL && qkd_eid_eq(sim_pose_self(a->pose), packet->to)) {
+            sim_pose_receive(world, a->pose, i + 1, packet, &a->knowledge);
+        }
+    }
+}
+
+void sim_attackers_timer(struct sim_world *world, bool begins, uint32_t slot)
+{
+    if (begins) {
+        pose_begin(world, slot);
+        return;
+    }
     struct held *held = &world->attackers->held[slot];
     struct sim_local message = held->message;
     uint8_t *bytes = held->bytes;
@@ -289,6 +235,7 @@ static void send_changed(struct sim_world *world, const struct attacker *a,
 {
     struct sim_local changed = *m;
     changed.bytes = bytes;
+    changed.note = a->plan->what == SCN_ATTACK_FORGE ? 0 : m->note;
     changed.forged = number_of(world, a);
     sim_world_carry(world, &changed);
 }
@@ -367,8 +314,23 @@ static bool splice(struct sim_world *world, struct attacker *a, const struct sim
     return fits;
 }
 
+/* The message goes on, and after it one in the same name. */
+static bool forge(struct sim_world *world, struct attacker *a, const struct sim_local *m,
+                  const struct sim_sight *sight)
+{
+    uint8_t *bytes = malloc(m->len);
+    bool made = bytes != NULL && sim_forge(&a->rng, sight, bytes);
+    if (made) {
+        sim_world_carry(world, m);
+        send_changed(world, a, m, bytes);
+    }
+    free(bytes);
+    return made;
+}
+
 /* True: the message has been dealt with. */
-static bool act(struct sim_world *world, struct attacker *a, const struct sim_local *m)
+static bool act(struct sim_world *world, struct attacker *a, const struct sim_local *m,
+                const struct sim_sight *sight)
 {
     switch (a->plan->what) {
     case SCN_ATTACK_FLIP:
@@ -385,7 +347,11 @@ static bool act(struct sim_world *world, struct attacker *a, const struct sim_lo
         return true;
     case SCN_ATTACK_SPLICE:
         return splice(world, a, m);
+    case SCN_ATTACK_FORGE:
+        return forge(world, a, m, sight);
     case SCN_ATTACK_LISTEN:
+    case SCN_ATTACK_POSE:
+    case SCN_ATTACK_STEAL:
     case SCN_ATTACK_WHATS:
         break;
     }
@@ -418,7 +384,7 @@ static bool meet(struct sim_world *world, struct attacker *a, const struct sim_l
                  const struct sim_sight *sight)
 {
     bool changes = a->plan->what == SCN_ATTACK_FLIP || a->plan->what == SCN_ATTACK_REPLAY ||
-                   a->plan->what == SCN_ATTACK_SPLICE;
+                   a->plan->what == SCN_ATTACK_SPLICE || a->plan->what == SCN_ATTACK_FORGE;
     bool content = sight->observed != NULL || m->bytes[0] == WIRE_FRAME_MAGIC;
     a->seen++;
     if (a->plan->what == SCN_ATTACK_LISTEN) {
@@ -430,7 +396,7 @@ static bool meet(struct sim_world *world, struct attacker *a, const struct sim_l
     keys_measure(a, sight);
     if ((changes && (!content || m->len <= CHAN_OVERHEAD)) ||
         (a->plan->probability < 1 && qkd_rng_unit(&a->rng) >= a->plan->probability) ||
-        !act(world, a, m)) {
+        !act(world, a, m, sight)) {
         return false;
     }
     first_mark(world, a);
@@ -438,20 +404,40 @@ static bool meet(struct sim_world *world, struct attacker *a, const struct sim_l
     return true;
 }
 
+/* Keys go to an application: the thief asks for them too, where the other half of them waits. */
+static void steal(struct sim_world *world, const struct attacker *a, const struct sim_sight *sight)
+{
+    struct wire_key_supply_rsp rsp;
+    if (a->shielded > 0 ||
+        wire_key_supply_rsp_decode(&rsp, sight->observed, sight->observed_len) != QKD_OK ||
+        !rsp.has_key_data || rsp.application_code != WIRE_FOR_ENCRYPTION) {
+        return;
+    }
+    struct qkd_id id = rsp.key_id;
+    if (rsp.has_key_ids && rsp.key_ids.len >= sizeof id.b) {
+        memcpy(id.b, rsp.key_ids.at, sizeof id.b);
+    }
+    sim_pose_steal(world, a->pose, number_of(world, a), &id);
+}
+
 bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message,
                         const uint8_t *observed, size_t observed_len)
 {
     struct sim_attackers *s = world->attackers;
-    uint8_t kind = kind_of(message, observed, observed_len);
+    uint8_t kind = sim_attack_kind(message, observed, observed_len);
     struct sim_sight sight = {message->rp, message->bytes, message->len, observed, observed_len};
     bool taken = false;
     for (size_t i = 0; i < s->count && !taken && message->len > 0; i++) {
         struct attacker *a = &s->all[i];
-        if (!is_there(world, a) || !at_surface(message, a->plan->surface) ||
-            !at_place(world, a->plan, message) || !is_wanted(a->plan->message, message, kind)) {
+        if (a->plan->what == SCN_ATTACK_STEAL && is_there(world, a) &&
+            kind == WIRE_CMD_KEY_SUPPLY_RSP) {
+            steal(world, a, &sight);
+        }
+        if (a->pose != NULL || !is_there(world, a) ||
+            !sim_attack_wants(world, a->plan, message, kind)) {
             continue;
         }
-        if (is_shielded(world, message)) {
+        if (sim_attack_is_shielded(world, message)) {
             a->shielded++;
         } else {
             taken = meet(world, a, message, &sight);
@@ -504,7 +490,7 @@ void sim_attackers_summarise(const struct sim_world *world, struct scn_summary *
     for (size_t i = 0; i < world->attackers->count; i++) {
         const struct attacker *a = &world->attackers->all[i];
         summary->attacks[i] = (struct scn_attack_summary){
-            .seen = a->seen,
+            .seen = a->seen + (a->pose != NULL ? sim_pose_sent(a->pose) : 0),
             .shielded = a->shielded,
             .read = a->knowledge.read,
             .leaked_keys = a->knowledge.leaked_keys,

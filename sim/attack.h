@@ -4,8 +4,11 @@
  * some. Elements know nothing of it. What lies within a node that is inside the security demarcation
  * boundary it cannot reach.
  *
- *   attack.c        which messages it meets, what it does with them, what became of that
- *   attack_read.c   what it can read, and which bits of key it knows from it for certain */
+ *   attack.c        what it does with messages, and what became of that
+ *   attack_place.c  which messages it meets
+ *   attack_read.c   what it can read, and which bits of key it knows from it for certain
+ *   attack_forge.c  messages made up in the name of others
+ *   attack_pose.c   elements with a valid credential of another role */
 #ifndef SIM_ATTACK_H
 #define SIM_ATTACK_H
 
@@ -22,8 +25,17 @@ void sim_attackers_free(struct sim_world *world);
 bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message,
                         const uint8_t *observed, size_t observed_len);
 
-/* What an attacker held back, or repeats, is due. */
-void sim_attackers_timer(struct sim_world *world, uint32_t slot);
+/* What an attacker held back, or repeats, is due; or (begins) one that poses as an element begins. */
+void sim_attackers_timer(struct sim_world *world, bool begins, uint32_t slot);
+
+/* Posts what is to begin at a time of its own. */
+void sim_attackers_start(struct sim_world *world);
+
+/* A packet for nobody of the plan: for an attacker, it may be. */
+void sim_attackers_deliver(struct sim_world *world, const struct sim_packet *packet);
+
+/* Whether an attacker poses as this element. */
+bool sim_attackers_are(const struct sim_world *world, struct qkd_eid element);
 
 /* An element has been given a message that attacker world->forged - 1 made; its outputs are in
  * world->out. */
@@ -34,6 +46,19 @@ void sim_attackers_alarm(struct sim_world *world, const struct qkd_report *repor
 
 /* What each of them met, did and gained. */
 void sim_attackers_summarise(const struct sim_world *world, struct scn_summary *summary);
+
+/* ---- attack_place.c ---- */
+
+/* The command of a message, or the type of a frame that takes pads; 0: a handshake. */
+uint8_t sim_attack_kind(const struct sim_local *message, const uint8_t *observed,
+                        size_t observed_len);
+
+/* Whether an attacker stands where a message of this kind passes, and goes for it. */
+bool sim_attack_wants(const struct sim_world *world, const struct scn_attack *plan,
+                      const struct sim_local *message, uint8_t kind);
+
+/* Whether the message stays where no attacker comes: within a node that is inside the boundary. */
+bool sim_attack_is_shielded(const struct sim_world *world, const struct sim_local *message);
 
 /* ---- attack_read.c ---- */
 
@@ -53,7 +78,39 @@ struct sim_knowledge {
     uint64_t read, leaked_keys, leaked_bits, marked_bits;
 };
 
+/* Whether the text of a message lies open in its bytes. */
+bool sim_sight_is_open(const struct sim_sight *sight);
+
+/* What was said to the attacker itself. */
+void sim_knowledge_told(struct sim_knowledge *knowledge, enum qkd_rp rp, const uint8_t *message,
+                        size_t len);
+
 /* Reads a message if that is possible with what is known; true if it was. */
 bool sim_knowledge_read(struct sim_knowledge *knowledge, const struct sim_sight *sight);
+
+/* ---- attack_forge.c ---- */
+
+/* Makes up a message in the name of the sender of one that is seen, as long as it, into `to`. False: it
+ * cannot imitate this one. */
+bool sim_forge(struct qkd_rng *rng, const struct sim_sight *sight, uint8_t *to);
+
+/* ---- attack_pose.c ---- */
+
+/* An attacker with a valid credential: of another role, or (steal) of an application. 0, QKD_ERR_NOMEM. */
+struct sim_pose;
+int sim_pose_new(const struct scn_attack *plan, uint32_t node, uint64_t seed,
+                 struct sim_pose **pose);
+void sim_pose_free(struct sim_pose *pose);
+struct qkd_eid sim_pose_self(const struct sim_pose *pose);
+uint64_t sim_pose_sent(const struct sim_pose *pose); /* attempts and commands */
+
+/* It gets its credential and opens a channel; number: of the attacker, + 1. */
+void sim_pose_begin(struct sim_world *world, struct sim_pose *pose, uint32_t number);
+void sim_pose_receive(struct sim_world *world, struct sim_pose *pose, uint32_t number,
+                      const struct sim_packet *packet, struct sim_knowledge *knowledge);
+
+/* Asks for a key of others by its ID, if its channel is up. */
+void sim_pose_steal(struct sim_world *world, struct sim_pose *pose, uint32_t number,
+                    const struct qkd_id *key);
 
 #endif

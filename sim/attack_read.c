@@ -101,8 +101,11 @@ static bool text_is(const uint8_t *claim, size_t len, const struct sim_sight *si
 }
 
 /* Lies the text open? Of a frame all of it, of a record what stands between its head and its tag. */
-static bool lies_open(const struct sim_sight *sight)
+bool sim_sight_is_open(const struct sim_sight *sight)
 {
+    if (sight->observed == NULL) {
+        return false;
+    }
     if (is_frame(sight)) {
         return text_is(sight->bytes, sight->len, sight);
     }
@@ -121,18 +124,9 @@ static bool is_breakable(const struct sim_sight *sight)
            frame.method == WIRE_METHOD_AES;
 }
 
-bool sim_knowledge_read(struct sim_knowledge *knowledge, const struct sim_sight *sight)
+/* Keys in the text of a message of the record layer. */
+static void message_learn(struct sim_knowledge *knowledge, const struct sim_sight *sight)
 {
-    if (!lies_open(sight) && !(knowledge->unbounded && is_breakable(sight))) {
-        return false;
-    }
-    knowledge->read++;
-    if (is_frame(sight)) {
-        if (sight->bytes[1] == WIRE_FRAME_RELAY) {
-            relay_learn(knowledge, sight);
-        }
-        return true;
-    }
     switch (sight->observed_len > 2 ? sight->observed[2] : 0) {
     case WIRE_CMD_KEY_FILE:
         file_learn(knowledge, sight);
@@ -145,6 +139,27 @@ bool sim_knowledge_read(struct sim_knowledge *knowledge, const struct sim_sight 
         break;
     default:
         break;
+    }
+}
+
+void sim_knowledge_told(struct sim_knowledge *knowledge, enum qkd_rp rp, const uint8_t *message,
+                        size_t len)
+{
+    knowledge->read++;
+    message_learn(knowledge,
+                  &(struct sim_sight){.rp = rp, .observed = message, .observed_len = len});
+}
+
+bool sim_knowledge_read(struct sim_knowledge *knowledge, const struct sim_sight *sight)
+{
+    if (!sim_sight_is_open(sight) && !(knowledge->unbounded && is_breakable(sight))) {
+        return false;
+    }
+    knowledge->read++;
+    if (!is_frame(sight)) {
+        message_learn(knowledge, sight);
+    } else if (sight->bytes[1] == WIRE_FRAME_RELAY) {
+        relay_learn(knowledge, sight);
     }
     return true;
 }

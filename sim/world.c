@@ -185,6 +185,9 @@ static void boot(struct sim_world *world)
     boot_group(world);
     sim_devices_start(world);
     sim_faults_start(world);
+    if (world->attackers != NULL) {
+        sim_attackers_start(world);
+    }
     sim_world_post(world, 0, scenario->warmup_ns, sim_world_tag(SIM_TIMER_WARM, 0, 0));
     if (scenario->classical.disturbed_until_ns != SCN_AUTO) {
         sim_world_post(world, 0, scenario->classical.disturbed_until_ns,
@@ -225,7 +228,7 @@ static void on_timer(void *ctx, uint64_t tag)
         sim_net_calm(world->net);
         break;
     case SIM_TIMER_ATTACK:
-        sim_attackers_timer(world, index);
+        sim_attackers_timer(world, (tag >> 32 & 0xffffffU) != 0, index);
         break;
     case SIM_TIMER_WARM:
         watch_stats_warm(world->stats, sim_world_now(world));

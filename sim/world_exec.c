@@ -183,7 +183,9 @@ static void send_one(struct sim_world *world, const struct qkd_send *send)
     const struct qkd_out *out = &world->out;
     const uint8_t *observed = send->observed.len > 0 ? qkd_out_at(out, send->observed) : NULL;
     world->messages++;
-    if (world->oracle != NULL) {
+    bool outside = world->attackers != NULL && sim_attackers_are(world, send->to);
+    if (world->oracle != NULL &&
+        !outside) { /* what is said to an attacker is no part of the network */
         watch_oracle_send(world->oracle, sim_world_now(world), send, qkd_out_at(out, send->bytes),
                           observed);
     }
@@ -386,6 +388,9 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet)
         world->cause = watch_recorder_arrive(world->recorder, packet->note, now_ns, present);
     }
     if (!present) {
+        if (world->attackers != NULL) {
+            sim_attackers_deliver(world, packet);
+        }
         return;
     }
     struct qkd_event event = {.type = QKD_EV_RECV};

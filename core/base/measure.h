@@ -21,7 +21,8 @@
     X(COMPARE, "compare", "both KSAs compare a key before either supplies it")                     \
     X(FILE_CHECK, "file_check", "a key file is checked against its hash and its metadata")         \
     X(AUTHORIZATION, "authorization", "an authenticated element is asked for its role and rights") \
-    X(RESEND, "resend", "what is not acknowledged is sent again")
+    X(RESEND, "resend", "what is not acknowledged is sent again")                                  \
+    X(KEPT_ROUTES, "kept_routes", "a route that was good is used on while no controller answers")
 /* clang-format on */
 
 #define QKD_MEASURE_ENUM(name, key, text) QKD_MEASURE_##name,

@@ -494,7 +494,8 @@ static bool route_kept(const struct kma_step *s, uint32_t slot, uint8_t reason)
     struct kma_flow *flow = flow_at(s->kma, slot);
     const struct kma_link *first = flow->route_len > 2 ? kma_link_of(s->kma, flow->route[1]) : NULL;
     bool is_away = reason == WIRE_REASON_UNREACHABLE || reason == WIRE_REASON_RESTARTED;
-    if (!is_away || flow->route_again || first == NULL || !first->up) {
+    bool never = qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_KEPT_ROUTES);
+    if (!is_away || flow->route_again || first == NULL || !first->up || never) {
         return false;
     }
     struct qkd_span least = qkd_span_ns(KEPT_PERIODS * s->kma->config->status_period.ns);
@@ -526,9 +527,8 @@ static bool neighbour_short(const struct kma_step *s, const struct kma_flow *flo
         return false;
     }
     bool no_grant = flow->route_again && /* none came, or it was spent */
-                    (need->over_share ||
-                     km_pool_payload_free(&link->pool) <
-                         direct_cost(s, need, need->count - need->launched));
+                    (need->over_share || km_pool_payload_free(&link->pool) <
+                                             direct_cost(s, need, need->count - need->launched));
     return no_grant || !direct_possible(s, flow);
 }
 

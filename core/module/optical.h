@@ -26,6 +26,7 @@ struct mod_optical_config {
     struct qkd_span retransmit;    /* of handshakes */
     struct qkd_span status_period; /* until the controller says another one */
     struct qkd_span switching; /* time without light when a switch turns to another link; >= 0 */
+    uint32_t measures_off;     /* base/measure.h; 0 outside experiments */
 };
 
 /* The instance of an optical element's device begins here, that of modules' devices at 0. */

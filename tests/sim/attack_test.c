@@ -24,13 +24,19 @@
 #define CLOSED_LINE HEAD "network:\n  nodes: [{id: A}, {id: B}, {id: C}]\n" LINKS
 #define WHEN "at: 10 s, for: 20 s"
 
-static struct case_run *attacked(const char *text, const char *attack, const char *measures)
+static struct case_run *attacked_in(enum scn_engine engine, const char *text, const char *attack,
+                                    const char *measures)
 {
     char sets[2][256];
     (void)snprintf(sets[0], sizeof sets[0], "attacks=[%s]", attack);
     (void)snprintf(sets[1], sizeof sets[1], "measures={%s}", measures);
     const char *list[] = {sets[0], sets[1], NULL};
-    return case_run_new(text, &(struct case_options){.sets = list, .engine = SCN_ENGINE_FAST});
+    return case_run_new(text, &(struct case_options){.sets = list, .engine = engine});
+}
+
+static struct case_run *attacked(const char *text, const char *attack, const char *measures)
+{
+    return attacked_in(SCN_ENGINE_FAST, text, attack, measures);
 }
 
 static const struct scn_attack_summary *first(const struct case_run *run)
@@ -149,6 +155,100 @@ START_TEST(records_are_taken_once_and_as_they_were)
 }
 END_TEST
 
+/* Ten seconds of forged frames: with a tag they cost nothing, without it they use up pads of honest ones. */
+START_TEST(a_forged_frame_burns_no_pad)
+{
+    const char *attack = "{cell: O-K2-1, variant: forged-frames, " WHEN "}";
+    struct case_run *benign = attacked(OPEN_LINE, "", "");
+    struct case_run *on = attacked(OPEN_LINE, attack, "");
+    ck_assert_uint_gt(first(on)->forged, 0);
+    ck_assert_uint_eq(first(on)->rejected, first(on)->forged);
+    ck_assert_uint_eq(on->summary.requests.served, benign->summary.requests.served);
+    ck_assert_uint_eq(on->summary.bits.pads, benign->summary.bits.pads);
+    ck_assert_uint_eq(on->summary.bits.discarded, benign->summary.bits.discarded);
+    struct case_run *off = attacked(OPEN_LINE, attack, "relay_tag: off");
+    ck_assert_uint_gt(first(off)->accepted, 0);
+    ck_assert_uint_lt(off->summary.requests.served, benign->summary.requests.served);
+    case_run_free(benign);
+    case_run_free(on);
+    case_run_free(off);
+}
+END_TEST
+
+/* A credential is not a right: refused as denied (not as unauthenticated), and told to the manager. */
+START_TEST(a_wrong_role_is_denied)
+{
+    static const char *const cells[] = {"S-K1", "S-K2-1", "S-K3",  "S-A1",  "S-K2-2",
+                                        "S-C",  "S-M",    "S-C&M", "S-KMA", "S-KSA"};
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        char attack[96];
+        (void)snprintf(attack, sizeof attack, "{cell: %s, variant: wrong-role, at: 10 s}",
+                       cells[i]);
+        struct case_run *on = attacked(OPEN_LINE, attack, "");
+        ck_assert_uint_gt(first(on)->forged, 0);
+        ck_assert_uint_eq(first(on)->accepted, 0);
+        ck_assert_double_lt(first(on)->alarm_s, 2.0);
+        ck_assert_uint_gt(case_events(on, "alarm raised denied"), 0);
+        ck_assert_uint_eq(case_events(on, "alarm raised auth_failure"), 0);
+        case_run_free(on);
+        struct case_run *off = attacked(OPEN_LINE, attack, "authorization: off");
+        ck_assert_uint_gt(first(off)->accepted, 0);
+        case_run_free(off);
+    }
+}
+END_TEST
+
+#ifdef QKDN_HAVE_SIMGRID
+/* One cell for each surface, in the other engine; one run in each process. */
+static const struct {
+    const char *cell, *variant, *measures;
+} grid[] = {
+    {"E-K1", "key-data", "record_encryption: off"},
+    {"D-K2-1", "key-data", "relay_tag: off"},
+    {"E-K3", "key-data", "record_encryption: off"},
+    {"S-A1", "wrong-role", "authorization: off"},
+    {"D-K2-2", "compare", "record_authentication: off"},
+    {"D-C", "replay", "replay_window: off"},
+    {"S-M", "without-credentials", "record_encryption: off, record_authentication: off"},
+    {"D-C&M", "status", "record_authentication: off"},
+    {"S-KMA", "as-module", "record_encryption: off, record_authentication: off"},
+    {"S-KSA", "keys-of-others", "authorization: off"},
+};
+
+START_TEST(all_surfaces_in_simgrid)
+{
+    bool off = _i % 2 == 1;
+    char attack[96];
+    (void)snprintf(attack, sizeof attack, "{cell: %s, variant: %s, " WHEN "}", grid[_i / 2].cell,
+                   grid[_i / 2].variant);
+    struct case_run *run = attacked_in(SCN_ENGINE_SIMGRID, OPEN_LINE, attack,
+                                       off ? grid[_i / 2].measures : "");
+    const struct scn_attack_summary *a = first(run);
+    ck_assert_uint_gt(a->seen, 0);
+    ck_assert_int_eq(a->leaked_bits > 0 || a->accepted > 0, off);
+    case_run_free(run);
+}
+END_TEST
+#endif
+
+/* An application of its own right asks for all 40 keys of another pair, as soon as they are there. */
+START_TEST(keys_of_others_stay_theirs)
+{
+    const char *attack = "{cell: S-KSA, variant: keys-of-others, " WHEN "}";
+    struct case_run *benign = attacked(OPEN_LINE, "", "");
+    struct case_run *on = attacked(OPEN_LINE, attack, "");
+    ck_assert_uint_eq(first(on)->seen, 41); /* one attempt to open, 40 questions */
+    ck_assert_uint_eq(first(on)->leaked_bits, 0);
+    ck_assert_uint_eq(on->summary.requests.served, benign->summary.requests.served);
+    ck_assert_uint_gt(case_events(on, "alarm raised denied"), 0);
+    struct case_run *off = attacked(OPEN_LINE, attack, "authorization: off");
+    ck_assert_uint_eq(first(off)->leaked_bits, 10240);
+    case_run_free(benign);
+    case_run_free(on);
+    case_run_free(off);
+}
+END_TEST
+
 /* With all of them on, what is taken for genuine although an attacker made it breaks a rule. */
 START_TEST(a_forgery_breaks_a_rule_unless_a_measure_is_off)
 {
@@ -192,6 +292,12 @@ int main(void)
     tcase_add_test(tests, a_boundary_keeps_them_out);
     tcase_add_test(tests, a_tag_stands_against_flipped_bits);
     tcase_add_test(tests, records_are_taken_once_and_as_they_were);
+#ifdef QKDN_HAVE_SIMGRID
+    tcase_add_loop_test(tests, all_surfaces_in_simgrid, 0, 2 * sizeof grid / sizeof grid[0]);
+#endif
+    tcase_add_test(tests, a_forged_frame_burns_no_pad);
+    tcase_add_test(tests, a_wrong_role_is_denied);
+    tcase_add_test(tests, keys_of_others_stay_theirs);
     tcase_add_test(tests, a_forgery_breaks_a_rule_unless_a_measure_is_off);
     tcase_add_test(tests, attackers_meet_only_where_and_when_they_are);
     suite_add_tcase(suite, tests);

@@ -155,6 +155,7 @@ static const struct {
     {"attacks: [{surface: C, what: drop, part: tag}]\n", "t:8:42: part: expected with flip only"},
     {"attacks: [{surface: C, what: drop, variant: status}]\n",
      "t:8:45: variant: expected with a cell only"},
+    {"attacks: [{surface: C, what: steal}]\n", "surface: expected A1 or KSA, for steal"},
     {"measures: {relay_tags: off}\n", "t:8:12: unknown key 'relay_tags'"},
     {"measures: {relay_tag: maybe}\n",
      "t:8:23: unknown relay_tag 'maybe': expected one of on, off"},
