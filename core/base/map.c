@@ -23,7 +23,7 @@ static size_t stride(const struct qkd_map *map)
 
 static uint8_t *cell_at(const struct qkd_map *map, uint32_t index)
 {
-    return map->cells + stride(map) * index;
+    return (uint8_t *)map->coefficient + map->head + stride(map) * index;
 }
 
 static struct cell cell_load(const struct qkd_map *map, uint32_t index)
@@ -56,19 +56,28 @@ static uint32_t hash_of(const struct qkd_map *map, const void *key)
 void qkd_map_init(struct qkd_map *map, uint32_t key_len, uint32_t limit, const uint8_t *salt)
 {
     QKD_ASSERT(key_len >= 1 && key_len <= KEY_MAX);
-    *map = (struct qkd_map){.key_len = key_len, .limit = limit};
-    static const uint8_t none[16];
-    for (uint64_t i = 0; i <= (key_len + 3) / 4; i++) {
+    *map = (struct qkd_map){.head = ((key_len + 3) / 4 + 1) * (uint32_t)sizeof(uint64_t),
+                            .limit = limit,
+                            .key_len = key_len};
+    if (salt != NULL) {
+        memcpy(map->salt, salt, sizeof map->salt);
+    }
+}
+
+/* The coefficients of a new table. */
+static void coefficients_make(struct qkd_map *map)
+{
+    for (uint64_t i = 0; i < map->head / sizeof(uint64_t); i++) {
         uint8_t digest[crypto_shorthash_BYTES];
-        crypto_shorthash(digest, (const uint8_t *)&i, sizeof i, salt == NULL ? none : salt);
+        crypto_shorthash(digest, (const uint8_t *)&i, sizeof i, map->salt);
         memcpy(&map->coefficient[i], digest, sizeof map->coefficient[i]);
     }
 }
 
 void qkd_map_fini(struct qkd_map *map)
 {
-    free(map->cells);
-    map->cells = NULL;
+    free(map->coefficient);
+    map->coefficient = NULL;
     map->cap = 0;
     map->count = 0;
 }
@@ -109,16 +118,21 @@ static void cell_store(struct qkd_map *map, uint32_t index, struct cell cell, co
 /* Moves every entry to a table of `cap` cells. */
 static int rehash(struct qkd_map *map, uint32_t cap)
 {
-    if (cap == 0 || cap > SIZE_MAX / stride(map)) {
+    if (cap == 0 || cap > (SIZE_MAX - map->head) / stride(map)) {
         return QKD_ERR_NOMEM;
     }
     struct qkd_map grown = *map;
     grown.cap = cap;
-    grown.cells = malloc(stride(map) * cap);
-    if (grown.cells == NULL) {
+    grown.coefficient = malloc(map->head + stride(map) * cap);
+    if (grown.coefficient == NULL) {
         return QKD_ERR_NOMEM;
     }
-    memset(grown.cells, 0xff, stride(map) * cap);
+    if (map->coefficient == NULL) {
+        coefficients_make(&grown);
+    } else {
+        memcpy(grown.coefficient, map->coefficient, map->head);
+    }
+    memset(cell_at(&grown, 0), 0xff, stride(map) * cap);
     for (uint32_t i = 0; i < map->cap; i++) {
         struct cell cell = cell_load(map, i);
         if (cell.slot == QKD_MAP_NONE) {
@@ -130,7 +144,7 @@ static int rehash(struct qkd_map *map, uint32_t cap)
         }
         cell_store(&grown, to, cell, cell_at(map, i) + KEY_AT);
     }
-    free(map->cells);
+    free(map->coefficient);
     *map = grown;
     return QKD_OK;
 }
@@ -138,10 +152,11 @@ static int rehash(struct qkd_map *map, uint32_t cap)
 int qkd_map_put(struct qkd_map *map, const void *key, uint32_t slot)
 {
     QKD_ASSERT(slot != QKD_MAP_NONE);
-    struct cell cell = {slot, hash_of(map, key)};
     bool found = false;
+    struct cell cell = {slot, 0};
     uint32_t i = 0;
     if (map->cap > 0) {
+        cell.hash = hash_of(map, key);
         i = probe(map, key, cell.hash, &found);
     }
     if (!found) {
@@ -153,6 +168,7 @@ int qkd_map_put(struct qkd_map *map, const void *key, uint32_t slot)
             if (err != QKD_OK) {
                 return err;
             }
+            cell.hash = hash_of(map, key);
             i = probe(map, key, cell.hash, &found);
         }
         map->count++;

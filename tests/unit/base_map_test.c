@@ -76,7 +76,7 @@ START_TEST(map_empty)
     ck_assert_uint_eq(qkd_map_get(&map, key), QKD_MAP_NONE);
     ck_assert(!qkd_map_del(&map, key));
     ck_assert_int_eq(qkd_map_put(&map, key, 1), QKD_ERR_LIMIT);
-    ck_assert_ptr_null(map.cells);
+    ck_assert_ptr_null(map.coefficient);
     qkd_map_fini(&map);
 }
 END_TEST
