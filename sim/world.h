@@ -43,7 +43,7 @@ struct sim_late;
 
 enum {
     SIM_BOOT_GROUP = 256,       /* nodes that start at once */
-    SIM_BOOT_GROUP_NS = 2000000 /* time from one group to the next */
+    SIM_BOOT_GROUP_NS = 20000000 /* time from one group to the next */
 };
 
 struct sim_node {

@@ -169,6 +169,7 @@ static void first_sight(struct watch_oracle *o, const struct watch_orc_travel *t
 static void first_pooled(struct watch_oracle *o, const struct watch_orc_travel *travel)
 {
     size_t each = travel->key_size / 8;
+    uint32_t unit_bits = o->unit_bytes * 8;
     for (uint32_t i = 0; i < travel->count; i++) {
         struct qkd_id id;
         watch_pooled_id(travel->id, i, &id);
@@ -176,16 +177,21 @@ static void first_pooled(struct watch_oracle *o, const struct watch_orc_travel *
         one.id = &id;
         one.keys = travel->keys + i * each;
         one.compare = one.keys + each - WIRE_COMPARE_LEN;
-        one.key_size = travel->key_size - 8 * WIRE_COMPARE_LEN;
-        one.count = 1;
+        uint32_t keys_bits = travel->key_size - 8 * WIRE_COMPARE_LEN;
+        bool whole = keys_bits % unit_bits == 0; /* of units for one request together */
+        one.key_size = whole ? unit_bits : keys_bits;
+        one.count = (uint16_t)(keys_bits / one.key_size);
         one.pooled = false;
         one.unasked = true;
         first_sight(o, &one);
         uint32_t slot = qkd_map_get(&o->kma_by_id, &id);
-        if (slot != QKD_MAP_NONE) {
-            struct watch_orc_ksa_key *key = ksa_at(o, kma_at(o, slot)->first);
+        if (slot == QKD_MAP_NONE) {
+            continue;
+        }
+        kma_at(o, slot)->is_pooled = true;
+        for (uint32_t k = kma_at(o, slot)->first; k != QKD_SLAB_NONE; k = ksa_at(o, k)->next) {
+            struct watch_orc_ksa_key *key = ksa_at(o, k);
             key->end = WATCH_ORC_KEY_POOLED;
-            kma_at(o, slot)->is_pooled = true;
             o->key_bits[WATCH_ORC_KEY_IN_FLIGHT] -= key->bits;
             o->key_bits[WATCH_ORC_KEY_POOLED] += key->bits;
         }

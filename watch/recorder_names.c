@@ -283,7 +283,8 @@ static uint64_t read_command(const struct sight *s)
     case WIRE_CMD_SUPPLY_NOTIFY:
         return read_notify(s);
     case WIRE_CMD_KEY_SUPPLY:
-        REQUEST_BY(key_supply, s, m.has_key_id ? request_of(r, m.key_id) : 0);
+        REQUEST_BY(key_supply, s,
+                   m.has_key_id ? request_of(r, m.key_id) : request_of_first(r, m.key_ids));
     case WIRE_CMD_KEY_DELETE:
         REQUEST_BY(key_delete, s, request_of_first(r, m.key_ids));
     case WIRE_CMD_APP_NOTIFY:

@@ -37,6 +37,7 @@ int app_new(const struct app_config *config, struct app **app)
     made->ksa = qkd_eid_sibling(config->self, QKD_ROLE_KSA);
     uint32_t limit = config->limit * APP_COMMANDS_PER_REQUEST;
     qkd_slab_init(&made->commands, sizeof(struct app_command), CHUNK_COMMANDS, limit);
+    qkd_slab_init(&made->lists, sizeof(struct app_list), 1, limit);
     qkd_slab_init(&made->saes, sizeof(struct app_sae), CHUNK_COMMANDS, limit);
     qkd_map_init(&made->by_id, sizeof(uint64_t), limit, NULL);
     qkd_slab_init(&made->sessions, sizeof(struct app_session), CHUNK_COMMANDS, config->limit);
@@ -63,6 +64,7 @@ void app_free(struct app *app)
     }
     chan_set_free(app->chans);
     app_sae_fini(app);
+    qkd_slab_fini(&app->lists);
     qkd_slab_fini(&app->commands);
     qkd_slab_fini(&app->sessions);
     qkd_map_fini(&app->by_session);

@@ -19,7 +19,7 @@ uint32_t app_command_begin(struct app *app, const struct qkd_event *event, enum 
     struct app_command *command = app_command_at(app, slot);
     command->kind = (uint8_t)kind;
     command->end = qkd_time_add(event->now, life);
-    command->next_unsent = command->sae = QKD_SLAB_NONE;
+    command->next_unsent = command->sae = command->list = QKD_SLAB_NONE;
     command->message_id = app->next_message_id++;
     command->timer = qkd_timers_set(&app->timers, command->end, slot);
     if (command->timer == QKD_TIMER_NONE ||
@@ -64,6 +64,9 @@ void app_command_end(struct app *app, uint32_t slot)
     app->requests -= command->kind == APP_REQUEST;
     if (command->sae != QKD_SLAB_NONE) {
         app_sae_end(app, command->sae);
+    }
+    if (command->list != QKD_SLAB_NONE) {
+        qkd_slab_give(&app->lists, command->list);
     }
     (void)qkd_map_del(&app->by_id, &command->message_id);
     qkd_timers_cancel(&app->timers, &command->timer);
@@ -122,11 +125,15 @@ static struct wire_key_supply supply_of(const struct app *app, const struct app_
         .source_id = app->config.self,
         .target_id = app_command_other(app, command),
         .session_id = command->session_id,
-        .has_key_size = command->kind != APP_FETCH_LIST,
+        .has_key_size = command->kind != APP_FETCH_LIST && command->list == QKD_SLAB_NONE,
         .key_size = command->key_size,
     };
     if (command->kind == APP_REQUEST || command->kind == APP_STATUS) {
         supply_encryption(app, command, sae, &message);
+    } else if (command->list != QKD_SLAB_NONE) {
+        message.application_code = WIRE_FOR_DECRYPTION;
+        message.has_key_ids = true;
+        message.key_ids = app_command_ids(app, command);
     } else if (command->kind == APP_FETCH_LIST) {
         QKD_ASSERT(sae != NULL); /* only an SAE fetches so */
         message.application_code = WIRE_FOR_DECRYPTION;

@@ -42,6 +42,14 @@ struct app_command {
     uint64_t supplied_bits; /* request: so far */
     struct qkd_time end;    /* when the agent gives up */
     struct qkd_id key_id;   /* fetch, and deletion by a slave */
+    uint32_t list;          /* fetch of several keys: slot of their IDs; else QKD_SLAB_NONE */
+};
+
+enum { APP_LIST_MOST = 64 }; /* most keys in one fetch: a KSA-key batch has no more */
+
+/* The key IDs of a fetch of several keys. */
+struct app_list {
+    struct qkd_id ids[APP_LIST_MOST];
 };
 
 /* What an SAE asked, and the keys that came for it, until all have come. */
@@ -82,6 +90,7 @@ struct app {
     struct chan_set *chans;
     struct qkd_rng rng;
     struct qkd_slab commands;
+    struct qkd_slab lists; /* struct app_list */
     struct qkd_slab saes;
     struct qkd_map by_id; /* message_id -> slot of commands */
     struct qkd_slab sessions;
@@ -97,6 +106,15 @@ struct app {
 static inline struct app_command *app_command_at(const struct app *app, uint32_t slot)
 {
     return qkd_slab_at(&app->commands, slot);
+}
+
+/* The key IDs of a fetch, one after the other. */
+static inline struct wire_bytes app_command_ids(const struct app *app,
+                                                const struct app_command *command)
+{
+    const uint8_t *ids = command->list == QKD_SLAB_NONE ? command->key_id.b
+                                                        : qkd_slab_at(&app->lists, command->list);
+    return (struct wire_bytes){ids, (size_t)command->count * sizeof(struct qkd_id)};
 }
 
 /* A new command with a new Message ID that is given up after `life`; QKD_SLAB_NONE: no room. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* KMA: pooled supply. The source keeps keys that the destination has already: relayed ahead of need, many in a
- * frame, each with a compare key of its own (docs/protocol.md, "Pooled supply"). One pool per destination; a
- * request of one unit per key is served from it at once. Pools are kept in memory: a restart of either end
- * empties them. Only one-time padded keys are kept. */
+ * frame, those for one request together under a compare key (docs/protocol.md, "Pooled supply"). One pool per
+ * destination; a request of one unit per key is served from it at once. Pools are kept in memory: a restart of
+ * either end empties them. Only one-time padded keys are kept. */
 #include "core/base/mutant.h"
 #include "core/km/kma_internal.h"
 
@@ -41,14 +41,14 @@ static void life_key(const struct kma_step *s, const struct qkd_id *id, uint8_t 
                     .action = action, .key_class = WIRE_CLASS_KMA, .id = *id, .reason = reason});
 }
 
-/* Takes the oldest key out of a pool; its bytes are the caller's to give back. */
+/* Takes the oldest entry out of a pool; its bytes are the caller's to give back. */
 static struct kma_ahead_key key_take(struct kma *kma, struct kma_ahead *pool)
 {
     uint32_t slot = pool->first;
     struct kma_ahead_key key = *key_at(kma, slot);
     pool->first = key.next;
     pool->last = pool->first == QKD_SLAB_NONE ? QKD_SLAB_NONE : pool->last;
-    pool->count--;
+    pool->count -= key.keys;
     qkd_slab_give(&kma->ahead_keys, slot);
     return key;
 }
@@ -94,6 +94,37 @@ static struct kma_ahead *pool_get(struct kma *kma, struct qkd_eid destination)
 
 /* ---- refill ---- */
 
+static uint32_t common_divisor(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* A request for `count` keys: what comes from now on can serve all that were asked for since the pool
+ * was empty. */
+static void each_learn(const struct kma *kma, struct kma_ahead *pool, uint32_t count)
+{
+    uint32_t fits = (8 * WIRE_FRAME_KEY_BYTES - 8 * WIRE_COMPARE_LEN) / kma->config->unit_bits;
+    uint32_t most = fits < kma->config->pool_batch ? fits : kma->config->pool_batch;
+    uint32_t each = pool->count == 0 ? count : common_divisor(pool->each, count);
+    uint32_t part = each < most ? each : most;
+    while (part > 1 && each % part != 0) {
+        part--;
+    }
+    pool->each = part > 0 ? part : 1;
+}
+
+uint32_t kma_ahead_batch(const struct kma *kma, uint32_t entry_bits)
+{
+    uint32_t each = (entry_bits - 8 * WIRE_COMPARE_LEN) / kma->config->unit_bits;
+    uint32_t entries = each == 0 ? 1 : kma->config->pool_batch / each;
+    return entries == 0 ? 1 : entries;
+}
+
 static void refill(const struct kma_step *s, struct kma_ahead *pool)
 {
     struct kma *kma = s->kma;
@@ -102,12 +133,12 @@ static void refill(const struct kma_step *s, struct kma_ahead *pool)
     if (pool->coming > 0 || pool->count >= config->pool_low || is_early) {
         return;
     }
-    uint32_t lacks = config->pool_high - pool->count;
-    uint32_t most = wire_keys_per_frame(config->unit_bits + 8 * WIRE_COMPARE_LEN,
-                                        config->pool_batch);
+    uint32_t entry_bits = pool->each * config->unit_bits + 8 * WIRE_COMPARE_LEN;
+    uint32_t lacks = (config->pool_high - pool->count + pool->each - 1) / pool->each;
+    uint32_t most = wire_keys_per_frame(entry_bits, kma_ahead_batch(kma, entry_bits));
     lacks -= lacks >= most ? lacks % most : 0; /* full frames are the cheapest */
     struct kma_need need = {.message_id = ++kma->ahead_id | KMA_AHEAD_NEED,
-                            .key_size = config->unit_bits + 8 * WIRE_COMPARE_LEN,
+                            .key_size = entry_bits,
                             .count = lacks,
                             .level = WIRE_LEVEL_OTP_ONLY,
                             .is_ahead = true,
@@ -137,7 +168,12 @@ void kma_ahead_take_in(const struct kma_step *s, const struct kma_ahead_frame *f
 {
     struct kma *kma = s->kma;
     struct kma_ahead *pool = pool_find(kma, frame->destination);
-    size_t each = kma->config->unit_bits / 8 + WIRE_COMPARE_LEN;
+    size_t each = frame->entry_bits / 8;
+    uint32_t keys_bits = frame->entry_bits - 8 * WIRE_COMPARE_LEN;
+    uint32_t keys = keys_bits / kma->config->unit_bits;
+    if (pool != NULL) {
+        pool->again_at = s->event->now; /* only what failed waits */
+    }
     for (uint32_t i = 0; pool != NULL && i < frame->count; i++) {
         struct qkd_id id;
         uint32_t from = QKDN_MUTANT(POOLED_MIXED) ? frame->count - 1U - i : i;
@@ -154,6 +190,7 @@ void kma_ahead_take_in(const struct kma_step *s, const struct kma_ahead_frame *f
         memcpy(km_secbuf_at(&kma->bufs, buf), frame->bytes + from * each, each);
         *key_at(kma, slot) = (struct kma_ahead_key){.id = id,
                                                     .buf = buf,
+                                                    .keys = (uint16_t)keys,
                                                     .hops = frame->hops,
                                                     .drawn = frame->drawn,
                                                     .drawn_wall = frame->drawn_wall,
@@ -164,12 +201,12 @@ void kma_ahead_take_in(const struct kma_step *s, const struct kma_ahead_frame *f
             key_at(kma, pool->last)->next = slot;
         }
         pool->last = slot;
-        pool->count++;
+        pool->count += keys;
         kma_life(s, &(struct kma_life){.action = WIRE_ACTION_FORMATTING,
                                        .key_class = WIRE_CLASS_KMA,
                                        .id = id,
                                        .parent = frame->key_id,
-                                       .length_bits = kma->config->unit_bits,
+                                       .length_bits = keys_bits,
                                        .source = kma->self,
                                        .destination = frame->destination,
                                        .method = WIRE_METHOD_OTP});
@@ -192,11 +229,43 @@ static void expire(const struct kma_step *s, struct kma_ahead *pool)
     }
 }
 
+/* Whether the oldest entries are exactly `count` keys. */
+static bool can_serve(struct kma *kma, const struct kma_ahead *pool, uint32_t count)
+{
+    uint32_t slot = pool->first;
+    while (count > 0 && slot != QKD_SLAB_NONE && key_at(kma, slot)->keys <= count) {
+        count -= key_at(kma, slot)->keys;
+        slot = key_at(kma, slot)->next;
+    }
+    return count == 0;
+}
+
+/* Supplies the oldest entry of a pool to a need. */
+static void entry_supply(const struct kma_step *s, uint32_t slot, struct kma_ahead *pool)
+{
+    struct kma *kma = s->kma;
+    struct kma_ahead_key key = key_take(kma, pool);
+    uint8_t *bytes = km_secbuf_at(&kma->bufs, key.buf);
+    kma_need_supply(s, slot,
+                    &(struct kma_supplied){.key_id = key.id,
+                                           .bytes = bytes,
+                                           .count = key.keys,
+                                           .hops = key.hops,
+                                           .grade = WIRE_METHOD_OTP,
+                                           .method = WIRE_METHOD_OTP,
+                                           .is_pooled = true,
+                                           .drawn_wall = key.drawn_wall});
+    crypto_wipe(bytes, (size_t)kma->config->unit_bits / 8 * key.keys + WIRE_COMPARE_LEN);
+    km_secbuf_give(&kma->bufs, &key.buf);
+    life_key(s, &key.id, WIRE_ACTION_SUPPLY, 0);
+}
+
 bool kma_ahead_serve(const struct kma_step *s, uint32_t slot)
 {
     struct kma *kma = s->kma;
     struct kma_need *need = qkd_slab_at(&kma->needs, slot);
     const struct kma_flow *flow = qkd_slab_at(&kma->flows, need->flow);
+    uint32_t count = need->count;
     bool fits = kma->config->pooled && !need->is_ahead && flow->relay == WIRE_RELAY_HOP_BY_HOP &&
                 need->key_size == kma->config->unit_bits &&
                 kma_link_of(kma, need->destination) == NULL; /* neighbours have pools anyway */
@@ -205,24 +274,12 @@ bool kma_ahead_serve(const struct kma_step *s, uint32_t slot)
         return false;
     }
     expire(s, pool);
+    each_learn(kma, pool, count);
     uint32_t index = (uint32_t)qkd_map_get(&kma->ahead_map, &pool->destination.v);
-    bool served = pool->count >= need->count;
-    size_t keys_len = kma->config->unit_bits / 8;
-    for (uint32_t left = served ? need->count : 0; left > 0; left--) {
-        struct kma_ahead_key key = key_take(kma, pool);
-        const uint8_t *bytes = km_secbuf_at(&kma->bufs, key.buf);
-        kma_need_supply(s, slot,
-                        &(struct kma_supplied){.key_id = key.id,
-                                               .bytes = bytes,
-                                               .count = 1,
-                                               .hops = key.hops,
-                                               .grade = WIRE_METHOD_OTP,
-                                               .method = WIRE_METHOD_OTP,
-                                               .is_pooled = true,
-                                               .drawn_wall = key.drawn_wall});
-        crypto_wipe(km_secbuf_at(&kma->bufs, key.buf), keys_len + WIRE_COMPARE_LEN);
-        km_secbuf_give(&kma->bufs, &key.buf);
-        life_key(s, &key.id, WIRE_ACTION_SUPPLY, 0);
+    bool served = can_serve(kma, pool, count);
+    while (served && count > 0) {
+        count -= key_at(kma, pool->first)->keys;
+        entry_supply(s, slot, pool);
         pool = ahead_at(kma, index);
     }
     refill(s, pool);

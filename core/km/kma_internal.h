@@ -317,7 +317,8 @@ struct kma_group {
 /* A key that the other end has too, and nobody has asked for yet. */
 struct kma_ahead_key {
     struct qkd_id id;
-    uint32_t buf; /* key, then its compare key */
+    uint32_t buf;  /* keys, then their compare key */
+    uint16_t keys; /* that one request gets together */
     uint8_t hops;
     struct qkd_time drawn, drawn_wall;
     uint32_t next; /* in its pool, oldest first */
@@ -326,9 +327,10 @@ struct kma_ahead_key {
 /* Keys for one destination. */
 struct kma_ahead {
     struct qkd_eid destination;
-    uint32_t incarnation; /* of it, as its channel said last; 0: not known */
-    uint32_t first, last, count;
-    uint32_t coming;          /* keys under way; no other refill meanwhile */
+    uint32_t incarnation;        /* of it, as its channel said last; 0: not known */
+    uint32_t first, last, count; /* count: of keys */
+    uint32_t each;   /* keys that are refilled together: requests ask for so many, or a multiple */
+    uint32_t coming; /* keys under way; no other refill meanwhile */
     struct qkd_time again_at; /* no refill before */
 };
 
@@ -638,11 +640,14 @@ bool kma_ahead_serve(const struct kma_step *s, uint32_t need);
 struct kma_ahead_frame {
     struct qkd_id key_id;
     struct qkd_eid destination;
-    const uint8_t *bytes; /* of each key, and its compare key behind it */
-    uint16_t count;
+    const uint8_t *bytes; /* of each entry: its keys, and their compare key behind them */
+    uint16_t count;       /* of entries */
+    uint32_t entry_bits;  /* keys and compare key */
     uint8_t hops;
     struct qkd_time drawn, drawn_wall;
 };
+/* Entries in one frame that fills a pool. */
+uint32_t kma_ahead_batch(const struct kma *kma, uint32_t entry_bits);
 void kma_ahead_take_in(const struct kma_step *s, const struct kma_ahead_frame *frame);
 /* A refill has ended, well or not. */
 void kma_ahead_over(const struct kma_step *s, struct qkd_eid destination);

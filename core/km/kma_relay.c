@@ -304,17 +304,20 @@ static int keep(const struct kma_step *s, const struct kma_arrival *a)
     return 0;
 }
 
-/* A frame of pooled keys: each is kept by itself, with its own compare key behind it. */
+/* A frame of pooled keys: those for one request are kept together, with the compare key behind them. */
 static int keep_each(const struct kma_step *s, const struct kma_arrival *a)
 {
+    uint32_t unit_bits = s->kma->config->unit_bits;
+    uint32_t keys_bits = a->item.key_size - 8 * WIRE_COMPARE_LEN;
+    bool whole = keys_bits % unit_bits == 0;
     size_t each = a->item.key_size / 8;
     int err = 0;
     for (uint32_t i = 0; i < a->item.count && err == 0; i++) {
         const uint8_t *at = a->keys.at + i * each;
         struct kma_arrival one = *a;
         kma_ahead_key_id(&a->item.key_id, i, &one.item.key_id);
-        one.item.key_size = a->item.key_size - 8 * WIRE_COMPARE_LEN;
-        one.item.count = 1;
+        one.item.key_size = whole ? unit_bits : keys_bits;
+        one.item.count = (uint16_t)(whole ? keys_bits / unit_bits : 1);
         one.keys = (struct wire_bytes){at, each - WIRE_COMPARE_LEN};
         one.compare = at + one.keys.len;
         err = keep(s, &one);

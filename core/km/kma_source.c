@@ -437,7 +437,7 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct 
 
 uint32_t kma_need_batch(const struct kma *kma, const struct kma_need *need)
 {
-    uint32_t batch = need->is_ahead ? kma->config->pool_batch : kma->config->batch;
+    uint32_t batch = need->is_ahead ? kma_ahead_batch(kma, need->key_size) : kma->config->batch;
     return need->most > 0 && need->most < batch ? need->most : batch;
 }
 
@@ -691,6 +691,7 @@ static void piece_supply(const struct kma_step *s, uint32_t slot, uint8_t grade)
                                                        .destination = need->destination,
                                                        .bytes = bytes,
                                                        .count = piece->count,
+                                                       .entry_bits = need->key_size,
                                                        .hops = hops,
                                                        .drawn = piece->drawn,
                                                        .drawn_wall = piece->drawn_wall});

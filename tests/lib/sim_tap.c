@@ -167,6 +167,7 @@ static void show_key_supply(struct tap *tap, const uint8_t *bytes, size_t len)
         if (m.has_key_id) {
             put_id(tap, 'S', &m.key_id);
         }
+        put_ids(tap, 'S', m.key_ids);
         put(tap, "%s", m.has_wait && m.wait != 0 ? " wait" : "");
     }
 }

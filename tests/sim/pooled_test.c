@@ -56,6 +56,37 @@ START_TEST(a_frame_pays_for_its_keys)
 }
 END_TEST
 
+/* Requests of three keys: a bundle of three has one compare key, so 8 * 128 bits under the pad. Only the first
+ * request is relayed on demand, key by key; after it each is one piece of the pool. */
+START_TEST(keys_of_one_request_are_one_bundle)
+{
+    lib_run_text(&run, text("pool_low: 12, pool_high: 24, pool_batch: 12", ONE(", count: 3")));
+    ck_assert_uint_eq(run.summary.requests.served, 100);
+    ck_assert_uint_eq(run.summary.keys.supplied, 300 * KEY_BITS);
+    uint64_t relayed = run.summary.keys.drawn / KEY_BITS;
+    uint64_t pooled = relayed - 3;
+    uint64_t frames = run.summary.links[1].frames;
+    ck_assert_uint_eq(pooled % 12, 0); /* full frames of four bundles */
+    ck_assert_uint_eq(frames, 3 + pooled / 12);
+    ck_assert_uint_eq(run.summary.links[1].bits.pads,
+                      frames * FIXED_BITS + 3 * KEY_BITS + pooled / 3 * 1024);
+    lib_end(&run);
+}
+END_TEST
+
+/* Requests of four and of six keys out of one pool: bundles of two serve both. */
+START_TEST(bundles_serve_requests_of_several_sizes)
+{
+    lib_run_text(&run, text("pool_low: 24, pool_high: 48",
+                            ONE(", count: 4") "  - {id: y, from: A, to: C, arrivals: periodic, "
+                                              "rate: 5 /s, start: 6 s, stop: 15 s, count: 6}\n"));
+    ck_assert_uint_eq(run.summary.requests.served, run.summary.requests.total);
+    /* 670 keys: one by one they would be 1,340 frames; in frames of up to 16 about 100 */
+    ck_assert_uint_lt(run.summary.relay.frames, 300);
+    lib_end(&run);
+}
+END_TEST
+
 /* Latency: a pooled key is at its master after the comparison, one relayed on demand after the way there too. */
 START_TEST(pooled_keys_are_there_at_once)
 {
@@ -148,6 +179,8 @@ int main(void)
     TCase *tc = tcase_create("worlds");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_frame_pays_for_its_keys, 0, 3);
+    tcase_add_test(tc, keys_of_one_request_are_one_bundle);
+    tcase_add_test(tc, bundles_serve_requests_of_several_sizes);
     tcase_add_test(tc, pooled_keys_are_there_at_once);
     tcase_add_test(tc, who_is_served_from_the_pool);
     tcase_add_test(tc, unused_keys_expire);

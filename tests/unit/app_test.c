@@ -188,42 +188,100 @@ END_TEST
 
 START_TEST(slave_fetches_by_id)
 {
-    load(2);
+    load(1);
     struct wire_key_supply asked = command(w.a, 0);
-    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 2);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 1);
     run(10);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 1);
+    struct wire_key_supply fetch = command(w.b, 0);
+    ck_assert_uint_eq(fetch.application_code, WIRE_FOR_DECRYPTION);
+    ck_assert_uint_eq(fetch.session_id, asked.session_id);
+    ck_assert(fetch.has_key_id && !fetch.has_key_ids);
+    ck_assert_uint_eq(fetch.key_id.b[0], 10);
+    run(100); /* no answer: the same message again */
     ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 2);
-    struct wire_key_supply first = command(w.b, 0), second = command(w.b, 1);
-    ck_assert_uint_eq(first.application_code, WIRE_FOR_DECRYPTION);
-    ck_assert_uint_eq(first.session_id, asked.session_id);
-    ck_assert_uint_eq(first.key_id.b[0], 10);
-    ck_assert_uint_eq(second.key_id.b[0], 11);
-    run(100); /* no answer: the same messages again */
-    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 4);
-    ck_assert_uint_eq(command(w.b, 2).head.message_id, first.head.message_id);
-    answer(w.b, &first, WIRE_SUFFICIENT, 1, 10, 1);
-    refuse(w.b, &second, WIRE_REASON_UNKNOWN_KEY);
+    ck_assert_uint_eq(command(w.b, 1).head.message_id, fetch.head.message_id);
+    answer(w.b, &fetch, WIRE_SUFFICIENT, 1, 10, 1);
     ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCHED, SLAVE), 1);
     const struct qkd_report *got = pump_report(w.p, QKD_REPORT_FETCHED, SLAVE, 0);
     ck_assert_uint_eq(got->id.b[0], 10);
     ck_assert_uint_eq(got->a, 128);
     ck_assert(qkd_eid_eq(got->peer, MASTER));
+    run(5000);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 2);
+}
+END_TEST
+
+/* Keys announced together: one command, and an answer counts only with all of them in their order. */
+START_TEST(slave_fetches_together)
+{
+    load(3);
+    struct wire_key_supply asked = command(w.a, 0);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 3);
+    run(10);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 1);
+    struct wire_key_supply fetch = command(w.b, 0);
+    ck_assert_uint_eq(fetch.application_code, WIRE_FOR_DECRYPTION);
+    ck_assert(fetch.has_key_ids && !fetch.has_key_id);
+    ck_assert(qkd_eid_eq(fetch.target_id, MASTER));
+    uint8_t ids[48] = {[0] = 10, [16] = 11, [32] = 12};
+    ck_assert_mem_eq(fetch.key_ids.at, ids, sizeof ids);
+    ck_assert_uint_eq(fetch.key_ids.len, sizeof ids);
+    answer(w.b, &fetch, WIRE_SUFFICIENT, 1, 10, 2); /* one is missing */
+    answer(w.b, &fetch, WIRE_SUFFICIENT, 1, 11, 3); /* not these */
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCHED, SLAVE), 0);
+    answer(w.b, &fetch, WIRE_SUFFICIENT, 1, 10, 3);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCHED, SLAVE), 3);
+    for (uint8_t i = 0; i < 3; i++) {
+        const struct qkd_report *got = pump_report(w.p, QKD_REPORT_FETCHED, SLAVE, i);
+        ck_assert_uint_eq(got->id.b[0], 10U + i);
+        ck_assert_uint_eq(got->a, 128);
+    }
+    answer(w.b, &fetch, WIRE_SUFFICIENT, 1, 10, 3); /* answers nothing any more */
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCHED, SLAVE), 3);
+}
+END_TEST
+
+/* Refused together, because one is missing: each is asked for alone, within the first one's time. */
+START_TEST(slave_fetches_alone_what_is_refused_together)
+{
+    load(2);
+    struct wire_key_supply asked = command(w.a, 0);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 2);
+    run(10);
+    struct wire_key_supply fetch = command(w.b, 0);
+    refuse(w.b, &fetch, WIRE_REASON_UNKNOWN_KEY);
+    run(10);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 3);
+    struct wire_key_supply first = command(w.b, 1), second = command(w.b, 2);
+    ck_assert(first.has_key_id && second.has_key_id);
+    ck_assert_uint_eq(first.key_id.b[0], 10);
+    ck_assert_uint_eq(second.key_id.b[0], 11);
+    answer(w.b, &second, WIRE_SUFFICIENT, 1, 11, 1);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCHED, SLAVE), 1);
+    ck_assert_uint_eq(pump_report(w.p, QKD_REPORT_FETCHED, SLAVE, 0)->id.b[0], 11);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCH_FAILED, SLAVE), 0);
+    refuse(w.b, &first, WIRE_REASON_UNKNOWN_KEY);
     const struct qkd_report *failed = pump_report(w.p, QKD_REPORT_FETCH_FAILED, SLAVE, 0);
-    ck_assert_uint_eq(failed->id.b[0], 11);
+    ck_assert_uint_eq(failed->id.b[0], 10);
     ck_assert_uint_eq(failed->a, WIRE_REASON_UNKNOWN_KEY);
     run(5000);
-    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 4);
+    ck_assert_uint_eq(puppet_count(w.b, WIRE_CMD_KEY_SUPPLY), 3);
 }
 END_TEST
 
 START_TEST(slave_gives_up_at_the_timeout)
 {
-    load(1);
+    load(2);
     struct wire_key_supply asked = command(w.a, 0);
-    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 1);
+    answer(w.a, &asked, WIRE_SUFFICIENT, 1, 10, 2);
     run(1500);
-    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCH_FAILED, SLAVE), 1);
-    ck_assert_uint_eq(pump_report(w.p, QKD_REPORT_FETCH_FAILED, SLAVE, 0)->a, WIRE_REASON_TIMEOUT);
+    ck_assert_uint_eq(pump_report_count(w.p, QKD_REPORT_FETCH_FAILED, SLAVE), 2);
+    for (uint8_t i = 0; i < 2; i++) {
+        const struct qkd_report *failed = pump_report(w.p, QKD_REPORT_FETCH_FAILED, SLAVE, i);
+        ck_assert_uint_eq(failed->id.b[0], 10U + i);
+        ck_assert_uint_eq(failed->a, WIRE_REASON_TIMEOUT);
+    }
 }
 END_TEST
 
@@ -578,6 +636,8 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, request_of_two_sub_sessions);
     tcase_add_test(c, slave_fetches_by_id);
+    tcase_add_test(c, slave_fetches_together);
+    tcase_add_test(c, slave_fetches_alone_what_is_refused_together);
     tcase_add_test(c, slave_gives_up_at_the_timeout);
     tcase_add_test(c, outcomes_by_reason);
     tcase_add_test(c, refused_after_a_part);
