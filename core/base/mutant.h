@@ -45,7 +45,6 @@
     X(HOP_AGAIN,      "source: the controller is not told which hop failed")                       \
     X(OWN_UNTOLD,     "match: what the other end has lost, and cannot SKIP, is kept")                \
     X(LET_GO_NEVER,   "match: files that the other end has lost are kept")                           \
-    X(FULL_UNTOLD,    "link: a KMA does not say that its store is full")                              \
     X(HELLO_BLIND,    "link: what the peer can no longer decrypt is not given up")                 \
     X(HOP_FLIPS,      "relay: a hop hands on other bits")                                          \
     X(SUM_FLIPS,      "sum: a hop sends another sum than that of its link keys")                   \

@@ -224,7 +224,7 @@ static void hello_send(const struct kma_step *s, struct kma_link *link,
         .next_seq = link->oldest,
         .reply = order->reply,
         .has_rx = order->list || !link->up,
-        .has_full = kma_store_full(link) && !QKDN_MUTANT(FULL_UNTOLD),
+        .has_full = kma_store_full(link),
         .full = 1};
     memcpy(hello.sender_ip.b, config->ip, sizeof config->ip);
     if (hello.has_rx) {
