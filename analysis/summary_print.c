@@ -172,28 +172,34 @@ static void print_links(const struct scn_scenario *scenario, const struct scn_su
 static void print_applications(const struct scn_scenario *scenario,
                                const struct scn_summary *summary, struct row *rows, FILE *out)
 {
+    size_t count = 0; /* without those that get the keys of others */
     for (size_t i = 0; i < summary->application_count; i++) {
         const struct scn_requests *r = &summary->applications[i].requests;
-        rows[i] = (struct row){i, (double)(r->total - r->served)};
+        if (scenario->applications[i].of == 0) {
+            rows[count++] = (struct row){i, (double)(r->total - r->served)};
+        }
     }
-    size_t shown = rows_choose(rows, summary->application_count);
+    size_t shown = rows_choose(rows, count);
     fprintf(out, "\n    %-14s %-18s %13s %11s %11s %11s\n", "Application", "", "requests", "served",
             "key", "latency 95%");
     for (size_t i = 0; i < shown; i++) {
         const struct scn_application *app = &scenario->applications[rows[i].index];
         const struct scn_application_summary *s = &summary->applications[rows[i].index];
-        char ends[2 * SCN_ID_SIZE + 4], key[ANA_TEXT_SIZE], late[ANA_TEXT_SIZE];
-        snprintf(ends, sizeof ends, "%s-%s", scenario->nodes[app->from].id,
-                 scenario->nodes[app->to].id);
+        char ends[2 * SCN_ID_SIZE + 20], key[ANA_TEXT_SIZE], late[ANA_TEXT_SIZE];
+        char more[16] = "";
+        if (app->members > 0) {
+            snprintf(more, sizeof more, " +%u", (unsigned)app->members);
+        }
+        snprintf(ends, sizeof ends, "%s-%s%s", scenario->nodes[app->from].id,
+                 scenario->nodes[app->to].id, more);
         double fraction = scn_served_fraction(&s->requests);
         fprintf(out, "    %-14.14s %-18.18s %13" PRIu64 " %9.2f %% %11s %11s\n", app->id, ends,
                 s->requests.total, isnan(fraction) ? 0.0 : 100.0 * fraction,
                 ana_bits_text((double)s->supplied_bits, key),
                 ana_seconds_text(s->latency.p95, late));
     }
-    if (shown < summary->application_count) {
-        fprintf(out, "    ... and %zu applications with fewer requests unserved\n",
-                summary->application_count - shown);
+    if (shown < count) {
+        fprintf(out, "    ... and %zu applications with fewer requests unserved\n", count - shown);
     }
 }
 

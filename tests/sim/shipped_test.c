@@ -6,9 +6,9 @@
 #include "tests/sim/shipped_lib.h"
 
 static const char *const paths[] = {
-    "scenarios/line-3.yaml",      "scenarios/cambridge-2019.yaml",
-    "scenarios/tokyo-2010.yaml",  "scenarios/tokyo-2010-attack.yaml",
-    "scenarios/secoqc-2008.yaml", "scenarios/madqci-2024.yaml"};
+    "scenarios/line-3.yaml",     "scenarios/cambridge-2019.yaml",    "scenarios/conference.yaml",
+    "scenarios/tokyo-2010.yaml", "scenarios/tokyo-2010-attack.yaml", "scenarios/secoqc-2008.yaml",
+    "scenarios/madqci-2024.yaml"};
 
 START_TEST(fast)
 {
