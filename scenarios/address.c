@@ -49,6 +49,8 @@ static void address_decode(struct scn_ctx *ctx, const struct scn_tree *value, vo
                 scn_address_read(application->address, bytes);
     if (!good) {
         scn_mistake(ctx, value->place, "address '%.64s': " EXPECTED_ADDRESS, application->address);
+        scn_mem_free(application->address);
+        application->address = NULL;
     }
 }
 

@@ -245,7 +245,7 @@ void scn_applications_resolve(struct scn_ctx *ctx)
                         "expected another relay");
         }
         scn_address_resolve(ctx, i);
-        if (a->of == 0) {
+        if (a->of == 0 && !scn_given(ctx, SCN_KIND_APPLICATION, i, "of")) {
             arrivals_resolve(ctx, i);
         }
     }
