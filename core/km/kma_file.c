@@ -256,10 +256,12 @@ void kma_file_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot
     bool pays = is_poor(link) && !QKDN_MUTANT(POOR_SILENT);
     bool enough = pays && !QKDN_MUTANT(ASK_OLDEST) ? kma_frame_asks_about(link, block->number)
                                                    : asked_enough(link);
-    block->since = s->event->now;
     if (enough || !confirm_send(s, link, 0, block, pays ? &own : NULL)) {
         link->confirm_again = true;
-    } else if (QKDN_MUTANT(CONFIRM_BLIND)) {
+        return;
+    }
+    block->since = s->event->now;
+    if (QKDN_MUTANT(CONFIRM_BLIND)) {
         block_confirmed(s, link, slot, block->number);
     }
 }

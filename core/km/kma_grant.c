@@ -10,6 +10,7 @@
 #define TRIM_ABOVE (4 * KM_POOL_RESERVE) /* own bytes below which every tail is kept for tags */
 #define GRANT_PAUSE_MS 200               /* between two requests on a link */
 #define GRANTS_OPEN 8                    /* own GRANTs without acknowledgement on a link */
+#define MUTE_PERIODS 4                   /* in which an answer that was lost has come again */
 #define GRANT_MORE 1024                  /* bytes still wanted that are worth a further GRANT */
 
 /* Bytes of the longest frame of payload of late; 0: none. */
@@ -304,10 +305,18 @@ void kma_skip_receive(const struct kma_step *s, struct kma_link *link,
 }
 
 /* How long a file waits for its match. The lower KMA asked for it and must not drop it while an answer
- * can come: the other end answers no question older than `expiry`, and repeats an answer for so long. */
-static struct qkd_span patience(const struct kma_step *s, const struct kma_link *link)
+ * can come: the other end answers no question older than `expiry`, and repeats an answer for so long.
+ * One that has paid for as many questions as it may, where no tag is left for another and no other file has
+ * room, makes room: an answer would have come again with each status period. */
+static struct qkd_span patience(const struct kma_step *s, const struct kma_link *link,
+                                const struct km_block *b)
 {
     const struct km_config *config = s->kma->config;
+    bool mute = b->asked[1] + WIRE_FRAME_TAG_LEN > KM_POOL_ASKS * WIRE_FRAME_TAG_LEN &&
+                km_pool_tag_bytes(&link->pool) < WIRE_FRAME_TAG_LEN;
+    if (mute && kma_store_full(link)) {
+        return qkd_span_ns(MUTE_PERIODS * config->status_period.ns);
+    }
     int64_t repeating_ns = 16 * ((int64_t)config->retries + 1) * config->retransmit.ns;
     return qkd_span_ns(config->expiry.ns + (link->lower ? repeating_ns : 0));
 }
@@ -318,7 +327,7 @@ static void expire_waiting(const struct kma_step *s, struct kma_link *link)
     for (uint32_t i = 0; i < link->pool.waiting_count;) {
         uint32_t slot = link->pool.waiting[i];
         const struct km_block *b = km_pool_block(&link->pool, slot);
-        if (qkd_time_before(s->event->now, qkd_time_add(b->since, patience(s, link)))) {
+        if (qkd_time_before(s->event->now, qkd_time_add(b->since, patience(s, link, b)))) {
             i++;
             continue;
         }
