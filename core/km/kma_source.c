@@ -306,8 +306,8 @@ uint32_t kma_need_add(const struct kma_step *s, const struct kma_need *what, uin
 
 static bool need_valid(const struct wire_kmi_need *need)
 {
-    return need->count > 0 && need->key_size > 0 && need->key_size % 8 == 0 &&
-           need->key_size / 8 <= WIRE_FRAME_KEY_BYTES &&
+    return need->count > 0 && need->count <= KSA_KEYS_PER_REQUEST && need->key_size > 0 &&
+           need->key_size % 8 == 0 && need->key_size / 8 <= WIRE_FRAME_KEY_BYTES &&
            (!need->has_relay || need->relay < WIRE_RELAY_COUNT) &&
            (!need->has_relay || need->relay != WIRE_RELAY_MULTIPATH ||
             (need->has_paths && need->paths >= 2 && need->paths <= WIRE_PATHS_MAX));

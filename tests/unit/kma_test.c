@@ -748,6 +748,35 @@ START_TEST(answers_that_undo_the_scheme_are_not_believed)
 }
 END_TEST
 
+/* As many keys as one request may ask for are begun in one step; more are refused, whoever says so. */
+START_TEST(more_keys_than_a_request_may_have_are_refused)
+{
+    struct puppet *ksa = puppet_new(pump, EID(KSA, 0));
+    struct wire_kmi_need need = {.destination_id = EID(KMA, 5),
+                                 .source_app = EID(APP, 0),
+                                 .target_app = EID(APP, 5),
+                                 .key_size = 256,
+                                 .count = KSA_KEYS_PER_REQUEST + 1,
+                                 .timeout_ms = 2000};
+    join();
+    PUPPET_SEND(ksa, kmi_need, QKD_RP_KMI, EID(KMA, 0), &need);
+    run(50);
+    struct wire_kmi_supply supply;
+    const struct puppet_message *m = puppet_get(ksa, WIRE_CMD_KMI_SUPPLY, 0);
+    ck_assert_ptr_nonnull(m);
+    ck_assert_int_eq(wire_kmi_supply_decode(&supply, m->bytes.at, m->bytes.len), 0);
+    ck_assert_uint_eq(supply.reason, WIRE_REASON_BAD_REQUEST);
+    need.count = UINT32_MAX;
+    PUPPET_SEND(ksa, kmi_need, QKD_RP_KMI, EID(KMA, 0), &need);
+    need.count = KSA_KEYS_PER_REQUEST;
+    PUPPET_SEND(ksa, kmi_need, QKD_RP_KMI, EID(KMA, 0), &need);
+    run(50);
+    ck_assert_uint_eq(puppet_count(ksa, WIRE_CMD_KMI_SUPPLY), 2);
+    ck_assert_uint_eq(puppet_count(kmc, WIRE_CMD_ROUTE), 1);
+    puppet_free(ksa);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kma");
@@ -755,6 +784,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, files_of_any_length_are_stored);
+    tcase_add_test(tc, more_keys_than_a_request_may_have_are_refused);
     tcase_add_test(tc, full_store_pauses_the_module);
     tcase_add_test(tc, file_of_a_foreign_module_is_refused);
     tcase_add_test(tc, untrue_files_are_refused);
