@@ -99,6 +99,24 @@ void watch_orc_audit(struct watch_oracle *o)
     free(sums);
 }
 
+/* Whether one end of a link owns a tag to say anything with. */
+static bool has_tag(const struct watch_oracle *o, uint32_t link, uint32_t side)
+{
+    for (uint32_t i = 0; i < o->blocks.top; i++) {
+        const struct watch_orc_block *block = watch_orc_block_at(o, i);
+        bool ours = qkd_slab_live(&o->blocks, i) && block->link == link && block->answered &&
+                    (side == 1 || block->confirmed); /* who asked knows of it with the answer */
+        for (uint32_t k = 0; ours && k < block->segments; k++) {
+            const struct watch_orc_segment *s = &block->segment[k];
+            if (s->kind == WATCH_ORC_FREE && s->side == side &&
+                s->end - s->start >= WIRE_FRAME_TAG_LEN) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Bytes that their owner gave up long ago without a SKIP while the other end, which was in reach,
  * still waits for them: they have vanished from the books of one side only. */
 static void vanished(struct watch_oracle *o, uint32_t slot)
@@ -120,7 +138,8 @@ static void vanished(struct watch_oracle *o, uint32_t slot)
                                         .has_range = true,
                                         .start = s->start,
                                         .end = s->end};
-        (void)watch_orc_check(o, link->side[s->side].heard_ns < block->dropped_ns + quiet_ns,
+        bool unheard = link->side[s->side].heard_ns < block->dropped_ns + quiet_ns;
+        (void)watch_orc_check(o, unheard || !has_tag(o, block->link, s->side),
                               "rule 6: bits given up without a SKIP", &scene);
     }
 }
