@@ -220,6 +220,14 @@ static void leader_check(struct scn_ctx *ctx, size_t i)
                     "a request for several nodes is of at most %d keys and 16,384 bits",
                     SCN_MULTICAST_KEYS_MAX);
     }
+    if (a->timeout_ns >
+        s->key_management.fetch_within_ns) { /* the first node's copy is given up then */
+        scn_mistake(
+            ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, "timeout"),
+            "a request for several nodes may take no longer than fetch_within, %g s: what one "
+            "node has waits for the others so long",
+            (double)s->key_management.fetch_within_ns * 1e-9);
+    }
 }
 
 void scn_multicast_resolve(struct scn_ctx *ctx)

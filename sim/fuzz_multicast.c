@@ -41,6 +41,9 @@ void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, uint64_t allowed)
         plan->app[i].also = also;
         plan->app[i].tenths_per_s = tenths < LEAST_TENTHS ? LEAST_TENTHS : tenths;
         plan->app[i].relay = is_drawn ? SCN_RELAY_HOP_BY_HOP : plan->app[i].relay;
+        if (plan->app[i].timeout_s > plan->fetch_within_s) {
+            plan->app[i].timeout_s = plan->fetch_within_s;
+        }
         plan->features |= SIM_FUZZ_BIT(SIM_FUZZ_MULTICAST);
     }
     qkd_rng_fini(&rng);

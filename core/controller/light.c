@@ -448,7 +448,8 @@ uint64_t ctl_light_status(struct ctl *ctl, const struct wire_module_status *stat
                : status->rate_bps / light->opticals[lamp->optical_switch].count;
 }
 
-/* Whether the store of a link will be full `forecast` from now, as it fills and is used today. */
+/* Whether the store of a link will be full `forecast` from now, as it fills and is used today. A store that is
+ * not half full is never waited for: what is short of key now would stay so. */
 static void forecast(struct ctl *ctl, struct ctl_lamp *lamp)
 {
     const struct ctl_topology *t = &ctl->topology;
@@ -463,7 +464,8 @@ static void forecast(struct ctl *ctl, struct ctl_lamp *lamp)
                                                                          : link->stored_bits[1]);
     double level = stored + span_s * ((double)ctl_link_rate_bps(link) - used_bps);
     double most = (double)lamp->store_bits;
-    lamp->is_full = lamp->is_full ? level > most - most / FULL_SHARE : level >= most;
+    bool will_be = lamp->is_full ? level > most - most / FULL_SHARE : level >= most;
+    lamp->is_full = will_be && stored >= most / 2;
 }
 
 static void silence(struct ctl *ctl, const struct qkd_event *event, struct ctl_optical *optical,

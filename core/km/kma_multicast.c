@@ -39,7 +39,7 @@ static bool is_valid(const struct kma *kma, const struct wire_kmi_need *need, ui
             return false;
         }
         for (uint32_t k = 0; k < i; k++) {
-            if (qkd_eid_eq(target_at(need, i), target_at(need, k))) {
+            if (qkd_eid_node(target_at(need, i)) == qkd_eid_node(target_at(need, k))) {
                 return false;
             }
         }

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-#define USABLE_PIECES 64 /* in a pool with more than so many pieces the waste does not matter */
-
 bool kma_share_new(const struct kma *kma, struct kma_link *link)
 {
     if (kma->config->class_count == 0 || link->share != NULL) {
@@ -41,13 +39,11 @@ static uint64_t who_of(const struct kma_need *need)
     return (uint64_t)need->flow << 1 | (is_guaranteed(need) ? 1 : 0);
 }
 
-/* Own free bytes that pieces of a length can use: of a pool in small pieces not all. */
+/* Own free bytes that pieces of a length can use. What is left of each block is too short, and there may be
+ * more of that than of anything else. */
 static uint64_t usable(const struct km_pool *pool, uint64_t piece)
 {
     uint64_t all = km_pool_payload_free(pool);
-    if (all > USABLE_PIECES * piece) {
-        return all;
-    }
     uint64_t sum = 0;
     for (uint32_t i = 0; i < pool->own_count; i++) {
         const struct km_chunk *chunk = km_pool_own(pool, i);

@@ -302,6 +302,18 @@ START_TEST(forecast)
 }
 END_TEST
 
+/* A forecast that reaches further than the store: half of it is filled all the same, and served from. */
+START_TEST(forecast_beyond_the_store)
+{
+    static const char *const far[] = {"network.links[AB].store=500 kbit", "control.forecast=60 s",
+                                      NULL};
+    struct case_run *run = run_with(line, far, SCN_ENGINE_FAST);
+    ck_assert_uint_ge(seen.stops[0], 1);
+    ck_assert_uint_ge(case_count(run, "served", NULL), run->request_count * 9 / 10);
+    case_run_free(run);
+}
+END_TEST
+
 /* D23-RP-07: without a switch or relay point nothing is said at Cops and Cqrp, and all works; so does a
  * network that has both, in both engines, with the same requests served. */
 START_TEST(with_and_without)
@@ -334,6 +346,7 @@ int main(void)
     tcase_add_test(tests, maintenance);
     tcase_add_test(tests, maintenance_ends_without_the_controller);
     tcase_add_test(tests, forecast);
+    tcase_add_test(tests, forecast_beyond_the_store);
     tcase_add_loop_test(tests, with_and_without, 0, 2);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

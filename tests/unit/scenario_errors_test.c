@@ -235,6 +235,8 @@ static const struct planted planted[] = {
     {19, "  - {id: v, from: A, to: C, also: [B], rate: 1 /s, relay: ^destination}",
      "a key for several nodes is drawn, and relay: destination takes a link's"},
     {19, "  - {id: v, from: A, to: C, also: [B], rate: 1 /s, count: ^65}", "of at most 64 keys"},
+    {19, "  - {id: v, from: A, to: C, also: [B], rate: 1 /s, timeout: ^61 s}",
+     "may take no longer than fetch_within, 60 s"},
     {19, "  - {id: v, from: A, to: C, rate: 1 /s}\n  - {id: w, from: A, to: B, of: ^x}",
      "unknown application 'x'"},
     {19, "  - {id: v, from: A, to: C, rate: 1 /s}\n  - {id: w, from: ^B, to: A, of: v}",
