@@ -19,6 +19,7 @@ if(QKDN_HAVE_EMU AND QKDN_HAVE_CLI AND Python3_FOUND)
         endif()
         add_test(NAME emu.${name} COMMAND ${Python3_EXECUTABLE} -B ${test} ${arguments})
         set_tests_properties(emu.${name} PROPERTIES LABELS emu TIMEOUT ${timeout} SKIP_RETURN_CODE 77
+            COST 100 # they wait more than they work: beside the others, not after them
             ENVIRONMENT "QKDN=$<TARGET_FILE:qkdn>")
     endforeach()
     add_test(NAME emu.kill_slow_test COMMAND ${Python3_EXECUTABLE} -B

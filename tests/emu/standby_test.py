@@ -14,17 +14,19 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import live_net  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCENARIO = os.path.join(HERE, "..", "data", "live-standby.yaml")
+DAEMONS = 12  # places of ports, at least as many as daemons
 STANDBY = ", standby: C"
 FAULTS = "faults:\n  - {at: 14 s, element: controller, what: crash}\n"
 
 
-def run(top, name, changes):
+def run(top, name, base, changes):
     """The summary, and (application, outcome, reason) of each request."""
     scenario = os.path.join(top, name + ".yaml")
     output = os.path.join(top, name + ".db")
@@ -36,9 +38,8 @@ def run(top, name, changes):
     with open(scenario, "w", encoding="utf-8") as file:
         file.write(text)
     for lead_s in ("8", "25", "75"):  # a busy machine needs longer until all are ready
-        base = str(live_net.free_base(12))
         done = subprocess.run([os.environ["QKDN"], "up", "--run", scenario, "--dir",
-                               os.path.join(top, name), "--base-port", base, "-o", output, "--json",
+                               os.path.join(top, name), "--base-port", str(base), "-o", output, "--json",
                                "--force", "--timeout", lead_s],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if "not ready when the run began" not in done.stderr:
@@ -66,11 +67,18 @@ def served(counts, application):
 def main():
     top = tempfile.mkdtemp(prefix="qkdn-standby-")
     try:
-        counts = run(top, "standby", [])
+        base = live_net.free_base(3 * DAEMONS)
+        places = [base + i * DAEMONS * live_net.PORT_STEP for i in range(3)]
+        with ThreadPoolExecutor(3) as pool:  # they mostly wait
+            standby = pool.submit(run, top, "standby", places[0], [])
+            alone = pool.submit(run, top, "alone", places[1], [(STANDBY, "")])
+            free = pool.submit(run, top, "distributed", places[2], [
+                (STANDBY, ", mode: distributed, controller: false"), (FAULTS, "")])
+        counts = standby.result()
         assert served(counts, "new") > 0.97 and served(counts, "old") > 0.9, counts
-        counts = run(top, "alone", [(STANDBY, "")])
+        counts = alone.result()
         assert served(counts, "new") == 0, counts
-        counts = run(top, "distributed", [(STANDBY, ", mode: distributed, controller: false"), (FAULTS, "")])
+        counts = free.result()
         assert served(counts, "new") > 0.97 and served(counts, "old") > 0.97, counts
     finally:
         shutil.rmtree(top, ignore_errors=True)
