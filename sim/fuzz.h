@@ -106,15 +106,23 @@ enum sim_fuzz_feature {
     SIM_FUZZ_ADDRESS,   /* applications named by address: fuzz_address.c */
     SIM_FUZZ_FEATURES
 };
-_Static_assert(SIM_FUZZ_FEATURES <= 64, "bits of a set of features");
-#define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature))
-#define SIM_FUZZ_ALL UINT64_MAX
+_Static_assert(SIM_FUZZ_FEATURES <= 128, "bits of a set of features");
+
+/* A set of features: bit f % 64 of word f / 64. */
+struct sim_fuzz_set {
+    uint64_t word[2];
+};
+#define SIM_FUZZ_BIT(feature) (UINT64_C(1) << (feature)) /* of the first word */
+#define SIM_FUZZ_ONLY(bits) ((struct sim_fuzz_set){{(bits), 0}})
+#define SIM_FUZZ_ALL ((struct sim_fuzz_set){{UINT64_MAX, UINT64_MAX}})
+bool sim_fuzz_set_has(struct sim_fuzz_set set, enum sim_fuzz_feature feature);
+void sim_fuzz_set_add(struct sim_fuzz_set *set, enum sim_fuzz_feature feature, bool on);
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature);
 
 /* A scenario in the making. Items that are `off` are left out; indices and names of the others stay. */
 struct sim_fuzz_plan {
     uint64_t seed;
-    uint64_t features; /* bits of enum sim_fuzz_feature; for reports */
+    struct sim_fuzz_set features; /* for reports */
     uint32_t node_count, link_count, app_count, fault_count;
     uint32_t class_count; /* priorities 0, 1, 1 */
     struct {
@@ -203,7 +211,7 @@ void sim_fuzz_plan_make(struct sim_fuzz_plan *plan, uint64_t seed);
     (SIM_FUZZ_BIT(SIM_FUZZ_IN_BAND) | SIM_FUZZ_BIT(SIM_FUZZ_LEASE) |                               \
      SIM_FUZZ_BIT(SIM_FUZZ_BATCH) | SIM_FUZZ_BIT(SIM_FUZZ_PRESERVE) |                              \
      SIM_FUZZ_BIT(SIM_FUZZ_BITS) | SIM_FUZZ_BIT(SIM_FUZZ_OPPOSITE))
-void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t allowed);
+void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, struct sim_fuzz_set allowed);
 
 /* The plan as a scenario file. */
 void sim_fuzz_print(const struct sim_fuzz_plan *plan, char text[SIM_FUZZ_TEXT]);

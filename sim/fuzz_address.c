@@ -6,12 +6,12 @@
 
 enum { ONE_IN = 6 };
 
-void sim_fuzz_plan_address(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_address(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz address", 0);
-    bool on = qkd_rng_below(&rng, ONE_IN) == 0 && (allowed >> SIM_FUZZ_ADDRESS & 1) != 0;
-    plan->features |= on ? SIM_FUZZ_BIT(SIM_FUZZ_ADDRESS) : 0;
+    bool on = qkd_rng_below(&rng, ONE_IN) == 0 && sim_fuzz_set_has(allowed, SIM_FUZZ_ADDRESS);
+    sim_fuzz_set_add(&plan->features, SIM_FUZZ_ADDRESS, on);
     plan->addresses = on;
     plan->widest_node = (uint32_t)qkd_rng_below(&rng, plan->node_count);
     for (uint32_t i = 0; on && i < plan->app_count; i++) {

@@ -6,12 +6,12 @@
 
 enum { ONE_IN = 5, MOST_LOW = 6, MOST_MORE = 12, MOST_BATCH = 8 };
 
-void sim_fuzz_plan_ahead(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_ahead(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz pooled", 0);
-    bool on = qkd_rng_below(&rng, ONE_IN) == 0 && (allowed >> SIM_FUZZ_POOLED & 1) != 0;
-    plan->features |= on ? SIM_FUZZ_BIT(SIM_FUZZ_POOLED) : 0;
+    bool on = qkd_rng_below(&rng, ONE_IN) == 0 && sim_fuzz_set_has(allowed, SIM_FUZZ_POOLED);
+    sim_fuzz_set_add(&plan->features, SIM_FUZZ_POOLED, on);
     plan->pool_low = on ? 1 + (uint32_t)qkd_rng_below(&rng, MOST_LOW) : 0;
     plan->pool_high = plan->pool_low + (uint32_t)qkd_rng_below(&rng, MOST_MORE);
     plan->pool_batch = 1 + (uint32_t)qkd_rng_below(&rng, MOST_BATCH);

@@ -13,13 +13,13 @@ enum {
     CLASS_RARITY = 6
 };
 
-void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz control", 0);
-    bool is_on = qkd_rng_below(&rng, RARITY) == 0 && (allowed >> SIM_FUZZ_CONTROL & 1) != 0;
+    bool is_on = qkd_rng_below(&rng, RARITY) == 0 && sim_fuzz_set_has(allowed, SIM_FUZZ_CONTROL);
     if (is_on) {
-        plan->features |= SIM_FUZZ_BIT(SIM_FUZZ_CONTROL);
+        sim_fuzz_set_add(&plan->features, SIM_FUZZ_CONTROL, true);
         plan->control.is_set = true;
         plan->control.routing = (enum scn_routing)qkd_rng_below(&rng, SCN_ROUTING_COUNT);
         plan->control.paths = PATHS_LEAST +
@@ -31,15 +31,15 @@ void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, uint64_t allowed)
     qkd_rng_fini(&rng);
 }
 
-void sim_fuzz_plan_standby(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_standby(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz standby", 0);
     bool is_on = qkd_rng_below(&rng, STANDBY_RARITY) == 0 && plan->node_count > 2 &&
-                 (allowed >> SIM_FUZZ_STANDBY & 1) != 0;
+                 sim_fuzz_set_has(allowed, SIM_FUZZ_STANDBY);
     if (is_on) {
         uint32_t other = (uint32_t)qkd_rng_below(&rng, plan->node_count - 1);
-        plan->features |= SIM_FUZZ_BIT(SIM_FUZZ_STANDBY);
+        sim_fuzz_set_add(&plan->features, SIM_FUZZ_STANDBY, true);
         plan->standby = 1 + other + (other >= plan->controller);
     }
     /* one of them falls, or is cut off */
@@ -68,12 +68,13 @@ bool sim_fuzz_is_alone(const struct sim_fuzz_plan *plan)
            plan->standby == 0 && !has_sessions;
 }
 
-void sim_fuzz_plan_max_rate(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_max_rate(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz max rate", 0);
-    bool is_on = qkd_rng_below(&rng, RATE_RARITY) == 0 && (allowed >> SIM_FUZZ_MAX_RATE & 1) != 0;
-    plan->features |= is_on ? SIM_FUZZ_BIT(SIM_FUZZ_MAX_RATE) : 0;
+    bool is_on = qkd_rng_below(&rng, RATE_RARITY) == 0 &&
+                 sim_fuzz_set_has(allowed, SIM_FUZZ_MAX_RATE);
+    sim_fuzz_set_add(&plan->features, SIM_FUZZ_MAX_RATE, is_on);
     for (uint32_t i = 0; is_on && i < plan->app_count; i++) {
         uint32_t asked = plan->app[i].key_bits * plan->app[i].count * plan->app[i].tenths_per_s /
                          10;
@@ -83,12 +84,13 @@ void sim_fuzz_plan_max_rate(struct sim_fuzz_plan *plan, uint64_t allowed)
     qkd_rng_fini(&rng);
 }
 
-void sim_fuzz_plan_classes(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_classes(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz classes", 0);
-    bool is_on = qkd_rng_below(&rng, CLASS_RARITY) == 0 && (allowed >> SIM_FUZZ_CLASSES & 1) != 0;
-    plan->features |= is_on ? SIM_FUZZ_BIT(SIM_FUZZ_CLASSES) : 0;
+    bool is_on = qkd_rng_below(&rng, CLASS_RARITY) == 0 &&
+                 sim_fuzz_set_has(allowed, SIM_FUZZ_CLASSES);
+    sim_fuzz_set_add(&plan->features, SIM_FUZZ_CLASSES, is_on);
     plan->class_count = is_on ? 1 + (uint32_t)qkd_rng_below(&rng, 3) : 0;
     for (uint32_t i = 0; is_on && i < plan->app_count; i++) {
         plan->app[i].class_number = (uint32_t)qkd_rng_below(&rng, plan->class_count + 1);

@@ -32,7 +32,7 @@ static bool one_in(struct extra *m, uint32_t n)
 
 static bool has(const struct extra *m, enum sim_fuzz_feature feature)
 {
-    return (m->plan->features >> feature & 1) != 0;
+    return sim_fuzz_set_has(m->plan->features, feature);
 }
 
 /* All links can give so much more, and the margin on top. */
@@ -172,7 +172,7 @@ static void policies(struct extra *m)
     }
 }
 
-void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     static const struct {
         enum sim_fuzz_feature feature;
@@ -185,8 +185,8 @@ void sim_fuzz_plan_extra(struct sim_fuzz_plan *plan, uint64_t allowed)
     qkd_rng_init_named(&m.rng, plan->seed, "fuzz extra", 0);
     uint32_t density = between(&m, 0, DENSITY);
     for (uint32_t f = SIM_FUZZ_EXTRA; f < SIM_FUZZ_RELAY; f++) {
-        bool on = between(&m, 1, DICE) <= density && (allowed >> f & 1) != 0;
-        plan->features |= on ? SIM_FUZZ_BIT(f) : 0;
+        bool on = between(&m, 1, DICE) <= density && sim_fuzz_set_has(allowed, f);
+        sim_fuzz_set_add(&plan->features, f, on);
     }
     policies(&m);
     if (has(&m, SIM_FUZZ_ON_OFF)) {

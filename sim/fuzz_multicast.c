@@ -19,11 +19,11 @@ static uint32_t nodes_draw(const struct sim_fuzz_plan *plan, uint32_t app, struc
     return some;
 }
 
-void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz multicast", 0);
-    bool on = qkd_rng_below(&rng, ONE_IN) == 0 && (allowed >> SIM_FUZZ_MULTICAST & 1) != 0;
+    bool on = qkd_rng_below(&rng, ONE_IN) == 0 && sim_fuzz_set_has(allowed, SIM_FUZZ_MULTICAST);
     for (uint32_t i = 0; on && i < plan->app_count; i++) {
         uint32_t also = qkd_rng_below(&rng, 2) == 0 ? nodes_draw(plan, i, &rng) : 0;
         bool fits = plan->app[i].session_bps == 0 &&
@@ -44,7 +44,7 @@ void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, uint64_t allowed)
         if (plan->app[i].timeout_s > plan->fetch_within_s) {
             plan->app[i].timeout_s = plan->fetch_within_s;
         }
-        plan->features |= SIM_FUZZ_BIT(SIM_FUZZ_MULTICAST);
+        sim_fuzz_set_add(&plan->features, SIM_FUZZ_MULTICAST, true);
     }
     qkd_rng_fini(&rng);
 }

@@ -95,9 +95,19 @@ const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
     return names[feature];
 }
 
+bool sim_fuzz_set_has(struct sim_fuzz_set set, enum sim_fuzz_feature feature)
+{
+    return (set.word[feature / 64] >> feature % 64 & 1) != 0;
+}
+
+void sim_fuzz_set_add(struct sim_fuzz_set *set, enum sim_fuzz_feature feature, bool on)
+{
+    set->word[feature / 64] |= (uint64_t)on << feature % 64;
+}
+
 static bool has(const struct maker *m, enum sim_fuzz_feature feature)
 {
-    return (m->plan->features >> feature & 1) != 0;
+    return sim_fuzz_set_has(m->plan->features, feature);
 }
 
 /* Uniform in [low, high]. */
@@ -416,7 +426,7 @@ void sim_fuzz_plan_make(struct sim_fuzz_plan *plan, uint64_t seed)
     sim_fuzz_plan_limited(plan, seed, SIM_FUZZ_ALL);
 }
 
-void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t allowed)
+void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, struct sim_fuzz_set allowed)
 {
     struct maker m = {.plan = plan};
     *plan = (struct sim_fuzz_plan){.seed = seed};
@@ -424,9 +434,9 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, uint64_t a
     /* A subset of random density: few features now and then, so that none hides another. */
     uint32_t density = between(&m, 1, 4);
     for (uint32_t f = 0; f < SIM_FUZZ_EXTRA; f++) {
-        plan->features |= between(&m, 1, 6) <= density ? SIM_FUZZ_BIT(f) : 0;
+        bool on = between(&m, 1, 6) <= density;
+        sim_fuzz_set_add(&plan->features, f, on && sim_fuzz_set_has(allowed, f));
     }
-    plan->features &= allowed;
     plan->chaos_end_ms = between(&m, CHAOS_LEAST_MS, CHAOS_MOST_MS);
     topology(&m);
     classical(&m);

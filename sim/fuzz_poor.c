@@ -32,13 +32,13 @@ static void losses(struct sim_fuzz_plan *plan, struct qkd_rng *rng)
     }
 }
 
-void sim_fuzz_plan_poor(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_poor(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz poor", 0);
-    bool on = qkd_rng_below(&rng, POOR_IN) == 0 && (allowed >> SIM_FUZZ_POOR & 1) != 0;
+    bool on = qkd_rng_below(&rng, POOR_IN) == 0 && sim_fuzz_set_has(allowed, SIM_FUZZ_POOR);
     if (on) {
-        plan->features |= SIM_FUZZ_BIT(SIM_FUZZ_POOR);
+        sim_fuzz_set_add(&plan->features, SIM_FUZZ_POOR, true);
         plan->bootstrap_kbit = 1;
         for (uint32_t i = 0; i < plan->link_count; i++) {
             plan->link[i].initial_kbit = 0;

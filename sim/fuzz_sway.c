@@ -240,7 +240,7 @@ static void jam(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     }
 }
 
-void sim_fuzz_plan_sway(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_sway(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct qkd_rng rng;
     qkd_rng_init_named(&rng, plan->seed, "fuzz sway", 0);
@@ -256,8 +256,8 @@ void sim_fuzz_plan_sway(struct sim_fuzz_plan *plan, uint64_t allowed)
     uint32_t face = between(&rng, 0, DICE - 1);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; face -= ways[i++].faces) {
         if (face < ways[i].faces) {
-            if ((allowed >> ways[i].feature & 1) != 0) {
-                plan->features |= SIM_FUZZ_BIT(ways[i].feature);
+            if (sim_fuzz_set_has(allowed, ways[i].feature)) {
+                sim_fuzz_set_add(&plan->features, ways[i].feature, true);
                 ways[i].make(plan, &rng);
             }
             break;

@@ -51,14 +51,14 @@ static void add(struct trouble *m, enum sim_fuzz_feature kind)
     }
 }
 
-void sim_fuzz_plan_trouble(struct sim_fuzz_plan *plan, uint64_t allowed)
+void sim_fuzz_plan_trouble(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
 {
     struct trouble m = {.plan = plan};
     qkd_rng_init_named(&m.rng, plan->seed, "fuzz trouble", 0);
     uint32_t density = between(&m, 0, DENSITY);
     for (uint32_t f = SIM_FUZZ_TROUBLE; f < SIM_FUZZ_TROUBLE_END; f++) {
-        bool on = between(&m, 1, DICE) <= density && (allowed >> f & 1) != 0;
-        plan->features |= on ? SIM_FUZZ_BIT(f) : 0;
+        bool on = between(&m, 1, DICE) <= density && sim_fuzz_set_has(allowed, f);
+        sim_fuzz_set_add(&plan->features, f, on);
         if (on) {
             add(&m, (enum sim_fuzz_feature)f);
         }

@@ -19,7 +19,7 @@ static struct case_run *run_of(uint64_t features, uint64_t seed, const char *set
     struct sim_fuzz_plan plan;
     char *text = malloc(SIM_FUZZ_TEXT);
     ck_assert_ptr_nonnull(text);
-    sim_fuzz_plan_limited(&plan, seed, features);
+    sim_fuzz_plan_limited(&plan, seed, SIM_FUZZ_ONLY(features));
     sim_fuzz_print(&plan, text);
     const char *sets[] = {set, NULL};
     struct case_run *run = case_run_new(text, &(struct case_options){.sets = sets});
