@@ -4,9 +4,7 @@
  *
  * A pair of applications is hit by an event if what fails lay on the route of its last served request
  * (or, where the controller is lost to its master's key manager, if that route needed one), unless it
- * still waits for key since an earlier event. An event is detected when an element at its edge reports
- * a neighbour down, or the manager raises an alarm, of a kind that such a fault causes. The pair
- * suffers from the event until that has ended and it is served a request made afterwards, or until
+ * still waits for key since an earlier event. When an event is detected: stats_detect.c. The pair suffers from the event until that has ended and it is served a request made afterwards, or until
  * another event hits it. Its requests that end unserved meanwhile are lost to the event; it is healed
  * with the first key after the last of them. */
 #include <math.h>
@@ -19,11 +17,10 @@ int watch_healing_new(struct watch_stats *stats)
 {
     const struct scn_scenario *scenario = stats->scenario;
     stats->events = calloc(scenario->fault_events + 1, sizeof(*stats->events));
-    stats->unseen = calloc(scenario->fault_count + 1, sizeof(*stats->unseen));
     stats->culprits = calloc(scenario->link_count + 1, sizeof(*stats->culprits));
     stats->before = calloc(scenario->link_count + 1, sizeof(*stats->before));
-    if (stats->events == NULL || stats->unseen == NULL || stats->culprits == NULL ||
-        stats->before == NULL) {
+    if (stats->events == NULL || stats->culprits == NULL || stats->before == NULL ||
+        watch_detect_new(stats) != 0) {
         return QKD_ERR_NOMEM;
     }
     for (size_t i = 0; i < scenario->fault_events; i++) {
@@ -40,151 +37,12 @@ int watch_healing_new(struct watch_stats *stats)
 void watch_healing_free(struct watch_stats *stats)
 {
     free(stats->events);
-    free(stats->unseen);
+    watch_detect_free(stats);
     free(stats->culprits);
     free(stats->before);
 }
 
-/* ---- what a fault touches and shows ---- */
-
-/* Whether a fault is of the link between these nodes, or of one of them. */
-static bool fault_touches(const struct watch_stats *stats, const struct scn_fault *fault,
-                          uint32_t a, uint32_t b)
-{
-    switch (fault->target) {
-    case SCN_TARGET_NODE:
-        return fault->what != SCN_FAULT_PARTITION && (fault->index == a || fault->index == b);
-    case SCN_TARGET_CLASSICAL: {
-        /* Who is silent is not always at its ends; between switches it can be anybody. */
-        const struct scn_classical_link *cable = &stats->scenario->classical.links[fault->index];
-        bool backbone = cable->a >= stats->scenario->node_count &&
-                        cable->b >= stats->scenario->node_count;
-        return backbone || cable->a == a || cable->a == b || cable->b == a || cable->b == b;
-    }
-    case SCN_TARGET_LINK: {
-        const struct scn_link *link = &stats->scenario->links[fault->index];
-        return (link->a == a && link->b == b) || (link->a == b && link->b == a);
-    }
-    case SCN_TARGET_ELEMENT:
-        break;
-    }
-    return false;
-}
-
-#define SIGHT(name) (1U << WATCH_SIGHT_##name)
-
-/* What a fault of this kind can be seen by. */
-static uint32_t sights_of(const struct watch_stats *stats, const struct scn_fault *fault)
-{
-    static const uint32_t sights[SCN_FAULT_WHATS] = {
-        [SCN_FAULT_BOTH] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(MODULE) | SIGHT(NO_KEY),
-        [SCN_FAULT_QUANTUM] = SIGHT(WORSE) | SIGHT(MODULE) | SIGHT(NO_KEY),
-        [SCN_FAULT_CLASSICAL] = SIGHT(WORSE) | SIGHT(LINK),
-        [SCN_FAULT_CRASH] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(MODULE),
-        [SCN_FAULT_DOWN] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(MODULE),
-        [SCN_FAULT_TORN] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(MODULE),
-        [SCN_FAULT_STORE_LOST] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(MODULE),
-        [SCN_FAULT_DISK_FULL] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(MODULE),
-        [SCN_FAULT_DEGRADED] = SIGHT(WORSE) | SIGHT(NO_KEY) | SIGHT(NOISE),
-        [SCN_FAULT_MODULE] = SIGHT(WORSE) | SIGHT(MODULE) | SIGHT(NO_KEY),
-        [SCN_FAULT_IMPAIRED] = SIGHT(WORSE) | SIGHT(LINK) | SIGHT(DAMAGE),
-        [SCN_FAULT_PARTITION] = SIGHT(CONTROLLER) | SIGHT(MANAGER),
-        [SCN_FAULT_SWITCH] = SIGHT(WORSE) | SIGHT(NO_KEY),
-        [SCN_FAULT_POINT] = SIGHT(WORSE) | SIGHT(NO_KEY),
-        [SCN_FAULT_MAINTENANCE] = SIGHT(WORSE) | SIGHT(NO_KEY),
-    };
-    if (fault->target == SCN_TARGET_ELEMENT) {
-        return fault->element == SCN_ELEMENT_CONTROLLER ? SIGHT(CONTROLLER) : SIGHT(MANAGER);
-    }
-    uint32_t more = 0;
-    if (fault->target == SCN_TARGET_NODE) { /* what stands there is silent too */
-        more |= fault->index == stats->scenario->control.at ? SIGHT(CONTROLLER) : 0;
-        more |= fault->index == stats->scenario->management.at ? SIGHT(MANAGER) : 0;
-    }
-    return sights[fault->what] | more;
-}
-
-/* Whether what is seen, between these nodes or at node a, can be of this fault. */
-static bool fault_seen(const struct watch_stats *stats, const struct scn_fault *fault,
-                       enum watch_sight sight, uint32_t a, uint32_t b)
-{
-    if ((sights_of(stats, fault) >> sight & 1) == 0) {
-        return false;
-    }
-    if (sight == WATCH_SIGHT_CONTROLLER || sight == WATCH_SIGHT_MANAGER) {
-        uint32_t at = sight == WATCH_SIGHT_CONTROLLER ? stats->scenario->control.at
-                                                      : stats->scenario->management.at;
-        return fault->target == SCN_TARGET_ELEMENT || fault->index == at || fault->index == a;
-    }
-    return fault_touches(stats, fault, a, b);
-}
-
-void watch_healing_seen(struct watch_stats *stats, int64_t now_ns, enum watch_sight sight,
-                        uint32_t a, uint32_t b)
-{
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < stats->unseen_count; i++) {
-        const struct scn_fault *fault = &stats->scenario->faults[stats->unseen[i]];
-        struct watch_event_stats *event = &stats->events[fault->event_number];
-        if (event->detect_ns == SCN_NO_TIME && fault_seen(stats, fault, sight, a, b)) {
-            event->detect_ns = now_ns;
-        }
-        if (event->detect_ns == SCN_NO_TIME) {
-            stats->unseen[left++] = stats->unseen[i];
-        }
-    }
-    stats->unseen_count = left;
-}
-
-void watch_healing_alarm(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report)
-{
-    static const struct {
-        uint64_t fault;
-        enum watch_sight sight;
-    } alarms[] = {{WIRE_FAULT_LINK_DOWN, WATCH_SIGHT_LINK},
-                  {WIRE_FAULT_MODULE_DOWN, WATCH_SIGHT_MODULE},
-                  {WIRE_FAULT_NO_KEY, WATCH_SIGHT_NO_KEY},
-                  {WIRE_FAULT_QBER_HIGH, WATCH_SIGHT_NOISE}};
-    uint32_t node = qkd_eid_node(report->peer);
-    for (size_t i = 0; i < sizeof alarms / sizeof alarms[0]; i++) {
-        if (report->a == alarms[i].fault && report->c < stats->scenario->link_count) {
-            const struct scn_link *link = &stats->scenario->links[report->c];
-            watch_healing_seen(stats, now_ns, alarms[i].sight, link->a, link->b);
-        }
-    }
-    if (report->a == WIRE_FAULT_CONTROLLER_LOST) {
-        watch_healing_seen(stats, now_ns, WATCH_SIGHT_CONTROLLER, node, node);
-    } else if (report->a == WIRE_FAULT_MANAGER_LOST) {
-        watch_healing_seen(stats, now_ns, WATCH_SIGHT_MANAGER, node, node);
-    }
-}
-
-void watch_healing_peer_down(struct watch_stats *stats, int64_t now_ns,
-                             const struct qkd_report *report)
-{
-    uint32_t node = qkd_eid_node(report->who);
-    if (qkd_eid_role(report->peer) == QKD_ROLE_CONTROLLER) {
-        watch_healing_seen(stats, now_ns, WATCH_SIGHT_CONTROLLER, node, node);
-    } else if (qkd_eid_role(report->peer) == QKD_ROLE_MANAGER) {
-        watch_healing_seen(stats, now_ns, WATCH_SIGHT_MANAGER, node, node);
-    }
-}
-
 /* ---- whom it hits ---- */
-
-/* Whether the same event cuts this node off on the management network. */
-static bool cut_off_too(const struct scn_scenario *scenario, const struct scn_fault *fault,
-                        uint32_t node)
-{
-    for (size_t i = scenario->event_firsts[fault->event_number]; i < scenario->fault_count; i++) {
-        const struct scn_fault *other = &scenario->faults[i];
-        if (other->event_number == fault->event_number && other->what == SCN_FAULT_PARTITION &&
-            other->index == node) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Whether this fault takes the controller from the key manager of a node. */
 static bool controller_lost(const struct scn_scenario *scenario, const struct scn_fault *fault,
@@ -193,12 +51,7 @@ static bool controller_lost(const struct scn_scenario *scenario, const struct sc
     if (fault->target == SCN_TARGET_ELEMENT) {
         return fault->element == SCN_ELEMENT_CONTROLLER;
     }
-    if (fault->what != SCN_FAULT_PARTITION) {
-        return false;
-    }
-    uint32_t at = scenario->control.at;
-    return (fault->index == node && !cut_off_too(scenario, fault, at)) ||
-           (fault->index == at && !cut_off_too(scenario, fault, node));
+    return watch_fault_parts(scenario, fault, scenario->control.at, node);
 }
 
 static bool pair_hit(const struct watch_stats *stats, uint32_t application,
@@ -207,7 +60,7 @@ static bool pair_hit(const struct watch_stats *stats, uint32_t application,
     const struct watch_route *route = &stats->apps[application].route;
     const uint32_t *nodes = watch_route_nodes(route);
     for (uint32_t i = 0; i + 1 < route->len; i++) {
-        if (fault_touches(stats, fault, nodes[i], nodes[i + 1])) {
+        if (watch_fault_touches(stats->scenario, fault, nodes[i], nodes[i + 1])) {
             return true;
         }
     }
@@ -230,10 +83,10 @@ static void link_settle(struct watch_stats *stats, uint32_t link, uint32_t next_
 
 static void links_hit(struct watch_stats *stats, const struct scn_fault *fault)
 {
-    bool silent = (sights_of(stats, fault) & SIGHT(LINK)) != 0;
+    bool silent = watch_fault_silences(fault);
     for (uint32_t i = 0; i < stats->scenario->link_count; i++) {
         const struct scn_link *link = &stats->scenario->links[i];
-        if (fault_touches(stats, fault, link->a, link->b)) {
+        if (watch_fault_touches(stats->scenario, fault, link->a, link->b)) {
             struct watch_link_stats *state = &stats->links[i];
             state->hit_early = state->hit_early || (silent && !state->was_up);
             link_settle(stats, i, fault->event_number);
@@ -262,9 +115,7 @@ void watch_stats_fault(struct watch_stats *stats, int64_t now_ns, const struct s
     }
     event->open++;
     event->end_ns = SCN_NO_TIME;
-    if (event->detect_ns == SCN_NO_TIME) {
-        stats->unseen[stats->unseen_count++] = (uint32_t)(fault - stats->scenario->faults);
-    }
+    watch_detect_begin(stats, now_ns, fault);
     links_hit(stats, fault);
     for (uint32_t i = 0; i < stats->scenario->application_count; i++) {
         struct watch_app_stats *app = &stats->apps[i];
@@ -283,6 +134,7 @@ void watch_stats_fault_end(struct watch_stats *stats, int64_t now_ns, const stru
     if (event->open > 0 && --event->open == 0) {
         event->end_ns = now_ns;
     }
+    watch_detect_end(stats, now_ns, fault);
 }
 
 /* ---- how it ends ---- */

@@ -164,10 +164,8 @@ static void adjacency(struct watch_stats *stats, int64_t now_ns, const struct qk
             state->up[link->a == self ? 0 : 1] = up;
             state->was_up = state->was_up || (state->up[0] && state->up[1]);
             watch_windows_changed(stats, number, now_ns);
+            watch_detect_neighbour(stats, now_ns, number, self, up);
         }
-    }
-    if (!up) {
-        watch_healing_seen(stats, now_ns, WATCH_SIGHT_LINK, self, peer);
     }
 }
 
@@ -179,9 +177,7 @@ static void alarm_report(struct watch_stats *stats, int64_t now_ns, const struct
     watch_windows_note(stats, now_ns,
                        raised ? offsetof(struct watch_window, alarms_raised)
                               : offsetof(struct watch_window, alarms_cleared));
-    if (raised) {
-        watch_healing_alarm(stats, now_ns, report);
-    }
+    watch_detect_alarm(stats, now_ns, report);
     if (stats->sink->alarm != NULL) {
         stats->sink->alarm(stats->sink->ctx,
                            &(struct scn_alarm){.time_ns = now_ns,
@@ -223,7 +219,7 @@ void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct 
         if (report->a == QKD_RP_KX1) {
             adjacency(stats, now_ns, report, report->code == QKD_REPORT_PEER_UP);
         } else if (report->code == QKD_REPORT_PEER_DOWN) {
-            watch_healing_peer_down(stats, now_ns, report);
+            watch_detect_peer_down(stats, now_ns, report);
         }
         break;
     case QKD_REPORT_RETRANSMIT:
@@ -235,8 +231,7 @@ void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct 
         stats->tag_failures++;
         if (link != NULL) {
             watch_links_count(stats, now_ns, (uint32_t)report->a, WATCH_LINK_TAG_FAILURES);
-            const struct scn_link *damaged = &stats->scenario->links[report->a];
-            watch_healing_seen(stats, now_ns, WATCH_SIGHT_DAMAGE, damaged->a, damaged->b);
+            watch_detect_wrong_tag(stats, now_ns, (uint32_t)report->a);
         }
         break;
     case QKD_REPORT_FALLBACK:
@@ -246,8 +241,7 @@ void watch_links_report(struct watch_stats *stats, int64_t now_ns, const struct 
         break;
     case QKD_REPORT_REROUTE:
         if (link != NULL) {
-            const struct scn_link *worse = &stats->scenario->links[report->a];
-            watch_healing_seen(stats, now_ns, WATCH_SIGHT_WORSE, worse->a, worse->b);
+            watch_detect_reroute(stats, now_ns, report);
         }
         break;
     case QKD_REPORT_ALARM:

@@ -159,16 +159,19 @@ struct watch_event_stats {
     uint64_t reasons[SCN_MAX_REASONS];
 };
 
-/* What is seen of a fault. */
+/* What is seen of a fault: signs of links, then of nodes. */
 enum watch_sight {
-    WATCH_SIGHT_LINK,       /* a neighbour is silent */
-    WATCH_SIGHT_MODULE,     /* a module is silent */
-    WATCH_SIGHT_NO_KEY,     /* no key comes */
-    WATCH_SIGHT_NOISE,      /* a QBER is high */
-    WATCH_SIGHT_DAMAGE,     /* a tag is wrong */
-    WATCH_SIGHT_WORSE,      /* the controller moves routes away from a link */
-    WATCH_SIGHT_CONTROLLER, /* the controller is silent to a node */
-    WATCH_SIGHT_MANAGER     /* the manager is */
+    WATCH_SIGHT_LINK,    /* a neighbour is silent */
+    WATCH_SIGHT_MODULE,  /* a module is silent */
+    WATCH_SIGHT_NO_KEY,  /* no key comes */
+    WATCH_SIGHT_NOISE,   /* a QBER is high */
+    WATCH_SIGHT_DAMAGE,  /* a tag is wrong */
+    WATCH_SIGHT_LOW,     /* so little key is left that routes leave it */
+    WATCH_SIGHT_OPTICAL, /* a switch or relay point is silent */
+    WATCH_SIGHT_OF_LINKS,
+    WATCH_SIGHT_CONTROLLER = WATCH_SIGHT_OF_LINKS, /* the controller is silent to a node */
+    WATCH_SIGHT_MANAGER,                           /* the manager is */
+    WATCH_SIGHT_COUNT
 };
 
 struct watch_stats {
@@ -191,10 +194,9 @@ struct watch_stats {
         *first_link; /* links of node n: node_links[first_link[n]] .. [first_link[n + 1] - 1] */
     uint32_t *node_links;
     struct watch_event_stats *events; /* of the faults, by number */
-    uint32_t *unseen;                 /* faults begun whose event is not yet detected */
-    uint32_t unseen_count;
-    uint32_t *culprits; /* by link: the event that touched it last; SCN_NO_INDEX */
-    uint64_t *before;   /* by link: what had been discarded there when it began, bits */
+    struct watch_detect *detect;      /* of stats_detect.c; NULL: nothing fails */
+    uint32_t *culprits;               /* by link: the event that touched it last; SCN_NO_INDEX */
+    uint64_t *before; /* by link: what had been discarded there when it began, bits */
     uint64_t (*discarded)(void *ctx, uint32_t link); /* as in watch_stats_config */
     void *discarded_ctx;
     struct qkd_slab sessions; /* struct watch_session */
@@ -256,14 +258,32 @@ void watch_healing_free(struct watch_stats *stats);
 /* A request has ended: was its pair waiting since a fault? */
 void watch_healing_ended(struct watch_stats *stats, const struct watch_request *request);
 
-/* Something that a fault at a link between these nodes, or at a node, shows by. */
-void watch_healing_seen(struct watch_stats *stats, int64_t now_ns, enum watch_sight sight,
-                        uint32_t a, uint32_t b);
-void watch_healing_alarm(struct watch_stats *stats, int64_t now_ns,
-                         const struct qkd_report *report);
-void watch_healing_peer_down(struct watch_stats *stats, int64_t now_ns,
-                             const struct qkd_report *report);
 void watch_healing_finish(struct watch_stats *stats, struct scn_summary *summary);
+
+/* ---- stats_detect.c ---- */
+
+/* Signs that elements give, and the fault behind each. What elements tell changes nothing if nothing
+ * fails in the scenario. */
+int watch_detect_new(struct watch_stats *stats);
+void watch_detect_free(struct watch_stats *stats);
+void watch_detect_begin(struct watch_stats *stats, int64_t now_ns, const struct scn_fault *fault);
+void watch_detect_end(struct watch_stats *stats, int64_t now_ns, const struct scn_fault *fault);
+void watch_detect_neighbour(struct watch_stats *stats, int64_t now_ns, uint32_t link, uint32_t node,
+                            bool up);
+void watch_detect_alarm(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report);
+void watch_detect_peer_down(struct watch_stats *stats, int64_t now_ns,
+                            const struct qkd_report *report);
+void watch_detect_wrong_tag(struct watch_stats *stats, int64_t now_ns, uint32_t link);
+void watch_detect_reroute(struct watch_stats *stats, int64_t now_ns,
+                          const struct qkd_report *report);
+
+/* Whether a fault is of the link between these nodes, or of one of them; whether it takes what stands
+ * at node `at` from another on the management network; whether neighbours may hear nothing. */
+bool watch_fault_touches(const struct scn_scenario *scenario, const struct scn_fault *fault,
+                         uint32_t a, uint32_t b);
+bool watch_fault_parts(const struct scn_scenario *scenario, const struct scn_fault *fault,
+                       uint32_t at, uint32_t node);
+bool watch_fault_silences(const struct scn_fault *fault);
 
 /* ---- stats_tally.c ---- */
 void watch_tally_ended(struct watch_tally *tally, const struct watch_request *request);

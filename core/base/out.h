@@ -82,7 +82,8 @@ enum qkd_report_code {
     QKD_REPORT_RESERVED,     /* controller: a = link, b = bits per second reserved on it from now
                                 on, c = bits per second that may be */
     QKD_REPORT_REROUTE,      /* controller: a = link that is no good any more, b = routes over it
-                                for which there is another one, c = for which there is none */
+                                for which there is another one, c = for which there is none,
+                                d = enum qkd_worse */
     QKD_REPORT_FALLBACK,     /* KMA: a = link, b = 1 keys cross it under AES-256 from now on, 0 no
                                 longer, 2 one does: id = its KMA-key ID */
     QKD_REPORT_TERM,  /* controller: a = the term in which it is in charge from now on, 0: it is
@@ -93,6 +94,9 @@ enum qkd_report_code {
                                 claimed sender, b = 1: a frame by its tag */
     QKD_REPORT_COUNT
 };
+
+/* Why a link is no good any more. */
+enum qkd_worse { QKD_WORSE_DOWN, QKD_WORSE_LOW, QKD_WORSE_NOISE, QKD_WORSE_TAGS };
 
 /* What becomes of a session with a guaranteed rate, as its application sees it. */
 enum qkd_session_event {

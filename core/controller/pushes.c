@@ -159,7 +159,8 @@ void ctl_reroute(struct ctl *ctl, const struct qkd_event *event, struct qkd_out 
     }
     struct qkd_report report = {.code = QKD_REPORT_REROUTE,
                                 .who = ctl->config.self,
-                                .a = t->links[t->worse[0]].id};
+                                .a = t->links[t->worse[0]].id,
+                                .d = t->links[t->worse[0]].why};
     for (uint32_t slot = 0; slot < ctl->given.routes.top; slot++) {
         const struct ctl_given_route *route = ctl_given_at(&ctl->given, slot);
         if (route == NULL || qkd_time_before(route->until, event->now)) {

@@ -147,7 +147,7 @@ static void links_silent(struct ctl *ctl, const struct qkd_event *event,
     for (uint32_t h = t->nodes[peer->node].first; h != CTL_NONE; h = t->halves[h].next) {
         (void)chan_report_raise(&ctl->reports, event, WIRE_FAULT_LINK_DOWN, t->links[h >> 1].id,
                                 out);
-        ctl_topology_worse(&ctl->topology, h >> 1);
+        ctl_topology_worse(&ctl->topology, h >> 1, QKD_WORSE_DOWN);
     }
 }
 

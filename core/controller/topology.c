@@ -155,10 +155,11 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-void ctl_topology_worse(struct ctl_topology *t, uint32_t slot)
+void ctl_topology_worse(struct ctl_topology *t, uint32_t slot, enum qkd_worse why)
 {
     if (!t->links[slot].is_worse) {
         t->links[slot].is_worse = true;
+        t->links[slot].why = (uint8_t)why;
         t->worse[t->worse_count++] = slot;
     }
 }
@@ -175,13 +176,14 @@ void ctl_topology_worse_clear(struct ctl_topology *t)
 static void sign_set(struct ctl_topology *t, uint32_t slot, bool *sign, bool is_on)
 {
     struct ctl_link *link = &t->links[slot];
+    bool of_tags = sign == &link->attacked[0] || sign == &link->attacked[1];
     bool was = ctl_link_is_noisy(link);
     *sign = is_on;
     bool is = ctl_link_is_noisy(link);
     t->noisy_count += is ? 1 : 0;
     t->noisy_count -= was ? 1 : 0;
     if (is && !was) {
-        ctl_topology_worse(t, slot);
+        ctl_topology_worse(t, slot, of_tags ? QKD_WORSE_TAGS : QKD_WORSE_NOISE);
     }
     t->is_better = t->is_better || (was && !is);
 }
@@ -242,8 +244,10 @@ int ctl_topology_status(struct ctl_topology *t, uint32_t node,
                                         : t->low_bits;
     bool below_mark = both < mark;
     bool was_up = link->up[0] && link->up[1];
-    if ((below_mark && !link->drained[side]) || (was_up && status->up == 0)) {
-        ctl_topology_worse(t, slot);
+    if (was_up && status->up == 0) {
+        ctl_topology_worse(t, slot, QKD_WORSE_DOWN);
+    } else if (below_mark && !link->drained[side]) {
+        ctl_topology_worse(t, slot, QKD_WORSE_LOW);
     }
     bool is_fresh = t->halves[2 * slot].until_ns >= now.ns;
     t->is_better = t->is_better || !is_fresh || (link->drained[side] && !below_mark);

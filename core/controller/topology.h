@@ -11,6 +11,7 @@
 #define QKD_CONTROLLER_TOPOLOGY_H
 
 #include "core/base/map.h"
+#include "core/base/out.h"
 #include "core/base/time.h"
 #include "core/wire/codec.h"
 
@@ -38,6 +39,7 @@ struct ctl_link {
     bool attacked[2];         /* as each end's KM says: tags fail */
     bool drained[2];          /* under the low mark, and not yet well above it again */
     bool is_worse;            /* in the list `worse` */
+    uint8_t why;              /* is_worse: the first enum qkd_worse */
     uint64_t tag_failures[2]; /* of each end, as it said last */
     struct qkd_time attacked_at[2]; /* when the last of them was reported */
     uint64_t rate_bps[2];           /* as each end's module said when it last had one; 0: never */
@@ -97,7 +99,7 @@ void ctl_topology_noise(struct ctl_topology *t, uint32_t number, uint32_t id, ui
 
 /* A link is down or drained, noisy or under attack, and was not: it is in the list `worse` until the
  * list is cleared. */
-void ctl_topology_worse(struct ctl_topology *t, uint32_t link);
+void ctl_topology_worse(struct ctl_topology *t, uint32_t link, enum qkd_worse why);
 void ctl_topology_worse_clear(struct ctl_topology *t);
 
 /* Slot of link `id` at the KM of a node number, or CTL_NONE. */

@@ -182,6 +182,43 @@ START_TEST(crash_costs_leases)
 }
 END_TEST
 
+/* Events that overlap, each detected by its own sign (silence: three status periods of a second and what
+ * a report takes; noise: at once) or not at all: `again` and `dark` show by alarms that stand already,
+ * when `cut` and `noise` have raised them; `works` is planned; `calm` shows by nothing, though alarms of
+ * others come meanwhile. Instants of alarms are those at which the manager told of them. */
+START_TEST(each_by_its_own_sign)
+{
+    static const struct {
+        const char *name;
+        double least_s, most_s; /* 0: not detected */
+    } seen[] = {{"works", 0, 0}, {"calm", 0, 0}, {"cut", 2, 5},   {"again", 0, 0},
+                {"noise", 0, 2}, {"ctl", 2, 7},  {"dark", 0, 0},  {"new", 2, 5},
+                {"mod", 2, 6},   {"late", 2, 6}, {"second", 0, 0}};
+    struct case_run *run = checked_with(
+        TEXT "faults:\n"
+             "  - {at: 10.1 s, for: 85 s, link: DC, what: maintenance, event: works}\n"
+             "  - {at: 12.1 s, for: 85 s, link: BC, what: impaired, delay: 1 ms, event: calm}\n"
+             "  - {at: 15.1 s, for: 20 s, link: AB, event: cut}\n"
+             "  - {at: 20.1 s, for: 10 s, link: AB, event: again}\n"
+             "  - {at: 20.3 s, for: 15 s, link: AD, what: degraded, qber: 20 %, event: noise}\n"
+             "  - {at: 25.1 s, for: 40 s, element: controller, event: ctl}\n"
+             "  - {at: 33.1 s, for: 7 s, link: AD, what: quantum, event: dark}\n"
+             "  - {at: 45.1 s, for: 10 s, link: AB, event: new}\n"
+             "  - {at: 58.1 s, for: 10 s, link: AD, what: module, end: A, event: mod}\n"
+             "  - {at: 75.1 s, for: 10 s, element: controller, event: late}\n"
+             "  - {at: 80.1 s, for: 4 s, element: controller, event: second}\n",
+        NULL);
+    for (size_t i = 0; i < sizeof seen / sizeof seen[0]; i++) {
+        double detect_s = event_of(run, seen[i].name)->detect_s;
+        bool is_right = seen[i].most_s > 0
+                            ? detect_s > seen[i].least_s && detect_s <= seen[i].most_s
+                            : isnan(detect_s);
+        ck_assert_msg(is_right, "%s: after %.3f s", seen[i].name, detect_s);
+    }
+    case_run_free(run);
+}
+END_TEST
+
 /* The same in both engines, within a millisecond. */
 START_TEST(engines_agree)
 {
@@ -225,6 +262,7 @@ int main(void)
     tcase_add_test(tcase, controller_is_missed);
     tcase_add_test(tcase, manager_is_not_missed);
     tcase_add_test(tcase, crash_costs_leases);
+    tcase_add_test(tcase, each_by_its_own_sign);
     tcase_add_test(tcase, engines_agree);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

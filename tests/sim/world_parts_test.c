@@ -363,16 +363,23 @@ START_TEST(fault_detected_by_its_kind)
         size_t not_count;
     } cases[] = {
         {"link: AB, what: quantum",
-         {WIRE_FAULT_POOL_LOW, WIRE_FAULT_LINK_DOWN},
+         {WIRE_FAULT_POOL_LOW, WIRE_FAULT_LINK_DOWN, WIRE_FAULT_MODULE_DOWN},
          WIRE_FAULT_NO_KEY,
-         2},
-        {"link: AB, what: quantum", {WIRE_FAULT_POOL_LOW}, WIRE_FAULT_MODULE_DOWN, 1},
+         3},
+        {"link: AB, what: module, end: A",
+         {WIRE_FAULT_POOL_LOW, WIRE_FAULT_LINK_DOWN, WIRE_FAULT_QBER_HIGH},
+         WIRE_FAULT_MODULE_DOWN,
+         3},
         {"link: AB, what: classical",
          {WIRE_FAULT_POOL_LOW, WIRE_FAULT_NO_KEY, WIRE_FAULT_MODULE_DOWN},
          WIRE_FAULT_LINK_DOWN,
          3},
+        {"link: AB, what: degraded, loss: 3 dB",
+         {WIRE_FAULT_POOL_LOW, WIRE_FAULT_QBER_HIGH, WIRE_FAULT_LINK_DOWN},
+         WIRE_FAULT_NO_KEY,
+         3},
         {"link: AB", {WIRE_FAULT_POOL_LOW}, WIRE_FAULT_NO_KEY, 1},
-        {"node: B", {WIRE_FAULT_POOL_LOW, WIRE_FAULT_NO_KEY}, WIRE_FAULT_MODULE_DOWN, 2},
+        {"node: B", {WIRE_FAULT_POOL_LOW, WIRE_FAULT_QBER_HIGH}, WIRE_FAULT_MODULE_DOWN, 2},
         {"node: B, what: down", {WIRE_FAULT_POOL_LOW}, WIRE_FAULT_LINK_DOWN, 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
