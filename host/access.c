@@ -122,8 +122,11 @@ static struct wire_access_rule rule_make(const struct host_plan *plan,
     rule.source_community = number_of(plan, plan->communities, communities, from->community);
     rule.target_community = number_of(plan, plan->communities, communities, to->community);
     if (rule.has_source_id) {
-        uint32_t node = plan->scenario->applications[given->application].from;
-        rule.source_id = qkd_eid_make(QKD_ROLE_APP, 2 * given->application, node);
+        const struct scn_application *app = &plan->scenario->applications[given->application];
+        uint32_t asks = app->of > 0 ? app->of - 1 : given->application;
+        rule.source_id = qkd_eid_make(QKD_ROLE_APP, 2 * asks, app->from);
+        rule.has_target_id = app->of > 0; /* of a multicast, this one who is to have the key, too */
+        rule.target_id = host_agent_eid(plan, 2 * given->application + 1);
     }
     return rule;
 }

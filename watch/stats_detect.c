@@ -188,7 +188,8 @@ static enum proof proof_of_silence(const struct scn_scenario *scenario,
     uint32_t standby = of_controller ? scenario->control.standby : SCN_NO_NODE;
     if (fault->target == SCN_TARGET_ELEMENT) {
         int element = of_controller ? SCN_ELEMENT_CONTROLLER : SCN_ELEMENT_MANAGER;
-        return fault->element == element ? PROOF_MUST : PROOF_NONE;
+        bool may = of_controller && fault->element == SCN_ELEMENT_STANDBY; /* if it is in charge */
+        return fault->element == element ? PROOF_MUST : may ? PROOF_MAY : PROOF_NONE;
     }
     if (fault->target != SCN_TARGET_NODE) {
         return PROOF_NONE;

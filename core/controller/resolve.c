@@ -30,6 +30,13 @@ void ctl_on_resolve(struct ctl *ctl, const struct qkd_event *event, const struct
                                    .term = ctl->term.own};
     struct qkd_time oldest = {event->now.ns - ctl_stale_after(ctl).ns};
     ctl_reach_answer(&ctl->reach, &question, oldest, &rsp);
+    if (qkd_time_before(event->now, ctl->admit_from)) { /* a longer prefix may not be known yet */
+        rsp = (struct wire_resolve_rsp){.head = rsp.head,
+                                        .source_id = rsp.source_id,
+                                        .reason = WIRE_REASON_RESTARTED,
+                                        .has_term = rsp.has_term,
+                                        .term = rsp.term};
+    }
     uint8_t bytes[128];
     int len = wire_resolve_rsp_encode(&rsp, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);

@@ -10,6 +10,7 @@
 #include "core/km/kmc_state.h"
 
 #define ROUTE_RETRANSMITS 3
+#define KNOWN_TRIES 2            /* to ask who serves what, where an old answer will do */
 #define STANDBY_RETRANSMITS 2    /* more, while another controller may take over */
 #define GENERATION_RETRANSMITS 8 /* a module that misses "run" stays paused */
 #define BACKOFF_SHIFT_MAX 3
@@ -379,12 +380,14 @@ bool kmc_question_resolve(struct kmc *kmc, const struct qkd_event *event,
     return true;
 }
 
-bool kmc_question_resolved(struct kmc *kmc, uint64_t own_id, uint64_t *ksa_id)
+bool kmc_question_resolved(struct kmc *kmc, uint64_t own_id, struct kmc_asked *asked)
 {
     uint32_t slot = find(&kmc->by_own_id, own_id);
     bool found = slot != QKD_MAP_NONE && pending_at(kmc, slot)->resolve;
     if (found) {
-        *ksa_id = pending_at(kmc, slot)->kma_id & ~KSA_MARK;
+        const struct kmc_pending *pending = pending_at(kmc, slot);
+        *asked = (struct kmc_asked){.ksa_id = pending->kma_id & ~KSA_MARK, .len = pending->len};
+        memcpy(asked->bytes, pending->bytes, pending->len);
         pending_drop(kmc, slot);
     }
     return found;
@@ -498,6 +501,22 @@ void kmc_generation_answer(struct kmc *kmc, const struct qkd_event *event,
 
 /* ---- time ---- */
 
+static unsigned tries_most(const struct kmc *kmc, const struct kmc_pending *pending)
+{
+    return pending->rp != QKD_RP_CK      ? GENERATION_RETRANSMITS
+           : kmc->config->standby.v != 0 ? ROUTE_RETRANSMITS + STANDBY_RETRANSMITS
+                                         : ROUTE_RETRANSMITS;
+}
+
+/* Who serves what, as it was asked. */
+static struct wire_resolve question_of(const struct kmc_pending *pending)
+{
+    struct wire_resolve question;
+    int err = wire_resolve_decode(&question, pending->bytes, pending->len);
+    QKD_ASSERT(err == 0); /* our own bytes */
+    return question;
+}
+
 static void pending_fail(struct kmc *kmc, const struct qkd_event *event, uint32_t slot,
                          struct qkd_out *out)
 {
@@ -508,9 +527,10 @@ static void pending_fail(struct kmc *kmc, const struct qkd_event *event, uint32_
                                          .reason = WIRE_REASON_UNREACHABLE};
         stock_rsp_send(kmc, event, &refusal, pending->kma_id, out);
     } else if (pending->resolve) {
-        struct wire_resolve question;
-        int err = wire_resolve_decode(&question, pending->bytes, pending->len);
-        QKD_ASSERT(err == 0); /* our own bytes */
+        struct wire_resolve question = question_of(pending);
+        if (pending->tries > tries_most(kmc, pending)) {
+            (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_CONTROLLER_LOST, 0, out);
+        }
         kmc_reach_refuse(kmc, event, &question, pending->kma_id & ~KSA_MARK, out);
     } else if (pending->rp == QKD_RP_CK) {
         struct wire_route_rsp about = {.head.orig_message_id = pending->kma_id,
@@ -543,10 +563,12 @@ void kmc_pending_timeout(struct kmc *kmc, const struct qkd_event *event, struct 
         }
         struct kmc_pending *pending = pending_at(kmc, slot);
         pending->timer = QKD_TIMER_NONE;
-        unsigned most = pending->rp != QKD_RP_CK      ? GENERATION_RETRANSMITS
-                        : kmc->config->standby.v != 0 ? ROUTE_RETRANSMITS + STANDBY_RETRANSMITS
-                                                      : ROUTE_RETRANSMITS;
-        if (pending->tries > most) {
+        bool is_known = pending->resolve && pending->tries >= KNOWN_TRIES;
+        if (is_known) {
+            struct wire_resolve question = question_of(pending);
+            is_known = kmc_reach_is_known(kmc, &question);
+        }
+        if (is_known || pending->tries > tries_most(kmc, pending)) {
             pending_fail(kmc, event, slot, out);
         } else {
             pending_send(kmc, event, slot, out);

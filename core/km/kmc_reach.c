@@ -2,7 +2,8 @@
 /* KMC: which user networks this KM serves, and at which address its KSA is (FG QIT4N D2.3 clause 7.2.2.1;
  * D23-KR-07, -13). It is configured, or for a KSA whose address is dynamic told by the KSA; the controller
  * learns it with the status, other KMs without a controller with the link state. Questions of the KSA which
- * KM serves an address go to whoever knows: the controller, or the own map. */
+ * KM serves an address go to whoever knows: the controller, or the own map. What the controller said last
+ * is used on while it is gone, or has just started anew. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ enum { WHOLE = 128, ANSWER_BYTES = 128 };
 void kmc_reach_fini(struct kmc *kmc)
 {
     free(kmc->serves.networks);
+    free(kmc->known);
 }
 
 /* What is served has changed: those who should know hear of it at once. */
@@ -85,6 +87,69 @@ struct wire_bytes kmc_reach_ksa(const struct kmc *kmc)
     return (struct wire_bytes){kmc->serves.ksa_bytes, kmc->serves.ksa_len};
 }
 
+/* ---- what is known ---- */
+
+/* The same bytes for the same question, whoever asks and whenever. */
+static uint32_t what_encode(const struct wire_resolve *question, uint8_t what[KMC_PENDING_BYTES])
+{
+    struct wire_resolve same = *question;
+    same.head = (struct wire_head){.rp = QKD_RP_KMI};
+    same.source_id = QKD_NOBODY;
+    int len = wire_resolve_encode(&same, what, KMC_PENDING_BYTES);
+    QKD_ASSERT(len > 0); /* no longer than what came */
+    return (uint32_t)len;
+}
+
+/* KMC_KNOWN: not known. */
+static uint32_t known_find(const struct kmc *kmc, const struct wire_resolve *question)
+{
+    uint8_t what[KMC_PENDING_BYTES];
+    uint32_t len = kmc->known_count > 0 ? what_encode(question, what) : 0;
+    for (uint32_t i = 0; i < kmc->known_count; i++) {
+        const struct kmc_known *known = &kmc->known[i];
+        if (known->what_len == len && memcmp(known->what, what, len) == 0) {
+            return i;
+        }
+    }
+    return KMC_KNOWN;
+}
+
+/* A place for one more, that of the oldest if there are too many; NULL without memory. */
+static struct kmc_known *known_room(struct kmc *kmc)
+{
+    if (kmc->known_count == kmc->known_cap && kmc->known_cap < KMC_KNOWN) {
+        uint32_t cap = kmc->known_cap == 0 ? 2 : 2 * kmc->known_cap;
+        struct kmc_known *grown = realloc(kmc->known, cap * sizeof *grown);
+        if (grown == NULL) {
+            return NULL;
+        }
+        kmc->known = grown;
+        kmc->known_cap = cap;
+    }
+    if (kmc->known_count < kmc->known_cap) {
+        return &kmc->known[kmc->known_count++];
+    }
+    struct kmc_known *oldest = &kmc->known[kmc->known_next];
+    kmc->known_next = (kmc->known_next + 1) % KMC_KNOWN;
+    return oldest;
+}
+
+/* Takes in what the controller says: who serves it, or that nobody does. */
+static void known_take(struct kmc *kmc, const struct wire_resolve *question,
+                       const struct wire_resolve_rsp *rsp)
+{
+    uint32_t at = known_find(kmc, question);
+    if (rsp->reason == WIRE_REASON_NONE) {
+        struct kmc_known *known = at < KMC_KNOWN ? &kmc->known[at] : known_room(kmc);
+        if (known != NULL) { /* else it is asked for again */
+            known->what_len = what_encode(question, known->what);
+            known->rsp = *rsp;
+        }
+    } else if (at < KMC_KNOWN && rsp->reason == WIRE_REASON_UNKNOWN_APPLICATION) {
+        kmc->known[at].what_len = 0; /* no question is as short */
+    }
+}
+
 /* ---- questions ---- */
 
 static void rsp_send(struct kmc *kmc, const struct qkd_event *event, struct wire_resolve_rsp *rsp,
@@ -100,15 +165,30 @@ static void rsp_send(struct kmc *kmc, const struct qkd_event *event, struct wire
     (void)chan_send(kmc->set, event, &send, out); /* lost: the KSA's own timeout ends it */
 }
 
+/* Without the controller: what the map knows, or what the controller said last. */
+static void answer_own(struct kmc *kmc, const struct qkd_event *event,
+                       const struct wire_resolve *question, struct wire_resolve_rsp *rsp)
+{
+    uint32_t at = known_find(kmc, question);
+    if (kmc->map.is_on) {
+        struct qkd_time oldest = {event->now.ns - kmc->map.topology.fresh.ns};
+        ctl_reach_answer(&kmc->map.reach, question, oldest, rsp);
+    } else if (at < KMC_KNOWN) {
+        *rsp = kmc->known[at].rsp;
+    }
+}
+
+bool kmc_reach_is_known(const struct kmc *kmc, const struct wire_resolve *question)
+{
+    return !kmc->map.is_on && known_find(kmc, question) < KMC_KNOWN;
+}
+
 void kmc_reach_refuse(struct kmc *kmc, const struct qkd_event *event,
                       const struct wire_resolve *question, uint64_t id, struct qkd_out *out)
 {
     struct wire_resolve_rsp rsp = {.source_id = question->source_id,
                                    .reason = WIRE_REASON_UNREACHABLE};
-    if (kmc->map.is_on) {
-        struct qkd_time oldest = {event->now.ns - kmc->map.topology.fresh.ns};
-        ctl_reach_answer(&kmc->map.reach, question, oldest, &rsp);
-    }
+    answer_own(kmc, event, question, &rsp);
     rsp_send(kmc, event, &rsp, id, out);
 }
 
@@ -123,7 +203,9 @@ void kmc_reach_from_ksa(struct kmc *kmc, const struct qkd_event *event,
     }
     uint64_t id = question.head.message_id;
     question.source_id = kmc->kma;
-    if (kmc_map_decides(kmc) || kmc->config->controller.v == 0) {
+    bool is_lost = chan_report_stands(&kmc->reports, WIRE_FAULT_CONTROLLER_LOST, 0);
+    if (kmc_map_decides(kmc) || kmc->config->controller.v == 0 ||
+        (is_lost && kmc_reach_is_known(kmc, &question))) {
         kmc_reach_refuse(kmc, event, &question, id, out); /* the map answers, if there is one */
     } else if (!kmc_question_resolve(kmc, event, &question, out)) {
         struct wire_resolve_rsp rsp = {.source_id = question.source_id,
@@ -136,11 +218,21 @@ void kmc_reach_answer(struct kmc *kmc, const struct qkd_event *event, const stru
                       struct qkd_out *out)
 {
     struct wire_resolve_rsp rsp;
-    uint64_t id;
+    struct kmc_asked asked;
     int err = wire_resolve_rsp_decode(&rsp, m->bytes, m->len);
     if (err != 0) {
         kmc_bad_bytes(kmc, m, err, out);
-    } else if (kmc_question_resolved(kmc, rsp.head.orig_message_id, &id)) {
-        rsp_send(kmc, event, &rsp, id, out);
+        return;
     }
+    if (!kmc_question_resolved(kmc, rsp.head.orig_message_id, &asked)) {
+        return;
+    }
+    struct wire_resolve question;
+    err = wire_resolve_decode(&question, asked.bytes, asked.len);
+    QKD_ASSERT(err == 0); /* our own bytes */
+    known_take(kmc, &question, &rsp);
+    if (rsp.reason == WIRE_REASON_RESTARTED) { /* it does not know all yet */
+        answer_own(kmc, event, &question, &rsp);
+    }
+    rsp_send(kmc, event, &rsp, asked.ksa_id, out);
 }

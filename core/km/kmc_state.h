@@ -14,6 +14,7 @@
 
 #define KMC_SILENT_PERIODS 3
 #define KMC_PENDING_BYTES 128 /* the longest request passed on */
+#define KMC_KNOWN 64U         /* who serves what: answers kept for when the controller is gone */
 #define KMC_RENEW_PERIODS 3
 #define KMC_TIMER_RESERVE (UINT64_C(1) << 32)
 
@@ -80,6 +81,20 @@ struct kmc_serves {
     uint32_t ksa_len;
 };
 
+/* Who serves something, as the controller said last. */
+struct kmc_known {
+    uint8_t what[KMC_PENDING_BYTES]; /* the question, without its head's numbers */
+    uint32_t what_len;
+    struct wire_resolve_rsp rsp;
+};
+
+/* A question that was answered, as it was asked. */
+struct kmc_asked {
+    uint64_t ksa_id; /* the KSA's message ID */
+    uint8_t bytes[KMC_PENDING_BYTES];
+    uint32_t len;
+};
+
 struct kmc {
     const struct km_config *config;
     struct qkd_eid self, kma, ksa;
@@ -109,6 +124,8 @@ struct kmc {
     struct qkd_map by_session; /* u64 session ID -> slot of reserves */
     struct kmc_map map;        /* mode distributed */
     struct kmc_serves serves;
+    struct kmc_known *known; /* ring of at most KMC_KNOWN */
+    uint32_t known_count, known_cap, known_next;
     bool started;
     uint32_t ksa_incarnation;
     struct qkd_rng rng;
@@ -164,6 +181,8 @@ void kmc_reach_answer(struct kmc *kmc, const struct qkd_event *event, const stru
 /* Nobody answers: what the map knows, or that nobody can be asked. */
 void kmc_reach_refuse(struct kmc *kmc, const struct qkd_event *event,
                       const struct wire_resolve *question, uint64_t id, struct qkd_out *out);
+/* Whether the controller has answered this once. */
+bool kmc_reach_is_known(const struct kmc *kmc, const struct wire_resolve *question);
 /* Records of what is served. */
 struct wire_bytes kmc_reach_networks(const struct kmc *kmc);
 struct wire_bytes kmc_reach_ksa(const struct kmc *kmc);
@@ -204,8 +223,8 @@ void kmc_route_table(struct kmc *kmc, const struct qkd_event *event, const struc
 /* A question of the KSA for the controller; false: there is no room for it. */
 bool kmc_question_resolve(struct kmc *kmc, const struct qkd_event *event,
                           const struct wire_resolve *question, struct qkd_out *out);
-/* It is answered: true, and the Message ID of the KSA's. */
-bool kmc_question_resolved(struct kmc *kmc, uint64_t own_id, uint64_t *ksa_id);
+/* It is answered: true, and what was asked. */
+bool kmc_question_resolved(struct kmc *kmc, uint64_t own_id, struct kmc_asked *asked);
 /* STOCK of the KSA, and the controller's answer to it. */
 void kmc_stock_from_ksa(struct kmc *kmc, const struct qkd_event *event,
                         const struct chan_message *m, struct qkd_out *out);

@@ -99,6 +99,51 @@ START_TEST(restarted_node_obeys)
 }
 END_TEST
 
+/* A rule that names one of a multicast refuses all of it, as it is all or nothing, and nobody else: neither
+ * another multicast with an application at that node nor a pair to it. An allowance goes before. Here both
+ * key managers read the rule: the master's, that of the node named, and that of another one. */
+START_TEST(one_of_a_multicast)
+{
+    static const struct {
+        const char *rules, *denied;
+    } cases[] = {
+        {"  - {rule: deny, application: conf.D}\n", "d.."},
+        {"  - {rule: deny, application: conf}\n", "d.."},
+        {"  - {rule: deny, application: conf.D, from: {node: A, operator: north, community: bank}, "
+         "to: {node: D, operator: south, community: bank}, level: otp-preferred}\n",
+         "d.."},
+        {"  - {rule: deny, application: conf.D, to: {node: B}}\n", "..."},
+        {"  - {rule: allow, application: conf.D}\n  - {rule: deny, to: {node: D}}\n", ".dd"},
+        {"  - {rule: allow, application: conf}\n  - {rule: deny}\n", ".dd"},
+    };
+    static const char *const ids[] = {"conf", "talk", "ad"};
+    static char text[4096];
+    size_t end = (size_t)(strstr(NETWORK, "applications:") - NETWORK);
+    (void)snprintf(text, sizeof text,
+                   "%.*sapplications:\n"
+                   "  - {id: conf, from: A, to: B, also: [C, D], rate: 10 /s, start: 2 s}\n"
+                   "  - {id: talk, from: A, to: C, also: [D], rate: 10 /s, start: 2 s}\n"
+                   "  - {id: ad, from: A, to: D, rate: 10 /s, start: 2 s}\naccess:\n%s",
+                   (int)end, NETWORK, cases[_i].rules);
+    lib_run_text(&one, text);
+    for (size_t k = 0; k < 3; k++) {
+        uint64_t requests = 0;
+        bool denied = cases[_i].denied[k] == 'd';
+        for (size_t i = 0; i < one.request_count; i++) {
+            const struct lib_request *r = &one.requests[i];
+            bool is_its = strcmp(one.scenario->applications[r->application].id, ids[k]) == 0;
+            bool refused = strcmp(r->reason, "access_denied") == 0;
+            requests += is_its;
+            ck_assert_msg(!is_its || refused == denied, "%s: %s %s", ids[k], r->outcome, r->reason);
+            ck_assert_msg(!is_its || (r->supplied > 0) == !denied, "%s: %s %s", ids[k], r->outcome,
+                          r->reason);
+        }
+        ck_assert_uint_gt(requests, 50);
+    }
+    lib_end(&one);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("access");
@@ -106,6 +151,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, rules_by_node_operator_role_application, 0, 9);
     tcase_add_test(tc, restarted_node_obeys);
+    tcase_add_loop_test(tc, one_of_a_multicast, 0, 6);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

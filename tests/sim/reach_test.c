@@ -69,6 +69,34 @@ START_TEST(gone_with_its_km)
 }
 END_TEST
 
+/* The controller is gone from 20 s on, for twenty seconds (its process, or it starts anew at once): what was
+ * resolved once is resolved on, as routes are kept; where link state tells it, it is told anyway. Only `v`,
+ * which asks for the first time meanwhile, waits for the controller, and until that knows all again (four
+ * status periods), but not in mode distributed. */
+START_TEST(goes_on_without_controller)
+{
+    static const char *const with[] = {"at: B", "at: B, mode: proactive",
+                                       "at: B, mode: distributed"};
+    static const char *const faults[] = {
+        "  - {id: v, from: A, to: D, address: 10.200.0.1, rate: 2 /s, start: 27 s}\n"
+        "faults:\n  - {at: 20 s, element: controller, for: 20 s}\n",
+        "faults:\n  - {at: 20 s, element: controller, for: 1 ms}\n"
+        "  - {at: 30 s, element: controller, for: 10 ms}\n"};
+    lib_run_text(&run, text(with[_i / 2], faults[_i % 2]));
+    size_t early = 0;
+    for (size_t i = 0; i < run.request_count; i++) {
+        const struct lib_request *r = &run.requests[i];
+        int64_t start_s = r->start_ns / QKD_NS_PER_S;
+        bool is_new = r->application == 4 && start_s < 45 && _i / 2 < 2;
+        early += is_new && strcmp(r->reason, "unreachable") == 0;
+        ck_assert_msg(is_new || strcmp(r->outcome, "served") == 0, "%s of %u at %lld s", r->reason,
+                      r->application, (long long)start_s);
+    }
+    ck_assert_msg(_i / 2 == 2 || _i % 2 == 1 || early > 15, "%zu", early);
+    lib_end(&run);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reach");
@@ -76,6 +104,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, found_by_address, 0, 3);
     tcase_add_loop_test(tc, gone_with_its_km, 0, 3);
+    tcase_add_loop_test(tc, goes_on_without_controller, 0, 6);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
