@@ -29,9 +29,11 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
     uint32_t slot = qkd_map_get(&kma->flow_map, key);
     uint8_t relay = need->has_relay ? need->relay : WIRE_RELAY_HOP_BY_HOP;
     uint8_t wanted = relay == WIRE_RELAY_MULTIPATH ? need->paths : 1;
+    uint8_t class_number = need->has_class_number ? need->class_number : 0;
     if (slot != QKD_MAP_NONE) {
         flow_at(kma, slot)->relay = relay;
         flow_at(kma, slot)->wanted = wanted;
+        flow_at(kma, slot)->class_number = class_number;
         return slot;
     }
     slot = qkd_slab_take(&kma->flows);
@@ -48,6 +50,7 @@ uint32_t kma_flow_get(const struct kma_step *s, const struct wire_kmi_need *need
                                             .relay = relay,
                                             .wanted = wanted,
                                             .drawn = drawn,
+                                            .class_number = class_number,
                                             .timer = QKD_TIMER_NONE,
                                             .needs = QKD_SLAB_NONE,
                                             .last_need = QKD_SLAB_NONE};
@@ -137,10 +140,10 @@ void kma_flow_key_id(struct kma_flow *flow, struct qkd_id *id)
 
 /* ---- session ---- */
 
-static void update_send(const struct kma_step *s, const struct kma_flow *flow, uint32_t path,
-                        uint32_t timer_s)
+static void update_send(const struct kma_step *s, uint32_t slot, uint32_t path, uint32_t timer_s)
 {
     struct kma *kma = s->kma;
+    const struct kma_flow *flow = flow_at(kma, slot);
     uint32_t len;
     const struct qkd_eid *eids = kma_flow_path(flow, path, &len);
     const struct kma_link *first = kma_link_of(kma, eids[1]);
@@ -166,15 +169,20 @@ static void update_send(const struct kma_step *s, const struct kma_flow *flow, u
                                  .has_path = is_several,
                                  .path = (uint8_t)path,
                                  .has_paths = is_several,
-                                 .paths = flow->paths};
+                                 .paths = flow->paths,
+                                 .has_class_number = kma->config->class_count > 0,
+                                 .class_number = flow->class_number,
+                                 .has_flow = kma->config->class_count > 0,
+                                 .flow = slot};
     memcpy(update.sender_ip.b, kma->config->ip, sizeof update.sender_ip.b);
     memcpy(update.receiver_ip.b, first->peer_ip, sizeof update.receiver_ip.b);
     KMA_SEND(s, update, QKD_RP_KX1, first->peer, &update);
 }
 
-static void session_send(const struct kma_step *s, struct kma_flow *flow)
+static void session_send(const struct kma_step *s, uint32_t slot)
 {
     struct kma *kma = s->kma;
+    struct kma_flow *flow = flow_at(kma, slot);
     int64_t timer_s = (kma->config->timer.ns + QKD_NS_PER_S - 1) / QKD_NS_PER_S;
     struct wire_session session = {.head = kma_head(kma, QKD_RP_KX1, 0),
                                    .session_id = flow->session,
@@ -189,7 +197,7 @@ static void session_send(const struct kma_step *s, struct kma_flow *flow)
     flow->spoken = chan_is_up(kma->chan, QKD_RP_KX1, flow->destination);
     KMA_SEND(s, session, QKD_RP_KX1, flow->destination, &session);
     for (uint32_t i = 0; i < flow->paths; i++) {
-        update_send(s, flow, i, session.timer_s);
+        update_send(s, slot, i, session.timer_s);
     }
 }
 
@@ -203,6 +211,11 @@ static struct qkd_span session_life(const struct kma_step *s)
 void kma_session_begin(const struct kma_step *s, uint32_t slot, bool renew)
 {
     struct kma_flow *flow = flow_at(s->kma, slot);
+    for (uint32_t i = flow->needs; i != QKD_SLAB_NONE;) { /* it may be another way */
+        struct kma_need *need = qkd_slab_at(&s->kma->needs, i);
+        need->is_barred = false;
+        i = need->next;
+    }
     if (renew) {
         flow->session = qkd_rng_u64(&s->kma->rng);
         flow->session_until = kma_after(s, session_life(s));
@@ -218,7 +231,7 @@ void kma_session_begin(const struct kma_step *s, uint32_t slot, bool renew)
     flow->state = KMA_FLOW_SETUP;
     flow->generation++;
     flow->tries = 0;
-    session_send(s, flow);
+    session_send(s, slot);
     arm(s, slot);
 }
 
@@ -251,7 +264,7 @@ void kma_flow_channel_up(const struct kma_step *s, struct qkd_eid peer)
             continue;
         }
         if (flow->spoken) {
-            session_send(s, flow);
+            session_send(s, i);
             arm(s, i);
         }
         flow->spoken = true; /* what waited for the channel has just left */
@@ -598,7 +611,7 @@ void kma_flow_timeout(const struct kma_step *s, uint32_t slot)
         kma_need_fail_all(s, slot, WIRE_REASON_UNREACHABLE);
         return;
     }
-    session_send(s, flow);
+    session_send(s, slot);
     arm(s, slot);
 }
 

@@ -257,9 +257,6 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
                              .buf = buf,
                              .len = total});
     count_sent(link, send, payload);
-    if (!send->is_aes) {
-        kma_share_sent(kma, link, send->source, frame.length);
-    }
     if (relay) { /* pad now holds the observed form */
         observed_put(send, bytes, total, pad);
     }

@@ -20,7 +20,7 @@ static uint32_t frame_longest(const struct kma_link *link)
     return most[0] > most[1] ? most[0] : most[1];
 }
 
-void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes)
+void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes, uint8_t level)
 {
     struct qkd_time again = qkd_time_add(link->grant_asked, qkd_span_ms(GRANT_PAUSE_MS));
     if (!link->up || (link->grant_asked.ns != 0 && qkd_time_before(s->event->now, again)) ||
@@ -33,7 +33,9 @@ void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t by
                                          .wanted = bytes > UINT32_MAX ? UINT32_MAX
                                                                       : (uint32_t)bytes,
                                          .has_piece = frame_longest(link) > 0,
-                                         .piece = frame_longest(link)};
+                                         .piece = frame_longest(link),
+                                         .has_level = link->share != NULL,
+                                         .level = level};
     KMA_SEND(s, grant_request, QKD_RP_KX1, link->peer, &request);
 }
 
@@ -95,7 +97,7 @@ void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
     if (link == NULL || request->link != link->id || !link->up) {
         return;
     }
-    uint64_t mine = km_pool_payload_free(&link->pool);
+    uint64_t mine = kma_share_spare(s, link, request->has_level ? request->level : KM_SHARE_NONE);
     uint32_t unit = s->kma->config->unit_bits / 8;
     uint64_t most = mine / 2 / unit * unit;
     uint32_t asked = request->has_piece ? request->piece : 0;

@@ -16,7 +16,7 @@
  *   kma_flow.c    source: route and session of an application pair
  *   kma_source.c  source: a need of the KSA, served piece by piece
  *   kma_piece.c   source: how a piece travels
- *   kma_share.c   source: what an application may take of a first link
+ *   kma_share.c   what keys of an application may take of a link, where they begin and where they cross
  *   kma_life.c    life-cycle records
  *
  * A flow (application pair at its source KMA):
@@ -157,6 +157,8 @@ struct kma_session {
     struct qkd_eid source, source_app, target_app;
     struct qkd_eid next; /* next hop; NOBODY: we are the destination */
     uint32_t generation;
+    uint32_t flow;        /* the source's number of it ... */
+    uint8_t class_number; /* ... and its class, from 1; 0: none */
     uint8_t paths,
         paths_seen; /* multipath, destination: ways in all; bit per way whose UPDATE came */
     bool has_session, has_update;
@@ -211,6 +213,7 @@ struct kma_flow {
     bool direct;           /* neighbours: pool units, no session */
     bool drawn;            /* multicast: no link key, whatever `relay` says */
     uint8_t relay;         /* how keys cross more than one link, enum wire_relay */
+    uint8_t class_number;  /* of its application, from 1; 0: none */
     struct qkd_time route_until, session_until;
     struct qkd_time route_at;              /* when the controller gave it */
     struct qkd_span validity;              /* for how long it did */
@@ -232,6 +235,7 @@ struct kma_need {
     uint8_t class_number; /* of the configuration, from 1; 0: none */
     bool is_guaranteed;   /* within the rate of a session */
     bool over_share;      /* it lacked a share of a link's key when it was last tried */
+    bool is_barred;       /* ... and that link is on the way: no other try on this route */
     bool wait;
     uint32_t most; /* keys in a frame, after a longer one found no room; 0: as configured */
     bool is_ahead; /* it fills a pool: no KSA has asked */
@@ -279,6 +283,8 @@ struct kma_hold {
     uint64_t session;
     uint8_t attempt;
     uint8_t fall;
+    bool guaranteed;
+    bool over_share; /* what it lacked is a share */
     uint32_t timer;
 };
 
@@ -522,7 +528,8 @@ void kma_frame_closed(struct kma_link *link, uint32_t below);
 void kma_frame_void(const struct kma_step *s, struct kma_link *link);
 
 /* kma_grant.c */
-void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes);
+/* level: whose need it is (km/share.h). */
+void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes, uint8_t level);
 void kma_grant_request(const struct kma_step *s, struct qkd_eid peer,
                        const struct wire_grant_request *request);
 void kma_grant_receive(const struct kma_step *s, struct kma_link *link,
@@ -570,9 +577,11 @@ struct kma_forward {
     struct qkd_id key_id;
     uint64_t session;
     uint8_t attempt;
-    uint8_t fall; /* enum wire_fall: what hops may do that cannot pay pads */
-    bool poor;    /* AES-256 at once: its source's share of pads is used up */
+    uint8_t fall;    /* enum wire_fall: what hops may do that cannot pay pads */
+    bool guaranteed; /* within the rate of a session */
+    bool poor;       /* AES-256 at once: its source's share of pads is used up */
 };
+/* QKD_ERR_AGAIN: it has used up its share of the link's key. */
 int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
                       const struct kma_forward *forward);
 void kma_relay_fail(const struct kma_step *s, const struct kma_forward *forward, uint8_t reason);
@@ -779,11 +788,22 @@ void kma_share_free(struct kma_link *link);
 bool kma_share_take(const struct kma_step *s, const struct kma_need *need, uint32_t count);
 /* They did not leave. */
 void kma_share_give(const struct kma_step *s, const struct kma_need *need, uint32_t count);
-/* A frame took so many bytes of a link for a key of `source`. */
-void kma_share_sent(const struct kma *kma, const struct kma_link *link, struct qkd_eid source,
-                    uint32_t bytes);
+/* Level of a class by its number, and of what is within a guaranteed rate; of another KM's key. */
+uint8_t kma_share_level(const struct km_config *config, uint8_t class_number, bool is_guaranteed);
+uint8_t kma_share_level_of(struct kma *kma, const struct kma_forward *forward);
+/* Own bytes of a link of which a GRANT for a need of that level may give: not what is kept for guaranteed rates,
+ * and what more important levels have saved. */
+uint64_t kma_share_spare(const struct kma_step *s, const struct kma_link *link, uint8_t level);
+/* Whether a key of another KM may cross a link now: then what it costs is taken of its share. */
+bool kma_share_pass(const struct kma_step *s, struct kma_link *link,
+                    const struct kma_forward *forward);
+/* It did not leave. */
+void kma_share_stay(const struct kma_step *s, struct kma_link *link,
+                    const struct kma_forward *forward);
 
 /* kma_source.c */
+/* Whether a flow's keys are pool units of the first link; else they are drawn. */
+bool kma_flow_takes(const struct kma_flow *flow);
 void kma_need_receive(const struct kma_step *s, const struct wire_kmi_need *need);
 /* The need of a flow, with its timer; QKD_SLAB_NONE at a limit. */
 uint32_t kma_need_add(const struct kma_step *s, const struct kma_need *what, uint32_t flow);

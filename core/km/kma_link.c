@@ -467,7 +467,7 @@ void kma_link_mark(const struct kma_step *s, struct kma_link *link)
     uint64_t mine = km_pool_payload_free(&link->pool);
     uint64_t theirs = km_pool_peer_payload(&link->pool);
     if (mine < (mine + theirs) / 4) {
-        kma_grant_want(s, link, (theirs - mine) / 2);
+        kma_grant_want(s, link, (theirs - mine) / 2, KM_SHARE_NONE);
     }
     uint64_t one_key = wire_relay_cost_bits(s->kma->config->unit_bits, 1, 1) / 8;
     if (link->empty && mine >= one_key) {

@@ -69,6 +69,12 @@ static struct wire_bytes metadata_make(const struct kma_piece *piece, const stru
     return (struct wire_bytes){bytes, (size_t)len};
 }
 
+/* Hops weigh keys only where there are classes. */
+static bool guaranteed_of(const struct kma_step *s, const struct kma_need *need)
+{
+    return need->is_guaranteed && s->kma->config->class_count > 0;
+}
+
 /* Relays a piece, or a share of it, over a route of the flow: 0 or a negative error. */
 static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, uint32_t index)
 {
@@ -78,6 +84,7 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
     uint32_t hops;
     struct kma_link *first = kma_link_of(kma, kma_flow_path(flow, index, &hops)[1]);
     uint8_t fall = piece->direct ? 0 : kma_fall(s, need->level);
+    uint8_t rate = guaranteed_of(s, need) ? WIRE_GRADE_GUARANTEED : 0;
     uint8_t keys[KM_SECBUF_MAX];
     size_t keys_len = (size_t)need->key_size / 8 * piece->count;
     uint8_t meta[METADATA_MOST];
@@ -88,7 +95,7 @@ static int piece_relay(const struct kma_step *s, const struct kma_piece *piece, 
                                    .destination = need->destination,
                                    .attempt = piece->attempt,
                                    .hop = 1,
-                                   .grade = WIRE_METHOD_OTP | fall,
+                                   .grade = WIRE_METHOD_OTP | fall | rate,
                                    .key_size = need->key_size,
                                    .count = piece->count,
                                    .metadata = metadata_make(piece, need, meta),
@@ -142,7 +149,9 @@ static int piece_take(const struct kma_step *s, const struct kma_piece *piece)
                                   .has_hop = summed,
                                   .hop = 1,
                                   .has_fall = fall != 0,
-                                  .fall = fall};
+                                  .fall = fall,
+                                  .has_guaranteed = !piece->direct && guaranteed_of(s, need),
+                                  .guaranteed = 1};
     int len = wire_take_body_encode(&body, bytes, sizeof bytes);
     QKD_ASSERT(len > 0);
     struct kma_send send = {.type = WIRE_FRAME_TAKE,

@@ -36,13 +36,18 @@ void kma_relay_fail(const struct kma_step *s, const struct kma_forward *forward,
 
 /* ---- hop ---- */
 
-static int hold(const struct kma_step *s, struct kma_link *link, const struct kma_forward *forward)
+/* Waits for a GRANT, if the peer can give one; what only lacks its share of what is there waits if the peer has
+ * far more, else both would ask each other by turns. */
+static int hold(const struct kma_step *s, struct kma_link *link, const struct kma_forward *forward,
+                bool over_share)
 {
     struct kma *kma = s->kma;
     uint32_t payload = forward->upstream != NULL ? forward->upstream_len : forward->len;
     uint64_t need = payload + WIRE_FRAME_TAG_LEN;
-    if (km_pool_peer_payload(&link->pool) / 2 < need) {
-        return QKD_ERR_INSUFFICIENT;
+    uint64_t there = km_pool_peer_payload(&link->pool) / 2;
+    uint8_t level = kma_share_level_of(kma, forward);
+    if (there < need || (over_share && there <= kma_share_spare(s, link, level))) {
+        return over_share ? QKD_ERR_AGAIN : QKD_ERR_INSUFFICIENT;
     }
     uint32_t slot = qkd_slab_take(&kma->holds);
     uint32_t buf = slot == QKD_SLAB_NONE
@@ -70,10 +75,12 @@ static int hold(const struct kma_step *s, struct kma_link *link, const struct km
                            .key_id = forward->key_id,
                            .session = forward->session,
                            .attempt = forward->attempt,
-                           .fall = forward->fall};
+                           .fall = forward->fall,
+                           .guaranteed = forward->guaranteed,
+                           .over_share = over_share};
     h->timer = qkd_timers_set(&kma->timers, kma_after(s, kma->config->retransmit),
                               kma_tag(KMA_TIMER_HOLD, slot));
-    kma_grant_want(s, link, need + link->pool.peer_free / 4);
+    kma_grant_want(s, link, need + link->pool.peer_free / 4, level);
     return 0;
 }
 
@@ -119,8 +126,20 @@ int kma_relay_send(const struct kma_step *s, struct kma_link *link,
 static int send_body(const struct kma_step *s, struct kma_link *link,
                      const struct kma_forward *forward)
 {
-    return forward->upstream != NULL ? send_take(s, link, forward)
-                                     : kma_relay_send(s, link, forward, false);
+    if (!kma_share_pass(s, link, forward)) {
+        return QKD_ERR_AGAIN;
+    }
+    int err = forward->upstream != NULL ? send_take(s, link, forward)
+                                        : kma_relay_send(s, link, forward, false);
+    if (err != 0) {
+        kma_share_stay(s, link, forward);
+    }
+    return err;
+}
+
+static bool is_short(int err)
+{
+    return err == QKD_ERR_INSUFFICIENT || err == QKD_ERR_AGAIN;
 }
 
 int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
@@ -132,14 +151,16 @@ int kma_relay_forward(const struct kma_step *s, struct kma_link *link,
     }
     bool at_once = forward->poor || kma_fallback_now(s, link, forward);
     int err = at_once ? kma_fallback_forward(s, link, forward) : send_body(s, link, forward);
-    if (!at_once && err == QKD_ERR_INSUFFICIENT && (forward->fall & WIRE_FALL_FIRST) != 0) {
+    bool over_share = err == QKD_ERR_AGAIN;
+    if (!at_once && is_short(err) && (forward->fall & WIRE_FALL_FIRST) != 0) {
         err = kma_fallback_forward(s, link, forward);
     }
-    if (err == QKD_ERR_INSUFFICIENT) {
-        err = hold(s, link, forward);
+    if (is_short(err)) {
+        err = hold(s, link, forward, over_share);
     }
-    if (!at_once && err == QKD_ERR_INSUFFICIENT) {
+    if (!at_once && is_short(err)) {
         err = kma_fallback_forward(s, link, forward);
+        err = err == QKD_ERR_INSUFFICIENT && over_share ? QKD_ERR_AGAIN : err;
     }
     kma_link_mark(s, link);
     return err;
@@ -166,7 +187,8 @@ static struct kma_forward hold_forward(struct kma *kma, const struct kma_hold *h
                                 .key_id = h->key_id,
                                 .session = h->session,
                                 .attempt = h->attempt,
-                                .fall = h->fall};
+                                .fall = h->fall,
+                                .guaranteed = h->guaranteed};
 }
 
 void kma_hold_timeout(const struct kma_step *s, uint32_t slot)
@@ -174,12 +196,13 @@ void kma_hold_timeout(const struct kma_step *s, uint32_t slot)
     struct kma_hold *h = qkd_slab_at(&s->kma->holds, slot);
     struct kma_forward forward = hold_forward(s->kma, h);
     struct kma_link *link = &s->kma->links[h->link];
+    uint8_t reason = h->over_share ? WIRE_REASON_OVER_SHARE : WIRE_REASON_INSUFFICIENT_KEY;
     h->timer = QKD_TIMER_NONE;
     bool fell = link->up && kma_fallback_forward(s, link, &forward) == 0;
     forward.body = NULL;
     hold_give(s->kma, slot);
     if (!fell) {
-        kma_relay_fail(s, &forward, WIRE_REASON_INSUFFICIENT_KEY);
+        kma_relay_fail(s, &forward, reason);
     }
 }
 
@@ -224,6 +247,7 @@ static void relay_onward(const struct kma_step *s, const struct wire_relay_body 
     forward.body = bytes;
     forward.len = len > 0 ? (uint32_t)len : 0;
     forward.fall = body->grade & WIRE_FALL_MASK;
+    forward.guaranteed = (body->grade & WIRE_GRADE_GUARANTEED) != 0;
     bytes[len > 0 ? len - 1 : 0] ^= QKDN_MUTANT(HOP_FLIPS);
     int err = len <= 0         ? len
               : onward == NULL ? QKD_ERR_STATE
@@ -232,6 +256,7 @@ static void relay_onward(const struct kma_step *s, const struct wire_relay_body 
     if (err != 0) {
         kma_relay_fail(s, key,
                        err == QKD_ERR_INSUFFICIENT ? WIRE_REASON_INSUFFICIENT_KEY
+                       : err == QKD_ERR_AGAIN      ? WIRE_REASON_OVER_SHARE
                        : err == QKD_ERR_STATE      ? WIRE_REASON_UNREACHABLE
                                                    : WIRE_REASON_OVERLOAD);
     }
@@ -397,7 +422,7 @@ static bool relay_read(const uint8_t *bytes, size_t len, struct wire_relay_body 
         !qkd_eid_eq(metadata->matching_kma_id, body->destination)) {
         return false;
     }
-    uint8_t grade = body->grade & (uint8_t)~WIRE_FALL_MASK;
+    uint8_t grade = body->grade & (uint8_t)~WIRE_GRADE_MARKS;
     bool pooled = metadata->key_type == WIRE_FOR_POOL;
     return (grade == WIRE_METHOD_OTP || grade == WIRE_METHOD_AES) &&
            (!pooled || (body->key_size > 8 * WIRE_COMPARE_LEN && !body->has_share));
@@ -419,9 +444,10 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
     }
     bool pooled = metadata.key_type == WIRE_FOR_POOL;
     uint8_t fall = body.grade & WIRE_FALL_MASK;
-    uint8_t grade = body.grade & (uint8_t)~WIRE_FALL_MASK;
+    uint8_t marks = body.grade & WIRE_GRADE_MARKS;
+    uint8_t grade = body.grade & (uint8_t)~WIRE_GRADE_MARKS;
     grade = QKDN_MUTANT(GRADE_LOST) ? grade : kma_grade_weaker(frame->method, grade);
-    body.grade = grade | fall;
+    body.grade = grade | marks;
     struct kma_arrival a = {.item = {.key_id = body.key_id,
                                      .session = body.session_id,
                                      .source = body.source,
@@ -479,6 +505,7 @@ void kma_relay_receive(const struct kma_step *s, struct kma_link *link,
 static void take_onward(const struct kma_step *s, const struct kma_arrival *a,
                         const struct wire_take_body *take, const struct kma_forward *key)
 {
+    bool is_guaranteed = take->has_guaranteed && take->guaranteed != 0;
     struct wire_relay_body body = {.session_id = take->session_id,
                                    .key_id = take->key_id,
                                    .source = take->source,
@@ -486,7 +513,8 @@ static void take_onward(const struct kma_step *s, const struct kma_arrival *a,
                                    .attempt = key->attempt,
                                    .hop = a->item.hop,
                                    .grade = a->item.grade |
-                                            (take->has_fall ? take->fall & WIRE_FALL_MASK : 0),
+                                            (take->has_fall ? take->fall & WIRE_FALL_MASK : 0) |
+                                            (is_guaranteed ? WIRE_GRADE_GUARANTEED : 0),
                                    .key_size = take->key_size,
                                    .count = take->count,
                                    .metadata = take->metadata,

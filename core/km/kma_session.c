@@ -155,6 +155,8 @@ void kma_session_update(const struct kma_step *s, struct qkd_eid peer,
     session->source = source;
     session->base = update->key_id;
     session->generation = update->generation;
+    session->flow = update->has_flow ? update->flow : 0;
+    session->class_number = update->has_class_number ? update->class_number : 0;
     session->has_update = true;
     session->next = QKD_NOBODY;
     if (last) {

@@ -99,8 +99,7 @@ static void piece_arm(const struct kma_step *s, uint32_t slot)
                                   kma_tag(KMA_TIMER_PIECE, slot));
 }
 
-/* Whether its keys are pool units of the first link; else they are drawn. */
-static bool flow_takes(const struct kma_flow *flow)
+bool kma_flow_takes(const struct kma_flow *flow)
 {
     bool of_link = flow->relay == WIRE_RELAY_FIRST_KEY || flow->relay == WIRE_RELAY_DESTINATION;
     return !flow->drawn && (flow->direct || (of_link && !QKDN_MUTANT(SCHEME_IGNORED)));
@@ -126,7 +125,7 @@ static uint32_t piece_make(const struct kma_step *s, uint32_t need_slot, uint16_
                                 .count = count,
                                 .attempt = 1,
                                 .direct = flow->direct,
-                                .taken = flow_takes(flow) && !need->over_share,
+                                .taken = kma_flow_takes(flow) && !need->over_share,
                                 .poor = need->over_share,
                                 .buf = buf,
                                 .paths = flow->direct ? 1 : flow->paths,
@@ -413,14 +412,19 @@ static void need_stuck(const struct kma_step *s, uint32_t slot, int err, struct 
     struct kma_flow *flow = flow_of(kma, need);
     struct kma_link *first = kma_link_of(kma, flow->route[1]);
     uint8_t reason = reason_of(err);
-    bool is_taken = flow_takes(flow);   /* a RELAY is held */
+    bool is_taken = kma_flow_takes(flow); /* a RELAY is held */
+    uint8_t level = kma_share_level(kma->config, need->class_number, need->is_guaranteed);
     bool may_ask = !need->over_share || /* else both ends would ask each other by turns */
                    (first != NULL &&
-                    km_pool_peer_payload(&first->pool) > 2 * km_pool_payload_free(&first->pool));
+                    km_pool_peer_payload(&first->pool) > 2 * kma_share_spare(s, first, level));
     if (err == QKD_ERR_INSUFFICIENT && !need->graced && first != NULL && is_taken && may_ask &&
         km_pool_peer_payload(&first->pool) / 2 >= wire_take_cost_bits(need->key_size, 1, 1) / 8) {
         need->graced = true;
-        kma_grant_want(s, first, km_pool_peer_payload(&first->pool) / 2);
+        for (uint32_t i = need->next; need->over_share && i != QKD_SLAB_NONE;) {
+            need_at(kma, i)->graced = true; /* one wait is for all that are here */
+            i = need_at(kma, i)->next;
+        }
+        kma_grant_want(s, first, km_pool_peer_payload(&first->pool) / 2, level);
         kma_flow_wait(s, need->flow);
         return;
     }
@@ -475,7 +479,7 @@ static int need_launch(const struct kma_step *s, uint32_t slot)
         uint16_t count = (uint16_t)(left < most ? left : most);
         bool is_alone = need->group == QKD_SLAB_NONE;
         uint32_t place = is_alone ? 0 : kma_group_gap(need, &count);
-        need->over_share = !kma_share_take(s, need, count);
+        need->over_share = need->is_barred || !kma_share_take(s, need, count);
         bool is_barred = need->over_share && !may_go_poor(s, need);
         err = is_barred ? QKD_ERR_INSUFFICIENT : piece_launch(s, slot, count, place);
         if (err != 0 && !need->over_share) {
@@ -527,7 +531,7 @@ void kma_source_again(const struct kma_step *s)
     for (uint32_t i = 0; kma->needs.live > 0 && i < kma->needs.top; i++) {
         struct kma_need *need = qkd_slab_live(&kma->needs, i) ? need_at(kma, i) : NULL;
         if (need != NULL && need->wait) {
-            need->retried = false;
+            need->retried = need->is_barred = false;
         }
     }
     kma_source_tick(s);
@@ -749,6 +753,13 @@ void kma_piece_done(const struct kma_step *s, struct qkd_eid peer,
         if (ours) {
             kma_flow_forgotten(s, need->flow);
             piece_retry(s, slot, piece->direct, most);
+        }
+        break;
+    case WIRE_REASON_OVER_SHARE:
+        if (ours) {
+            piece_again(s, slot, done->reason);
+            need->over_share = need->is_barred = true;
+            need_stuck(s, need_slot, QKD_ERR_INSUFFICIENT, done->at);
         }
         break;
     case WIRE_REASON_INSUFFICIENT_KEY:

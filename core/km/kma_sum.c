@@ -28,6 +28,7 @@ static void sum_give(struct kma *kma, uint32_t slot)
 static uint8_t reason_of(int err)
 {
     return err == QKD_ERR_INSUFFICIENT ? WIRE_REASON_INSUFFICIENT_KEY
+           : err == QKD_ERR_AGAIN      ? WIRE_REASON_OVER_SHARE
            : err == QKD_ERR_STATE      ? WIRE_REASON_UNREACHABLE
                                        : WIRE_REASON_OVERLOAD;
 }
@@ -53,6 +54,7 @@ void kma_sum_onward(const struct kma_step *s, const struct wire_take_body *take,
     forward.upstream_len = (uint32_t)upstream.len;
     forward.hop = take->hop;
     forward.destination = take->destination;
+    forward.guaranteed = take->has_guaranteed && take->guaranteed != 0;
     struct kma_link *onward = kma_link_of(kma, next);
     int err = len <= 0         ? len
               : onward == NULL ? QKD_ERR_STATE

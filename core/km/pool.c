@@ -308,6 +308,30 @@ static struct km_chunk *payload_chunk(const struct km_pool *pool, uint32_t len)
     return NULL;
 }
 
+/* Of what is left of a chunk, what pieces of a length can use. */
+static uint64_t whole(uint64_t left, uint64_t piece)
+{
+    return left / piece * piece;
+}
+
+uint64_t km_pool_usable(const struct km_pool *pool, uint64_t piece)
+{
+    uint64_t all = km_pool_payload_free(pool);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < pool->own_count; i++) {
+        const struct km_chunk *c = km_pool_own(pool, i);
+        sum += c->block == 0 ? 0 : whole(c->end - c->next, piece);
+    }
+    return sum < all ? sum : all;
+}
+
+uint64_t km_pool_usable_lost(const struct km_pool *pool, uint32_t len, uint64_t piece)
+{
+    const struct km_chunk *c = payload_chunk(pool, len);
+    uint64_t left = c == NULL ? 0 : c->end - c->next;
+    return c == NULL ? 0 : whole(left, piece) - whole(left - len, piece);
+}
+
 /* The chunk to take a tag from: the oldest, block 0 first, that can pay as many keys afterwards as
  * before, so that tags eat up tails and not keys; else the oldest that has so many bytes. The search
  * is not endless: a tag is not worth it. */

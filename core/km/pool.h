@@ -122,6 +122,10 @@ int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, stru
 
 /* Own bytes that payload may take now (reserve kept back). */
 uint64_t km_pool_payload_free(const struct km_pool *pool);
+/* Of them, what pieces of a length can use: what is left of each chunk is too short. */
+uint64_t km_pool_usable(const struct km_pool *pool, uint64_t piece);
+/* Of that, what payload of `len` bytes takes away when it is taken now. */
+uint64_t km_pool_usable_lost(const struct km_pool *pool, uint32_t len, uint64_t piece);
 /* The same for AES-256 frames, which may take what payload leaves them. */
 uint64_t km_pool_fallback_free(const struct km_pool *pool);
 /* Own bytes that tags may take: all but crumbs. */

@@ -134,7 +134,7 @@ static uint64_t fill_reserves(struct km_share *share, uint8_t level, uint64_t by
 /* All that is not common. */
 static uint64_t claimed(const struct km_share *share)
 {
-    uint64_t sum = share->transit;
+    uint64_t sum = 0;
     for (uint32_t i = 0; i < share->count; i++) {
         sum += share->accounts[i].credit;
     }
@@ -149,10 +149,6 @@ static void income(struct km_share *share, uint64_t bytes)
     uint64_t paid = least(bytes, share->debt);
     share->debt -= paid;
     bytes -= paid;
-    uint64_t most = least(share->transit_most, share->store / PARTS);
-    uint64_t gets = share->transit < most ? least(bytes, most - share->transit) : 0;
-    share->transit += gets;
-    bytes -= gets;
     parts_set(share);
     for (unsigned level = 0; level <= KM_SHARE_NONE; level++) {
         bytes = fill_accounts(share, (uint8_t)level, bytes);
@@ -198,10 +194,12 @@ static void idle_close(struct km_share *share, struct qkd_time now)
     }
 }
 
-static struct km_account *account_find(const struct km_share *share, uint64_t who)
+static struct km_account *account_find(const struct km_share *share, const struct km_share_who *who)
 {
     for (uint32_t i = 0; i < share->count; i++) {
-        if (share->accounts[i].who == who) {
+        const struct km_share_who *it = &share->accounts[i].who;
+        if (qkd_eid_eq(it->source, who->source) && it->flow == who->flow &&
+            it->is_guaranteed == who->is_guaranteed) {
             return &share->accounts[i];
         }
     }
@@ -210,7 +208,7 @@ static struct km_account *account_find(const struct km_share *share, uint64_t wh
 
 static struct km_account *account_get(struct km_share *share, const struct km_share_ask *ask)
 {
-    struct km_account *account = account_find(share, ask->who);
+    struct km_account *account = account_find(share, &ask->who);
     if (account == NULL && share->count == share->cap) {
         uint32_t cap = share->cap == 0 ? ACCOUNTS_FIRST : 2 * share->cap;
         struct km_account *more = realloc(share->accounts, cap * sizeof *more);
@@ -280,6 +278,30 @@ static uint64_t reach(const struct km_share *share, const struct km_account *acc
     return sum;
 }
 
+/* What more important levels may claim. */
+static uint64_t claimed_above(const struct km_share *share, uint8_t level)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < share->count; i++) {
+        sum += share->accounts[i].level < level ? share->accounts[i].credit : 0;
+    }
+    for (uint32_t c = 0; c < share->config->class_count; c++) {
+        sum += level_of_class(share, c) < level ? share->reserve[c] : 0;
+    }
+    return sum;
+}
+
+uint64_t km_share_piece(const struct km_share *share, uint8_t level)
+{
+    uint64_t piece = 0;
+    for (uint32_t i = 0; i < share->count; i++) {
+        const struct km_account *account = &share->accounts[i];
+        bool is_larger = account->level < level && account->largest > piece;
+        piece = is_larger ? account->largest : piece;
+    }
+    return piece;
+}
+
 bool km_share_take(struct km_share *share, const struct km_share_ask *ask)
 {
     idle_close(share, ask->now);
@@ -288,7 +310,8 @@ bool km_share_take(struct km_share *share, const struct km_share_ask *ask)
         return false;
     }
     settle(share, ask->free);
-    if (reach(share, account, ask->class_slot) < ask->bytes) {
+    if (reach(share, account, ask->class_slot) < ask->bytes ||
+        ask->left < claimed_above(share, account->level)) {
         return false;
     }
     uint64_t left = draw(&share->common, ask->bytes);
@@ -300,15 +323,24 @@ bool km_share_take(struct km_share *share, const struct km_share_ask *ask)
     return true;
 }
 
-void km_share_give(struct km_share *share, uint64_t who, uint64_t bytes)
+void km_share_give(struct km_share *share, const struct km_share_who *who, uint64_t bytes)
 {
     struct km_account *account = account_find(share, who);
     *(account == NULL ? &share->common : &account->credit) += bytes;
 }
 
-void km_share_transit(struct km_share *share, uint64_t bytes)
+uint64_t km_share_kept(struct km_share *share, uint8_t level, struct qkd_time now)
 {
-    uint64_t most = KM_SHARE_SAVED * bytes;
-    share->transit_most = share->transit_most > most ? share->transit_most : most;
-    (void)draw(&share->transit, bytes);
+    idle_close(share, now);
+    parts_set(share);
+    uint64_t sum = claimed_above(share, level);
+    for (uint32_t i = 0; i < share->count; i++) {
+        const struct km_account *account = &share->accounts[i];
+        if (account->level == KM_SHARE_GUARANTEED) {
+            uint64_t most = least(want_of(account), share->part[0]);
+            uint64_t counted = level > KM_SHARE_GUARANTEED ? account->credit : 0;
+            sum += most > counted ? most - counted : 0;
+        }
+    }
+    return sum;
 }

@@ -52,6 +52,9 @@ enum wire_fall {
     WIRE_FALL_FIRST = 0x80, /* AES-256 at once */
     WIRE_FALL_MASK = 0xc0
 };
+/* Another such bit: the key is within the rate that a session is guaranteed, and hops weigh it so. */
+#define WIRE_GRADE_GUARANTEED 0x20
+#define WIRE_GRADE_MARKS (WIRE_FALL_MASK | WIRE_GRADE_GUARANTEED)
 /* Security level an application asks for; the stricter of it and the policy wins. */
 enum wire_level { WIRE_LEVEL_ANY = 0, WIRE_LEVEL_OTP_PREFERRED = 1, WIRE_LEVEL_OTP_ONLY = 2 };
 
@@ -311,11 +314,13 @@ enum wire_status_item {
 
 /* Table 7-10 UPDATE, hop by hop along the route at Kx-1; installs the next hop of a session.
  * key_id: the base KMA-key ID. qos: enum wire_level. route: the whole route, hop: index of the
- * receiver in it. generation grows when the source reroutes. */
+ * receiver in it. generation grows when the source reroutes. flow: the source's number of the application
+ * pair, class_number: its class (from 1; 0: none), by which hops share out the key of their links. */
 #define WIRE_UPDATE(M, O)                                                                          \
     M(b16, sender_ip) M(b16, receiver_ip) M(id, key_id) M(u8, qos) M(u64, session_id)              \
     M(u32, timer_s) M(blob, route) M(u8, hop) M(u32, generation)                                   \
-    O(u8, path) O(u8, paths) /* multipath: which of so many ways */
+    O(u8, path) O(u8, paths) /* multipath: which of so many ways */                                \
+    O(u8, class_number) O(u32, flow)
 
 /* mode distributed: the state of a KM's links as its KMC says it, flooded: from neighbour to neighbour
  * at Kx-1, and between KMA and KMC at KMI. seq: grows with each word of the origin; age_ms: since it was
@@ -351,7 +356,9 @@ enum wire_status_item {
 #define WIRE_HOP_ACK(M, O) M(u32, link) M(u32, epoch) M(u32, next) M(u64, bitmap) O(blob, gone)
 #define WIRE_GRANT_REQUEST(M, O)                                                                   \
     M(u32, link) M(u32, wanted) /* bytes */                                                        \
-    O(u32, piece)               /* so many of them in a row, or they are of no use */
+    O(u32, piece)               /* so many of them in a row, or they are of no use */              \
+    O(u8, level)                /* with classes, whose needs they are for: 0 what a session is     \
+                                   guaranteed, 1 + priority of a class, 9 none; absent: nobody's */
 
 /* Supply notification and response at Kx-2 (Q.4163 8.3, 8.4; D23-OP-15). sync: one wire_sync_item
  * (id = KMA-key ID, length, tag of KSA-key IDs, applications and key data). */
@@ -620,7 +627,8 @@ enum wire_switching { WIRE_BY_SCHEDULE = 0, WIRE_BY_DEMAND = 1 };
 /* What a relay frame carries under its pad. The receiver itself appends the relay information of
  * this hop (source = sender, destination = itself, its time, the frame's method: D23-OP-11, -12).
  * metadata: one wire_relay_metadata. keys: count keys of key_size bits; compare: 256 bits. */
-/* grade: weakest enum wire_method so far, and enum wire_fall: what later hops may do. */
+/* grade: weakest enum wire_method so far, and enum wire_fall: what later hops may do; and
+ * WIRE_GRADE_GUARANTEED. */
 #define WIRE_RELAY_BODY(M, O)                                                                      \
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u8, attempt)             \
     M(u8, hop) M(u8, grade) M(u32, key_size) M(u16, count) M(b32, compare) M(blob, metadata)       \
@@ -635,7 +643,8 @@ enum wire_switching { WIRE_BY_SCHEDULE = 0, WIRE_BY_DEMAND = 1 };
     M(u64, session_id) M(id, key_id) M(eid, source) M(eid, destination) M(u32, key_size)           \
     M(u16, count) M(time, taken) M(eid, source_app) M(eid, target_app) M(blob, metadata)           \
     O(u8, hop)  /* relay to the destination: number of this hop, from 1 */                         \
-    O(u8, fall) /* first link's key: enum wire_fall for the hops that follow */
+    O(u8, fall) /* first link's key: enum wire_fall for the hops that follow */                    \
+    O(u8, guaranteed) /* 1: within the rate of a session */
 /* Persisted values (keys of the entries: see enum wire_persist_kind). */
 #define WIRE_P_BLOCK(M, O)                                                                         \
     M(u32, link) M(id, qkd_key_id) M(u32, number) M(u8, confirmed) M(u32, bytes) M(u8, form)       \

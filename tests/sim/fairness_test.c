@@ -150,6 +150,83 @@ START_TEST(tails_are_no_share)
 }
 END_TEST
 
+/* A session from A to D, admitted at 256 bit/s, crosses C, where others want all that CD gives: 10 kbit/s, of which a
+ * relayed key takes 1,488 bit (6.7 keys a second), a neighbour's 640 (15.6). */
+static void at_a_hop(const char *others, enum scn_engine engine)
+{
+    char text[4096];
+    snprintf(
+        text, sizeof text,
+        "scenario: at a hop\n"
+        "duration: 10 min\n"
+        "warmup: 5 min\n"
+        "network:\n"
+        "  nodes: [{id: A}, {id: B}, {id: C}, {id: D}]\n"
+        "  links:\n"
+        "  - {id: AC, ends: [A, C], qkd: {rate: 100 kbit/s, block: 20 kbit}}\n"
+        "  - {id: BC, ends: [B, C], qkd: {rate: 100 kbit/s, block: 20 kbit}}\n"
+        "  - {id: CD, ends: [C, D], store: 300 kbit, qkd: {rate: 10 kbit/s, block: 20 kbit}}\n"
+        "classes:\n"
+        "  - {id: assured, priority: 0, min_rate: 256 bit/s}\n"
+        "  - {id: data, priority: 7}\n"
+        "applications:\n"
+        "  - {id: g, from: A, to: D, class: assured, arrivals: trace, times: [1 min], session: "
+        "{hold: 1 h}}\n%s",
+        others);
+    lib_begin(&run, text);
+    run.options.engine = engine;
+    lib_go(&run);
+    lib_good(&run);
+    ck_assert_double_ge(asked(0), 478);
+    ck_assert_double_ge(served(0), 0.99 * asked(0));
+}
+
+static const enum scn_engine engines[] = {SCN_ENGINE_FAST, SCN_ENGINE_SIMGRID};
+
+/* Others that cross C too: they get what is left, 5.7 keys a second less tags and what both ends save. */
+START_TEST(guaranteed_beside_others_at_a_hop)
+{
+    at_a_hop("  - {id: l, from: B, to: D, class: data, rate: 10 /s}\n", engines[_i]);
+    ck_assert_double_ge(served(1), 4 * 480.0);
+    ck_assert_double_le(served(1), 5.8 * 480);
+    lib_end(&run);
+}
+END_TEST
+
+/* Others that begin at C. */
+START_TEST(guaranteed_past_own_needs)
+{
+    at_a_hop("  - {id: l, from: C, to: D, class: data, rate: 20 /s}\n", engines[_i]);
+    ck_assert_double_ge(served(1), 10 * 480.0); /* of 13.2 */
+    lib_end(&run);
+}
+END_TEST
+
+/* At both ends of the link, which ask each other for key. */
+START_TEST(guaranteed_between_two_ends)
+{
+    at_a_hop("  - {id: l, from: C, to: D, rate: 12 /s}\n"
+             "  - {id: m, from: D, to: A, class: data, rate: 12 /s}\n",
+             engines[_i]);
+    lib_end(&run);
+}
+END_TEST
+
+/* A class without guarantee goes before one that is less important at a hop as well, and of equals that cross it
+ * from two sides both get the same. */
+START_TEST(priorities_at_a_hop)
+{
+    at_a_hop("  - {id: a, from: A, to: D, class: data, rate: 6 /s}\n"
+             "  - {id: b, from: B, to: D, class: data, rate: 12 /s}\n"
+             "  - {id: n, from: B, to: D, rate: 6 /s}\n",
+             engines[_i]);
+    ck_assert_double_ge(served(1) + served(2), 4 * 480.0);
+    ck_assert_double_eq_tol(served(1) / served(2), 1, 0.1);
+    ck_assert_double_le(served(3), 0.01 * asked(3));
+    lib_end(&run);
+}
+END_TEST
+
 /* With key in plenty nobody notices classes. */
 START_TEST(plenty)
 {
@@ -172,6 +249,10 @@ int main(void)
     tcase_add_test(tests, equals_that_wait);
     tcase_add_test(tests, guarantees);
     tcase_add_test(tests, tails_are_no_share);
+    tcase_add_loop_test(tests, guaranteed_beside_others_at_a_hop, 0, 2);
+    tcase_add_loop_test(tests, guaranteed_past_own_needs, 0, 2);
+    tcase_add_loop_test(tests, guaranteed_between_two_ends, 0, 2);
+    tcase_add_loop_test(tests, priorities_at_a_hop, 0, 2);
     tcase_add_test(tests, plenty);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
