@@ -148,6 +148,8 @@ static double gain_of(enum scn_proof proof, const struct scn_summary *summary, u
         return (double)summary->mismatched_pairs;
     case SCN_PROOF_LOST:
         return (double)benign - (double)summary->requests.served;
+    case SCN_PROOF_BROKEN:
+        return (double)(summary->oracle.violations + summary->security.violations);
     case SCN_PROOFS:
         break;
     }

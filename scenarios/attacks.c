@@ -166,6 +166,8 @@ static void plain_fill(struct scn_ctx *ctx, size_t i)
 {
     struct scn_attack *attack = &ctx->scenario->attacks[i];
     bool listens = attack->what == SCN_ATTACK_LISTEN;
+    bool at_disk = attack->what == SCN_ATTACK_IMAGE || attack->what == SCN_ATTACK_ROT ||
+                   attack->what == SCN_ATTACK_DESTROY;
     if ((int)attack->surface < 0 || (int)attack->what < 0) {
         if (!scn_given(ctx, SCN_KIND_ATTACK, i, "surface") ||
             !scn_given(ctx, SCN_KIND_ATTACK, i, "what")) {
@@ -177,11 +179,14 @@ static void plain_fill(struct scn_ctx *ctx, size_t i)
         scn_mistake(ctx, place(ctx, i, "variant"), "variant: expected with a cell only");
     }
     if ((int)attack->class < 0) {
-        attack->class = listens ? SCN_CAPABILITY_P : SCN_CAPABILITY_A;
+        attack->class = listens ? SCN_CAPABILITY_P : at_disk ? SCN_CAPABILITY_X : SCN_CAPABILITY_A;
     }
-    if (listens == (attack->class == SCN_CAPABILITY_A)) {
+    bool passive = attack->class == SCN_CAPABILITY_P || attack->class == SCN_CAPABILITY_Q;
+    if (listens != passive || at_disk != (attack->class == SCN_CAPABILITY_X)) {
         scn_mistake(ctx, place(ctx, i, "class"), "class: expected %s",
-                    listens ? "P or Q, as it listens" : "A, as it does more than listen");
+                    listens   ? "P or Q, as it listens"
+                    : at_disk ? "X, as it reaches a machine"
+                              : "A, as it does more than listen");
     }
     attack->probability = attack->probability < 0 ? 1 : attack->probability;
     attack->message = (int)attack->message < 0 ? SCN_MESSAGE_ANY : attack->message;
@@ -211,8 +216,23 @@ static void keys_check(struct scn_ctx *ctx, size_t i)
         scn_mistake(ctx, place(ctx, i, "part"), "part: expected with flip only");
     }
     bool at_ksa = attack->surface == SCN_SURFACE_A1 || attack->surface == SCN_SURFACE_KSA;
-    if (attack->what == SCN_ATTACK_STEAL && !at_ksa) {
-        scn_mistake(ctx, place(ctx, i, "surface"), "surface: expected A1 or KSA, for steal");
+    bool asks = attack->what == SCN_ATTACK_STEAL || attack->what == SCN_ATTACK_PROBE ||
+                attack->what == SCN_ATTACK_DELETE;
+    if (asks && !at_ksa) {
+        scn_mistake(ctx, place(ctx, i, "surface"),
+                    "surface: expected A1 or KSA, for steal, probe and delete");
+    }
+    bool at_machine = attack->surface == SCN_SURFACE_KMA || attack->surface == SCN_SURFACE_KSA;
+    if (attack->class == SCN_CAPABILITY_X && !at_machine) {
+        scn_mistake(ctx, place(ctx, i, "surface"),
+                    "surface: expected KMA or KSA, for image, rot and destroy");
+    }
+    bool elsewhere = attack->surface == SCN_SURFACE_K3 || attack->surface == SCN_SURFACE_C ||
+                     attack->surface == SCN_SURFACE_M || attack->surface == SCN_SURFACE_CM ||
+                     at_machine;
+    if (attack->what == SCN_ATTACK_USURP && !elsewhere) {
+        scn_mistake(ctx, place(ctx, i, "surface"),
+                    "surface: expected K3, C, M, C&M, KMA or KSA, for usurp");
     }
     if (attack->at_ns >= s->duration_ns) {
         scn_mistake(ctx, place(ctx, i, "at"),

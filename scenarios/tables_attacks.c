@@ -14,15 +14,22 @@ static const struct scn_word words_surface[] = {{"K1", SCN_SURFACE_K1},
                                                 {"KSA", SCN_SURFACE_KSA},
                                                 {NULL, 0}};
 
-static const struct scn_word words_class[] = {
-    {"P", SCN_CAPABILITY_P}, {"A", SCN_CAPABILITY_A}, {"Q", SCN_CAPABILITY_Q}, {NULL, 0}};
+static const struct scn_word words_class[] = {{"P", SCN_CAPABILITY_P},
+                                              {"A", SCN_CAPABILITY_A},
+                                              {"Q", SCN_CAPABILITY_Q},
+                                              {"X", SCN_CAPABILITY_X},
+                                              {NULL, 0}};
 
 static const struct scn_word words_what[] = {
-    {"listen", SCN_ATTACK_LISTEN}, {"flip", SCN_ATTACK_FLIP},
-    {"drop", SCN_ATTACK_DROP},     {"delay", SCN_ATTACK_DELAY},
-    {"replay", SCN_ATTACK_REPLAY}, {"splice", SCN_ATTACK_SPLICE},
-    {"forge", SCN_ATTACK_FORGE},   {"pose", SCN_ATTACK_POSE},
-    {"steal", SCN_ATTACK_STEAL},   {NULL, 0}};
+    {"listen", SCN_ATTACK_LISTEN},   {"flip", SCN_ATTACK_FLIP},
+    {"drop", SCN_ATTACK_DROP},       {"delay", SCN_ATTACK_DELAY},
+    {"replay", SCN_ATTACK_REPLAY},   {"splice", SCN_ATTACK_SPLICE},
+    {"forge", SCN_ATTACK_FORGE},     {"pose", SCN_ATTACK_POSE},
+    {"steal", SCN_ATTACK_STEAL},     {"usurp", SCN_ATTACK_USURP},
+    {"probe", SCN_ATTACK_PROBE},     {"delete", SCN_ATTACK_DELETE},
+    {"reflect", SCN_ATTACK_REFLECT}, {"truncate", SCN_ATTACK_TRUNCATE},
+    {"image", SCN_ATTACK_IMAGE},     {"rot", SCN_ATTACK_ROT},
+    {"destroy", SCN_ATTACK_DESTROY}, {NULL, 0}};
 
 static const struct scn_word words_message[] = {{"any", SCN_MESSAGE_ANY},
                                                 {"relay", SCN_MESSAGE_RELAY},
@@ -60,7 +67,7 @@ static const struct scn_field attack_fields[] = {
      AT(variant)},
     OF_CELL("surface", surface, words_surface, "attack surface of X.1712 where it is"),
     OF_CELL("class", class, words_class,
-            "what it can: P listens, A is in the middle, Q breaks ciphers"),
+            "what it can: P listens, A is in the middle, Q breaks ciphers, X reaches a machine"),
     OF_CELL("what", what, words_what, "what it does with a message that it meets"),
     OF_CELL("message", message, words_message, "which messages it goes for; default: any"),
     OF_CELL("part", part, words_part, "flip: which part of them; default: any"),

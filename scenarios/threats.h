@@ -38,20 +38,29 @@ enum scn_capability {
     SCN_CAPABILITY_P, /* listens */
     SCN_CAPABILITY_A, /* in the middle: drops, delays, changes, repeats, makes up */
     SCN_CAPABILITY_Q, /* listens, and no cipher that rests on computing withstands it */
+    SCN_CAPABILITY_X, /* reaches an element itself: its power and its disk */
     SCN_CAPABILITIES
 };
 
 /* What it does with a message that it meets. */
 enum scn_attack_what {
     SCN_ATTACK_LISTEN,
-    SCN_ATTACK_FLIP,   /* XORs a mask over bytes of it */
-    SCN_ATTACK_DROP,   /* it never arrives */
-    SCN_ATTACK_DELAY,  /* it arrives later */
-    SCN_ATTACK_REPLAY, /* it arrives, and once more later */
-    SCN_ATTACK_SPLICE, /* the head of this one goes on with the body of the last one */
-    SCN_ATTACK_FORGE,  /* it goes on, and after it one made up in the same name */
-    SCN_ATTACK_STEAL,  /* none: it is an application itself, and asks for keys of others */
-    SCN_ATTACK_POSE,   /* none: it is an element itself, with a valid credential of another role */
+    SCN_ATTACK_FLIP,    /* XORs a mask over bytes of it */
+    SCN_ATTACK_DROP,    /* it never arrives */
+    SCN_ATTACK_DELAY,   /* it arrives later */
+    SCN_ATTACK_REPLAY,  /* it arrives, and once more later */
+    SCN_ATTACK_SPLICE,  /* the head of this one goes on with the body of the last one */
+    SCN_ATTACK_FORGE,   /* it goes on, and after it one made up in the same name */
+    SCN_ATTACK_STEAL,   /* none: it is an application itself, and asks for keys of others */
+    SCN_ATTACK_POSE,    /* none: it is an element itself, with a valid credential of another role */
+    SCN_ATTACK_USURP,   /* none: one of the right role, but not the one that is meant there */
+    SCN_ATTACK_PROBE,   /* none: an application that asks whether keys of others exist */
+    SCN_ATTACK_DELETE,  /* none: one that deletes keys of others */
+    SCN_ATTACK_REFLECT, /* it arrives, and once more where it came from */
+    SCN_ATTACK_TRUNCATE, /* it arrives without its second half */
+    SCN_ATTACK_IMAGE,    /* none: it takes a copy of stores */
+    SCN_ATTACK_ROT,      /* none: it stops a key manager, flips bits in its store, and starts it */
+    SCN_ATTACK_DESTROY, /* none: it destroys a key manager with its store; an empty one comes back */
     SCN_ATTACK_WHATS
 };
 
@@ -104,6 +113,7 @@ enum scn_proof {
     SCN_PROOF_ACCEPTED,    /* messages it changed or repeated that were taken for genuine */
     SCN_PROOF_MISMATCHED,  /* pairs of supplied keys that differ */
     SCN_PROOF_LOST,        /* requests that were not served, of those that the benign run serves */
+    SCN_PROOF_BROKEN,      /* rules of the oracle that were broken */
     SCN_PROOFS
 };
 

@@ -16,9 +16,11 @@
 #include "core/wire/frame.h"
 
 enum {
-    KNOWN_MOST = 1 << 22,  /* keys that an attacker counts */
-    HELD_MOST = 1 << 16,   /* messages that attackers hold back at once */
-    LONGEST_SPLICED = 4096 /* bytes of a frame that it keeps */
+    KNOWN_MOST = 1 << 22,   /* keys that an attacker counts */
+    HELD_MOST = 1 << 16,    /* messages that attackers hold back at once */
+    LONGEST_SPLICED = 4096, /* bytes of a frame that it keeps */
+    SPLICED = 4,            /* of so many lengths */
+    ROT_NS = 1000000000     /* how long a machine stands still while its store rots */
 };
 
 struct attacker {
@@ -29,8 +31,11 @@ struct attacker {
     int64_t first_ns, detect_ns, alarm_ns; /* SIM_NEVER: not yet */
     uint32_t key_bytes;                    /* of the frame seen last */
     struct sim_pose *pose;                 /* pose; else NULL */
-    uint8_t *last;                         /* splice: the frame before */
-    size_t last_len;
+    struct {
+        uint8_t *bytes;
+        size_t len;
+    } last[SPLICED]; /* splice: messages before, of different lengths */
+    uint32_t last_at;
 };
 
 /* A message that will go on later. */
@@ -48,10 +53,23 @@ struct sim_attackers {
 
 /* ---- life ---- */
 
+/* Whether it is an application that wants something of the keys of others. */
+static bool asks(const struct scn_attack *plan)
+{
+    return plan->what == SCN_ATTACK_STEAL || plan->what == SCN_ATTACK_PROBE ||
+           plan->what == SCN_ATTACK_DELETE;
+}
+
 /* Whether it is an element itself. */
 static bool poses(const struct scn_attack *plan)
 {
-    return plan->what == SCN_ATTACK_POSE || plan->what == SCN_ATTACK_STEAL;
+    return plan->what == SCN_ATTACK_POSE || plan->what == SCN_ATTACK_USURP || asks(plan);
+}
+
+/* Whether it begins at a time of its own, not at a message. */
+static bool begins(const struct scn_attack *plan)
+{
+    return poses(plan) || plan->class == SCN_CAPABILITY_X;
 }
 
 /* Where an attacker poses that no node was named for: the last one. */
@@ -67,8 +85,8 @@ static int poses_new(struct sim_world *world)
     for (size_t i = 0; i < s->count && err == 0; i++) {
         const struct scn_attack *plan = s->all[i].plan;
         if (poses(plan)) {
-            err = sim_pose_new(plan, pose_node(world, plan), world->scenario->seed + (uint64_t)i,
-                               &s->all[i].pose);
+            err = sim_pose_new(plan, pose_node(world, plan),
+                               (uint64_t[2]){world->scenario->seed, i}, &s->all[i].pose);
         }
     }
     return err;
@@ -111,7 +129,9 @@ void sim_attackers_free(struct sim_world *world)
         qkd_rng_fini(&attackers->all[i].rng);
         qkd_map_fini(&attackers->all[i].knowledge.keys);
         sim_pose_free(attackers->all[i].pose);
-        free(attackers->all[i].last);
+        for (uint32_t k = 0; k < SPLICED; k++) {
+            free(attackers->all[i].last[k].bytes);
+        }
     }
     for (uint32_t i = 0; i < attackers->held_count; i++) {
         free(attackers->held[i].bytes);
@@ -173,17 +193,70 @@ void sim_attackers_start(struct sim_world *world)
 {
     for (uint32_t i = 0; i < world->attackers->count; i++) {
         const struct scn_attack *plan = world->attackers->all[i].plan;
-        if (poses(plan)) {
+        if (begins(plan)) {
             sim_world_post(world, pose_node(world, plan), plan->at_ns,
                            sim_world_tag(SIM_TIMER_ATTACK, 1, i));
         }
     }
 }
 
-/* A poser begins, unless its victim is where it cannot come. */
-static void pose_begin(struct sim_world *world, uint32_t number)
+/* ---- at the machine itself ---- */
+
+/* It stops the key manager. */
+static void machine_stop(struct sim_world *world, struct attacker *a, uint32_t number)
+{
+    uint32_t node = pose_node(world, a->plan);
+    int64_t back_ns = a->plan->for_ns == SCN_FOREVER && a->plan->what == SCN_ATTACK_ROT
+                          ? ROT_NS
+                          : a->plan->for_ns;
+    a->seen++;
+    first_mark(world, a);
+    sim_node_crash(world, node);
+    if (a->plan->what == SCN_ATTACK_DESTROY) {
+        sim_store_destroy(world, a->plan, node);
+    }
+    if (back_ns < world->scenario->duration_ns - sim_world_now(world)) {
+        sim_world_post(world, node, sim_world_now(world) + back_ns,
+                       sim_world_tag(SIM_TIMER_ATTACK, 2, number));
+    }
+}
+
+/* It starts again: with a store that may have rotted, or an empty one. */
+static void machine_start(struct sim_world *world, struct attacker *a)
+{
+    uint32_t node = pose_node(world, a->plan);
+    if (a->plan->what == SCN_ATTACK_DESTROY) {
+        sim_store_return(world, node);
+        return;
+    }
+    struct sim_rot rot;
+    sim_store_rot(world, a->plan, node, &a->rng, &rot);
+    a->touched += rot.flipped;
+    a->forged += rot.flipped;
+    a->accepted += rot.taken;
+    if (rot.taken > 0 && world->oracle != NULL) {
+        watch_oracle_forged(world->oracle);
+    }
+    if (rot.flipped > rot.taken) { /* the store does not open: an empty one takes its place */
+        a->detect_ns = a->detect_ns == SIM_NEVER ? sim_world_now(world) : a->detect_ns;
+        sim_node_store_lose(world, node, false);
+    }
+    sim_node_restart(world, node);
+}
+
+/* An attacker begins; one that poses does unless its victim is where it cannot come. */
+static void attack_begin(struct sim_world *world, uint32_t number)
 {
     struct attacker *a = &world->attackers->all[number];
+    if (a->plan->what == SCN_ATTACK_IMAGE) {
+        a->seen += sim_store_image(world, a->plan, &a->rng, &a->knowledge);
+        first_mark(world, a);
+        return;
+    }
+    if (a->plan->class == SCN_CAPABILITY_X) {
+        machine_stop(world, a, number);
+        return;
+    }
     bool within = a->plan->surface == SCN_SURFACE_K1 || a->plan->surface == SCN_SURFACE_K3 ||
                   a->plan->surface == SCN_SURFACE_A1 || a->plan->surface == SCN_SURFACE_CM;
     uint32_t node = pose_node(world, a->plan);
@@ -210,15 +283,25 @@ void sim_attackers_deliver(struct sim_world *world, const struct sim_packet *pac
     for (uint32_t i = 0; i < world->attackers->count; i++) {
         struct attacker *a = &world->attackers->all[i];
         if (a->pose != NULL && qkd_eid_eq(sim_pose_self(a->pose), packet->to)) {
+            uint64_t won = sim_pose_won(a->pose);
+            uint64_t known = a->knowledge.leaked_bits;
             sim_pose_receive(world, a->pose, i + 1, packet, &a->knowledge);
+            bool more = a->knowledge.leaked_bits > known || sim_pose_won(a->pose) > won;
+            if (more && world->oracle != NULL) {
+                watch_oracle_forged(world->oracle);
+            }
         }
     }
 }
 
-void sim_attackers_timer(struct sim_world *world, bool begins, uint32_t slot)
+void sim_attackers_timer(struct sim_world *world, uint32_t what, uint32_t slot)
 {
-    if (begins) {
-        pose_begin(world, slot);
+    if (what == 1) {
+        attack_begin(world, slot);
+        return;
+    }
+    if (what == 2) {
+        machine_start(world, &world->attackers->all[slot]);
         return;
     }
     struct held *held = &world->attackers->held[slot];
@@ -296,17 +379,23 @@ static bool splice(struct sim_world *world, struct attacker *a, const struct sim
         return false;
     }
     uint8_t bytes[LONGEST_SPLICED];
-    bool fits = a->last != NULL && a->last_len == m->len;
+    uint32_t at = 0;
+    while (at < SPLICED && a->last[at].len != m->len) {
+        at++;
+    }
+    bool fits = at < SPLICED;
     if (fits) {
         memcpy(bytes, m->bytes, head);
-        memcpy(bytes + head, a->last + head, m->len - head);
+        memcpy(bytes + head, a->last[at].bytes + head, m->len - head);
         fits = memcmp(bytes, m->bytes, m->len) != 0; /* else it is the same one, sent again */
+    } else {
+        at = a->last_at++ % SPLICED;
     }
-    uint8_t *kept = realloc(a->last, m->len);
+    uint8_t *kept = realloc(a->last[at].bytes, m->len);
     if (kept != NULL) {
         memcpy(kept, m->bytes, m->len);
-        a->last = kept;
-        a->last_len = m->len;
+        a->last[at].bytes = kept;
+        a->last[at].len = m->len;
     }
     if (fits) {
         send_changed(world, a, m, bytes);
@@ -326,6 +415,18 @@ static bool forge(struct sim_world *world, struct attacker *a, const struct sim_
     }
     free(bytes);
     return made;
+}
+
+/* The message goes on, and comes back to who sent it as if its peer had. */
+static void reflect(struct sim_world *world, const struct attacker *a, const struct sim_local *m)
+{
+    struct sim_local back = *m;
+    back.from = m->to;
+    back.to = m->from;
+    back.forged = number_of(world, a);
+    back.note = 0;
+    sim_world_carry(world, m);
+    sim_world_carry(world, &back);
 }
 
 /* True: the message has been dealt with. */
@@ -349,10 +450,16 @@ static bool act(struct sim_world *world, struct attacker *a, const struct sim_lo
         return splice(world, a, m);
     case SCN_ATTACK_FORGE:
         return forge(world, a, m, sight);
-    case SCN_ATTACK_LISTEN:
-    case SCN_ATTACK_POSE:
-    case SCN_ATTACK_STEAL:
-    case SCN_ATTACK_WHATS:
+    case SCN_ATTACK_REFLECT:
+        reflect(world, a, m);
+        return true;
+    case SCN_ATTACK_TRUNCATE: {
+        struct sim_local half = *m;
+        half.len = m->len - (m->len - CHAN_OVERHEAD) / 2;
+        send_changed(world, a, &half, m->bytes);
+        return true;
+    }
+    default: /* listens, or is an element itself, or at the machine */
         break;
     }
     return false;
@@ -384,7 +491,8 @@ static bool meet(struct sim_world *world, struct attacker *a, const struct sim_l
                  const struct sim_sight *sight)
 {
     bool changes = a->plan->what == SCN_ATTACK_FLIP || a->plan->what == SCN_ATTACK_REPLAY ||
-                   a->plan->what == SCN_ATTACK_SPLICE || a->plan->what == SCN_ATTACK_FORGE;
+                   a->plan->what == SCN_ATTACK_SPLICE || a->plan->what == SCN_ATTACK_FORGE ||
+                   a->plan->what == SCN_ATTACK_REFLECT || a->plan->what == SCN_ATTACK_TRUNCATE;
     bool content = sight->observed != NULL || m->bytes[0] == WIRE_FRAME_MAGIC;
     a->seen++;
     if (a->plan->what == SCN_ATTACK_LISTEN) {
@@ -417,7 +525,8 @@ static void steal(struct sim_world *world, const struct attacker *a, const struc
     if (rsp.has_key_ids && rsp.key_ids.len >= sizeof id.b) {
         memcpy(id.b, rsp.key_ids.at, sizeof id.b);
     }
-    sim_pose_steal(world, a->pose, number_of(world, a), &id);
+    struct sim_prey prey = {id, rsp.source_id, rsp.target_id, rsp.session_id};
+    sim_pose_steal(world, a->pose, number_of(world, a), &prey);
 }
 
 bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message,
@@ -429,11 +538,10 @@ bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message
     bool taken = false;
     for (size_t i = 0; i < s->count && !taken && message->len > 0; i++) {
         struct attacker *a = &s->all[i];
-        if (a->plan->what == SCN_ATTACK_STEAL && is_there(world, a) &&
-            kind == WIRE_CMD_KEY_SUPPLY_RSP) {
+        if (asks(a->plan) && is_there(world, a) && kind == WIRE_CMD_KEY_SUPPLY_RSP) {
             steal(world, a, &sight);
         }
-        if (a->pose != NULL || !is_there(world, a) ||
+        if (a->pose != NULL || a->plan->class == SCN_CAPABILITY_X || !is_there(world, a) ||
             !sim_attack_wants(world, a->plan, message, kind)) {
             continue;
         }
@@ -451,13 +559,16 @@ bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message
 void sim_attackers_stepped(struct sim_world *world)
 {
     struct attacker *a = &world->attackers->all[world->forged - 1];
-    bool taken = false, noticed = false;
+    bool taken = false, noticed = false, denied = false;
     for (size_t i = 0; i < world->out.report_count; i++) {
         enum qkd_report_code code = world->out.report[i].code;
         taken = taken || code == QKD_REPORT_TAKEN;
+        denied = denied || (code == QKD_REPORT_BAD_BYTES &&
+                            world->out.report[i].b == (uint64_t)-QKD_ERR_DENIED);
         noticed = noticed || code == QKD_REPORT_AUTH_FAILURE || code == QKD_REPORT_TAG_FAILURE ||
                   code == QKD_REPORT_BAD_BYTES;
     }
+    taken = taken && !denied; /* genuine, but of somebody who has no right to say so */
     a->forged++;
     a->accepted += taken;
     if (taken && world->oracle != NULL) {
@@ -498,7 +609,7 @@ void sim_attackers_summarise(const struct sim_world *world, struct scn_summary *
             .marked_bits = a->knowledge.marked_bits,
             .touched = a->touched,
             .forged = a->forged,
-            .accepted = a->accepted,
+            .accepted = a->accepted + (a->pose != NULL ? sim_pose_won(a->pose) : 0),
             .rejected = a->forged - a->accepted,
             .first_s = a->first_ns == SIM_NEVER ? NAN : (double)a->first_ns / 1e9,
             .detect_s = seconds(a, a->detect_ns),

@@ -8,7 +8,8 @@
  *   attack_place.c  which messages it meets
  *   attack_read.c   what it can read, and which bits of key it knows from it for certain
  *   attack_forge.c  messages made up in the name of others
- *   attack_pose.c   elements with a valid credential of another role */
+ *   attack_pose.c   elements with a valid credential of another role
+ *   attack_store.c  what lies on the disk of a key manager */
 #ifndef SIM_ATTACK_H
 #define SIM_ATTACK_H
 
@@ -25,8 +26,9 @@ void sim_attackers_free(struct sim_world *world);
 bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message,
                         const uint8_t *observed, size_t observed_len);
 
-/* What an attacker held back, or repeats, is due; or (begins) one that poses as an element begins. */
-void sim_attackers_timer(struct sim_world *world, bool begins, uint32_t slot);
+/* What an attacker held back, or repeats, is due (what 0); or one that waits for no message begins (1);
+ * or a machine that it stopped starts again (2). */
+void sim_attackers_timer(struct sim_world *world, uint32_t what, uint32_t slot);
 
 /* Posts what is to begin at a time of its own. */
 void sim_attackers_start(struct sim_world *world);
@@ -78,6 +80,10 @@ struct sim_knowledge {
     uint64_t read, leaked_keys, leaked_bits, marked_bits;
 };
 
+/* It has bits of a key. */
+void sim_knowledge_key(struct sim_knowledge *knowledge, const struct qkd_id *id, uint64_t bits,
+                       bool marked);
+
 /* Whether the text of a message lies open in its bytes. */
 bool sim_sight_is_open(const struct sim_sight *sight);
 
@@ -98,19 +104,47 @@ bool sim_forge(struct qkd_rng *rng, const struct sim_sight *sight, uint8_t *to);
 
 /* An attacker with a valid credential: of another role, or (steal) of an application. 0, QKD_ERR_NOMEM. */
 struct sim_pose;
-int sim_pose_new(const struct scn_attack *plan, uint32_t node, uint64_t seed,
+int sim_pose_new(const struct scn_attack *plan, uint32_t node,
+                 const uint64_t seed[2] /* of the run; number of the attacker */,
                  struct sim_pose **pose);
 void sim_pose_free(struct sim_pose *pose);
 struct qkd_eid sim_pose_self(const struct sim_pose *pose);
 uint64_t sim_pose_sent(const struct sim_pose *pose); /* attempts and commands */
+
+/* How often it had what it must not: a key of others was deleted, an answer told of one. */
+uint64_t sim_pose_won(const struct sim_pose *pose);
+
+/* A key of others, as a thief sees it go by. */
+struct sim_prey {
+    struct qkd_id id;
+    struct qkd_eid source, target;
+    uint64_t session_id;
+};
 
 /* It gets its credential and opens a channel; number: of the attacker, + 1. */
 void sim_pose_begin(struct sim_world *world, struct sim_pose *pose, uint32_t number);
 void sim_pose_receive(struct sim_world *world, struct sim_pose *pose, uint32_t number,
                       const struct sim_packet *packet, struct sim_knowledge *knowledge);
 
-/* Asks for a key of others by its ID, if its channel is up. */
+/* Asks for a key of others by its ID, or for its deletion, if its channel is up. */
 void sim_pose_steal(struct sim_world *world, struct sim_pose *pose, uint32_t number,
-                    const struct qkd_id *key);
+                    const struct sim_prey *prey);
+
+/* ---- attack_store.c ---- */
+
+/* Looks at an image of stores; how many values it has. */
+uint64_t sim_store_image(struct sim_world *world, const struct scn_attack *plan,
+                         struct qkd_rng *rng, struct sim_knowledge *knowledge);
+
+/* Flips bits in the store of a node that is down. */
+struct sim_rot {
+    uint64_t flipped, taken; /* values; of them those that the store gives out all the same */
+};
+void sim_store_rot(struct sim_world *world, const struct scn_attack *plan, uint32_t node,
+                   struct qkd_rng *rng, struct sim_rot *rot);
+
+/* Of a node that is down: its store is gone; it comes back. */
+void sim_store_destroy(struct sim_world *world, const struct scn_attack *plan, uint32_t node);
+void sim_store_return(struct sim_world *world, uint32_t node);
 
 #endif

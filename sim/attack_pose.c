@@ -14,7 +14,7 @@
 #include "sim/attack.h"
 
 enum {
-    INSTANCE = 0xfffff0, /* no element of a scenario has such a number */
+    INSTANCE = 0xfff000, /* no element of a scenario has such a number, or a higher one */
     OUT_LIMIT = 1 << 20,
     MESSAGE_MOST = 512,
     RETRANSMIT_MS = 200
@@ -26,8 +26,11 @@ struct sim_pose {
     struct chan_set *set;
     struct qkd_rng rng;
     struct qkd_out out;
-    uint64_t sent;
+    uint64_t sent, won;
     bool thief; /* an application of its own right, which asks for keys of others */
+    enum scn_attack_what what;
+    uint8_t answer[MESSAGE_MOST]; /* probe: the last one, without what differs in any case */
+    size_t answer_len;
 };
 
 /* Who speaks to whom, by surface: a role that is not meant there. */
@@ -47,22 +50,42 @@ static const struct {
     [SCN_SURFACE_KSA] = {QKD_RP_KX2, QKD_ROLE_MODULE, QKD_ROLE_KSA},
 };
 
-int sim_pose_new(const struct scn_attack *plan, uint32_t node, uint64_t seed,
+/* The same of who has the right role, but is not the one that is meant. */
+static const struct {
+    enum qkd_rp rp;
+    enum qkd_role self, victim;
+} usurpers[SCN_SURFACES] = {
+    [SCN_SURFACE_K3] = {QKD_RP_KMI, QKD_ROLE_KSA, QKD_ROLE_KMA},
+    [SCN_SURFACE_KMA] = {QKD_RP_KMI, QKD_ROLE_KSA, QKD_ROLE_KMA},
+    [SCN_SURFACE_KSA] = {QKD_RP_KMI, QKD_ROLE_KMA, QKD_ROLE_KSA},
+    [SCN_SURFACE_C] = {QKD_RP_CK, QKD_ROLE_CONTROLLER, QKD_ROLE_KMC},
+    [SCN_SURFACE_M] = {QKD_RP_MK, QKD_ROLE_MANAGER, QKD_ROLE_KMC},
+    [SCN_SURFACE_CM] = {QKD_RP_KQ2, QKD_ROLE_MODULE, QKD_ROLE_KMC},
+};
+
+int sim_pose_new(const struct scn_attack *plan, uint32_t node, const uint64_t seed[2],
                  struct sim_pose **pose)
 {
     enum scn_surface surface = plan->surface;
-    bool thief = plan->what == SCN_ATTACK_STEAL;
+    bool usurps = plan->what == SCN_ATTACK_USURP;
+    bool thief = plan->what != SCN_ATTACK_POSE && !usurps;
     *pose = NULL;
     struct sim_pose *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return QKD_ERR_NOMEM;
     }
-    made->rp = thief ? QKD_RP_AK : poses[surface].rp;
-    made->victim = qkd_eid_make(thief ? QKD_ROLE_KSA : poses[surface].victim, 0, node);
-    made->self = qkd_eid_make(thief ? QKD_ROLE_APP : poses[surface].self,
-                              INSTANCE + (uint32_t)surface, node);
+    made->what = plan->what;
+    made->rp = thief ? QKD_RP_AK : usurps ? usurpers[surface].rp : poses[surface].rp;
+    made->victim = qkd_eid_make(thief    ? QKD_ROLE_KSA
+                                : usurps ? usurpers[surface].victim
+                                         : poses[surface].victim,
+                                0, node);
+    made->self = qkd_eid_make(thief    ? QKD_ROLE_APP
+                              : usurps ? usurpers[surface].self
+                                       : poses[surface].self,
+                              INSTANCE + (uint32_t)seed[1], usurps && node > 0 ? node - 1 : node);
     made->thief = thief;
-    qkd_rng_init_named(&made->rng, seed, "pose", (uint64_t)surface);
+    qkd_rng_init_named(&made->rng, seed[0] + seed[1], "pose", (uint64_t)surface);
     qkd_out_init(&made->out, OUT_LIMIT);
     /* It does not mind whom it talks to. */
     struct chan_config config = {.self = made->self,
@@ -183,6 +206,37 @@ static void command_send(struct sim_world *world, struct sim_pose *pose, uint32_
     flush(world, pose, number);
 }
 
+/* Two answers in a row are to the same question, but for the ID asked for: of a key that is there, and of
+ * one that is nowhere. What of them must differ is blanked; all else that does tells of the key. */
+static void answer_hold(struct sim_pose *pose, const struct chan_message *message)
+{
+    struct wire_key_supply_rsp rsp;
+    uint8_t bytes[MESSAGE_MOST];
+    if (wire_key_supply_rsp_decode(&rsp, message->bytes, message->len) != QKD_OK) {
+        return;
+    }
+    bool second = rsp.head.orig_message_id % 2 == 0;
+    rsp.head.message_id = rsp.head.orig_message_id = 0;
+    rsp.key_id = (struct qkd_id){{0}};
+    int len = wire_key_supply_rsp_encode(&rsp, bytes, sizeof bytes);
+    if (len <= 0) {
+        return;
+    }
+    if (second && pose->answer_len > 0) {
+        pose->won += (size_t)len != pose->answer_len ||
+                     memcmp(bytes, pose->answer, (size_t)len) != 0;
+        pose->answer_len = 0;
+    } else if (!second) {
+        memcpy(pose->answer, bytes, (size_t)len);
+        pose->answer_len = (size_t)len;
+    }
+}
+
+uint64_t sim_pose_won(const struct sim_pose *pose)
+{
+    return pose->won;
+}
+
 void sim_pose_receive(struct sim_world *world, struct sim_pose *pose, uint32_t number,
                       const struct sim_packet *packet, struct sim_knowledge *knowledge)
 {
@@ -196,7 +250,13 @@ void sim_pose_receive(struct sim_world *world, struct sim_pose *pose, uint32_t n
     event.u.recv.len = packet->len;
     struct chan_message message;
     enum chan_event what = chan_receive(pose->set, &event, &pose->out, &message);
-    if (what == CHAN_DATA) {
+    if (what == CHAN_DATA && pose->what == SCN_ATTACK_PROBE) {
+        answer_hold(pose, &message);
+    } else if (what == CHAN_DATA && pose->what == SCN_ATTACK_DELETE) {
+        struct wire_key_delete_rsp rsp;
+        pose->won += wire_key_delete_rsp_decode(&rsp, message.bytes, message.len) == QKD_OK &&
+                     rsp.has_deleted && rsp.deleted > 0;
+    } else if (what == CHAN_DATA) {
         sim_knowledge_told(knowledge, (enum qkd_rp)packet->rp, message.bytes, message.len);
     }
     flush(world, pose, number);
@@ -206,19 +266,50 @@ void sim_pose_receive(struct sim_world *world, struct sim_pose *pose, uint32_t n
     }
 }
 
-void sim_pose_steal(struct sim_world *world, struct sim_pose *pose, uint32_t number,
-                    const struct qkd_id *key)
+static void supply_ask(struct sim_world *world, struct sim_pose *pose, uint32_t number,
+                       const struct qkd_id *id)
 {
     uint8_t bytes[MESSAGE_MOST];
     struct wire_key_supply ask = {
-        .head = {.rp = QKD_RP_AK, .message_id = pose->sent + 1, .sender = pose->self},
+        .head = {.rp = QKD_RP_AK, .message_id = pose->sent, .sender = pose->self},
         .source_id = pose->self,
         .target_id = pose->self,
         .session_id = 1,
         .application_code = WIRE_FOR_DECRYPTION,
         .has_key_id = true,
-        .key_id = *key};
-    if (chan_is_up(pose->set, pose->rp, pose->victim)) {
-        command_send(world, pose, number, bytes, wire_key_supply_encode(&ask, bytes, MESSAGE_MOST));
+        .key_id = *id};
+    command_send(world, pose, number, bytes, wire_key_supply_encode(&ask, bytes, MESSAGE_MOST));
+}
+
+static void delete_ask(struct sim_world *world, struct sim_pose *pose, uint32_t number,
+                       const struct sim_prey *prey)
+{
+    uint8_t bytes[MESSAGE_MOST];
+    struct wire_key_delete ask = {
+        .head = {.rp = QKD_RP_AK, .message_id = pose->sent, .sender = pose->self},
+        .source_id = prey->source,
+        .target_id = prey->target,
+        .session_id = prey->session_id,
+        .application_code = WIRE_FOR_DECRYPTION,
+        .has_key_ids = true,
+        .key_ids = {prey->id.b, sizeof prey->id.b}};
+    command_send(world, pose, number, bytes, wire_key_delete_encode(&ask, bytes, MESSAGE_MOST));
+}
+
+void sim_pose_steal(struct sim_world *world, struct sim_pose *pose, uint32_t number,
+                    const struct sim_prey *prey)
+{
+    if (!chan_is_up(pose->set, pose->rp, pose->victim)) {
+        return;
+    }
+    if (pose->what == SCN_ATTACK_DELETE) {
+        delete_ask(world, pose, number, prey);
+        return;
+    }
+    supply_ask(world, pose, number, &prey->id);
+    if (pose->what == SCN_ATTACK_PROBE) {
+        struct qkd_id nowhere;
+        qkd_rng_bytes(&pose->rng, nowhere.b, sizeof nowhere.b);
+        supply_ask(world, pose, number, &nowhere);
     }
 }

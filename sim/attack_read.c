@@ -32,6 +32,12 @@ static void learn(struct sim_knowledge *knowledge, const struct found *found)
     knowledge->marked_bits += found->marked ? found->bits : 0;
 }
 
+void sim_knowledge_key(struct sim_knowledge *knowledge, const struct qkd_id *id, uint64_t bits,
+                       bool marked)
+{
+    learn(knowledge, &(struct found){*id, bits, marked});
+}
+
 /* ---- keys in texts ---- */
 
 static void relay_learn(struct sim_knowledge *knowledge, const struct sim_sight *sight)

@@ -121,12 +121,12 @@ static void record_gone(void *ctx, const struct qkd_persist *deletion)
 }
 
 /* Of its key manager: what else stands at the node has a store of its own. */
-static void store_lose(struct sim_world *world, uint32_t number)
+void sim_node_store_lose(struct sim_world *world, uint32_t number, bool ksa_only)
 {
-    static const enum qkd_role roles[] = {QKD_ROLE_KMA, QKD_ROLE_KSA, QKD_ROLE_KMC};
+    static const enum qkd_role roles[] = {QKD_ROLE_KSA, QKD_ROLE_KMA, QKD_ROLE_KMC};
     struct sim_node *node = &world->nodes[number];
-    node->store_lost = true;
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+    node->store_lost = node->store_lost || !ksa_only;
+    for (size_t i = 0; i < (ksa_only ? 1 : sizeof roles / sizeof roles[0]); i++) {
         sim_store_lose(&node->store, qkd_eid_make(roles[i], 0, number),
                        world->oracle == NULL ? NULL : record_gone, world);
     }
@@ -144,7 +144,7 @@ static void node_fault(struct sim_world *world, const struct scn_fault *fault, b
     } else if (begin) {
         sim_node_crash(world, fault->index);
         if (fault->what == SCN_FAULT_STORE_LOST) {
-            store_lose(world, fault->index);
+            sim_node_store_lose(world, fault->index, false);
         }
     } else {
         sim_node_restart(world, fault->index);

@@ -2,6 +2,7 @@
 /* Runs a scenario and judges its safety: no violation of a rule, ledgers that add up, requests that
  * end with an outcome and a reason. What must come back is in fuzz_live.c. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include "core/base/err.h"
 #include "sim/fuzz_record.h"
 #include "sim/world.h"
+
+enum { NOTICED = 16 /* so many forged messages cannot all be lost */ };
 
 #define ANSWER_NS (3 * QKD_NS_PER_S) /* for the answer to come after a request's time-out */
 
@@ -162,6 +165,28 @@ static void ledgers_judge(const struct scn_scenario *scenario, const struct scn_
     }
 }
 
+/* With all measures on no attacker has what it must not, and one who changes much is noticed. */
+static void attacks_judge(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                          struct sim_fuzz_verdict *verdict)
+{
+    for (size_t i = 0; i < summary->attack_count; i++) {
+        const struct scn_attack *attack = &scenario->attacks[i];
+        const struct scn_attack_summary *a = &summary->attacks[i];
+        bool knows = attack->class != SCN_CAPABILITY_Q && a->leaked_bits > 0;
+        bool alters = attack->what == SCN_ATTACK_FLIP || attack->what == SCN_ATTACK_FORGE;
+        if (knows || a->accepted > 0) {
+            sim_fuzz_fail(verdict, SIM_FUZZ_SAFETY,
+                          "security: %s knows %" PRIu64 " bits, had %" PRIu64 " forgeries accepted",
+                          attack->id, a->leaked_bits, a->accepted);
+        }
+        if (alters && a->rejected >= NOTICED && isnan(a->detect_s)) {
+            sim_fuzz_fail(verdict, SIM_FUZZ_SAFETY,
+                          "security: nobody notices that %s forged %" PRIu64 " messages",
+                          attack->id, a->forged);
+        }
+    }
+}
+
 void sim_fuzz_summary_judge(const struct scn_scenario *scenario, const struct scn_summary *summary,
                             struct sim_fuzz_verdict *verdict)
 {
@@ -176,6 +201,7 @@ void sim_fuzz_summary_judge(const struct scn_scenario *scenario, const struct sc
                       "summary: checks %" PRIu64 ", mismatched pairs %" PRIu64,
                       summary->oracle.checks, summary->mismatched_pairs);
     }
+    attacks_judge(scenario, summary, verdict);
     ledgers_judge(scenario, summary, verdict);
 }
 

@@ -228,7 +228,7 @@ static void on_timer(void *ctx, uint64_t tag)
         sim_net_calm(world->net);
         break;
     case SIM_TIMER_ATTACK:
-        sim_attackers_timer(world, (tag >> 32 & 0xffffffU) != 0, index);
+        sim_attackers_timer(world, (uint32_t)(tag >> 32 & 0xffffffU), index);
         break;
     case SIM_TIMER_WARM:
         watch_stats_warm(world->stats, sim_world_now(world));

@@ -42,7 +42,7 @@ struct sim_unit {
 struct sim_late;
 
 enum {
-    SIM_BOOT_GROUP = 256,       /* nodes that start at once */
+    SIM_BOOT_GROUP = 256,        /* nodes that start at once */
     SIM_BOOT_GROUP_NS = 20000000 /* time from one group to the next */
 };
 
@@ -197,6 +197,11 @@ void sim_node_drop(struct sim_world *world, uint32_t node);
 /* Drops one unit of a node that runs on; starts it again. */
 void sim_unit_drop(struct sim_world *world, uint32_t unit);
 void sim_unit_start(struct sim_world *world, uint32_t unit);
+
+/* ---- faults.c, see above; what an attacker does too ---- */
+
+/* The store of a node's key manager is lost, or its KSA's alone. */
+void sim_node_store_lose(struct sim_world *world, uint32_t node, bool ksa_only);
 
 /* ---- world_exec.c ---- */
 

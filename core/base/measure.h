@@ -22,7 +22,12 @@
     X(FILE_CHECK, "file_check", "a key file is checked against its hash and its metadata")         \
     X(AUTHORIZATION, "authorization", "an authenticated element is asked for its role and rights") \
     X(RESEND, "resend", "what is not acknowledged is sent again")                                  \
-    X(KEPT_ROUTES, "kept_routes", "a route that was good is used on while no controller answers")
+    X(KEPT_ROUTES, "kept_routes", "a route that was good is used on while no controller answers")  \
+    X(FULL_TAGS, "full_tags", "tags of frames between key managers have 128 bits, not 8")          \
+    X(STORAGE_PROTECTION, "storage_protection",                                                    \
+      "what is stored is encrypted and authenticated under the unlock secret")                     \
+    X(FRESH_START, "fresh_start",                                                                  \
+      "an element that lost its store begins with numbers that it never used")
 /* clang-format on */
 
 #define QKD_MEASURE_ENUM(name, key, text) QKD_MEASURE_##name,

@@ -75,7 +75,24 @@
     X(MULTICAST_SOME, "multicast: the master is supplied when one slave has compared")              \
     X(SWITCH_BOTH,    "optical: a switch lets the light of the last link pass, too")             \
     X(SWITCH_STUCK,   "light: a switch stays at its first link")                                   \
-    X(ALARM_STANDS,   "reports: an alarm is never cleared")
+    X(ALARM_STANDS,   "reports: an alarm is never cleared")                                        \
+    /* what only an attacker shows */                                                              \
+    X(ROLE_BLIND,     "channel: an authenticated element of any role may speak")                   \
+    X(NODE_BLIND,     "channel: elements of other nodes may speak inside a key manager")           \
+    X(TAG_UNREAD,     "record: its tag is not looked at")                                          \
+    X(WINDOW_OPEN,    "record: one that is older than the window is taken again")                  \
+    X(WINDOW_ONE,     "record: the window against replay is one too wide")                         \
+    X(WINDOW_LAST,    "record: the newest may come again")                                         \
+    X(SHAKE_SAME,     "channel: keys are the same after a restart, and counters begin again")      \
+    X(ONE_KEY,        "channel: nothing binds a record to its direction")                          \
+    X(AUTH_MUTE,      "channel: nobody is told of records that do not authenticate")               \
+    X(TAG_TAIL,       "frame: the last byte of a tag is not compared")                             \
+    X(RIGHTS_BLIND,   "supply: an application has the keys of others by their ID")                 \
+    X(PROBE_TELLS,    "supply: an answer tells whether a key of others exists")                    \
+    X(DELETE_ANYBODY, "delete: an application deletes keys of others")                             \
+    X(CONTROLLER_ANY, "kmc: any controller is obeyed")                                             \
+    X(MANAGER_ANY,    "kmc: any manager may acknowledge reports")                                  \
+    X(MODULE_ANY,     "kmc: modules of other nodes may tell their status")
 /* clang-format on */
 
 #define QKD_MUTANT_ENUM(name, text) QKD_MUTANT_##name,

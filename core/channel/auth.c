@@ -4,6 +4,7 @@
  * or 0x02. Authenticated first, authorised second: a right proof from an element whose role has no
  * business at this reference point is answered 0x02 and counted as denied. */
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/channel/state.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
@@ -72,11 +73,12 @@ static bool is_authorised(const struct chan_call *call)
     struct qkd_eid self = call->set->config.self;
     struct qkd_eid peer = call->channel->peer;
     enum qkd_rp rp = (enum qkd_rp)call->channel->rp;
-    if (chan_is_off(call->set, QKD_MEASURE_AUTHORIZATION)) {
+    if (chan_is_off(call->set, QKD_MEASURE_AUTHORIZATION) || QKDN_MUTANT(ROLE_BLIND)) {
         return true;
     }
     return chan_role_allowed(rp, qkd_eid_role(self), qkd_eid_role(peer)) &&
-           (rp != QKD_RP_KMI || qkd_eid_node(self) == qkd_eid_node(peer));
+           (rp != QKD_RP_KMI || QKDN_MUTANT(NODE_BLIND) ||
+            qkd_eid_node(self) == qkd_eid_node(peer));
 }
 
 /* Judges the peer's 7-2: 0, QKD_ERR_AUTH or QKD_ERR_DENIED. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/channel/state.h"
 #include "core/wire/codec.h"
 
@@ -165,7 +166,7 @@ static bool find_or_make_stranger(struct chan_call *call, enum qkd_rp rp, struct
         return true;
     }
     return (chan_role_allowed(rp, qkd_eid_role(self), qkd_eid_role(peer)) ||
-            chan_is_off(call->set, QKD_MEASURE_AUTHORIZATION)) &&
+            chan_is_off(call->set, QKD_MEASURE_AUTHORIZATION) || QKDN_MUTANT(ROLE_BLIND)) &&
            find_or_make(call, rp, peer) == QKD_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "core/channel/keys.h"
 
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
 
@@ -31,22 +32,23 @@ int chan_keys_derive(const uint8_t secret[32], enum qkd_rp rp, const struct chan
                      const struct chan_party *responder, struct chan_keys *keys)
 {
     enum { LABEL = sizeof KEYS_LABEL - 1, INFO = LABEL + 25 };
-    uint8_t salt[2 * CHAN_NONCE_LEN];
+    uint8_t salt[2 * CHAN_NONCE_LEN] = {0};
     uint8_t info[INFO];
     uint8_t out[100];
-    memcpy(salt, initiator->nonce, CHAN_NONCE_LEN);
-    memcpy(salt + CHAN_NONCE_LEN, responder->nonce, CHAN_NONCE_LEN);
+    bool fresh = !QKDN_MUTANT(SHAKE_SAME);
+    memcpy(salt, initiator->nonce, fresh ? CHAN_NONCE_LEN : 0);
+    memcpy(salt + CHAN_NONCE_LEN, responder->nonce, fresh ? CHAN_NONCE_LEN : 0);
     memcpy(info, KEYS_LABEL, LABEL);
     info[LABEL] = (uint8_t)rp;
     wire_put_u64(info + LABEL + 1, initiator->eid.v);
     wire_put_u64(info + LABEL + 9, responder->eid.v);
-    wire_put_u32(info + LABEL + 17, initiator->incarnation);
-    wire_put_u32(info + LABEL + 21, responder->incarnation);
+    wire_put_u32(info + LABEL + 17, fresh ? initiator->incarnation : 0);
+    wire_put_u32(info + LABEL + 21, fresh ? responder->incarnation : 0);
     struct crypto_hkdf in = {secret, 32, salt, sizeof salt, info, sizeof info};
     int err = crypto_hkdf(&in, out, sizeof out);
     if (err == QKD_OK) {
         memcpy(keys->to_responder, out, 32);
-        memcpy(keys->to_initiator, out + 32, 32);
+        memcpy(keys->to_initiator, out + (QKDN_MUTANT(ONE_KEY) ? 0 : 32), 32);
         memcpy(keys->exporter, out + 64, 32);
         keys->session = wire_get_u32(out + 96);
     }

@@ -6,6 +6,7 @@
  * clear header with the reference point in the first of its two zero bytes, sender eid, receiver
  * eid. */
 #include "core/base/err.h"
+#include "core/base/mutant.h"
 #include "core/channel/state.h"
 #include "core/crypto/crypto.h"
 #include "core/wire/codec.h"
@@ -17,8 +18,8 @@ enum { AAD_LEN = CHAN_HEAD_LEN + 16, NONCE_LEN = 12, WINDOW = 64 };
 static void make_aad(uint8_t aad[AAD_LEN], const uint8_t *head, const struct chan_path *path)
 {
     memcpy(aad, head, CHAN_HEAD_LEN);
-    wire_put_u64(aad + CHAN_HEAD_LEN, path->from.v);
-    wire_put_u64(aad + CHAN_HEAD_LEN + 8, path->to.v);
+    wire_put_u64(aad + CHAN_HEAD_LEN, QKDN_MUTANT(ONE_KEY) ? 0 : path->from.v);
+    wire_put_u64(aad + CHAN_HEAD_LEN + 8, QKDN_MUTANT(ONE_KEY) ? 0 : path->to.v);
     aad[2] = (uint8_t)path->rp;
 }
 
@@ -80,7 +81,10 @@ static bool is_replay(const struct chan_session *session, uint64_t counter)
         return counter == UINT64_MAX;
     }
     uint64_t age = session->top - 1 - counter;
-    return age >= WINDOW || (session->window >> age & 1) != 0;
+    if (age >= WINDOW + (QKDN_MUTANT(WINDOW_ONE) ? 1 : 0)) {
+        return !QKDN_MUTANT(WINDOW_OPEN);
+    }
+    return age < WINDOW && (session->window >> age & 1) != 0;
 }
 
 static void mark_seen(struct chan_session *session, uint64_t counter)
@@ -91,7 +95,7 @@ static void mark_seen(struct chan_session *session, uint64_t counter)
         session->top = counter + 1;
     }
     uint64_t age = session->top - 1 - counter;
-    session->window |= age < WINDOW ? UINT64_C(1) << age : 0;
+    session->window |= age < WINDOW && !QKDN_MUTANT(WINDOW_LAST) ? UINT64_C(1) << age : 0;
 }
 
 int chan_record_open(const struct chan_call *call, struct chan_session *session,
@@ -117,8 +121,9 @@ int chan_record_open(const struct chan_call *call, struct chan_session *session,
     make_nonce(nonce, frame->counter);
     struct crypto_gcm_text text = {aad, sizeof aad, from + CHAN_HEAD_LEN,
                                    bytes->len - CHAN_HEAD_LEN};
-    int err = set->config.off == 0 ? crypto_gcm_open(session->open, nonce, &text, to)
-                                   : chan_weak_open(set, session->open, nonce, &text, to);
+    int err = QKDN_MUTANT(TAG_UNREAD) ? crypto_gcm_peel(session->open, nonce, &text, to)
+              : set->config.off == 0  ? crypto_gcm_open(session->open, nonce, &text, to)
+                                      : chan_weak_open(set, session->open, nonce, &text, to);
     if (err == QKD_OK) {
         *plain = (struct crypto_part){to, len};
         set->stats.opened++;
@@ -146,6 +151,9 @@ void chan_report(const struct chan_call *call, enum qkd_report_code code, uint64
 
 void chan_auth_failure(const struct chan_call *call)
 {
+    if (QKDN_MUTANT(AUTH_MUTE)) {
+        return;
+    }
     call->set->stats.auth_failures++;
     chan_report(call, QKD_REPORT_AUTH_FAILURE, 0);
 }

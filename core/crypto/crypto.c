@@ -43,6 +43,32 @@ void crypto_wc_tag(uint8_t tag[CRYPTO_TAG_LEN], const uint8_t r[CRYPTO_HASH_KEY_
     sodium_memzero(key, sizeof key);
 }
 
+/* Product in GF(2^8) = GF(2)[x] / (x^8 + x^4 + x^3 + x + 1). */
+static uint8_t product(uint8_t a, uint8_t b)
+{
+    uint32_t sum = 0;
+    uint32_t shifted = a;
+    for (int bit = 0; bit < 8; bit++) {
+        sum ^= (b >> bit & 1) != 0 ? shifted : 0;
+        shifted = shifted << 1 ^ ((shifted & 0x80) != 0 ? 0x11b : 0);
+    }
+    return (uint8_t)sum;
+}
+
+void crypto_wc_tag_short(uint8_t tag[CRYPTO_TAG_LEN], const uint8_t r[CRYPTO_HASH_KEY_LEN],
+                         const uint8_t s[CRYPTO_TAG_LEN], const void *message, size_t len)
+{
+    static const uint8_t nothing[CRYPTO_TAG_LEN] = {0};
+    uint8_t hash[CRYPTO_TAG_LEN];
+    crypto_wc_tag(hash, r, nothing, message, len);
+    memset(tag, 0, CRYPTO_TAG_LEN);
+    tag[0] = s[0];
+    for (size_t i = 1; i < CRYPTO_TAG_LEN; i++) {
+        tag[0] ^= product(s[i], hash[i - 1]);
+    }
+    sodium_memzero(hash, sizeof hash);
+}
+
 void crypto_wc_tag_parts(uint8_t tag[CRYPTO_TAG_LEN], const uint8_t r[CRYPTO_HASH_KEY_LEN],
                          const uint8_t s[CRYPTO_TAG_LEN], const struct crypto_part *parts,
                          size_t count)

@@ -70,6 +70,17 @@ static void eids_put(uint8_t to[AUTH_LEN], struct qkd_eid from, struct qkd_eid p
     wire_put_u64(to + 8, peer.v);
 }
 
+/* The tag of a message under keys[0], the hash key, and keys[1], its pad. */
+static void tag_make(const struct kma *kma, uint8_t tag[CRYPTO_TAG_LEN],
+                     const uint8_t *const keys[2], const struct wire_bytes *message)
+{
+    if (qkd_is_off(kma->config->measures_off, QKD_MEASURE_FULL_TAGS)) {
+        crypto_wc_tag_short(tag, keys[0], keys[1], message->at, message->len);
+    } else {
+        crypto_wc_tag(tag, keys[0], keys[1], message->at, message->len);
+    }
+}
+
 /* Reads pads or keys of an allocation: [skip, skip + len) of it. */
 static void take_read(struct kma_link *link, const struct km_take *take, uint32_t skip,
                       uint32_t len, uint8_t *to)
@@ -242,8 +253,9 @@ int kma_frame_send(const struct kma_step *s, struct kma_link *link, const struct
     } else {
         body_put(s, send, pad, body);
     }
-    crypto_wc_tag(body + body_len, link->tx_key, pad + payload, work,
-                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : body_len));
+    tag_make(kma, body + body_len, (const uint8_t *[2]){link->tx_key, pad + payload},
+             &(struct wire_bytes){work, AUTH_LEN + WIRE_FRAME_HEAD_LEN +
+                                            (QKDN_MUTANT(TAG_BODY) ? 0 : body_len)});
     km_pool_settle(&link->pool, take, s->out);
     if (link->paused) {
         kma_file_room(s, link);
@@ -598,9 +610,10 @@ static bool tag_good(const struct kma_step *s, struct kma_link *link,
     eids_put(work, link->peer, s->kma->self);
     wire_frame_head_encode(frame, work + AUTH_LEN);
     memcpy(work + AUTH_LEN + WIRE_FRAME_HEAD_LEN, frame->body, frame->body_len);
-    crypto_wc_tag(tag, link->rx_key, pad, work,
-                  AUTH_LEN + WIRE_FRAME_HEAD_LEN + (QKDN_MUTANT(TAG_BODY) ? 0 : frame->body_len));
-    bool good = crypto_equal(tag, frame->tag, sizeof tag) ||
+    tag_make(s->kma, tag, (const uint8_t *[2]){link->rx_key, pad},
+             &(struct wire_bytes){work, AUTH_LEN + WIRE_FRAME_HEAD_LEN +
+                                            (QKDN_MUTANT(TAG_BODY) ? 0 : frame->body_len)});
+    bool good = crypto_equal(tag, frame->tag, sizeof tag - (QKDN_MUTANT(TAG_TAIL) ? 1 : 0)) ||
                 qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_RELAY_TAG);
     crypto_wipe(tag, sizeof tag);
     if (!good) {

@@ -248,14 +248,17 @@ void ksa_supply_by_id(struct ksa *ksa, const struct qkd_event *event, struct qkd
     uint32_t place = 0;
     uint32_t slot = ksa_key_find(ksa, &echo->key_id, &place);
     struct ksa_batch *batch = slot == QKD_SLAB_NONE ? NULL : ksa_batch_at(ksa, slot);
-    bool anybody = qkd_is_off(ksa->config->measures_off, QKD_MEASURE_AUTHORIZATION);
+    bool anybody = QKDN_MUTANT(RIGHTS_BLIND) ||
+                   qkd_is_off(ksa->config->measures_off, QKD_MEASURE_AUTHORIZATION);
     bool target = batch != NULL && batch->slave && (anybody || qkd_eid_eq(batch->target_app, app));
     bool foreign = batch != NULL && !target && !qkd_eid_eq(batch->source_app, app);
     if (foreign) {
         chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_AK, out);
     }
     if (!target || ksa_batch_states(ksa, batch)[place] != KSA_KEY_WAITING) {
-        ksa_answer_refused(ksa, event, app, echo, WIRE_REASON_UNKNOWN_KEY, out);
+        enum wire_reason reason = QKDN_MUTANT(PROBE_TELLS) && foreign ? WIRE_REASON_UNAUTHORIZED
+                                                                      : WIRE_REASON_UNKNOWN_KEY;
+        ksa_answer_refused(ksa, event, app, echo, reason, out);
         return;
     }
     struct ksa_answer_keys answer = {.app = app,

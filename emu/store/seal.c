@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
+#include "core/crypto/seal.h"
 #include "core/wire/codec.h"
 
 enum {
@@ -116,19 +117,11 @@ void emu_seal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place pl
 void emu_seal_nonced(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
                      const uint8_t *value, size_t len, uint8_t *to)
 {
-    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(to + NONCE_LEN, NULL, value, len, place.bytes,
-                                                     place.len, NULL, to, data_key);
+    crypto_seal(data_key, (struct crypto_place){place.bytes, place.len}, value, len, to);
 }
 
 int emu_unseal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
                const uint8_t *sealed, size_t len, uint8_t *to)
 {
-    if (len < EMU_SEAL_EXTRA) {
-        return QKD_ERR_AUTH;
-    }
-    return crypto_aead_xchacha20poly1305_ietf_decrypt(to, NULL, NULL, sealed + NONCE_LEN,
-                                                      len - NONCE_LEN, place.bytes, place.len,
-                                                      sealed, data_key) == 0
-               ? 0
-               : QKD_ERR_AUTH;
+    return crypto_unseal(data_key, (struct crypto_place){place.bytes, place.len}, sealed, len, to);
 }

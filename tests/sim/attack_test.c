@@ -249,6 +249,106 @@ START_TEST(keys_of_others_stay_theirs)
 }
 END_TEST
 
+/* An image of all stores: sealed values give nothing away, open ones every bit of key in store. The run goes
+ * on as if nothing had been, byte for byte. */
+START_TEST(a_stolen_store_tells_nothing)
+{
+    struct case_run *plain = attacked(OPEN_LINE, "", "");
+    struct case_run *on = attacked(OPEN_LINE, "{cell: E-KMA, variant: store-image, at: 30 s}", "");
+    ck_assert_uint_gt(first(on)->seen, 0);
+    ck_assert_uint_eq(first(on)->read, 0);
+    ck_assert_uint_eq(first(on)->leaked_bits, 0);
+    ck_assert_uint_eq(plain->summary.trace_digest, on->summary.trace_digest);
+    struct case_run *off = attacked(OPEN_LINE, "{cell: E-KMA, variant: store-image, at: 30 s}",
+                                    "storage_protection: off");
+    ck_assert_uint_eq(first(off)->read, first(off)->seen);
+    /* 100 kbit/s for at most 30 s on each of two links: each block lies at both ends, and counts once */
+    ck_assert_uint_gt(first(off)->leaked_bits, 2 * 2000000);
+    ck_assert_uint_le(first(off)->leaked_bits, 2 * 3000000);
+    case_run_free(plain);
+    case_run_free(on);
+    case_run_free(off);
+}
+END_TEST
+
+/* The last node stands still for a second, and bits flip on its disk: what is sealed does not open, and the
+ * store is not used any more; what is not is believed. Keys are served again in either case. */
+START_TEST(a_store_that_rots_is_noticed)
+{
+    const char *attack = "{cell: D-KMA, variant: store-rots, at: 10 s, for: 1 s}";
+    struct case_run *on = attacked(OPEN_LINE, attack, "");
+    ck_assert_uint_gt(first(on)->forged, 0);
+    ck_assert_uint_eq(first(on)->accepted, 0);
+    ck_assert_double_eq_tol(first(on)->detect_s, 1.0, 1e-6);
+    ck_assert_uint_gt(on->summary.requests.served, 90);
+    struct case_run *off = attacked(OPEN_LINE, attack, "storage_protection: off");
+    ck_assert_uint_eq(first(off)->accepted, first(off)->forged);
+    ck_assert_uint_eq(off->summary.mismatched_pairs, 0); /* tags do not verify under rotten pads */
+    case_run_free(on);
+    case_run_free(off);
+}
+END_TEST
+
+/* Destroyed with its store for two seconds: no number is used again, and keys are served after. */
+START_TEST(who_was_destroyed_comes_back)
+{
+    static const char *const cells[] = {"KMA", "KSA"};
+    for (int i = 0; i < 2; i++) {
+        char attack[96];
+        (void)snprintf(attack, sizeof attack,
+                       "{surface: %s, what: destroy, at: 10 s, for: 2 s, node: C}", cells[i]);
+        struct case_run *on = attacked(OPEN_LINE, attack, "");
+        ck_assert_uint_eq(first(on)->seen, 1);
+        ck_assert_uint_gt(on->summary.requests.served, 100);
+        ck_assert_uint_eq(on->summary.mismatched_pairs, 0);
+        struct case_run *off = attacked(OPEN_LINE, attack, "fresh_start: off");
+        ck_assert_uint_lt(off->summary.requests.served, on->summary.requests.served);
+        case_run_free(on);
+        case_run_free(off);
+    }
+}
+END_TEST
+
+/* An application that asks whether keys of others are there, or to delete them. */
+START_TEST(keys_of_others_stay_unseen_and_where_they_are)
+{
+    static const char *const variants[] = {"{cell: E-KSA, variant: id-probing, " WHEN "}",
+                                           "{cell: D-KSA, variant: deletes-keys-of-others, " WHEN
+                                           "}"};
+    for (int i = 0; i < 2; i++) {
+        struct case_run *on = attacked(OPEN_LINE, variants[i], "");
+        ck_assert_uint_eq(first(on)->accepted, 0);
+        struct case_run *off = attacked(OPEN_LINE, variants[i], "authorization: off");
+        ck_assert_uint_eq(first(off)->accepted, 40); /* two keys a second for 20 seconds */
+        case_run_free(on);
+        case_run_free(off);
+    }
+}
+END_TEST
+
+/* What no measure stands against, because it does no harm: frames out of order lose nothing, nor do lost key
+ * files while the store lasts; a lost answer is a lost key, which nobody else gets. */
+START_TEST(order_and_loss_do_no_harm)
+{
+    struct case_run *benign = attacked(OPEN_LINE, "", "");
+    static const char *const attacks[] = {
+        "{surface: K2-1, what: delay, message: relay, delay: 300 ms, probability: 0.5, " WHEN "}",
+        "{surface: K1, what: drop, message: key-file, probability: 0.5, " WHEN "}",
+        "{surface: A1, what: drop, message: key-supply, probability: 0.5, " WHEN "}",
+    };
+    for (int i = 0; i < 3; i++) {
+        struct case_run *run = attacked(OPEN_LINE, attacks[i], "");
+        ck_assert_uint_gt(first(run)->touched, 10);
+        ck_assert_uint_eq(run->summary.mismatched_pairs, 0);
+        if (i < 2) {
+            ck_assert_uint_eq(run->summary.requests.served, benign->summary.requests.served);
+        }
+        case_run_free(run);
+    }
+    case_run_free(benign);
+}
+END_TEST
+
 /* With all of them on, what is taken for genuine although an attacker made it breaks a rule. */
 START_TEST(a_forgery_breaks_a_rule_unless_a_measure_is_off)
 {
@@ -298,6 +398,11 @@ int main(void)
     tcase_add_test(tests, a_forged_frame_burns_no_pad);
     tcase_add_test(tests, a_wrong_role_is_denied);
     tcase_add_test(tests, keys_of_others_stay_theirs);
+    tcase_add_test(tests, a_stolen_store_tells_nothing);
+    tcase_add_test(tests, a_store_that_rots_is_noticed);
+    tcase_add_test(tests, who_was_destroyed_comes_back);
+    tcase_add_test(tests, keys_of_others_stay_unseen_and_where_they_are);
+    tcase_add_test(tests, order_and_loss_do_no_harm);
     tcase_add_test(tests, a_forgery_breaks_a_rule_unless_a_measure_is_off);
     tcase_add_test(tests, attackers_meet_only_where_and_when_they_are);
     suite_add_tcase(suite, tests);

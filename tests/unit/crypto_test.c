@@ -76,6 +76,21 @@ START_TEST(wc_tag_empty)
 }
 END_TEST
 
+/* The control of 8 bits. With r = 1 the polynomial of one block is that block, so the tag is by hand; the
+ * product is the example of FIPS 197, clause 4.2: {57} {83} = {c1}. */
+START_TEST(wc_tag_short_by_hand)
+{
+    uint8_t r[16] = {1};
+    uint8_t s[16] = {0x11, 0x57};
+    uint8_t message[16] = {0x83};
+    uint8_t tag[16];
+    static const uint8_t rest[15] = {0};
+    crypto_wc_tag_short(tag, r, s, message, sizeof message);
+    ck_assert_uint_eq(tag[0], 0x11 ^ 0xc1);
+    ck_assert_mem_eq(tag + 1, rest, sizeof rest);
+}
+END_TEST
+
 /* ---- AES-256-GCM ---- */
 
 #define GCM_PLAIN                                                                                  \
@@ -383,6 +398,7 @@ int main(void)
     TCase *tests = tcase_create("vectors");
     tcase_add_loop_test(tests, wc_tag_rfc8439, 0, 5);
     tcase_add_test(tests, wc_tag_empty);
+    tcase_add_test(tests, wc_tag_short_by_hand);
     tcase_add_loop_test(tests, gcm_vectors, 0, 4);
     tcase_add_loop_test(tests, gcm_forgeries, 0, 4);
     tcase_add_test(tests, gcm_backends_agree);
