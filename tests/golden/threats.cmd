@@ -6,7 +6,7 @@ sed -n '3,14p; $p' all
 sed -n 's/^  \([EDOSX]-[^ ]*\) *\([^ ]*\) .* \([a-z]*\)$/\1 \2 \3/p' all
 qkdn threats --network random --seed 3 E-K2-1 D-K2-1 D-C | tail -n 1
 qkdn threats D-K1 | sed 's/[0-9][0-9]* of/N of/; s/ [0-9][0-9]*\([,;]\)/ N\1/g'
-qkdn threats X-KMA
+qkdn threats X-K1
 echo "exit $?"
 qkdn threats E-C --json | sed 's/: [0-9.e-]*[0-9]\([,}]\)/: N\1/g' | sed -n '1,20p'
 qkdn threats D-K2

@@ -136,7 +136,7 @@ static const struct {
 } planted[] = {
     {"attacks: [{at: 1 s}]\n", "t:8:11: expected a cell, or surface and what"},
     {"attacks: [{cell: D-K9}]\n", "t:8:18: unknown cell 'D-K9': expected one such as E-K2-1"},
-    {"attacks: [{cell: X-KMA}]\n", "t:8:18: no attack of cell X-KMA is available"},
+    {"attacks: [{cell: X-K1}]\n", "t:8:18: no attack of cell X-K1 is available"},
     {"attacks: [{cell: D-C, variant: rout}]\n", "t:8:32: cell D-C has no variant 'rout': expected "
                                                 "one such as 'status': did you mean 'route'?"},
     {"attacks: [{cell: D-C, what: drop}]\n", "t:8:29: what is another one than that of the cell"},
