@@ -139,7 +139,9 @@ static void vanished(struct watch_oracle *o, uint32_t slot)
                                         .start = s->start,
                                         .end = s->end};
         bool unheard = link->side[s->side].heard_ns < block->dropped_ns + quiet_ns;
-        (void)watch_orc_check(o, unheard || !has_tag(o, block->link, s->side),
+        /* Before the answer came the other end lost the file: nobody waits. */
+        bool nobody = !block->confirmed && (block->stored >> (1U - s->side) & 1) == 0;
+        (void)watch_orc_check(o, nobody || unheard || !has_tag(o, block->link, s->side),
                               "rule 6: bits given up without a SKIP", &scene);
     }
 }

@@ -216,9 +216,11 @@ static void kept_repeat(struct chan_reports *r, const struct qkd_event *event, s
     }
     uint32_t sent_bytes = 0;
     uint64_t after = 0;
+    bool is_due = false; /* all behind one that is due: the receiver takes them in their order only */
     r->repeat_at = QKD_NEVER;
     for (uint32_t at = r->kept_head; at < r->kept_tail; at += kept_entry_len(r, at)) {
-        if (!qkd_time_before(event->now, kept_due(r, at))) {
+        is_due = is_due || !qkd_time_before(event->now, kept_due(r, at));
+        if (is_due) {
             if (sent_bytes >= REPEAT_BYTES) {
                 r->repeat_at = qkd_time_add(event->now, qkd_span_ms(REPEAT_PAUSE_MS));
                 return;

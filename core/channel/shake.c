@@ -326,7 +326,10 @@ void chan_on_reset(const struct chan_call *call, const struct chan_frame *frame)
     if (!channel->has_secret || qkd_time_before(call->now, channel->reopen_at)) {
         return;
     }
-    if (shake != NULL) {
+    bool is_serving = channel->serves && channel->serving.id == frame->session;
+    /* An ACCEPT of ours that nobody took up, perhaps as its receiver is another incarnation now. */
+    bool is_left = shake != NULL && shake->phase == CHAN_NEXT_PENDING && !shake->attempt;
+    if (shake != NULL && !is_left) {
         if (shake->phase != CHAN_NEXT_AUTH || shake->next.id != frame->session) {
             return;
         }
@@ -334,7 +337,7 @@ void chan_on_reset(const struct chan_call *call, const struct chan_frame *frame)
             chan_shake_end(call);
             return;
         }
-    } else if (!channel->serves || channel->serving.id != frame->session) {
+    } else if (!is_serving) {
         return;
     }
     chan_shake_begin(call);

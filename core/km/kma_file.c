@@ -61,8 +61,7 @@ static void life_block(const struct kma_step *s, const struct kma_link *link,
                                    .link = link});
 }
 
-/* Where the half of the higher KMA begins. */
-static uint32_t half_of(const struct kma_step *s, const struct km_block *block)
+uint32_t kma_file_half(const struct kma_step *s, const struct km_block *block)
 {
     uint32_t unit = s->kma->config->unit_bits / 8;
     uint32_t half = block->bytes / 2;
@@ -94,7 +93,7 @@ static bool block_enter(const struct kma_step *s, struct kma_link *link, uint32_
 {
     struct km_block *block = km_pool_block(&link->pool, slot);
     struct km_range asked = {0, block->asked[1]};
-    uint32_t mid = half_of(s, block);
+    uint32_t mid = kma_file_half(s, block);
     if (QKDN_MUTANT(HALF_WRONG) && !link->lower) {
         mid -= s->kma->config->unit_bits / 8;
     }
@@ -252,7 +251,7 @@ void kma_file_ask(const struct kma_step *s, struct kma_link *link, uint32_t slot
     if (block->let_go) {
         return;
     }
-    struct kma_ask own = {slot, half_of(s, block)};
+    struct kma_ask own = {slot, kma_file_half(s, block)};
     bool pays = is_poor(link) && !QKDN_MUTANT(POOR_SILENT);
     bool enough = pays && !QKDN_MUTANT(ASK_OLDEST) ? kma_frame_asks_about(link, block->number)
                                                    : asked_enough(link);
@@ -494,7 +493,7 @@ uint32_t kma_file_asking(const struct kma_step *s, const struct kma_link *link,
     const struct km_block *block = slot == QKD_SLAB_NONE ? NULL : km_pool_block(&link->pool, slot);
     bool fits = block != NULL && !block->confirmed && frame->offset >= block->asked[0] &&
                 frame->offset < KM_POOL_ASKS * WIRE_FRAME_TAG_LEN &&
-                frame->offset + WIRE_FRAME_TAG_LEN < half_of(s, block);
+                frame->offset + WIRE_FRAME_TAG_LEN < kma_file_half(s, block);
     return fits ? slot : QKD_SLAB_NONE;
 }
 
@@ -507,6 +506,20 @@ uint32_t kma_file_asked(const struct kma_link *link, uint32_t number, uint32_t b
         }
     }
     return QKD_SLAB_NONE;
+}
+
+void kma_file_awaited(const struct kma_step *s, const struct kma_link *link,
+                      struct wire_rx_state *state)
+{
+    for (uint32_t i = 0; !link->lower && state->block != 0 && i < link->pool.count; i++) {
+        const struct km_chunk *c = km_pool_chunk(&link->pool, i);
+        if (c->block == state->block) {
+            const struct km_block *block = km_pool_block(&link->pool, c->block_slot);
+            state->offset = kma_file_half(s, block);
+            state->end = block->bytes;
+            return;
+        }
+    }
 }
 
 void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number)

@@ -8,7 +8,6 @@
 
 #define TRIM_PER_TICK 8
 #define TRIM_ABOVE (4 * KM_POOL_RESERVE) /* own bytes below which every tail is kept for tags */
-#define GRANT_PAUSE_MS 200               /* between two requests on a link */
 #define GRANTS_OPEN 8                    /* own GRANTs without acknowledgement on a link */
 #define MUTE_PERIODS 4                   /* in which an answer that was lost has come again */
 #define GRANT_MORE 1024                  /* bytes still wanted that are worth a further GRANT */
@@ -22,7 +21,7 @@ static uint32_t frame_longest(const struct kma_link *link)
 
 void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t bytes, uint8_t level)
 {
-    struct qkd_time again = qkd_time_add(link->grant_asked, qkd_span_ms(GRANT_PAUSE_MS));
+    struct qkd_time again = qkd_time_add(link->grant_asked, s->kma->config->retransmit);
     if (!link->up || (link->grant_asked.ns != 0 && qkd_time_before(s->event->now, again)) ||
         link->pool.peer_free == 0) {
         return;

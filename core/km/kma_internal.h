@@ -455,6 +455,12 @@ uint32_t kma_file_asked(const struct kma_link *link, uint32_t number, uint32_t b
 /* Slot of the waiting file that this frame, a question under pads of its own block, asks about; NONE. */
 uint32_t kma_file_asking(const struct kma_step *s, const struct kma_link *link,
                          const struct wire_frame *frame);
+/* The peer waits for the answer about a block: if we confirmed it, its state as the peer will see it then,
+ * all of our half is to come. */
+void kma_file_awaited(const struct kma_step *s, const struct kma_link *link,
+                      struct wire_rx_state *state);
+/* Where the half of the higher KMA begins. */
+uint32_t kma_file_half(const struct kma_step *s, const struct km_block *block);
 /* The peer disposes of this block: it confirmed it, though its answer may have died with it. */
 void kma_file_implied(const struct kma_step *s, struct kma_link *link, uint32_t number);
 void kma_file_room(const struct kma_step *s, struct kma_link *link);

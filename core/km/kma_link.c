@@ -301,6 +301,20 @@ static bool rx_listed(struct wire_bytes list, const struct km_chunk *c, uint32_t
     return false;
 }
 
+/* Blocks whose answer was lost: a restart of the peer, who has confirmed them, may have made some of our
+ * half void. Nothing of that is taken once the answer comes. */
+static void reconcile_asked(const struct kma_step *s, struct kma_link *link, struct wire_bytes list)
+{
+    for (uint32_t i = 0; link->lower && i < link->pool.waiting_count; i++) {
+        struct km_block *b = km_pool_block(&link->pool, link->pool.waiting[i]);
+        struct km_chunk half = {.block = b->number, .end = kma_file_half(s, b)};
+        uint32_t offset = 0;
+        if (rx_listed(list, &half, &offset) && offset > b->asked[1]) {
+            b->asked[1] = offset;
+        }
+    }
+}
+
 /* Own chunks: what the peer cannot decrypt is given up; all below `next` is closed by SKIP. */
 static void reconcile_own(const struct kma_step *s, struct kma_link *link, struct wire_bytes list)
 {
@@ -336,6 +350,9 @@ static void reconcile_lost(const struct kma_step *s, struct kma_link *link, stru
             return;
         }
         at += (size_t)n;
+        if (state.end == 0) {
+            kma_file_awaited(s, link, &state);
+        }
         uint32_t from = state.offset;
         for (uint32_t i = 0; i < link->pool.count && from < state.end; i++) {
             const struct km_chunk *c = km_pool_chunk(&link->pool, i);
@@ -379,6 +396,7 @@ static void adjacency_up(const struct kma_step *s, struct kma_link *link,
     }
     kma_skip_forget(s, link);
     if (!QKDN_MUTANT(HELLO_BLIND)) {
+        reconcile_asked(s, link, hello->rx);
         reconcile_own(s, link, hello->rx);
     }
     if (!was_up) {

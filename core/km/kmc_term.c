@@ -159,6 +159,8 @@ void kmc_term_tick(struct kmc *kmc, const struct qkd_event *event, struct qkd_ou
         bool has_news = is_silent || (kmc->term > 0 && !is_followed);
         if (has_news && chan_is_up(kmc->set, QKD_RP_CK, both[i])) {
             term_send(kmc, event, both[i], out);
+        } else if (is_silent && both[i].v != 0) { /* it restarted, and its handshake was lost */
+            (void)chan_open(kmc->set, event, QKD_RP_CK, both[i], out);
         }
     }
 }

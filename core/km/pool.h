@@ -33,8 +33,9 @@ struct km_block {
     uint32_t bytes;
     uint8_t form; /* 0 bits, 1 seed */
     bool confirmed;
-    uint32_t asked[2]; /* bytes at the start of the lower half that questions took for their tags
-                              before it was confirmed: by the peer, by us (one of them is 0) */
+    uint32_t asked[2]; /* bytes at the start of the lower half that are no more of use before it was
+                              confirmed, as questions took them for their tags or the peer says that
+                              they are void: by the peer, by us (one of them is 0) */
     uint32_t chunks;   /* live chunks of it */
     struct qkd_time since; /* stored or asked about, then confirmed: monotonic */
     struct qkd_time stored;

@@ -95,6 +95,7 @@ void mod_device_update(struct mod *mod, const struct qkd_event *event, struct qk
     mod->told = true;
     mod->told_run = run;
     mod_expect_block(mod, event, run);
+    mod_noise_forget(mod, event, out);
     struct wire_q_control control = {.head = mod_head(mod, QKD_RP_Q, 0), .run = run};
     uint8_t bytes[CONTROL_MESSAGE];
     int len = wire_q_control_encode(&control, bytes, sizeof bytes);

@@ -61,6 +61,8 @@ struct wire_head mod_head(struct mod *mod, enum qkd_rp rp, uint64_t orig);
 void mod_block(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 /* The optics say how noisy the light is. */
 void mod_noise(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
+/* Where it asks for light no more, what it knew of noise is forgotten. */
+void mod_noise_forget(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);
 /* The next block is expected, or none is (the optics stand). */
 void mod_expect_block(struct mod *mod, const struct qkd_event *event, bool run);
 void mod_silence_timeout(struct mod *mod, const struct qkd_event *event, struct qkd_out *out);

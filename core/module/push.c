@@ -149,15 +149,24 @@ static void block_seen(struct mod *mod, const struct qkd_event *event,
     (void)chan_report_clear(&mod->reports, event, WIRE_FAULT_NO_KEY, mod->link, out);
 }
 
+/* Of light that it does not ask for it knows nothing, nor will it be told that the noise is over. */
 static void noise_seen(struct mod *mod, const struct qkd_event *event, uint32_t qber_ppm,
                        struct qkd_out *out)
 {
+    if (!mod->told_run && qber_ppm > WIRE_QBER_LIMIT_PPM) {
+        qber_ppm = 0;
+    }
     mod->qber_ppm = qber_ppm;
     if (qber_ppm > WIRE_QBER_LIMIT_PPM) {
         (void)chan_report_raise(&mod->reports, event, WIRE_FAULT_QBER_HIGH, mod->link, out);
     } else {
         (void)chan_report_clear(&mod->reports, event, WIRE_FAULT_QBER_HIGH, mod->link, out);
     }
+}
+
+void mod_noise_forget(struct mod *mod, const struct qkd_event *event, struct qkd_out *out)
+{
+    noise_seen(mod, event, mod->qber_ppm, out);
 }
 
 static void bad_bytes(const struct mod *mod, const struct qkd_event *event, int err,
