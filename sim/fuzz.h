@@ -7,6 +7,7 @@
  *   fuzz_ahead.c   pooled supply, drawn apart
  *   fuzz_multicast.c  keys for several nodes, drawn apart
  *   fuzz_address.c  applications named by address, drawn apart
+ *   fuzz_optical.c optical switches, relay points, forecast, maintenance, drawn apart
  *   fuzz_relay.c   schemes of key relay, drawn apart again
  *   fuzz_control.c how the controller works, drawn apart again
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
@@ -99,11 +100,15 @@ enum sim_fuzz_feature {
     SIM_FUZZ_POOLED,                      /* keys relayed ahead of need: fuzz_ahead.c */
     SIM_FUZZ_MAX_RATE, /* applications with a highest rate; drawn apart: fuzz_control.c */
     SIM_FUZZ_SWAY, /* key goes to and fro by GRANTs, many of them lost; from here on fuzz_sway.c: */
-    SIM_FUZZ_PIECES,    /* stores full of pieces almost as long as a frame */
-    SIM_FUZZ_AGED,      /* small stores, whose key expires soon */
-    SIM_FUZZ_MULTICAST, /* keys for several nodes: fuzz_multicast.c */
-    SIM_FUZZ_CLASSES,   /* classes of applications; drawn apart: fuzz_control.c */
-    SIM_FUZZ_ADDRESS,   /* applications named by address: fuzz_address.c */
+    SIM_FUZZ_PIECES,      /* stores full of pieces almost as long as a frame */
+    SIM_FUZZ_AGED,        /* small stores, whose key expires soon */
+    SIM_FUZZ_MULTICAST,   /* keys for several nodes: fuzz_multicast.c */
+    SIM_FUZZ_CLASSES,     /* classes of applications; drawn apart: fuzz_control.c */
+    SIM_FUZZ_ADDRESS,     /* applications named by address: fuzz_address.c */
+    SIM_FUZZ_SWITCH,      /* links share a module; from here on fuzz_optical.c: */
+    SIM_FUZZ_POINT,       /* quantum relay points */
+    SIM_FUZZ_FORECAST,    /* no key where a store will be full */
+    SIM_FUZZ_MAINTENANCE, /* links without light, as planned */
     SIM_FUZZ_FEATURES
 };
 _Static_assert(SIM_FUZZ_FEATURES <= 128, "bits of a set of features");
@@ -192,6 +197,13 @@ struct sim_fuzz_plan {
     bool addresses; /* nodes serve user networks, and one of them a wider one */
     uint32_t widest_node;
     uint32_t standby; /* node of the second controller, from 1; 0: there is none */
+    struct {
+        uint32_t links, node; /* bits; 0: there is no switch */
+        uint32_t dwell_ms, dark_ms;
+        bool by_demand;
+    } optical;
+    uint32_t points;                                       /* bits of links with a relay point */
+    uint32_t forecast_ms;                                  /* 0: none */
     uint32_t processing_ms, low_mark_kbit, unit_bits;      /* 0: the defaults */
     uint32_t loss_pm, duplicate_pm, reorder_pm, jitter_ms; /* pm: of 1000 frames */
     uint32_t bandwidth_kbps, queue_kib;                    /* 0: the defaults */

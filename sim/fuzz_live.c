@@ -24,6 +24,7 @@ enum {
     RICH = 5,       /* the same, so that no request may find too little */
     BLOCKS = 2,     /* blocks until every link has key */
     RANDOM = 8,     /* the same where they come at random */
+    TURNS = 4,      /* the longest of a link, by demand, in times of `dwell` */
     PLENTY = 2,     /* key made, over key asked for */
     BURST = 3,      /* sessions at once, over their mean number */
     SETTLED = 3,    /* status periods without change at the end */
@@ -167,23 +168,56 @@ static uint64_t need_bps(const struct live *l)
     return (uint64_t)sum + 1;
 }
 
-static uint64_t rate_at(const struct scn_qkd *qkd, int64_t t_ns)
+/* What the links of a switch get of its time, in turns. */
+static uint64_t turns(const struct scn_scenario *s, uint32_t link, int64_t *cycle_ns)
 {
+    uint32_t number = scn_optical_of(s, link, true);
+    *cycle_ns = 0;
+    if (number == SCN_NO_OPTICAL) {
+        return 1;
+    }
+    const struct scn_optical *optical = scn_optical_at(s, number);
+    *cycle_ns = (int64_t)optical->link_count * (optical->dwell_ns + optical->switching_ns);
+    return (uint64_t)(*cycle_ns / optical->dwell_ns) + 1;
+}
+
+/* How long a link of a switch may wait for its first turn, once all else is well. By demand one that was dark
+ * for long is left out for about as long (controller/light_switch.c). */
+static int64_t turn_wait_ns(const struct live *l, uint32_t link, int64_t cycle_ns)
+{
+    uint32_t number = scn_optical_of(l->scenario, link, true);
+    bool by_demand = number != SCN_NO_OPTICAL &&
+                     scn_optical_at(l->scenario, number)->by == SCN_BY_DEMAND;
+    return by_demand ? TURNS * cycle_ns + l->quiet_ns : 2 * cycle_ns;
+}
+
+/* The key rate that a link can count on, of the rate that it makes while it is lit. */
+static uint64_t made_bps(const struct scn_scenario *s, uint32_t link, uint64_t rate_bps)
+{
+    int64_t cycle_ns;
+    return rate_bps / turns(s, link, &cycle_ns);
+}
+
+static uint64_t rate_at(const struct scn_scenario *s, uint32_t link, int64_t t_ns)
+{
+    const struct scn_qkd *qkd = &s->links[link].qkd;
     uint64_t rate_bps = qkd->model == SCN_QKD_RATE ? qkd->rate_bps : 0;
     for (size_t i = 0; qkd->model == SCN_QKD_TRACE && i < qkd->trace_count; i++) {
         rate_bps = qkd->trace[i].t_ns <= t_ns ? qkd->trace[i].rate_bps : rate_bps;
     }
-    return rate_bps;
+    return made_bps(s, link, rate_bps);
 }
 
 /* When a link first makes less than plenty after t_ns; t_ns if it does so then. */
-static int64_t plenty_until(const struct live *l, const struct scn_qkd *qkd, int64_t t_ns)
+static int64_t plenty_until(const struct live *l, uint32_t link, int64_t t_ns)
 {
-    if (rate_at(qkd, t_ns) / PLENTY < l->need_bps) {
+    const struct scn_qkd *qkd = &l->scenario->links[link].qkd;
+    if (rate_at(l->scenario, link, t_ns) / PLENTY < l->need_bps) {
         return t_ns;
     }
     for (size_t i = 0; qkd->model == SCN_QKD_TRACE && i < qkd->trace_count; i++) {
-        if (qkd->trace[i].t_ns > t_ns && qkd->trace[i].rate_bps / PLENTY < l->need_bps) {
+        uint64_t rate_bps = made_bps(l->scenario, link, qkd->trace[i].rate_bps);
+        if (qkd->trace[i].t_ns > t_ns && rate_bps / PLENTY < l->need_bps) {
             return qkd->trace[i].t_ns;
         }
     }
@@ -197,8 +231,9 @@ static void light_wait(struct live *l)
         const struct scn_qkd *qkd = &l->scenario->links[i].qkd;
         for (size_t k = 0; !gone(l, i) && qkd->model == SCN_QKD_TRACE && k < qkd->trace_count;
              k++) {
-            bool poor = rate_at(qkd, l->quiet_ns) / PLENTY < l->need_bps;
-            l->quiet_ns = poor && qkd->trace[k].rate_bps / PLENTY >= l->need_bps
+            bool poor = rate_at(l->scenario, i, l->quiet_ns) / PLENTY < l->need_bps;
+            uint64_t rate_bps = made_bps(l->scenario, i, qkd->trace[k].rate_bps);
+            l->quiet_ns = poor && rate_bps / PLENTY >= l->need_bps
                               ? later(l->quiet_ns, qkd->trace[k].t_ns)
                               : l->quiet_ns;
         }
@@ -227,6 +262,51 @@ static uint64_t mark_needs(const struct scn_scenario *s, const struct scn_qkd *q
     return mark == 0 ? 0 : 2 * (mark + mark / 4) + BLOCKS * qkd->block_bits;
 }
 
+/* Whether a link holds what multicasts take at once, several times: a frame for each slave, of one end, of
+ * whose halves of blocks only whole frames are of use. */
+static bool holds_bursts(const struct scn_scenario *s, const struct scn_link *link)
+{
+    uint64_t burst = 0;
+    uint64_t longest = 1;
+    for (size_t i = 0; i < s->application_count; i++) {
+        const struct scn_application *app = &s->applications[i];
+        if (app->of == 0 && app->members > 0) {
+            uint64_t bits = wire_relay_cost_bits(app->key_bits, app->count,
+                                                 s->key_management.batch);
+            burst += bits * (1 + app->members);
+            longest = bits > longest ? bits : longest;
+        }
+    }
+    uint64_t half = link->qkd.block_bits / 2;
+    uint64_t blocks = link->store_bits / link->qkd.block_bits;
+    uint64_t whole = blocks > BLOCKS ? (blocks - BLOCKS) * 2 * (half / longest) * longest : 0;
+    return burst == 0 || whole >= RICH * burst;
+}
+
+/* What one link means for the times, and for how rich all are. */
+static void link_weigh(struct live *l, uint32_t link, int64_t *block_ns)
+{
+    const struct scn_scenario *s = l->scenario;
+    const struct scn_qkd *qkd = &s->links[link].qkd;
+    int64_t cycle_ns;
+    uint64_t slower = turns(s, link, &cycle_ns);
+    int64_t until_ns = plenty_until(l, link, l->quiet_ns);
+    l->dark_ns = until_ns < l->dark_ns ? until_ns : l->dark_ns;
+    uint64_t rate_bps = rate_at(s, link, l->quiet_ns) + 1;
+    bool random = qkd->blocks == SCN_BLOCKS_POISSON;
+    int64_t each_ns = (int64_t)((double)qkd->block_bits * 1e9 / (double)rate_bps);
+    /* What it promised of a link the controller counts as spent until it is told anew; what a switch lets
+     * wait lives on its store. With a forecast half of that may be kept empty. */
+    int64_t without_ns = s->control.status_period_ns + TURNS * cycle_ns;
+    double asked = (double)l->need_bps * (double)without_ns * 1e-9;
+    uint64_t store_bits = s->links[link].store_bits / (s->control.forecast_ns > 0 ? 2 : 1);
+    bool roomy = (double)store_bits >= RICH * asked && store_bits >= mark_needs(s, qkd) &&
+                 holds_bursts(s, &s->links[link]);
+    l->rich = l->rich && !random && roomy && rate_bps / RICH >= l->need_bps;
+    int64_t wait_ns = slower > 1 ? turn_wait_ns(l, link, cycle_ns) : 0;
+    *block_ns = later(*block_ns, (random ? RANDOM : BLOCKS) * each_ns + wait_ns);
+}
+
 /* Fills in the times; false: there is nothing to judge, and why. */
 static bool times_find(struct live *l)
 {
@@ -249,21 +329,9 @@ static bool times_find(struct live *l)
     l->rich = true;
     l->dark_ns = l->end_ns;
     for (uint32_t i = 0; i < s->link_count; i++) {
-        const struct scn_qkd *qkd = &s->links[i].qkd;
-        if (gone(l, i)) {
-            continue;
+        if (!gone(l, i)) {
+            link_weigh(l, i, &block_ns);
         }
-        int64_t until_ns = plenty_until(l, qkd, l->quiet_ns);
-        l->dark_ns = until_ns < l->dark_ns ? until_ns : l->dark_ns;
-        uint64_t rate_bps = rate_at(qkd, l->quiet_ns) + 1;
-        bool random = qkd->blocks == SCN_BLOCKS_POISSON;
-        int64_t each_ns = (int64_t)((double)qkd->block_bits * 1e9 / (double)rate_bps);
-        /* What it promised of a link the controller counts as spent until it is told anew. */
-        double asked = (double)l->need_bps * (double)s->control.status_period_ns * 1e-9;
-        bool roomy = (double)s->links[i].store_bits >= RICH * asked &&
-                     s->links[i].store_bits >= mark_needs(s, qkd);
-        l->rich = l->rich && !random && roomy && rate_bps / RICH >= l->need_bps;
-        block_ns = later(block_ns, (random ? RANDOM : BLOCKS) * each_ns);
     }
     l->from_ns = l->quiet_ns + PERIODS * s->control.status_period_ns +
                  TRIES * s->key_management.retransmit_ns + block_ns + GRACE_NS;
@@ -426,15 +494,15 @@ static bool full(const struct live *l, uint32_t link)
 /* Alarms of events clear themselves after a minute of quiet: they are not judged. */
 static bool alarm_judged(const struct live *l, const struct sim_fuzz_note *note)
 {
-    static const char *const states[] = {"link_down",    "pool_low",   "no_key",
-                                         "module_down",  "qber_high",  "controller_lost",
-                                         "manager_lost", "store_limit"};
+    static const char *const states[] = {"link_down",       "pool_low",     "no_key",
+                                         "module_down",     "qber_high",    "optical_down",
+                                         "controller_lost", "manager_lost", "store_limit"};
     bool of_link = note->object < l->scenario->link_count;
     bool of_gone = of_link && gone(l, (uint32_t)note->object);
     bool of_full = of_link && strcmp(note->fault, "no_key") == 0 && full(l, (uint32_t)note->object);
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (strcmp(note->fault, states[i]) == 0) {
-            bool by_link = i < 5;
+            bool by_link = i < 6;
             bool by_load = strcmp(note->fault, "pool_low") == 0 && !l->rich;
             return !by_load && (!by_link || (!of_gone && !of_full));
         }

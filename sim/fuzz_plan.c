@@ -88,6 +88,10 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_AGED] = "aged",
     [SIM_FUZZ_MULTICAST] = "multicast",
     [SIM_FUZZ_ADDRESS] = "address",
+    [SIM_FUZZ_SWITCH] = "switch",
+    [SIM_FUZZ_POINT] = "relay-point",
+    [SIM_FUZZ_FORECAST] = "forecast",
+    [SIM_FUZZ_MAINTENANCE] = "maintenance",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -462,4 +466,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, struct sim
     sim_fuzz_plan_multicast(plan, allowed);
     sim_fuzz_plan_classes(plan, allowed);
     sim_fuzz_plan_address(plan, allowed);
+    sim_fuzz_plan_optical(plan, allowed);
 }

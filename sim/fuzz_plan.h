@@ -32,6 +32,11 @@ void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, struct sim_fuzz_set all
 /* Some applications name their partner by its address. After sim_fuzz_plan_multicast(). */
 void sim_fuzz_plan_address(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed);
 
+/* What the controller does with light; after all but attackers. */
+void sim_fuzz_plan_optical(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed);
+/* What becomes of it when a link is left out. */
+void sim_fuzz_optical_drop(struct sim_fuzz_plan *plan, uint32_t link);
+
 /* Whether the plan has no controller. */
 bool sim_fuzz_is_alone(const struct sim_fuzz_plan *plan);
 

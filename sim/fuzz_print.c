@@ -83,6 +83,37 @@ static void put_links(struct writer *w)
     }
 }
 
+static void put_opticals(struct writer *w)
+{
+    const struct sim_fuzz_plan *p = w->plan;
+    bool first = true;
+    if (sim_fuzz_is_alone(p)) {
+        return; /* nobody commands them */
+    }
+    for (uint32_t i = 0; i < p->link_count; i++) {
+        if ((p->optical.links >> i & 1) != 0) {
+            put(w, "%s%c%c", first ? "  optical_switches:\n    - {id: S, links: [" : ", ",
+                name(p->link[i].a), name(p->link[i].b));
+            first = false;
+        }
+    }
+    if (!first) {
+        put(w, "], at: %c, by: %s, dwell: %" PRIu32 " ms, switching: %" PRIu32 " ms}\n",
+            name(p->optical.node), p->optical.by_demand ? "demand" : "schedule",
+            p->optical.dwell_ms, p->optical.dark_ms);
+    }
+    first = true;
+    for (uint32_t i = 0; i < p->link_count; i++) {
+        if ((p->points >> i & 1) != 0) {
+            char a = name(p->link[i].a);
+            char b = name(p->link[i].b);
+            put(w, "%s    - {id: P%c%c, link: %c%c}\n", first ? "  relay_points:\n" : "", a, b, a,
+                b);
+            first = false;
+        }
+    }
+}
+
 /* A star around a switch. */
 static void put_hub(struct writer *w)
 {
@@ -164,6 +195,9 @@ static void put_policy(struct writer *w)
         put(w, ", low_mark: %" PRIu32 " kbit", p->low_mark_kbit);
     }
     put(w, "%s", p->keep_route ? ", keep_route: true" : "");
+    if (p->forecast_ms > 0 && !sim_fuzz_is_alone(p)) {
+        put(w, ", forecast: %" PRIu32 " ms", p->forecast_ms);
+    }
     put(w, ", at: %c", name(p->controller));
     if (p->standby > 0) {
         put(w, ", standby: %c", name(p->standby - 1));
@@ -357,6 +391,7 @@ void sim_fuzz_print(const struct sim_fuzz_plan *plan, char text[SIM_FUZZ_TEXT])
     put(&w, "duration: %" PRIu32 " ms\nengine: fast\n", plan->end_ms);
     put_nodes(&w);
     put_links(&w);
+    put_opticals(&w);
     put_classical(&w);
     put_policy(&w);
     put_applications(&w);

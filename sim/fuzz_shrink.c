@@ -81,6 +81,7 @@ static void fault_links_off(struct sim_fuzz_plan *c, uint32_t link)
         c->fault[i].off = c->fault[i].off || hit;
     }
     sim_fuzz_trouble_drop(c, false, link);
+    sim_fuzz_optical_drop(c, link);
 }
 
 static bool drop_links(struct shrinker *s)
@@ -295,6 +296,21 @@ static void named_by_id(struct sim_fuzz_plan *c)
     c->addresses = false;
 }
 
+static void no_switch(struct sim_fuzz_plan *c)
+{
+    c->optical.links = 0;
+}
+
+static void no_points(struct sim_fuzz_plan *c)
+{
+    c->points = 0;
+}
+
+static void no_forecast(struct sim_fuzz_plan *c)
+{
+    c->forecast_ms = 0;
+}
+
 static void one_controller(struct sim_fuzz_plan *c)
 {
     c->standby = 0;
@@ -368,7 +384,7 @@ static bool simplify(struct shrinker *s)
         fewer_requests, default_times, default_lease,  sooner,           no_demand,
         no_sessions,    steady,        no_hub,         default_policies, nothing_at_first,
         regular_blocks, no_noise,      one_controller, any_rate,         one_slave,
-        no_classes,     named_by_id};
+        no_classes,     named_by_id,   no_switch,      no_points,        no_forecast};
     bool any = false;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct sim_fuzz_plan c = *s->plan;

@@ -92,6 +92,20 @@ static void list_print(const struct sim_fuzz_plan *p, uint32_t number, bool node
     }
 }
 
+/* The agent of a switch or relay point, if the link has one. */
+static const char *light_fault(const struct sim_fuzz_plan *p, uint32_t number)
+{
+    uint32_t link = UINT32_C(1) << p->trouble[number].index;
+    bool is_alone = sim_fuzz_is_alone(p);
+    if (p->trouble[number].kind == SIM_FUZZ_SWITCH && (p->optical.links & link) != 0 && !is_alone) {
+        return "optical-switch";
+    }
+    if (p->trouble[number].kind == SIM_FUZZ_POINT && (p->points & link) != 0 && !is_alone) {
+        return "relay-point";
+    }
+    return p->node[p->controller].offset_s == 0 ? "maintenance" : "quantum";
+}
+
 static void link_print(const struct sim_fuzz_plan *p, uint32_t number, char text[TEXT])
 {
     uint32_t x = p->trouble[number].x;
@@ -108,6 +122,11 @@ static void link_print(const struct sim_fuzz_plan *p, uint32_t number, char text
         break;
     case SIM_FUZZ_MODULE:
         (void)snprintf(text, TEXT, "link: %c%c, what: module, end: %c", a, b, x < 50 ? a : b);
+        break;
+    case SIM_FUZZ_SWITCH:
+    case SIM_FUZZ_POINT:
+    case SIM_FUZZ_MAINTENANCE:
+        (void)snprintf(text, TEXT, "link: %c%c, what: %s", a, b, light_fault(p, number));
         break;
     case SIM_FUZZ_RANDOM: /* the same for all links: means of 0.5 to 5.5 s, and 1 to 501 ms */
         (void)snprintf(text, TEXT,
