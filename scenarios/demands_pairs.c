@@ -53,6 +53,9 @@ void scn_demand_pairs(const struct scn_made *made, const struct scn_demand *dema
         return;
     }
     (written != NULL ? nodes_written : nodes_all)(made, list, &nodes);
+    if (written != NULL && nodes.count < 2) {
+        scn_mistake(made->ctx, list->place, "nodes: expected at least two, which make a pair");
+    }
     double count = (double)nodes.count;
     double pairs = count * (count - 1) / (demand->pairs == SCN_PAIRS_ONCE ? 2 : 1);
     if (!scn_demand_room(made, pairs, made->item->place)) {

@@ -191,6 +191,39 @@ static void times_check(struct scn_ctx *ctx, size_t i)
     }
 }
 
+/* Faults that would do nothing. */
+static void sense_check(struct scn_ctx *ctx, size_t i)
+{
+    const struct scn_scenario *s = ctx->scenario;
+    const struct scn_fault *fault = &s->faults[i];
+    bool degraded = fault->what == SCN_FAULT_DEGRADED &&
+                    (given(ctx, i, "loss") || given(ctx, i, "qber") || given(ctx, i, "rate"));
+    bool impaired = fault->what == SCN_FAULT_IMPAIRED &&
+                    (given(ctx, i, "delay") || given(ctx, i, "frame_loss") ||
+                     given(ctx, i, "frame_corruption"));
+    bool worse = fault->loss_db > 0 || fault->qber > 0 || fault->rate < 1;
+    bool bad = fault->delay_ns > 0 || fault->frame_loss > 0 || fault->frame_corruption > 0;
+    if (((degraded && !worse) || (impaired && !bad)) && ctx->mistake_count == 0) {
+        scn_mistake(ctx, place(ctx, i, "what"), "what '%s' with these values changes nothing",
+                    scn_word_of(scn_words_fault, (int)fault->what));
+    }
+    int64_t at_ns = fault->at_ns == SCN_AUTO ? 0 : fault->at_ns;
+    if (given(ctx, i, "until") && fault->until_ns <= at_ns) {
+        scn_mistake(ctx, place(ctx, i, "until"), "until is not after at: it never fails");
+    }
+    bool list = fault->many != NULL && fault->many->kind == SCN_TREE_LIST;
+    if (fault->what == SCN_FAULT_PARTITION && list && fault->many->count >= s->node_count) {
+        scn_mistake(ctx, fault->many->place, "a partition of all nodes parts nobody");
+    }
+    if (fault->what == SCN_FAULT_MAINTENANCE && given(ctx, i, "mtbf")) {
+        scn_mistake(ctx, place(ctx, i, "what"),
+                    "maintenance is planned: expected at, and every, rather than mtbf");
+    } else if (fault->what == SCN_FAULT_MAINTENANCE && !s->control.is_there) {
+        scn_mistake(ctx, place(ctx, i, "what"),
+                    "there is no controller that knows of the maintenance: expected quantum");
+    }
+}
+
 static bool is_pattern(const struct scn_fault *fault)
 {
     return fault->many != NULL && fault->many->kind == SCN_TREE_SCALAR;
@@ -308,6 +341,7 @@ static void fault_check(struct scn_ctx *ctx, size_t i, const struct scn_risk_gro
     }
     keys_check(ctx, i);
     times_check(ctx, i);
+    sense_check(ctx, i);
     end_check(ctx, i);
     if (fault->group != NULL) {
         uint32_t at = scn_ref_find(ctx, SCN_KIND_RISK, fault->group->text, fault->group->place);

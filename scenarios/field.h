@@ -160,6 +160,7 @@ void scn_applications_resolve(struct scn_ctx *ctx);
 void scn_faults_resolve(struct scn_ctx *ctx);
 void scn_access_resolve(struct scn_ctx *ctx);
 void scn_attacks_resolve(struct scn_ctx *ctx);
+void scn_contradictions(struct scn_ctx *ctx);
 void scn_opticals_resolve(struct scn_ctx *ctx);
 void scn_address_resolve(struct scn_ctx *ctx, size_t application);
 

@@ -133,9 +133,29 @@ static bool of_print(struct scn_buffer *out, const struct scn_scenario *scenario
 const struct scn_special scn_special_of = {of_decode, of_print, SCN_SCHEMA_ID};
 
 /* What a member does not say: its leader asks. */
-static const char *const leader_keys[] = {"rate",    "key_rate", "volume",  "offset", "times",
-                                          "on_time", "off_time", "trough",  "peak",   "day",
-                                          "profile", "session",  "max_rate"};
+static const char *const leader_keys[] = {"rate",    "key_rate", "volume",   "offset", "times",
+                                          "on_time", "off_time", "trough",   "peak",   "day",
+                                          "profile", "session",  "max_rate", "class",  "seed"};
+
+/* What the leader says for all; a member may say the same, as what is printed does. */
+static void same_check(struct scn_ctx *ctx, size_t i, const struct scn_application *leader)
+{
+    const struct scn_application *a = &ctx->scenario->applications[i];
+    const struct {
+        const char *key;
+        bool same;
+    } keys[] = {
+        {"key", a->key_bits == leader->key_bits}, {"count", a->count == leader->count},
+        {"level", a->level == leader->level},     {"relay", a->relay == leader->relay},
+        {"paths", a->paths == leader->paths},     {"timeout", a->timeout_ns == leader->timeout_ns},
+        {"wait", a->wait == leader->wait}};
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        if (!keys[k].same && scn_given(ctx, SCN_KIND_APPLICATION, i, keys[k].key)) {
+            scn_mistake(ctx, scn_place_of(ctx, SCN_KIND_APPLICATION, i, keys[k].key),
+                        "%s is not that of '%s', which asks for the keys", keys[k].key, leader->id);
+        }
+    }
+}
 
 /* Nodes are all different. */
 static void apart_check(struct scn_ctx *ctx, size_t i, const struct scn_application *leader)
@@ -188,6 +208,7 @@ static void member_resolve(struct scn_ctx *ctx, size_t i, const struct scn_tree 
         }
     }
     apart_check(ctx, i, leader);
+    same_check(ctx, i, leader);
     a->key_bits = leader->key_bits;
     a->count = leader->count;
     a->level = leader->level;

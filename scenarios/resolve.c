@@ -395,6 +395,7 @@ void scn_resolve(struct scn_ctx *ctx)
     scn_classical_resolve(ctx);
     parallel_check(ctx);
     connection_check(ctx);
+    scn_contradictions(ctx);
     struct scn_scenario *s = ctx->scenario;
     for (size_t i = 0; i < s->node_count; i++) {
         if (!s->nodes[i].has_geo) {

@@ -161,7 +161,7 @@ static const struct scn_field control_fields[] = {
      .type = SCN_T_BOOL,
      AT(is_there),
      .fallback = "true"},
-    TIME("forecast", forecast_ns, 0, .unset = 0,
+    TIME("forecast", forecast_ns, 1e6, .unset = 0,
          .doc = "a link whose store will be full so soon makes no key until it will not"),
     {.key = "standby",
      .doc = "another node, whose controller takes over when the first one is gone; default: none",

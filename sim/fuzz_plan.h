@@ -45,6 +45,8 @@ void sim_fuzz_plan_control(struct sim_fuzz_plan *plan, struct sim_fuzz_set allow
 
 /* Adds features from SIM_FUZZ_TROUBLE on, and prints what they are: items of `faults`. */
 void sim_fuzz_plan_trouble(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed);
+/* Whether it would change nothing: such a one is not printed. */
+bool sim_fuzz_trouble_is_void(const struct sim_fuzz_plan *plan, uint32_t number);
 void sim_fuzz_trouble_print(const struct sim_fuzz_plan *plan, uint32_t number, char *text,
                             size_t size);
 

@@ -149,6 +149,18 @@ static void put_classical(struct writer *w)
     put(w, "}\n");
 }
 
+/* No more than half a store, where one became smaller after the mark was drawn. */
+static uint32_t low_mark_kbit(const struct sim_fuzz_plan *p)
+{
+    uint32_t mark_kbit = p->low_mark_kbit;
+    for (uint32_t i = 0; i < p->link_count; i++) {
+        uint32_t store_kbit = p->link[i].store_kbit;
+        bool is_small = store_kbit > 0 && mark_kbit > store_kbit / 5 * 4;
+        mark_kbit = is_small ? store_kbit / 2 : mark_kbit;
+    }
+    return mark_kbit;
+}
+
 static void put_policy(struct writer *w)
 {
     const struct sim_fuzz_plan *p = w->plan;
@@ -191,11 +203,13 @@ static void put_policy(struct writer *w)
                                    : "on-request");
         put(w, "%s", sim_fuzz_is_alone(p) ? ", controller: false" : "");
     }
-    if (p->low_mark_kbit > 0) {
-        put(w, ", low_mark: %" PRIu32 " kbit", p->low_mark_kbit);
+    uint32_t mark_kbit = low_mark_kbit(p);
+    if (mark_kbit > 0) {
+        put(w, ", low_mark: %" PRIu32 " kbit", mark_kbit);
     }
-    put(w, "%s", p->keep_route ? ", keep_route: true" : "");
-    if (p->forecast_ms > 0 && !sim_fuzz_is_alone(p)) {
+    bool alone = sim_fuzz_is_alone(p); /* what follows a controller does */
+    put(w, "%s", p->keep_route && !alone ? ", keep_route: true" : "");
+    if (p->forecast_ms > 0 && !alone) {
         put(w, ", forecast: %" PRIu32 " ms", p->forecast_ms);
     }
     put(w, ", at: %c", name(p->controller));
@@ -234,6 +248,17 @@ static void put_session(struct writer *w, uint32_t app)
     put(w, ", timeout: %" PRIu32 " s}", p->app[app].session_timeout_s);
 }
 
+/* Whether a rule before it is about the same: no request comes to it. */
+static bool is_ruled(const struct sim_fuzz_plan *p, uint32_t rule)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < rule; i++) {
+        found = found || (!p->rule[i].off && p->rule[i].of == p->rule[rule].of &&
+                          p->rule[i].index == p->rule[rule].index);
+    }
+    return found;
+}
+
 /* Rules of what is left out are left out, too. */
 static void put_access(struct writer *w)
 {
@@ -242,7 +267,7 @@ static void put_access(struct writer *w)
     for (uint32_t i = 0; i < p->rule_count; i++) {
         uint32_t index = p->rule[i].index;
         bool of_app = p->rule[i].of == SIM_FUZZ_OF_APP;
-        if (p->rule[i].off || (of_app ? p->app[index].off : p->node[index].off)) {
+        if (p->rule[i].off || is_ruled(p, i) || (of_app ? p->app[index].off : p->node[index].off)) {
             continue;
         }
         put(w, "%s  - {rule: %s, ", first ? "access:\n" : "", p->rule[i].allow ? "allow" : "deny");
@@ -376,7 +401,7 @@ static void put_faults(struct writer *w)
     for (uint32_t i = 0; i < p->trouble_count; i++) {
         char text[512];
         sim_fuzz_trouble_print(p, i, text, sizeof text);
-        if (!p->trouble[i].off) {
+        if (!p->trouble[i].off && !sim_fuzz_trouble_is_void(p, i)) {
             put(w, "%s  - {%s}\n", first ? "faults:\n" : "", text);
             first = false;
         }

@@ -149,6 +149,21 @@ static void link_print(const struct sim_fuzz_plan *p, uint32_t number, char text
     }
 }
 
+static uint32_t group_until_ms(const struct sim_fuzz_plan *p, uint32_t for_ms)
+{
+    return p->chaos_end_ms > for_ms ? p->chaos_end_ms - for_ms : 1;
+}
+
+bool sim_fuzz_trouble_is_void(const struct sim_fuzz_plan *p, uint32_t number)
+{
+    bool all = p->trouble[number].kind == SIM_FUZZ_PARTITION && !p->in_band;
+    for (uint32_t i = 0; i < p->node_count; i++) {
+        all = all && (p->node[i].off || (p->trouble[number].some >> i & 1) != 0);
+    }
+    return all || (p->trouble[number].kind == SIM_FUZZ_GROUP &&
+                   group_until_ms(p, p->trouble[number].for_ms) <= p->trouble[number].at_ms);
+}
+
 void sim_fuzz_trouble_print(const struct sim_fuzz_plan *p, uint32_t number, char *text, size_t size)
 {
     char what[TEXT];
@@ -173,7 +188,7 @@ void sim_fuzz_trouble_print(const struct sim_fuzz_plan *p, uint32_t number, char
     } else if (kind == SIM_FUZZ_GROUP) { /* twice, if there is time */
         list_print(p, number, false, list);
         uint32_t every_ms = for_ms + 1 + 20 * p->trouble[number].x;
-        uint32_t most_ms = p->chaos_end_ms > for_ms ? p->chaos_end_ms - for_ms : 1;
+        uint32_t most_ms = group_until_ms(p, for_ms);
         (void)snprintf(what, sizeof what,
                        "link: [%s], every: %" PRIu32 " ms, until: %" PRIu32 " ms, what: %s", list,
                        every_ms, most_ms, p->trouble[number].y < 50 || p->hub ? "quantum" : "both");

@@ -112,7 +112,7 @@ START_TEST(one_of_a_multicast)
         {"  - {rule: deny, application: conf.D, from: {node: A, operator: north, community: bank}, "
          "to: {node: D, operator: south, community: bank}, level: otp-preferred}\n",
          "d.."},
-        {"  - {rule: deny, application: conf.D, to: {node: B}}\n", "..."},
+        {"  - {rule: deny, application: talk.D}\n", ".d."},
         {"  - {rule: allow, application: conf.D}\n  - {rule: deny, to: {node: D}}\n", ".dd"},
         {"  - {rule: allow, application: conf}\n  - {rule: deny}\n", ".dd"},
     };

@@ -17,7 +17,7 @@ static const char head[] =
     "  - {id: BC, ends: [B, C], store: 8 Mbit, initial: 4 Mbit, qkd: {rate: 200 kbit/s, block: 400 "
     "kbit}}\n"
     "classes:\n"
-    "  - {id: gold, priority: 0, min_rate: 512 bit/s}\n"
+    "  - {id: gold, priority: 0}\n"
     "  - {id: silver, priority: 1}\n"
     "  - {id: bronze, priority: 2, wait: true, timeout: 2 s}\n";
 
@@ -109,7 +109,7 @@ END_TEST
 START_TEST(guarantees)
 {
     run_with("  - {id: s, from: A, to: B, class: gold, arrivals: trace, times: [1 min], session: "
-             "{hold: 1 h}}\n"
+             "{hold: 1 h, rate: 512 bit/s}}\n"
              "  - {id: g, from: A, to: B, class: gold, rate: 25 /s}\n"
              "  - {id: n, from: B, to: A, rate: 2 /s}\n");
     ck_assert_double_ge(asked(0), 900);
