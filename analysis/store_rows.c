@@ -131,25 +131,39 @@ static void row_end(struct ana_store *store, struct row *row)
 
 /* ---- records ---- */
 
-/* "A B C", the ids of the route's nodes. */
+/* Appends "A B C", the ids of the nodes of a way; false: there is no room for all of it. */
+static bool way_text(const struct ana_store *store, const struct scn_way *way, size_t *len,
+                     char text[ROUTE_SIZE])
+{
+    for (size_t i = 0; i < way->count; i++) {
+        const char *id = store->scenario->nodes[way->nodes[i]].id;
+        size_t id_len = strlen(id);
+        if (*len + id_len + 3 > ROUTE_SIZE) {
+            return false;
+        }
+        if (i > 0) {
+            text[(*len)++] = ' ';
+        }
+        memcpy(text + *len, id, id_len);
+        *len += id_len;
+    }
+    return true;
+}
+
+/* "A B C", or of a multicast "A B C, A B D". */
 static const char *route_text(const struct ana_store *store, const struct scn_request *request,
                               char text[ROUTE_SIZE])
 {
+    const struct scn_way first = {request->route, request->route_count};
+    size_t len = 0;
     if (request->route == NULL || request->route_count == 0) {
         return NULL;
     }
-    size_t len = 0;
-    for (size_t i = 0; i < request->route_count; i++) {
-        const char *id = store->scenario->nodes[request->route[i]].id;
-        size_t id_len = strlen(id);
-        if (len + id_len + 2 > ROUTE_SIZE) {
-            break;
-        }
-        if (i > 0) {
-            text[len++] = ' ';
-        }
-        memcpy(text + len, id, id_len);
-        len += id_len;
+    bool fits = way_text(store, &first, &len, text);
+    for (size_t i = 0; fits && i < request->way_count && len + 3 < ROUTE_SIZE; i++) {
+        text[len++] = ',';
+        text[len++] = ' ';
+        fits = way_text(store, &request->ways[i], &len, text);
     }
     text[len] = '\0';
     return text;

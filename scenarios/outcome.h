@@ -271,6 +271,12 @@ struct scn_key_pair {
     struct qkd_id kma_key; /* it was cut from; zero if unknown */
 };
 
+/* The way of a key. */
+struct scn_way {
+    const uint32_t *nodes; /* indices, master's first */
+    size_t count;
+};
+
 /* One request of a master application, when it has ended or, PENDING, at the end of the run. */
 struct scn_request {
     uint64_t number;          /* from 1, in the order of arrival */
@@ -281,10 +287,13 @@ struct scn_request {
     const char *reason;       /* none ... */
     const char *grade;        /* weakest hop: none otp aes256 pool */
     uint32_t key_bits, keys_asked, keys_supplied;
-    uint32_t hops, reroutes;
-    bool counted;          /* arrived after the warm-up */
-    const uint32_t *route; /* node indices, master's first; NULL if unknown */
+    uint32_t hops, reroutes; /* hops: of the longest way */
+    bool counted;            /* arrived after the warm-up */
+    const uint32_t *route;   /* node indices, master's first; NULL if unknown */
     size_t route_count;
+    const struct scn_way
+        *ways; /* multicast: to further slaves, in the order of their applications */
+    size_t way_count;
     const struct scn_key_pair *keys; /* the supplied keys */
     size_t key_count;
 };

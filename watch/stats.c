@@ -64,6 +64,7 @@ static void request_fini(struct watch_request *request)
     watch_route_fini(&request->route);
     free(request->keys);
     request->keys = NULL;
+    watch_multicast_fini(request);
 }
 
 void watch_stats_free(struct watch_stats *stats)
@@ -74,6 +75,11 @@ void watch_stats_free(struct watch_stats *stats)
     for (uint32_t i = 0; i < stats->requests.top; i++) {
         if (qkd_slab_live(&stats->requests, i)) {
             request_fini(qkd_slab_at(&stats->requests, i));
+        }
+    }
+    for (uint32_t i = 0; i < stats->keys.top; i++) {
+        if (qkd_slab_live(&stats->keys, i)) {
+            free(((struct watch_key *)qkd_slab_at(&stats->keys, i))->more);
         }
     }
     for (size_t i = 0; stats->apps != NULL && i < stats->scenario->application_count; i++) {
@@ -144,6 +150,11 @@ static void request_emit(struct watch_stats *stats, const struct watch_request *
         return;
     }
     const struct watch_route *route = &request->route;
+    struct scn_way ways[SCN_TARGETS_MAX];
+    for (uint32_t i = 0; i < request->way_count; i++) {
+        ways[i] = (struct scn_way){watch_route_nodes(&request->ways[i].route),
+                                   request->ways[i].route.len};
+    }
     struct scn_request record = {
         .number = request->number,
         .application = request->application,
@@ -156,11 +167,13 @@ static void request_emit(struct watch_stats *stats, const struct watch_request *
         .key_bits = stats->scenario->applications[request->application].key_bits,
         .keys_asked = request->asked,
         .keys_supplied = request->supplied,
-        .hops = route->len > 0 ? route->len - 1 : 0,
+        .hops = watch_request_hops(request),
         .reroutes = request->reroutes,
         .counted = request->counted,
         .route = route->len > 0 ? watch_route_nodes(route) : NULL,
         .route_count = route->len,
+        .ways = ways,
+        .way_count = request->way_count,
         .keys = request->keys != NULL ? request->keys : &request->one,
         .key_count = request->key_count,
     };
@@ -186,10 +199,15 @@ static void request_settle(struct watch_stats *stats, uint32_t slot)
 }
 
 static int request_route(struct watch_stats *stats, struct watch_request *request,
-                         const struct qkd_id *kma_key)
+                         const struct watch_key *key)
 {
-    const struct watch_relay *relay = watch_relay_find(stats, kma_key);
-    request->leaked += relay != NULL && watch_relay_leaked(relay);
+    const struct watch_relay *relay = watch_relay_find(stats, &key->kma_key);
+    bool leaked = relay != NULL && watch_relay_leaked(relay);
+    int rc = key->more_count > 0 ? watch_multicast_ways(stats, request, key, &leaked) : 0;
+    request->leaked += leaked;
+    if (rc != 0) {
+        return rc;
+    }
     if (relay == NULL || relay->route.len == 0 || request->route.len > 0) {
         return 0;
     }
@@ -218,8 +236,9 @@ static int request_served(struct watch_stats *stats, const struct watch_request 
         rc = watch_tally_served(&stats->total, request);
         int rc_app = watch_tally_served(&app->tally, request);
         rc = rc != 0 ? rc : rc_app;
-        rc = rc != 0 ? rc : watch_routes_served(&app->routes, request);
+        rc = rc != 0 ? rc : watch_routes_served(&app->routes, &request->route, request->end_ns);
     }
+    rc = rc != 0 ? rc : watch_multicast_served(stats, request);
     return rc != 0 ? rc : watch_windows_served(stats, request);
 }
 
@@ -262,6 +281,7 @@ static void key_drop(struct watch_stats *stats, uint32_t slot)
     *(key->newer == QKD_SLAB_NONE ? &stats->newest_key
                                   : &key_at(stats, key->newer)->older) = key->older;
     (void)qkd_map_del(&stats->key_map, &key->ksa_key);
+    free(key->more);
     qkd_slab_give(&stats->keys, slot);
 }
 
@@ -308,13 +328,21 @@ int watch_stats_key(struct watch_stats *stats, int64_t now_ns, const struct qkd_
                     const uint8_t *value)
 {
     struct wire_p_key record;
-    if (wire_p_key_decode(&record, value, entry->value.len) < 0 || record.slave != 0 ||
-        record.state != WIRE_KEY_SUPPLIED) {
+    if (wire_p_key_decode(&record, value, entry->value.len) < 0) {
+        return 0;
+    }
+    uint32_t application = qkd_eid_instance(record.target_app) / 2;
+    bool further = record.slave != 0 && record.state == WIRE_KEY_WAITING &&
+                   application < stats->scenario->application_count &&
+                   stats->scenario->applications[application].of > 0;
+    if (!further && (record.slave != 0 || record.state != WIRE_KEY_SUPPLIED)) {
         return 0;
     }
     uint32_t slot = QKD_SLAB_NONE;
     int rc = key_get(stats, now_ns, &record.key_id, &slot);
-    if (rc == 0) {
+    if (rc == 0 && further) {
+        rc = watch_multicast_held(key_at(stats, slot), application, &record.parent);
+    } else if (rc == 0) {
         key_at(stats, slot)->kma_key = record.parent;
     }
     return rc;
@@ -355,7 +383,7 @@ static int key_supplied(struct watch_stats *stats, int64_t now_ns, const struct 
     struct watch_request *request = request_at(stats, request_slot);
     key->request = request_slot;
     request->supplied++;
-    rc = request_route(stats, request, &key->kma_key);
+    rc = request_route(stats, request, key);
     if (rc == 0 && stats->sink->request != NULL) {
         rc = request_key_add(request, key);
     }

@@ -54,8 +54,8 @@ static bool controller_lost(const struct scn_scenario *scenario, const struct sc
     return watch_fault_parts(scenario, fault, scenario->control.at, node);
 }
 
-static bool pair_hit(const struct watch_stats *stats, uint32_t application,
-                     const struct scn_fault *fault)
+static bool route_hit(const struct watch_stats *stats, uint32_t application,
+                      const struct scn_fault *fault)
 {
     const struct watch_route *route = &stats->apps[application].route;
     const uint32_t *nodes = watch_route_nodes(route);
@@ -65,6 +65,22 @@ static bool pair_hit(const struct watch_stats *stats, uint32_t application,
         }
     }
     return route->len > 2 && controller_lost(stats->scenario, fault, nodes[0]);
+}
+
+/* A multicast is hit on the way to any of its slaves; who asks for nothing is not. */
+static bool pair_hit(const struct watch_stats *stats, uint32_t application,
+                     const struct scn_fault *fault)
+{
+    const struct scn_application *apps = stats->scenario->applications;
+    uint32_t left = apps[application].members;
+    bool hit = apps[application].of == 0 && route_hit(stats, application, fault);
+    for (uint32_t i = application + 1; left > 0 && i < stats->scenario->application_count; i++) {
+        if (apps[i].of == application + 1) {
+            hit = hit || route_hit(stats, i, fault);
+            left--;
+        }
+    }
+    return hit;
 }
 
 /* What was discarded on a link since its last event is that event's. */

@@ -51,13 +51,14 @@ static int use_get(struct watch_app_routes *routes, const struct watch_route *ro
     return 0;
 }
 
-int watch_routes_served(struct watch_app_routes *routes, const struct watch_request *request)
+int watch_routes_served(struct watch_app_routes *routes, const struct watch_route *route,
+                        int64_t end_ns)
 {
-    if (request->route.len == 0) {
+    if (route->len == 0) {
         return 0;
     }
     uint32_t index = 0;
-    int rc = use_get(routes, &request->route, &index);
+    int rc = use_get(routes, route, &index);
     if (rc != 0) {
         return rc;
     }
@@ -69,7 +70,7 @@ int watch_routes_served(struct watch_app_routes *routes, const struct watch_requ
         return 0;
     }
     struct scn_route_use *use = &routes->uses[index];
-    double at_s = (double)request->end_ns / 1e9;
+    double at_s = (double)end_ns / 1e9;
     use->first_s = use->served == 0 ? at_s : use->first_s;
     use->last_s = at_s;
     use->span_s = use->last_s - use->first_s;

@@ -22,6 +22,12 @@ static inline const uint32_t *watch_route_nodes(const struct watch_route *route)
     return route->many != NULL ? route->many : route->few;
 }
 
+/* Multicast: the way of a key to one of the further slaves. */
+struct watch_way {
+    uint32_t application; /* the slave's */
+    struct watch_route route;
+};
+
 /* A request that has not ended, or whose keys the slave has not all fetched. */
 struct watch_request {
     struct qkd_id id;
@@ -36,14 +42,24 @@ struct watch_request {
     uint32_t leaked; /* keys that compromised nodes hold */
     uint64_t bits;   /* supplied */
     struct watch_route route;
+    struct watch_way *ways; /* SCN_TARGETS_MAX, or NULL */
+    uint32_t way_count;
     struct scn_key_pair one; /* if only one key */
     struct scn_key_pair *keys;
     uint32_t key_count, key_cap;
 };
 
+/* Multicast: the KMA-key that brought it to a further slave. */
+struct watch_parent {
+    uint32_t application;
+    struct qkd_id kma_key;
+};
+
 /* A KSA-key on its way from the master's KSA to the slave's agent. */
 struct watch_key {
     struct qkd_id ksa_key, kma_key;
+    struct watch_parent *more; /* SCN_TARGETS_MAX of further slaves, or NULL */
+    uint32_t more_count;
     uint32_t request;      /* slot, or QKD_SLAB_NONE while the master was not answered */
     uint32_t fetches;      /* by slaves, so far */
     uint32_t older, newer; /* in the order of their supply */
@@ -222,8 +238,23 @@ struct watch_relay *watch_relay_find(struct watch_stats *stats, const struct qkd
 bool watch_relay_leaked(const struct watch_relay *relay);
 int watch_relay_report(struct watch_stats *stats, int64_t now_ns, const struct qkd_report *report);
 
+/* ---- stats_multicast.c ---- */
+
+/* A further slave's KSA holds the key, under the KMA-key `parent`. */
+int watch_multicast_held(struct watch_key *key, uint32_t application, const struct qkd_id *parent);
+/* The master has the key: the ways that it took to further slaves become the request's. *leaked is set
+ * if compromised nodes hold it on one of them. */
+int watch_multicast_ways(struct watch_stats *stats, struct watch_request *request,
+                         const struct watch_key *key, bool *leaked);
+/* A request with ways is served: they are the routes of its slaves' applications. */
+int watch_multicast_served(struct watch_stats *stats, const struct watch_request *request);
+void watch_multicast_fini(struct watch_request *request);
+/* Links of the longest way; 0: not known. */
+uint32_t watch_request_hops(const struct watch_request *request);
+
 /* ---- stats_routes.c ---- */
-int watch_routes_served(struct watch_app_routes *routes, const struct watch_request *request);
+int watch_routes_served(struct watch_app_routes *routes, const struct watch_route *route,
+                        int64_t end_ns);
 void watch_routes_finish(struct watch_app_routes *routes, struct scn_application_summary *to);
 void watch_routes_fini(struct watch_app_routes *routes);
 

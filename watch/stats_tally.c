@@ -28,7 +28,7 @@ void watch_tally_ended(struct watch_tally *tally, const struct watch_request *re
 int watch_tally_served(struct watch_tally *tally, const struct watch_request *request)
 {
     if (request->route.len > 0) {
-        tally->hops += request->route.len - 1;
+        tally->hops += watch_request_hops(request);
         tally->hops_known++;
     }
     return scn_sampler_add(&tally->latency, request->end_ns - request->start_ns);

@@ -133,7 +133,12 @@ int watch_windows_served(struct watch_stats *stats, const struct watch_request *
         rc = watch_tally_served(&w->tally, request);
         if (w->plan->via != SCN_NO_INDEX && request->route.len > 0) {
             w->via_known++;
-            w->via += route_crosses(&request->route, &stats->scenario->links[w->plan->via]);
+            const struct scn_link *link = &stats->scenario->links[w->plan->via];
+            bool crosses = route_crosses(&request->route, link);
+            for (uint32_t k = 0; k < request->way_count; k++) {
+                crosses = crosses || route_crosses(&request->ways[k].route, link);
+            }
+            w->via += crosses;
         }
     }
     return rc;

@@ -113,6 +113,44 @@ START_TEST(the_weakest_way_is_the_grade)
 }
 END_TEST
 
+static const struct scn_application_summary *summary_of(const char *id)
+{
+    for (size_t i = 0; i < run.scenario->application_count; i++) {
+        if (strcmp(run.scenario->applications[i].id, id) == 0) {
+            return &run.summary.applications[i];
+        }
+    }
+    ck_abort_msg("no application %s", id);
+    return NULL;
+}
+
+/* The way to each slave is told: D is compromised, and holds every key of `conf`, whose first slave's way does
+ * not pass it; `pair` has other slaves. Hops are those of the longest way. */
+START_TEST(every_way_is_told)
+{
+    static const char *const ids[] = {"conf", "conf.C", "conf.D", "pair", "pair.C"};
+    static const uint32_t lens[] = {2, 3, 3, 2, 3}; /* A B, A B C, A B D */
+    static const uint32_t ends[] = {1, 2, 3, 1, 2};
+    lib_begin(&run, text("8 Mbit", "batch: 1",
+                         CONF("") "  - {id: pair, from: A, to: B, also: [C], arrivals: periodic, "
+                                  "rate: 1 /s, start: 5 s, stop: 25050 ms}\n"));
+    run.scenario->nodes[3].compromised = true;
+    lib_go(&run);
+    lib_good(&run);
+    for (size_t i = 0; i < 5; i++) {
+        const struct scn_application_summary *s = summary_of(ids[i]);
+        ck_assert_uint_eq(s->route_count, 1);
+        ck_assert_uint_eq(s->routes[0].served, i < 3 ? 100 : 20);
+        ck_assert_uint_eq(s->routes[0].node_count, lens[i]);
+        ck_assert_uint_eq(s->routes[0].nodes[lens[i] - 1], ends[i]);
+    }
+    ck_assert_uint_eq(summary_of("conf")->leaked_bits, 100 * KEY_BITS);
+    ck_assert_uint_eq(summary_of("pair")->leaked_bits, 0);
+    ck_assert_double_eq(summary_of("conf")->hops_mean, 2);
+    lib_end(&run);
+}
+END_TEST
+
 /* Frames are lost, doubled and held back; master's node, slaves' and the one between fall, in the middle of
  * commits too. */
 START_TEST(losses_and_restarts)
@@ -167,6 +205,7 @@ int main(void)
     tcase_add_loop_test(tc, several_keys_and_other_applications, 0, 6);
     tcase_add_test(tc, all_or_nothing);
     tcase_add_test(tc, the_weakest_way_is_the_grade);
+    tcase_add_test(tc, every_way_is_told);
     tcase_add_test(tc, losses_and_restarts);
     tcase_add_test(tc, over_several_ways);
     suite_add_tcase(suite, tc);
