@@ -5,6 +5,7 @@
  * Message IDs grow. */
 #include "core/base/err.h"
 #include "core/module/element.h"
+#include "core/module/generation.h"
 
 #define OWN_TABLE (WIRE_STATUS_KEY_RATE | WIRE_STATUS_QKD_LINK)
 
@@ -170,16 +171,9 @@ static void on_generation(struct mod *mod, const struct qkd_event *event,
     if (good && is_new && watcher->rp == QKD_RP_CQ) {
         good = command_take(mod, event, &command);
     }
-    struct wire_generation_rsp answer = {
-        .head = mod_head(mod, watcher->rp, command.head.message_id),
-        .module_id = command.module_id,
-        .code = good ? WIRE_SUCCESS : WIRE_FAILURE,
-    };
-    uint8_t bytes[CONTROL_MESSAGE];
-    int len = wire_generation_rsp_encode(&answer, bytes, sizeof bytes);
-    QKD_ASSERT(len > 0);
-    struct chan_send send = {watcher->rp, watcher->peer, bytes, (size_t)len, 0};
-    (void)chan_send(mod->chans, event, &send, out);
+    struct mod_generation_answer answer = {mod_head(mod, watcher->rp, command.head.message_id),
+                                           watcher->peer, good};
+    mod_generation_answer(mod->chans, event, &command, &answer, out);
     if (!good || !is_new) {
         return;
     }

@@ -8,6 +8,7 @@
 #include "core/base/mutant.h"
 #include "core/channel/channel.h"
 #include "core/crypto/crypto.h"
+#include "core/module/generation.h"
 #include "core/wire/codec.h"
 
 enum {
@@ -330,15 +331,9 @@ static void on_generation(struct mod_optical *o, const struct qkd_event *event,
             status_tell(o, event, out);
         }
     }
-    struct wire_generation_rsp answer = {
-        .head = head_make(o, o->rp, command.head.message_id),
-        .module_id = command.module_id,
-        .code = good ? WIRE_SUCCESS : WIRE_FAILURE,
-    };
-    uint8_t bytes[MESSAGE_BYTES];
-    int len = wire_generation_rsp_encode(&answer, bytes, sizeof bytes);
-    QKD_ASSERT(len > 0);
-    message_send(o, event, master->eid, (struct wire_bytes){bytes, (size_t)len}, out);
+    struct mod_generation_answer answer = {head_make(o, o->rp, command.head.message_id),
+                                           master->eid, good};
+    mod_generation_answer(o->chans, event, &command, &answer, out);
 }
 
 static void on_status(struct mod_optical *o, const struct qkd_event *event, struct master *master,

@@ -156,7 +156,7 @@ END_TEST
 START_TEST(losses_and_restarts)
 {
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        lib_begin(
+        lib_run_lossy(
             &run,
             text("8 Mbit",
                  "lease: 512 bit, retransmit: 50 ms}\n"
@@ -166,12 +166,8 @@ START_TEST(losses_and_restarts)
                  "  - {at: 25 s, node: B, what: crash, for: 300 ms}\n"
                  "measures: {",
                  "  - {id: conf, from: A, to: B, also: [C, D], arrivals: poisson, rate: 8 /s, "
-                 "start: 5 s, stop: 40 s, count: 3}\n"));
-        run.scenario->seed = seed;
-        run.scenario->classical.loss = run.scenario->classical.duplicate = 0.02;
-        run.scenario->classical.reorder = 0.05;
-        lib_go(&run);
-        lib_good(&run);
+                 "start: 5 s, stop: 40 s, count: 3}\n"),
+            seed, 0.02);
         ck_assert_double_ge((double)run.summary.requests.served,
                             0.8 * (double)run.summary.requests.total);
         lib_end(&run);

@@ -137,21 +137,18 @@ END_TEST
 START_TEST(restarts_of_either_end)
 {
     for (uint64_t seed = 1; seed <= 6; seed++) {
-        lib_begin(&run,
-                  text("pool_low: 8, pool_high: 16, pool_batch: 4, lease: 512 bit, retransmit: 50 "
-                       "ms}\n"
-                       "faults:\n  - {at: 10 s, node: C, what: crash, for: 300 ms}\n"
-                       "  - {at: 15 s, node: A, what: crash, for: 300 ms, output: 40}\n"
-                       "  - {at: 20 s, node: C, what: crash, for: 300 ms, output: 100}\n"
-                       "  - {at: 25 s, node: B, what: crash, for: 300 ms}\n"
-                       "control: {status_period: 500 ms, at: B",
-                       "  - {id: x, from: A, to: C, arrivals: poisson, rate: 8 /s, start: 5 s, "
-                       "stop: 40 s, count: 2}\n"));
-        run.scenario->seed = seed;
-        run.scenario->classical.loss = run.scenario->classical.duplicate = 0.02;
-        run.scenario->classical.reorder = 0.05;
-        lib_go(&run);
-        lib_good(&run);
+        lib_run_lossy(
+            &run,
+            text("pool_low: 8, pool_high: 16, pool_batch: 4, lease: 512 bit, retransmit: 50 "
+                 "ms}\n"
+                 "faults:\n  - {at: 10 s, node: C, what: crash, for: 300 ms}\n"
+                 "  - {at: 15 s, node: A, what: crash, for: 300 ms, output: 40}\n"
+                 "  - {at: 20 s, node: C, what: crash, for: 300 ms, output: 100}\n"
+                 "  - {at: 25 s, node: B, what: crash, for: 300 ms}\n"
+                 "control: {status_period: 500 ms, at: B",
+                 "  - {id: x, from: A, to: C, arrivals: poisson, rate: 8 /s, start: 5 s, "
+                 "stop: 40 s, count: 2}\n"),
+            seed, 0.02);
         ck_assert_double_ge((double)run.summary.requests.served,
                             0.9 * (double)run.summary.requests.total);
         lib_end(&run);

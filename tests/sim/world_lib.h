@@ -150,4 +150,16 @@ static inline void lib_run_text(struct lib_run *run, const char *text)
     lib_good(run);
 }
 
+/* The same with this seed where the classical channels lose and double so many frames, and hold some
+ * back. */
+static inline void lib_run_lossy(struct lib_run *run, const char *text, uint64_t seed, double loss)
+{
+    lib_begin(run, text);
+    run->scenario->seed = seed;
+    run->scenario->classical.loss = run->scenario->classical.duplicate = loss;
+    run->scenario->classical.reorder = 0.05;
+    lib_go(run);
+    lib_good(run);
+}
+
 #endif
