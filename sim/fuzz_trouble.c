@@ -103,7 +103,8 @@ static const char *light_fault(const struct sim_fuzz_plan *p, uint32_t number)
     if (p->trouble[number].kind == SIM_FUZZ_POINT && (p->points & link) != 0 && !is_alone) {
         return "relay-point";
     }
-    return p->node[p->controller].offset_s == 0 ? "maintenance" : "quantum";
+    bool known = p->node[p->controller].offset_s == 0 && !is_alone;
+    return known ? "maintenance" : "quantum";
 }
 
 static void link_print(const struct sim_fuzz_plan *p, uint32_t number, char text[TEXT])
