@@ -208,6 +208,10 @@ const struct ana_field ana_attack_fields[] = {
     ATTACK("first_s", REAL, first_s),
     ATTACK("detect_s", REAL, detect_s),
     ATTACK("alarm_s", REAL, alarm_s),
+    ATTACK("sent", COUNT, sent),
+    ATTACK("missed", COUNT, missed),
+    ATTACK("backlog", COUNT, backlog),
+    ATTACK("restore_s", REAL, restore_s),
     END,
 };
 

@@ -177,11 +177,11 @@ static void cell_print(const struct cli_threats *threats, size_t number)
         printf("\n  %s (%s): %s\n", v->name, v->asset, cli_threat_verdict_name(threat->verdict));
         for (int kind = 0; kind < CLI_THREAT_KINDS; kind++) {
             const struct cli_threat_run *run = &threat->run[kind];
-            char attacks[256], measures[256];
+            struct cli_threat_sets sets;
             if (!run->done) {
                 continue;
             }
-            cli_threat_sets(v, (enum cli_threat_kind)kind, attacks, measures);
+            cli_threat_sets(v, (enum cli_threat_kind)kind, &sets);
             printf("    %-6s %s %.0f; met %llu, shielded %llu, read %llu, forged %llu, accepted "
                    "%llu; served %llu of %llu\n",
                    cli_threat_kind_name((enum cli_threat_kind)kind),
@@ -190,7 +190,8 @@ static void cell_print(const struct cli_threats *threats, size_t number)
                    (unsigned long long)run->attack.read, (unsigned long long)run->attack.forged,
                    (unsigned long long)run->attack.accepted, (unsigned long long)run->served,
                    (unsigned long long)run->total);
-            printf("           --set '%s' --set '%s'\n", attacks, measures);
+            printf("           --set '%s' --set '%s' --set '%s'\n", sets.attacks, sets.measures,
+                   sets.costs);
         }
     }
 }
@@ -231,6 +232,11 @@ static void run_json(struct ana_json *json, const char *name, const struct cli_t
     ana_json_uint(json, "accepted", run->attack.accepted);
     ana_json_double(json, "detect_s", run->attack.detect_s);
     ana_json_double(json, "alarm_s", run->attack.alarm_s);
+    ana_json_double(json, "restore_s", run->attack.restore_s);
+    ana_json_uint(json, "sent", run->attack.sent);
+    ana_json_uint(json, "backlog", run->attack.backlog);
+    ana_json_uint(json, "missed", run->attack.missed);
+    ana_json_uint(json, "honest_lost", run->honest_lost);
     ana_json_uint(json, "served", run->served);
     ana_json_uint(json, "total", run->total);
     ana_json_uint(json, "violations", run->violations);
@@ -415,7 +421,8 @@ const struct cli_command cli_threats_command = {
     "                replaced; its run must last longer than 20 s\n"
     "  --seed N      of the run, and of the random network; default 1\n"
     "  --json        one JSON object\n\n"
-    "Exit code 1: an attack that was run succeeds, or shows nothing; or a cell that was named has no\n"
+    "Exit code 1: an attack that was run succeeds, or shows nothing; or a cell that was named has "
+    "no\n"
     "attack yet.\n\n"
     "examples:\n"
     "  qkdn threats\n"

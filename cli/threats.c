@@ -14,7 +14,16 @@ enum { TEXT_SIZE = 2048 };
 
 /* ---- where ---- */
 
-#define WHEN "at: 10 s, for: 10 s"
+#define AT "at: 10 s"
+enum { FOR_MS = 10000 };
+
+/* Where there is a flood, messages cost their receivers something: one that leads to anything takes a key
+ * manager 5 ms, and an application may ask for keys 20 times a second. Where something is cut, applications ask
+ * again. */
+#define FLOODED "security={work: 5 ms, requests: 20}"
+#define CUT "security={retry: 200 ms}"
+
+enum { SEEN_WITHIN_S = 5, LOSS_PERCENT = 5 }; /* an alarm about a cut, and what a flood may cost */
 
 /* Attackers reach the inside of nodes, and KMA and KSA meet on a line. */
 static const char *const line =
@@ -26,6 +35,8 @@ static const char *const line =
     "    - {id: BC, ends: [B, C], length: 20 km, qkd: {rate: 100 kbit/s, block: 128 kbit}}\n"
     "applications:\n"
     "  - {id: v, from: A, to: C, key: 256 bit, arrivals: periodic, rate: 4 /s, offset: 5 s, "
+    "timeout: 5 s}\n"
+    "  - {id: w, from: A, to: B, key: 256 bit, arrivals: periodic, rate: 1 /s, offset: 5.1 s, "
     "timeout: 5 s}\n";
 
 static const char *const chance =
@@ -40,7 +51,9 @@ static const char *const chance =
     "  - {id: v, from: n0002, to: n0011, key: 256 bit, arrivals: periodic, rate: 2 /s, "
     "offset: 5 s, timeout: 5 s}\n"
     "  - {id: w, from: n0003, to: n0010, key: 256 bit, arrivals: periodic, rate: 2 /s, "
-    "offset: 5 s, timeout: 5 s}\n";
+    "offset: 5 s, timeout: 5 s}\n"
+    "  - {id: x, from: n0001, to: n0011, key: 256 bit, arrivals: periodic, rate: 1 /s, "
+    "offset: 5.1 s, timeout: 5 s}\n";
 
 static int scenario_load(struct cli_threats *threats, const struct scn_sets *sets,
                          struct scn_scenario **scenario)
@@ -103,20 +116,27 @@ static void measures_write(uint32_t off, char measures[256])
 }
 
 void cli_threat_sets(const struct scn_variant *variant, enum cli_threat_kind kind,
-                     char attacks[256], char measures[256])
+                     struct cli_threat_sets *sets)
 {
-    (void)snprintf(attacks, 256, "attacks=[{cell: %s, variant: %s, " WHEN "}]", variant->cell,
-                   variant->name);
-    measures_write(off_of(variant, kind), measures);
+    uint32_t for_ms = variant->for_ms == 0 ? FOR_MS : variant->for_ms;
+    bool floods = variant->what == SCN_ATTACK_FLOOD;
+    (void)snprintf(sets->attacks, sizeof sets->attacks,
+                   "attacks=[{cell: %s, variant: %s, " AT ", for: %u ms}]", variant->cell,
+                   variant->name, (unsigned)for_ms);
+    measures_write(off_of(variant, kind), sets->measures);
+    (void)snprintf(sets->costs, sizeof sets->costs, "%s",
+                   floods                             ? FLOODED
+                   : variant->what == SCN_ATTACK_DROP ? CUT
+                                                      : "security={}");
 }
 
 /* Runs the network with these overrides; `boundary` of all its nodes. */
-static int run(struct cli_threats *threats, const char *attacks, const char *measures,
+static int run(struct cli_threats *threats, const struct cli_threat_sets *set,
                enum scn_boundary boundary, struct scn_summary *summary)
 {
     char seed[40];
     (void)snprintf(seed, sizeof seed, "seed=%llu", (unsigned long long)threats->seed);
-    const char *texts[] = {seed, attacks, measures};
+    const char *texts[] = {seed, set->attacks, set->measures, set->costs};
     struct scn_sets sets = {texts, sizeof texts / sizeof texts[0]};
     struct scn_scenario *scenario = NULL;
     memset(summary, 0, sizeof *summary);
@@ -125,6 +145,7 @@ static int run(struct cli_threats *threats, const char *attacks, const char *mea
         return err;
     }
     reach_set(scenario, boundary);
+    threats->flooder = scn_attack_flooder(scenario);
     struct sim_options options = {.has_engine = true,
                                   .engine = SCN_ENGINE_FAST,
                                   .why = threats->why,
@@ -134,9 +155,25 @@ static int run(struct cli_threats *threats, const char *attacks, const char *mea
     return err;
 }
 
-static double gain_of(enum scn_proof proof, const struct scn_summary *summary, uint64_t benign)
+/* Whether it is a valid application that asks, and asks: no boundary keeps it out. */
+static bool asks(const struct scn_variant *v)
+{
+    return v->what == SCN_ATTACK_FLOOD && v->flood == SCN_FLOOD_REQUESTS;
+}
+
+/* What honest applications were served: not the one that floods. */
+static uint64_t honest_served(const struct cli_threats *threats, const struct scn_variant *v,
+                              const struct scn_summary *summary)
+{
+    return summary->requests.served -
+           (asks(v) ? summary->applications[threats->flooder].requests.served : 0);
+}
+
+static double gain_of(enum scn_proof proof, const struct scn_summary *summary, uint64_t served,
+                      uint64_t benign)
 {
     const struct scn_attack_summary *attack = &summary->attacks[0];
+    double most = (double)benign * (100 - LOSS_PERCENT) / 100;
     switch (proof) {
     case SCN_PROOF_LEAKED_BITS:
         return (double)(attack->leaked_bits - attack->marked_bits);
@@ -147,7 +184,15 @@ static double gain_of(enum scn_proof proof, const struct scn_summary *summary, u
     case SCN_PROOF_MISMATCHED:
         return (double)summary->mismatched_pairs;
     case SCN_PROOF_LOST:
-        return (double)benign - (double)summary->requests.served;
+        return (double)benign - (double)served;
+    case SCN_PROOF_LOST_MUCH:
+        return (double)served < most ? most - (double)served : 0;
+    case SCN_PROOF_UNSEEN:
+        return attack->touched == 0 || attack->alarm_s <= SEEN_WITHIN_S ? 0 : 1; /* NAN: never */
+    case SCN_PROOF_MISSED:
+        return (double)attack->missed;
+    case SCN_PROOF_UNTOLD:
+        return (double)summary->reports < most ? most - (double)summary->reports : 0;
     case SCN_PROOF_BROKEN:
         return (double)(summary->oracle.violations + summary->security.violations);
     case SCN_PROOFS:
@@ -157,11 +202,16 @@ static double gain_of(enum scn_proof proof, const struct scn_summary *summary, u
 }
 
 /* What a benign run serves with the same measures off: only then is what is missing the attacker's. */
-static int benign_served(struct cli_threats *threats, const char *measures, uint64_t *served)
+static int benign_served(struct cli_threats *threats, const struct scn_variant *v,
+                         const struct cli_threat_sets *sets, uint64_t *served)
 {
     struct scn_summary summary;
-    int err = run(threats, "attacks=[]", measures, SCN_BOUNDARY_OUTSIDE, &summary);
-    *served = summary.requests.served;
+    struct cli_threat_sets benign = *sets;
+    (void)snprintf(benign.attacks, sizeof benign.attacks, "attacks=[]");
+    int err = run(threats, &benign, SCN_BOUNDARY_OUTSIDE, &summary);
+    *served = err != QKD_OK                  ? 0
+              : v->proof == SCN_PROOF_UNTOLD ? summary.reports
+                                             : honest_served(threats, v, &summary);
     scn_summary_fini(&summary);
     return err;
 }
@@ -171,23 +221,26 @@ static int variant_run(struct cli_threats *threats, struct cli_threat *threat,
 {
     const struct scn_variant *v = &scn_variants[threat->variant];
     enum scn_proof proof = kind == CLI_THREAT_LATER ? v->later_proof : v->proof;
+    bool compares = proof == SCN_PROOF_LOST || proof == SCN_PROOF_LOST_MUCH ||
+                    proof == SCN_PROOF_UNTOLD;
+    bool inside = kind == CLI_THREAT_INSIDE || v->inside;
     struct cli_threat_run *to = &threat->run[kind];
+    struct cli_threat_sets sets;
     struct scn_summary summary;
-    char attacks[256], measures[256];
     uint64_t benign = 0;
-    cli_threat_sets(v, kind, attacks, measures);
-    int err = proof == SCN_PROOF_LOST ? benign_served(threats, measures, &benign) : 0;
+    cli_threat_sets(v, kind, &sets);
+    int err = compares ? benign_served(threats, v, &sets, &benign) : 0;
     if (err != QKD_OK) {
         return err;
     }
-    err = run(threats, attacks, measures,
-              kind == CLI_THREAT_INSIDE || v->inside ? SCN_BOUNDARY_INSIDE : SCN_BOUNDARY_OUTSIDE,
-              &summary);
+    err = run(threats, &sets, inside ? SCN_BOUNDARY_INSIDE : SCN_BOUNDARY_OUTSIDE, &summary);
     if (err == QKD_OK) {
+        uint64_t served = honest_served(threats, v, &summary);
         *to = (struct cli_threat_run){.done = true,
-                                      .gain = gain_of(proof, &summary, benign),
+                                      .gain = gain_of(proof, &summary, served, benign),
                                       .served = summary.requests.served,
                                       .total = summary.requests.total,
+                                      .honest_lost = benign > served ? benign - served : 0,
                                       .violations = summary.oracle.violations,
                                       .excused = summary.security.violations,
                                       .attack = summary.attacks[0]};
@@ -229,7 +282,7 @@ static int threat_run(struct cli_threats *threats, struct cli_threat *threat)
     bool wanted[CLI_THREAT_KINDS] = {[CLI_THREAT_OFF] = true,
                                      [CLI_THREAT_ON] = true,
                                      [CLI_THREAT_LATER] = v->later != 0,
-                                     [CLI_THREAT_INSIDE] = is_within(cell->surface)};
+                                     [CLI_THREAT_INSIDE] = is_within(cell->surface) && !asks(v)};
     for (int kind = 0; kind < CLI_THREAT_KINDS; kind++) {
         int err = wanted[kind] ? variant_run(threats, threat, (enum cli_threat_kind)kind) : 0;
         if (err != QKD_OK) {
@@ -243,7 +296,8 @@ static int threat_run(struct cli_threats *threats, struct cli_threat *threat)
 static int base_run(struct cli_threats *threats)
 {
     struct scn_summary summary;
-    int err = run(threats, "attacks=[]", "measures={}", SCN_BOUNDARY_OUTSIDE, &summary);
+    struct cli_threat_sets sets = {"attacks=[]", "measures={}", "security={}"};
+    int err = run(threats, &sets, SCN_BOUNDARY_OUTSIDE, &summary);
     threats->base_served = summary.requests.served;
     threats->base_total = summary.requests.total;
     if (err == QKD_OK && (summary.oracle.violations > 0 || summary.requests.served == 0)) {

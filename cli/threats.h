@@ -30,6 +30,8 @@ struct cli_threat_run {
     bool done;
     double gain; /* the figure that shows success; the attack succeeded if it is above 0 */
     uint64_t served, total, violations, excused;
+    uint64_t
+        honest_lost; /* requests of others than the attacker that a benign run serves; where it was run */
     struct scn_attack_summary attack;
 };
 
@@ -44,6 +46,7 @@ struct cli_threats {
     const char *network; /* "line", "random", or a scenario file */
     uint64_t seed;
     uint64_t base_served, base_total; /* of the benign run, which must be without fault */
+    uint32_t flooder;                 /* application that floods in floods of requests */
     struct cli_threat *all;           /* of scn_variants, those wanted */
     size_t count;
     struct scn_errors errors; /* of the scenario */
@@ -61,9 +64,12 @@ enum cli_threat_verdict cli_threats_cell(const struct cli_threats *threats, size
 const char *cli_threat_verdict_name(enum cli_threat_verdict verdict);
 const char *cli_threat_kind_name(enum cli_threat_kind kind);
 
-/* The overrides that replay a run: attacks=[...] and measures={...}. */
+/* The overrides that replay a run: attacks=[...], measures={...} and what messages cost, security={...}. */
+struct cli_threat_sets {
+    char attacks[256], measures[256], costs[256];
+};
 void cli_threat_sets(const struct scn_variant *variant, enum cli_threat_kind kind,
-                     char attacks[256], char measures[256]);
+                     struct cli_threat_sets *sets);
 
 /* ---- requirements SReq.1 to 25 ---- */
 

@@ -16,6 +16,7 @@
 #include "core/wire/codec.h"
 
 #define PPM 1e6
+#define UNSTORED_NS (3 * QKD_NS_PER_S) /* how long key lives without a store that lasts */
 
 enum {
     REQUEST_LIMIT = 65536, /* requests under way, per element */
@@ -30,6 +31,26 @@ enum {
 #define COMMUNITY "default"
 
 /* ---- making elements ---- */
+
+/* What an element lets others cost it. */
+static struct qkd_guard_config guard_of(const struct scn_scenario *scenario)
+{
+    const struct scn_security *given = &scenario->security;
+    uint32_t off = scenario->measures_off;
+    return (struct qkd_guard_config){
+        .bad_most = qkd_is_off(off, QKD_MEASURE_PEER_FILTER) ? 0 : given->bad_frames,
+        .quarantine = {given->quarantine_ns},
+        .checks = qkd_is_off(off, QKD_MEASURE_RATE_LIMIT) ? 0 : given->checks,
+    };
+}
+
+/* Without a store that lasts key is gone soon after it came. */
+static int64_t expiry_of(const struct scn_scenario *scenario)
+{
+    int64_t expiry_ns = scenario->key_management.expiry_ns;
+    bool kept = !qkd_is_off(scenario->measures_off, QKD_MEASURE_STORED_KEYS);
+    return kept || expiry_ns < UNSTORED_NS ? expiry_ns : UNSTORED_NS;
+}
 
 static int km_make(const struct host_plan *plan, struct host_unit *unit)
 {
@@ -55,7 +76,7 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .lease_bits = (uint32_t)given->lease_bits,
         .retransmit = {given->retransmit_ns},
         .retries = qkd_is_off(scenario->measures_off, QKD_MEASURE_RESEND) ? 0 : given->retries,
-        .expiry = {given->expiry_ns},
+        .expiry = {expiry_of(scenario)},
         .fetch_within = {given->fetch_within_ns},
         .timer = {given->timer_ns},
         .status_period = {scenario->control.status_period_ns},
@@ -80,7 +101,11 @@ static int km_make(const struct host_plan *plan, struct host_unit *unit)
         .request_limit = REQUEST_LIMIT,
         .key_limit = KEY_LIMIT,
         .link_limit = links > 0 ? links : 1,
+        .app_requests = qkd_is_off(scenario->measures_off, QKD_MEASURE_RATE_LIMIT)
+                            ? 0
+                            : scenario->security.requests,
         .measures_off = scenario->measures_off,
+        .guard = guard_of(scenario),
     };
     for (size_t i = 0; i < scenario->class_count; i++) {
         const struct scn_class *class = &scenario->classes[i];
@@ -109,6 +134,7 @@ static int module_make(const struct host_plan *plan, struct host_unit *unit)
         .status_period = {scenario->control.status_period_ns},
         .queue_limit = FILE_LIMIT,
         .measures_off = scenario->measures_off,
+        .guard = guard_of(scenario),
     };
     return mod_new(&config, &unit->element.mod);
 }
@@ -125,6 +151,7 @@ static int optical_make(const struct host_plan *plan, struct host_unit *unit)
         .status_period = {scenario->control.status_period_ns},
         .switching = {scn_optical_at(scenario, unit->instance)->switching_ns},
         .measures_off = scenario->measures_off,
+        .guard = guard_of(scenario),
     };
     return mod_optical_new(&config, &unit->element.optical);
 }
@@ -157,6 +184,7 @@ static int controller_make(const struct host_plan *plan, struct host_unit *unit)
         .node_limit = (uint32_t)scenario->node_count,
         .link_limit = scenario->link_count > 0 ? (uint32_t)scenario->link_count : 1,
         .measures_off = scenario->measures_off,
+        .guard = guard_of(scenario),
         .optical_limit = scn_optical_count(scenario),
         .forecast = {scenario->control.forecast_ns},
     };
@@ -175,6 +203,7 @@ static int manager_make(const struct host_plan *plan, struct host_unit *unit)
         .alarm_limit = ALARM_LIMIT,
         .report_life = plan->options.report_life,
         .measures_off = scenario->measures_off,
+        .guard = guard_of(scenario),
     };
     return mgr_new(&config, &unit->element.mgr);
 }
@@ -200,10 +229,14 @@ static int app_make(const struct host_plan *plan, struct host_unit *unit)
         .retransmit = {plan->scenario->key_management.retransmit_ns},
         .limit = REQUEST_LIMIT,
         .delete_after = plan->options.delete_after,
+        .retry = {qkd_is_off(plan->scenario->measures_off, QKD_MEASURE_RESEND)
+                      ? 0
+                      : plan->scenario->security.retry_ns},
         .session_rate_bps = given->session.rate_bps,
         .session_keys = given->session.keys == SCN_SESSION_AT_RATE,
         .session_timeout = {given->session.timeout_ns},
         .measures_off = plan->scenario->measures_off,
+        .guard = guard_of(plan->scenario),
     };
     config.by_address = is_master && given->address != NULL;
     if (config.by_address && !scn_address_read(given->address, config.address)) {

@@ -157,6 +157,7 @@ static void cell_fill(struct scn_ctx *ctx, size_t i)
                                                        (int)v->message);
     attack->probability = attack->probability < 0 ? v->percent / 100.0 : attack->probability;
     attack->part = (enum scn_part)cell_word(ctx, i, "part", (int)attack->part, (int)v->part);
+    attack->flood = (enum scn_flood)cell_word(ctx, i, "flood", (int)attack->flood, (int)v->flood);
 }
 
 /* ---- checks ---- */
@@ -168,6 +169,7 @@ static void plain_fill(struct scn_ctx *ctx, size_t i)
     bool listens = attack->what == SCN_ATTACK_LISTEN;
     bool at_disk = attack->what == SCN_ATTACK_IMAGE || attack->what == SCN_ATTACK_ROT ||
                    attack->what == SCN_ATTACK_DESTROY;
+    bool floods = attack->what == SCN_ATTACK_FLOOD;
     if ((int)attack->surface < 0 || (int)attack->what < 0) {
         if (!scn_given(ctx, SCN_KIND_ATTACK, i, "surface") ||
             !scn_given(ctx, SCN_KIND_ATTACK, i, "what")) {
@@ -179,15 +181,21 @@ static void plain_fill(struct scn_ctx *ctx, size_t i)
         scn_mistake(ctx, place(ctx, i, "variant"), "variant: expected with a cell only");
     }
     if ((int)attack->class < 0) {
-        attack->class = listens ? SCN_CAPABILITY_P : at_disk ? SCN_CAPABILITY_X : SCN_CAPABILITY_A;
+        attack->class = listens   ? SCN_CAPABILITY_P
+                        : at_disk ? SCN_CAPABILITY_X
+                        : floods  ? SCN_CAPABILITY_F
+                                  : SCN_CAPABILITY_A;
     }
     bool passive = attack->class == SCN_CAPABILITY_P || attack->class == SCN_CAPABILITY_Q;
-    if (listens != passive || at_disk != (attack->class == SCN_CAPABILITY_X)) {
+    if (listens != passive || at_disk != (attack->class == SCN_CAPABILITY_X) ||
+        floods != (attack->class == SCN_CAPABILITY_F)) {
         scn_mistake(ctx, place(ctx, i, "class"), "class: expected %s",
                     listens   ? "P or Q, as it listens"
                     : at_disk ? "X, as it reaches a machine"
+                    : floods  ? "F, as it floods"
                               : "A, as it does more than listen");
     }
+    attack->flood = (int)attack->flood < 0 ? SCN_FLOOD_JUNK : attack->flood;
     attack->probability = attack->probability < 0 ? 1 : attack->probability;
     attack->message = (int)attack->message < 0 ? SCN_MESSAGE_ANY : attack->message;
     attack->part = (int)attack->part < 0 ? SCN_PART_ANY : attack->part;
@@ -198,10 +206,13 @@ static void keys_check(struct scn_ctx *ctx, size_t i)
     static const struct {
         const char *key;
         uint32_t whats;
+        const char *expected;
     } keys[] = {
-        {"delay", 1U << SCN_ATTACK_DELAY | 1U << SCN_ATTACK_REPLAY},
-        {"mask", 1U << SCN_ATTACK_FLIP},
-        {"bytes", 1U << SCN_ATTACK_FLIP},
+        {"delay", 1U << SCN_ATTACK_DELAY | 1U << SCN_ATTACK_REPLAY, "with delay or replay only"},
+        {"mask", 1U << SCN_ATTACK_FLIP, "with flip only"},
+        {"bytes", 1U << SCN_ATTACK_FLIP, "with flip only"},
+        {"flood", 1U << SCN_ATTACK_FLOOD, "with flood only"},
+        {"rate", 1U << SCN_ATTACK_FLOOD, "with flood only"},
     };
     const struct scn_scenario *s = ctx->scenario;
     const struct scn_attack *attack = &s->attacks[i];
@@ -209,11 +220,15 @@ static void keys_check(struct scn_ctx *ctx, size_t i)
         if (scn_given(ctx, SCN_KIND_ATTACK, i, keys[k].key) &&
             (keys[k].whats >> attack->what & 1) == 0) {
             scn_mistake(ctx, place(ctx, i, keys[k].key), "%s is not for what it does: expected %s",
-                        keys[k].key, k == 0 ? "with delay or replay only" : "with flip only");
+                        keys[k].key, keys[k].expected);
         }
     }
     if (attack->part != SCN_PART_ANY && attack->what != SCN_ATTACK_FLIP) {
         scn_mistake(ctx, place(ctx, i, "part"), "part: expected with flip only");
+    }
+    if (attack->what == SCN_ATTACK_FLOOD && attack->flood == SCN_FLOOD_REQUESTS &&
+        attack->surface != SCN_SURFACE_A1) {
+        scn_mistake(ctx, place(ctx, i, "surface"), "surface: expected A1, for a flood of requests");
     }
     bool at_ksa = attack->surface == SCN_SURFACE_A1 || attack->surface == SCN_SURFACE_KSA;
     bool asks = attack->what == SCN_ATTACK_STEAL || attack->what == SCN_ATTACK_PROBE ||
@@ -291,6 +306,19 @@ void scn_attacks_resolve(struct scn_ctx *ctx)
     for (uint32_t m = 0; m < QKD_MEASURE_COUNT; m++) {
         s->measures_off |= s->measures[m] != 0 ? 0 : UINT32_C(1) << m;
     }
+}
+
+uint32_t scn_attack_flooder(const struct scn_scenario *scenario)
+{
+    uint32_t count = (uint32_t)scenario->application_count;
+    for (uint32_t i = count; i-- > 0;) {
+        for (uint32_t k = 0; k < count; k++) {
+            if (k != i && scenario->applications[k].from == scenario->applications[i].from) {
+                return i;
+            }
+        }
+    }
+    return count - 1;
 }
 
 uint32_t scn_attack_find(const struct scn_scenario *scenario, const char *id)

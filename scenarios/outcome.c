@@ -76,7 +76,7 @@ static void security_init(struct scn_summary *summary, const struct scn_scenario
     summary->attack_count = scenario->attack_count;
     for (size_t i = 0; i < summary->attack_count; i++) {
         struct scn_attack_summary *attack = &summary->attacks[i];
-        attack->first_s = attack->detect_s = attack->alarm_s = NAN;
+        attack->first_s = attack->detect_s = attack->alarm_s = attack->restore_s = NAN;
     }
 }
 

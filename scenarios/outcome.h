@@ -153,7 +153,12 @@ struct scn_attack_summary {
     uint64_t rejected;    /* of these: not */
     double first_s;       /* when it first read or touched a message; NAN: never */
     double detect_s;      /* from then to the first report of an element that noticed; NAN */
-    double alarm_s;       /* to the first alarm of security at the manager; NAN */
+    double
+        alarm_s; /* to the first alarm of security, or of an outage that it made, at the manager; NAN */
+    uint64_t sent;    /* messages of a flood */
+    uint64_t missed;  /* reports that the manager has not got */
+    uint64_t backlog; /* most messages that waited for a receiver's processor at once */
+    double restore_s; /* from its end until all applications were served again; NAN */
 };
 
 /* A judged `expect:` line; filled by analysis. */
@@ -247,6 +252,7 @@ struct scn_summary {
     size_t watch_count;
     struct scn_event_summary *fault_events; /* of the scenario's fault events */
     size_t fault_event_count;
+    uint64_t reports;                   /* that the manager has got */
     struct scn_attack_summary *attacks; /* of scenario.attacks */
     size_t attack_count;
     struct scn_link_summary *links; /* of scenario.links */

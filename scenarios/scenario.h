@@ -265,6 +265,19 @@ struct scn_control {
     uint32_t standby;       /* node of the controller that may take its place; SCN_NO_NODE: none */
 };
 
+/* What elements let others cost them, and, for floods, what messages cost their receivers. */
+struct scn_security {
+    uint32_t bad_frames;   /* of one source in a second; more: quarantine */
+    int64_t quarantine_ns; /* how long */
+    uint32_t checks;       /* failing checks of tags of one source in a second, for nothing */
+    uint32_t requests;     /* of an application in a second; 0: any number */
+    int64_t retry_ns;      /* an unanswered request is asked again; 0: never */
+    int64_t work_ns;   /* processor time of a message that leads to something; 0: none is counted */
+    int64_t check_ns;  /* of a look at a tag; SCN_AUTO: work / 50 */
+    int64_t screen_ns; /* of any message; SCN_AUTO: work / 1000 */
+    uint32_t backlog;  /* messages that may wait for a processor */
+};
+
 struct scn_management {
     uint32_t at; /* node of the QKDN manager; default: the controller's node */
 };
@@ -451,6 +464,8 @@ struct scn_attack {
     int64_t delay_ns;                 /* delay, replay: how much later */
     uint32_t mask;                    /* flip: of each byte */
     uint32_t bytes;                   /* flip: so many in a row */
+    enum scn_flood flood;             /* flood: of what */
+    uint32_t rate;                    /* flood: messages a second; 0: by the load of its victim */
 };
 
 enum scn_compare { SCN_LT, SCN_LE, SCN_EQ, SCN_NE, SCN_GE, SCN_GT };
@@ -514,6 +529,7 @@ struct scn_scenario {
     struct scn_key_management key_management;
     struct scn_control control;
     struct scn_management management;
+    struct scn_security security;
     struct scn_class *classes;
     size_t class_count;
     struct scn_application *applications;
@@ -593,6 +609,10 @@ char *scn_schema(void);
 uint64_t scn_application_seed(const struct scn_scenario *scenario, size_t application);
 uint64_t scn_link_seed(const struct scn_scenario *scenario, size_t link);
 uint64_t scn_stream_seed(const struct scn_scenario *scenario, int64_t given);
+
+/* The application that floods its KSA with requests where none is named: the last that shares the node of its
+ * master with another one, or the last. */
+uint32_t scn_attack_flooder(const struct scn_scenario *scenario);
 
 /* Number of an attack by its id; UINT32_MAX if there is none. */
 uint32_t scn_attack_find(const struct scn_scenario *scenario, const char *id);

@@ -183,6 +183,31 @@ static const struct scn_field management_fields[] = {
 static TABLE(management_table, "management", management_fields, scn_management, SCN_KIND_NONE);
 #undef STRUCT
 
+#define STRUCT scn_security
+static const struct scn_field security_fields[] = {
+    NUM("bad_frames", bad_frames, SCN_T_U32, SCN_DIM_NUMBER, 1, 1e6, .fallback = "32",
+        .doc = "bad frames of one source in a second; with more it goes into quarantine"),
+    TIME("quarantine", quarantine_ns, 1e6, .fallback = "10 s", .doc = "how long"),
+    NUM("checks", checks, SCN_T_U32, SCN_DIM_NUMBER, 1, 1e6, .fallback = "4096",
+        .doc = "failing checks of tags of one source in a second, beside 16 for each good message"),
+    NUM("requests", requests, SCN_T_U32, SCN_DIM_NUMBER, 1, 1e6, .unset = 0, .word = "any",
+        .doc = "most requests of an application in a second; default: any number"),
+    TIME("retry", retry_ns, 0, .fallback = "0",
+         .doc = "applications ask again after this, in the same bytes, if nothing is answered; 0: "
+                "never"),
+    TIME("work", work_ns, 0, .fallback = "0",
+         .doc = "virtual worlds: processor time of a message that leads to a commit, message or "
+                "report"),
+    TIME("check", check_ns, 0, .unset = SCN_AUTO, .word = "auto",
+         .doc = "processor time of a check of a tag; auto: a 50th of work"),
+    TIME("screen", screen_ns, 0, .unset = SCN_AUTO, .word = "auto",
+         .doc = "processor time of any message; auto: a 1000th of work"),
+    NUM("backlog", backlog, SCN_T_U32, SCN_DIM_NUMBER, 1, 1e6, .fallback = "1000",
+        .doc = "messages that may wait for a processor; what comes then is lost"),
+};
+static TABLE(security_table, "security", security_fields, scn_security, SCN_KIND_NONE);
+#undef STRUCT
+
 #define STRUCT scn_seeds
 static const struct scn_field seeds_fields[] = {
     SEED("arrivals", arrivals, "when requests come, of all applications"),
@@ -232,6 +257,11 @@ static const struct scn_field scenario_fields[] = {
      .type = SCN_T_SECTION,
      AT(management),
      .table = &management_table},
+    {.key = "security",
+     .doc = "what others may cost an element, and what messages cost",
+     .type = SCN_T_SECTION,
+     AT(security),
+     .table = &security_table},
     {.key = "classes",
      .doc = "classes of applications: who gets the key of a link when there is too little",
      .type = SCN_T_LIST,

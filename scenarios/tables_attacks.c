@@ -14,22 +14,34 @@ static const struct scn_word words_surface[] = {{"K1", SCN_SURFACE_K1},
                                                 {"KSA", SCN_SURFACE_KSA},
                                                 {NULL, 0}};
 
-static const struct scn_word words_class[] = {{"P", SCN_CAPABILITY_P},
-                                              {"A", SCN_CAPABILITY_A},
-                                              {"Q", SCN_CAPABILITY_Q},
-                                              {"X", SCN_CAPABILITY_X},
-                                              {NULL, 0}};
+static const struct scn_word words_class[] = {{"P", SCN_CAPABILITY_P}, {"A", SCN_CAPABILITY_A},
+                                              {"F", SCN_CAPABILITY_F}, {"Q", SCN_CAPABILITY_Q},
+                                              {"X", SCN_CAPABILITY_X}, {NULL, 0}};
 
-static const struct scn_word words_what[] = {
-    {"listen", SCN_ATTACK_LISTEN},   {"flip", SCN_ATTACK_FLIP},
-    {"drop", SCN_ATTACK_DROP},       {"delay", SCN_ATTACK_DELAY},
-    {"replay", SCN_ATTACK_REPLAY},   {"splice", SCN_ATTACK_SPLICE},
-    {"forge", SCN_ATTACK_FORGE},     {"pose", SCN_ATTACK_POSE},
-    {"steal", SCN_ATTACK_STEAL},     {"usurp", SCN_ATTACK_USURP},
-    {"probe", SCN_ATTACK_PROBE},     {"delete", SCN_ATTACK_DELETE},
-    {"reflect", SCN_ATTACK_REFLECT}, {"truncate", SCN_ATTACK_TRUNCATE},
-    {"image", SCN_ATTACK_IMAGE},     {"rot", SCN_ATTACK_ROT},
-    {"destroy", SCN_ATTACK_DESTROY}, {NULL, 0}};
+static const struct scn_word words_what[] = {{"listen", SCN_ATTACK_LISTEN},
+                                             {"flip", SCN_ATTACK_FLIP},
+                                             {"drop", SCN_ATTACK_DROP},
+                                             {"delay", SCN_ATTACK_DELAY},
+                                             {"replay", SCN_ATTACK_REPLAY},
+                                             {"splice", SCN_ATTACK_SPLICE},
+                                             {"forge", SCN_ATTACK_FORGE},
+                                             {"pose", SCN_ATTACK_POSE},
+                                             {"steal", SCN_ATTACK_STEAL},
+                                             {"usurp", SCN_ATTACK_USURP},
+                                             {"probe", SCN_ATTACK_PROBE},
+                                             {"delete", SCN_ATTACK_DELETE},
+                                             {"reflect", SCN_ATTACK_REFLECT},
+                                             {"truncate", SCN_ATTACK_TRUNCATE},
+                                             {"image", SCN_ATTACK_IMAGE},
+                                             {"rot", SCN_ATTACK_ROT},
+                                             {"destroy", SCN_ATTACK_DESTROY},
+                                             {"flood", SCN_ATTACK_FLOOD},
+                                             {NULL, 0}};
+
+static const struct scn_word words_flood[] = {
+    {"junk", SCN_FLOOD_JUNK},         {"forged", SCN_FLOOD_FORGED},
+    {"replayed", SCN_FLOOD_REPLAYED}, {"strangers", SCN_FLOOD_STRANGERS},
+    {"requests", SCN_FLOOD_REQUESTS}, {NULL, 0}};
 
 static const struct scn_word words_message[] = {{"any", SCN_MESSAGE_ANY},
                                                 {"relay", SCN_MESSAGE_RELAY},
@@ -96,6 +108,10 @@ static const struct scn_field attack_fields[] = {
         .doc = "flip: the bits of each byte that it flips; default: 1"),
     NUM("bytes", bytes, SCN_T_U32, SCN_DIM_NUMBER, 1, 65536, .unset = 0,
         .doc = "flip: bytes in a row, at a random place of the part; default: 1"),
+    OF_CELL("flood", flood, words_flood, "flood: what it is made of; default: junk"),
+    NUM("rate", rate, SCN_T_U32, SCN_DIM_NUMBER, 1, 1e7, .unset = 0, .word = "auto",
+        .doc =
+            "flood: messages a second; auto: ten times what its victim gets, and 1,000 at least"),
 };
 const struct scn_table scn_table_attack = {
     .name = "attack",

@@ -99,7 +99,7 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("O-K2-1", K2_1, DENIAL, false, "A F", "12",
          "cuts links between KMAs, floods them with forged frames",
          "rerouting; a forged frame burns no pad",
-         "cuts, floods by rate"),
+         ""),
     CELL("O-K3", K3, DENIAL, false, "A F", "9",
          "cuts the hand-over, floods it",
          "authenticated peers only, bounded queues",
@@ -115,7 +115,7 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("O-C", C, DENIAL, false, "A F", "12",
          "cuts key managers off from the controller, floods it",
          "cached routes, a second controller",
-         "floods, new routes while cut off, a standby controller"),
+         ""),
     CELL("O-M", M, DENIAL, false, "A F", "13 24",
          "cuts key managers off from the manager, floods it with alarms",
          "reports are kept and numbered, authentication before parsing",
@@ -219,11 +219,12 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
 #define INFO "control and management information"
 #define SEALED QKD_OFF(RECORD_ENCRYPTION)
 #define SIGNED QKD_OFF(RECORD_AUTHENTICATION)
+#define UNLIMITED (QKD_OFF(RATE_LIMIT) | QKD_OFF(PEER_FILTER))
 /* cell, name, class, what, messages, part, off, later, proof, later proof, percent, inside, asset */
 #define VARIANT(cell, name, class, what, message, part, off, later, proof, later_proof, percent,   \
                 inside, asset)                                                                             \
     {cell, name, SCN_CAPABILITY_##class, SCN_ATTACK_##what, SCN_MESSAGE_##message, SCN_PART_##part, off,  \
-     later, SCN_PROOF_##proof, SCN_PROOF_##later_proof, percent, inside, asset}
+     later, SCN_PROOF_##proof, SCN_PROOF_##later_proof, percent, inside, asset, SCN_FLOOD_JUNK, 0}
 #define LISTENS(cell, name, class, message, off, proof, asset)                                     \
     VARIANT(cell, name, class, LISTEN, message, ANY, off, 0, proof, proof, 100, false, asset)
 #define FLIPS(cell, name, message, part, off, asset)                                               \
@@ -239,6 +240,15 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
 #define USURPS(cell)                                                                               \
     BY_A(cell, "another-element", USURP, ANY, QKD_OFF(AUTHORIZATION), ACCEPTED, 100, INFO)
 #define REFLECTS(cell) BY_A(cell, "reflected", REFLECT, ANY, SIGNED, ACCEPTED, 100, INFO)
+#define FLOODS(cell, name, flood, off, asset)                                                     \
+    {cell, name, SCN_CAPABILITY_F, SCN_ATTACK_FLOOD, SCN_MESSAGE_ANY, SCN_PART_ANY, off, 0,            \
+     SCN_PROOF_LOST_MUCH, SCN_PROOF_LOST_MUCH, 100, false, asset, SCN_FLOOD_##flood, 0}
+#define STORMS(cell, name, flood, off, asset)                                                     \
+    {cell, name, SCN_CAPABILITY_F, SCN_ATTACK_FLOOD, SCN_MESSAGE_ANY, SCN_PART_ANY, off, 0,            \
+     SCN_PROOF_UNTOLD, SCN_PROOF_UNTOLD, 100, false, asset, SCN_FLOOD_##flood, 20000}
+#define CUTS(cell, name, off, proof, for_ms, asset)                                                \
+    {cell, name, SCN_CAPABILITY_A, SCN_ATTACK_DROP, SCN_MESSAGE_ANY, SCN_PART_ANY, off, 0,              \
+     SCN_PROOF_##proof, SCN_PROOF_##proof, 100, false, asset, SCN_FLOOD_JUNK, for_ms}
 #define POSES(cell)                                                                                \
     VARIANT(cell, "wrong-role", A, POSE, ANY, ANY, QKD_OFF(AUTHORIZATION), 0, ACCEPTED, ACCEPTED,  \
             100, false, INFO)
@@ -299,8 +309,33 @@ const struct scn_variant scn_variants[] = {
     FLIPS("D-KSA", "malformed", ANY, BODY, SIGNED, META),
     BY_A("D-KSA", "truncated", TRUNCATE, ANY, SIGNED, ACCEPTED, 100, META),
     BY_A("D-KSA", "deletes-keys-of-others", DELETE, ANY, QKD_OFF(AUTHORIZATION), ACCEPTED, 100, KEYS),
+    CUTS("O-K1", "interruption", QKD_OFF(STORED_KEYS), LOST, 0, KEYS),
+    FLOODS("O-K1", "junk", JUNK, UNLIMITED, KEYS),
+    FLOODS("O-K1", "forged", FORGED, UNLIMITED, KEYS),
+    CUTS("O-K2-1", "interruption", QKD_OFF(RESEND), LOST, 500, KEYS),
+    FLOODS("O-K2-1", "junk", JUNK, UNLIMITED, KEYS),
+    FLOODS("O-K2-1", "forged", FORGED, UNLIMITED, KEYS),
+    FLOODS("O-K2-1", "replayed", REPLAYED, QKD_OFF(FRAME_SEQUENCE) | QKD_OFF(REPLAY_WINDOW), KEYS),
     VARIANT("O-K2-1", "forged-frames", A, FORGE, RELAY, ANY, QKD_OFF(RELAY_TAG), 0, LOST, LOST, 100, false, KEYS),
+    CUTS("O-K3", "interruption", QKD_OFF(RESEND), LOST, 500, KEYS),
+    FLOODS("O-K3", "junk", JUNK, UNLIMITED, KEYS),
+    FLOODS("O-K3", "forged", FORGED, UNLIMITED, KEYS),
+    CUTS("O-A1", "interruption", QKD_OFF(RESEND), LOST, 500, KEYS),
+    FLOODS("O-A1", "requests", REQUESTS, QKD_OFF(RATE_LIMIT), KEYS),
+    FLOODS("O-A1", "forged", FORGED, UNLIMITED, KEYS),
+    FLOODS("O-A1", "connections", STRANGERS, UNLIMITED, KEYS),
+    CUTS("O-K2-2", "interruption", QKD_OFF(RESEND), LOST, 500, META),
+    FLOODS("O-K2-2", "junk", JUNK, UNLIMITED, META),
+    FLOODS("O-K2-2", "forged", FORGED, UNLIMITED, META),
     VARIANT("O-C", "cut", A, DROP, ANY, ANY, QKD_OFF(KEPT_ROUTES), 0, LOST, LOST, 100, false, INFO),
+    FLOODS("O-C", "junk", JUNK, UNLIMITED | QKD_OFF(KEPT_ROUTES), INFO),
+    FLOODS("O-C", "forged", FORGED, UNLIMITED | QKD_OFF(KEPT_ROUTES), INFO),
+    CUTS("O-M", "interruption", QKD_OFF(RESEND), MISSED, 0, INFO),
+    STORMS("O-M", "junk", JUNK, UNLIMITED, INFO),
+    STORMS("O-M", "alarms", FORGED, UNLIMITED, INFO),
+    CUTS("O-C&M", "interruption", QKD_OFF(STALE_STATUS), UNSEEN, 0, INFO),
+    FLOODS("O-C&M", "junk", JUNK, UNLIMITED, INFO),
+    FLOODS("O-C&M", "forged", FORGED, UNLIMITED, INFO),
     FORGES("S-KMA", "as-kma", RELAY, QKD_OFF(RELAY_ENCRYPTION) | QKD_OFF(RELAY_TAG), KEYS),
     FORGES("S-KMA", "as-module", KEY_FILE, SEALED | SIGNED, KEYS),
     FORGES("S-KMA", "as-ksa", REQUEST, SEALED | SIGNED, INFO),
@@ -391,7 +426,8 @@ const char *scn_threat_name(enum scn_threat threat)
 
 const char *scn_proof_name(enum scn_proof proof)
 {
-    static const char *const names[SCN_PROOFS] = {"leaked_bits",      "read", "accepted",
-                                                  "mismatched_pairs", "lost", "rules_broken"};
+    static const char *const names[SCN_PROOFS] = {
+        "leaked_bits",  "read",      "accepted", "mismatched_pairs", "lost",
+        "rules_broken", "lost_much", "unseen",   "missed",           "untold"};
     return names[proof];
 }

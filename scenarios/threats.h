@@ -37,6 +37,7 @@ enum scn_threat {
 enum scn_capability {
     SCN_CAPABILITY_P, /* listens */
     SCN_CAPABILITY_A, /* in the middle: drops, delays, changes, repeats, makes up */
+    SCN_CAPABILITY_F, /* sends as much as it likes, in whose name it likes */
     SCN_CAPABILITY_Q, /* listens, and no cipher that rests on computing withstands it */
     SCN_CAPABILITY_X, /* reaches an element itself: its power and its disk */
     SCN_CAPABILITIES
@@ -61,7 +62,18 @@ enum scn_attack_what {
     SCN_ATTACK_IMAGE,    /* none: it takes a copy of stores */
     SCN_ATTACK_ROT,      /* none: it stops a key manager, flips bits in its store, and starts it */
     SCN_ATTACK_DESTROY, /* none: it destroys a key manager with its store; an empty one comes back */
+    SCN_ATTACK_FLOOD,   /* sends messages of its own at a rate */
     SCN_ATTACK_WHATS
+};
+
+/* What a flood is made of. */
+enum scn_flood {
+    SCN_FLOOD_JUNK,      /* bytes of chance in the name of a peer */
+    SCN_FLOOD_FORGED,    /* with the head of the peer's next message */
+    SCN_FLOOD_REPLAYED,  /* the peer's last message, again and again */
+    SCN_FLOOD_STRANGERS, /* handshakes that nobody goes on with, each in another name */
+    SCN_FLOOD_REQUESTS,  /* an application asks, and asks */
+    SCN_FLOODS
 };
 
 /* Which messages an attacker goes for. It knows sealed ones by their length and time: the world tells
@@ -114,6 +126,10 @@ enum scn_proof {
     SCN_PROOF_MISMATCHED,  /* pairs of supplied keys that differ */
     SCN_PROOF_LOST,        /* requests that were not served, of those that the benign run serves */
     SCN_PROOF_BROKEN,      /* rules of the oracle that were broken */
+    SCN_PROOF_LOST_MUCH,   /* the same beyond 5 % of those: what a flood may cost */
+    SCN_PROOF_UNSEEN,      /* 1: no alarm about it was raised at the manager */
+    SCN_PROOF_MISSED,      /* reports that the manager did not get */
+    SCN_PROOF_UNTOLD, /* that it has not got when the run ends, beyond 5 % of the benign run's */
     SCN_PROOFS
 };
 
@@ -130,6 +146,8 @@ struct scn_variant {
     uint32_t percent;           /* of the messages that it touches, unless the scenario says */
     bool inside;                /* judged with all nodes inside the demarcation boundary */
     const char *asset;          /* "key data", "metadata", "control and management information" */
+    enum scn_flood flood;       /* flood: of what */
+    uint32_t for_ms;            /* how long the judge lets it last; 0: as the others */
 };
 
 extern const struct scn_variant scn_variants[];

@@ -36,6 +36,10 @@ struct attacker {
         size_t len;
     } last[SPLICED]; /* splice: messages before, of different lengths */
     uint32_t last_at;
+    struct sim_flood *flood; /* flood; else NULL */
+    uint8_t *served;         /* by application: enum served */
+    uint32_t unserved;       /* applications that were served before, and not since its end */
+    int64_t restore_ns;      /* when all of them were served again; SIM_NEVER */
 };
 
 /* A message that will go on later. */
@@ -84,6 +88,9 @@ static int poses_new(struct sim_world *world)
     int err = 0;
     for (size_t i = 0; i < s->count && err == 0; i++) {
         const struct scn_attack *plan = s->all[i].plan;
+        if (plan->what == SCN_ATTACK_FLOOD) {
+            err = sim_flood_new(plan, world->scenario->seed, &s->all[i].flood);
+        }
         if (poses(plan)) {
             err = sim_pose_new(plan, pose_node(world, plan),
                                (uint64_t[2]){world->scenario->seed, i}, &s->all[i].pose);
@@ -110,7 +117,8 @@ int sim_attackers_new(struct sim_world *world)
     for (size_t i = 0; i < made->count; i++) {
         struct attacker *a = &all[i];
         a->plan = &scenario->attacks[i];
-        a->first_ns = a->detect_ns = a->alarm_ns = SIM_NEVER;
+        a->first_ns = a->detect_ns = a->alarm_ns = a->restore_ns = SIM_NEVER;
+        a->served = calloc(scenario->application_count + 1, 1);
         a->knowledge.unbounded = a->plan->class == SCN_CAPABILITY_Q;
         qkd_rng_init_named(&a->rng, scenario->seed, a->plan->id, 0);
         qkd_map_init(&a->knowledge.keys, sizeof(struct qkd_id), KNOWN_MOST, NULL);
@@ -132,6 +140,8 @@ void sim_attackers_free(struct sim_world *world)
         for (uint32_t k = 0; k < SPLICED; k++) {
             free(attackers->all[i].last[k].bytes);
         }
+        sim_flood_free(attackers->all[i].flood);
+        free(attackers->all[i].served);
     }
     for (uint32_t i = 0; i < attackers->held_count; i++) {
         free(attackers->held[i].bytes);
@@ -186,7 +196,7 @@ static void hold(struct sim_world *world, const struct attacker *a, const struct
     held->message.forged = forged ? number_of(world, a) : 0;
     held->message.note = forged ? 0 : m->note;
     sim_world_post(world, qkd_eid_node(m->from), sim_world_now(world) + a->plan->delay_ns,
-                   sim_world_tag(SIM_TIMER_ATTACK, 0, slot));
+                   sim_world_tag(SIM_TIMER_ATTACK, SIM_ATTACK_HELD, slot));
 }
 
 void sim_attackers_start(struct sim_world *world)
@@ -195,7 +205,11 @@ void sim_attackers_start(struct sim_world *world)
         const struct scn_attack *plan = world->attackers->all[i].plan;
         if (begins(plan)) {
             sim_world_post(world, pose_node(world, plan), plan->at_ns,
-                           sim_world_tag(SIM_TIMER_ATTACK, 1, i));
+                           sim_world_tag(SIM_TIMER_ATTACK, SIM_ATTACK_BEGINS, i));
+        }
+        if (plan->what == SCN_ATTACK_FLOOD) {
+            sim_world_post(world, 0, plan->at_ns,
+                           sim_world_tag(SIM_TIMER_ATTACK, SIM_ATTACK_FLOODS, i));
         }
     }
 }
@@ -217,7 +231,7 @@ static void machine_stop(struct sim_world *world, struct attacker *a, uint32_t n
     }
     if (back_ns < world->scenario->duration_ns - sim_world_now(world)) {
         sim_world_post(world, node, sim_world_now(world) + back_ns,
-                       sim_world_tag(SIM_TIMER_ATTACK, 2, number));
+                       sim_world_tag(SIM_TIMER_ATTACK, SIM_ATTACK_STARTS, number));
     }
 }
 
@@ -294,14 +308,32 @@ void sim_attackers_deliver(struct sim_world *world, const struct sim_packet *pac
     }
 }
 
-void sim_attackers_timer(struct sim_world *world, uint32_t what, uint32_t slot)
+/* One more message of a flood, unless its victim is where it cannot come. */
+static void flood_tick(struct sim_world *world, uint32_t number)
 {
-    if (what == 1) {
-        attack_begin(world, slot);
+    struct attacker *a = &world->attackers->all[number];
+    int64_t next_ns = 0;
+    if (!sim_flood_reaches(world, a->flood)) {
+        a->shielded++;
         return;
     }
-    if (what == 2) {
+    first_mark(world, a);
+    if (sim_flood_tick(world, a->flood, number + 1, &next_ns)) {
+        sim_world_post(world, 0, next_ns,
+                       sim_world_tag(SIM_TIMER_ATTACK, SIM_ATTACK_FLOODS, number));
+    }
+}
+
+void sim_attackers_timer(struct sim_world *world, enum sim_attack_timer what, uint32_t slot)
+{
+    if (what == SIM_ATTACK_BEGINS) {
+        attack_begin(world, slot);
+    } else if (what == SIM_ATTACK_STARTS) {
         machine_start(world, &world->attackers->all[slot]);
+    } else if (what == SIM_ATTACK_FLOODS) {
+        flood_tick(world, slot);
+    }
+    if (what != SIM_ATTACK_HELD) {
         return;
     }
     struct held *held = &world->attackers->held[slot];
@@ -541,6 +573,11 @@ bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message
         if (asks(a->plan) && is_there(world, a) && kind == WIRE_CMD_KEY_SUPPLY_RSP) {
             steal(world, a, &sight);
         }
+        if (a->flood != NULL) {
+            sim_flood_see(a->flood, message, &sight,
+                          sim_attack_wants(world, a->plan, message, kind));
+            continue;
+        }
         if (a->pose != NULL || a->plan->class == SCN_CAPABILITY_X || !is_there(world, a) ||
             !sim_attack_wants(world, a->plan, message, kind)) {
             continue;
@@ -582,11 +619,41 @@ void sim_attackers_stepped(struct sim_world *world)
 void sim_attackers_alarm(struct sim_world *world, const struct qkd_report *report)
 {
     bool security = report->a == WIRE_FAULT_KEY_MISMATCH || report->a == WIRE_FAULT_TAG_FAILURE ||
-                    report->a == WIRE_FAULT_AUTH_FAILURE || report->a == WIRE_FAULT_DENIED;
-    for (size_t i = 0; i < world->attackers->count && security && report->b == 1; i++) {
+                    report->a == WIRE_FAULT_AUTH_FAILURE || report->a == WIRE_FAULT_DENIED ||
+                    report->a == WIRE_FAULT_PEER_QUARANTINED;
+    bool outage = report->a == WIRE_FAULT_LINK_DOWN || report->a == WIRE_FAULT_NO_KEY ||
+                  report->a == WIRE_FAULT_MODULE_DOWN || report->a == WIRE_FAULT_CONTROLLER_LOST ||
+                  report->a == WIRE_FAULT_MANAGER_LOST;
+    for (size_t i = 0; i < world->attackers->count && report->b == 1; i++) {
         struct attacker *a = &world->attackers->all[i];
-        if (a->first_ns != SIM_NEVER && a->alarm_ns == SIM_NEVER) {
+        bool denies = a->plan->what == SCN_ATTACK_DROP || a->plan->what == SCN_ATTACK_FLOOD;
+        if ((security || (denies && outage)) && a->first_ns != SIM_NEVER &&
+            a->alarm_ns == SIM_NEVER) {
             a->alarm_ns = sim_world_now(world);
+        }
+    }
+}
+
+/* What an attacker notes of an application. */
+enum served { SERVED_NEVER, SERVED_BEFORE, SERVED_SINCE };
+
+void sim_attackers_served(struct sim_world *world, struct qkd_eid app)
+{
+    int64_t now_ns = sim_world_now(world);
+    uint32_t number = qkd_eid_instance(app) / 2;
+    for (size_t i = 0; i < world->attackers->count && number < world->scenario->application_count;
+         i++) {
+        struct attacker *a = &world->attackers->all[i];
+        if (a->served == NULL) {
+            continue;
+        }
+        if (now_ns < a->plan->at_ns) {
+            a->unserved += a->served[number] == SERVED_NEVER;
+            a->served[number] = SERVED_BEFORE;
+        } else if (a->plan->for_ns != SCN_FOREVER && now_ns >= a->plan->at_ns + a->plan->for_ns &&
+                   a->served[number] == SERVED_BEFORE) {
+            a->served[number] = SERVED_SINCE;
+            a->restore_ns = --a->unserved == 0 ? now_ns : SIM_NEVER;
         }
     }
 }
@@ -601,7 +668,14 @@ void sim_attackers_summarise(const struct sim_world *world, struct scn_summary *
     for (size_t i = 0; i < world->attackers->count; i++) {
         const struct attacker *a = &world->attackers->all[i];
         summary->attacks[i] = (struct scn_attack_summary){
-            .seen = a->seen + (a->pose != NULL ? sim_pose_sent(a->pose) : 0),
+            .seen = a->seen + (a->pose != NULL ? sim_pose_sent(a->pose) : 0) +
+                    (a->flood != NULL ? sim_flood_sent(a->flood) : 0),
+            .sent = a->flood != NULL ? sim_flood_sent(a->flood) : 0,
+            .missed = world->manager_gaps,
+            .backlog = world->work_most,
+            .restore_s = a->restore_ns == SIM_NEVER
+                             ? NAN
+                             : (double)(a->restore_ns - a->plan->at_ns - a->plan->for_ns) / 1e9,
             .shielded = a->shielded,
             .read = a->knowledge.read,
             .leaked_keys = a->knowledge.leaked_keys,

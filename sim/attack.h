@@ -8,6 +8,7 @@
  *   attack_place.c  which messages it meets
  *   attack_read.c   what it can read, and which bits of key it knows from it for certain
  *   attack_forge.c  messages made up in the name of others
+ *   attack_flood.c  floods: many messages of its own
  *   attack_pose.c   elements with a valid credential of another role
  *   attack_store.c  what lies on the disk of a key manager */
 #ifndef SIM_ATTACK_H
@@ -26,9 +27,13 @@ void sim_attackers_free(struct sim_world *world);
 bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message,
                         const uint8_t *observed, size_t observed_len);
 
-/* What an attacker held back, or repeats, is due (what 0); or one that waits for no message begins (1);
- * or a machine that it stopped starts again (2). */
-void sim_attackers_timer(struct sim_world *world, uint32_t what, uint32_t slot);
+/* Timers of attackers: what is held back is due; one that waits for no message begins; a machine that it
+ * stopped starts again; one that floods goes on. */
+enum sim_attack_timer { SIM_ATTACK_HELD, SIM_ATTACK_BEGINS, SIM_ATTACK_STARTS, SIM_ATTACK_FLOODS };
+void sim_attackers_timer(struct sim_world *world, enum sim_attack_timer what, uint32_t slot);
+
+/* An application was supplied with a key. */
+void sim_attackers_served(struct sim_world *world, struct qkd_eid app);
 
 /* Posts what is to begin at a time of its own. */
 void sim_attackers_start(struct sim_world *world);
@@ -99,6 +104,24 @@ bool sim_knowledge_read(struct sim_knowledge *knowledge, const struct sim_sight 
 /* Makes up a message in the name of the sender of one that is seen, as long as it, into `to`. False: it
  * cannot imitate this one. */
 bool sim_forge(struct qkd_rng *rng, const struct sim_sight *sight, uint8_t *to);
+
+/* ---- attack_flood.c ---- */
+
+struct sim_flood;
+int sim_flood_new(const struct scn_attack *plan, uint64_t seed, struct sim_flood **flood);
+void sim_flood_free(struct sim_flood *flood);
+uint64_t sim_flood_sent(const struct sim_flood *flood);
+
+/* A message leaves; is_here: where the flood is to be. */
+void sim_flood_see(struct sim_flood *flood, const struct sim_local *message,
+                   const struct sim_sight *sight, bool is_here);
+
+/* Whether the attacker can reach its victim. */
+bool sim_flood_reaches(const struct sim_world *world, const struct sim_flood *flood);
+
+/* Sends one message; number: of the attacker, + 1. True: go on at *next_ns. */
+bool sim_flood_tick(struct sim_world *world, struct sim_flood *flood, uint32_t number,
+                    int64_t *next_ns);
 
 /* ---- attack_pose.c ---- */
 

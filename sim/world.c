@@ -8,10 +8,12 @@
 
 #include "core/base/err.h"
 #include "core/crypto/crypto.h"
+#include "core/manager/manager.h"
 #include "core/wire/codec.h"
 #include "sim/attack.h"
 #include "sim/late.h"
 #include "sim/memory.h"
+#include "sim/work.h"
 #include "watch/stats.h"
 
 enum {
@@ -228,7 +230,10 @@ static void on_timer(void *ctx, uint64_t tag)
         sim_net_calm(world->net);
         break;
     case SIM_TIMER_ATTACK:
-        sim_attackers_timer(world, (uint32_t)(tag >> 32 & 0xffffffU), index);
+        sim_attackers_timer(world, (enum sim_attack_timer)(tag >> 32 & 0xffffffU), index);
+        break;
+    case SIM_TIMER_WORK:
+        sim_world_work(world, index);
         break;
     case SIM_TIMER_WARM:
         watch_stats_warm(world->stats, sim_world_now(world));
@@ -417,6 +422,7 @@ void sim_world_free(struct sim_world *world)
         qkd_out_fini(&world->nodes[i].held);
     }
     sim_late_free(world);
+    sim_work_free(world);
     sim_attackers_free(world);
     sim_devices_free(world);
     sim_engine_free(world->engine);
@@ -450,6 +456,19 @@ static void oracle_summary(struct sim_world *world)
     }
 }
 
+/* What the manager has got, and what it knows to be missing. */
+static void manager_look(struct sim_world *world)
+{
+    for (uint32_t i = 0; i < world->plan->unit_count; i++) {
+        const struct host_unit *unit = &world->plan->units[i];
+        if (unit->kind == HOST_UNIT_MANAGER && unit->element.any != NULL) {
+            struct mgr_counts counts = mgr_counts(unit->element.mgr);
+            world->manager_gaps += counts.gaps;
+            world->summary->reports += counts.reports;
+        }
+    }
+}
+
 int sim_world_run(struct sim_world *world)
 {
     struct scn_summary *summary = world->summary;
@@ -469,6 +488,7 @@ int sim_world_run(struct sim_world *world)
                        "messages");
     }
     sim_world_fail(world, watch_stats_finish(world->stats, now_ns, summary), "statistics");
+    manager_look(world);
     if (world->attackers != NULL) {
         sim_attackers_summarise(world, summary);
     }

@@ -32,9 +32,12 @@ struct sim_secret {
 
 /* What the world keeps of a unit of the plan, under the same number. */
 struct sim_unit {
-    bool dirty;      /* its deadline may have moved */
-    uint8_t idle;    /* time-outs in a row that moved nothing */
-    uint32_t failed; /* faults that hold it alone down */
+    bool dirty;                                /* its deadline may have moved */
+    uint8_t idle;                              /* time-outs in a row that moved nothing */
+    uint32_t failed;                           /* faults that hold it alone down */
+    struct sim_packet *work_first, *work_last; /* what waits for its processor: sim/work.h */
+    uint32_t work_count;
+    int64_t busy_until_ns;
     uint32_t secret_count, secret_cap;
     struct sim_secret *secrets; /* what it was given; given again after a restart */
 };
@@ -116,11 +119,15 @@ struct sim_world {
     uint32_t booted;    /* nodes that were started: sim/world.c */
     uint8_t secret[32]; /* of the run: secrets and seeds of elements derive from it */
     uint64_t message_id;
-    uint64_t events;   /* steps */
-    uint64_t messages; /* sends */
-    uint64_t outputs;  /* commits and sends executed */
-    uint64_t torn;     /* commits that a crash undid */
-    uint64_t refused;  /* batches with a commit that had to wait */
+    uint64_t events;       /* steps */
+    uint64_t messages;     /* sends */
+    uint64_t outputs;      /* commits and sends executed */
+    uint64_t manager_gaps; /* reports that the manager has not got, by their numbers; at the end */
+    uint64_t work_lost;    /* messages for which no receiver had room */
+    uint32_t work_most;    /* that waited for one at once */
+    int64_t step_ns;       /* what the last step took its processor */
+    uint64_t torn;         /* commits that a crash undid */
+    uint64_t refused;      /* batches with a commit that had to wait */
     uint64_t callbacks;
     int64_t end_ns;
     int64_t progress_ns; /* last call of progress */
@@ -143,6 +150,7 @@ enum sim_timer {
     SIM_TIMER_WARM,    /* end of the warm-up */
     SIM_TIMER_LATE,    /* outputs of a key manager are due */
     SIM_TIMER_ATTACK,  /* what an attacker holds back is due */
+    SIM_TIMER_WORK,    /* the processor of a receiver is free */
     SIM_TIMER_CALM     /* no frame is lost, doubled or held back from here on */
 };
 
@@ -243,6 +251,8 @@ void sim_world_introduce(struct sim_world *world, enum qkd_rp rp, struct qkd_eid
 /* Gives `unit` again the first `count` of the secrets it was given before. */
 void sim_unit_introduce_again(struct sim_world *world, uint32_t unit, uint32_t count);
 
+/* Gives a unit whose processor is free the next message that waits for it. */
+void sim_world_work(struct sim_world *world, uint32_t unit);
 void sim_world_on_deliver(void *world, struct sim_packet *packet);
 void sim_world_on_wake(void *world, uint32_t unit);
 

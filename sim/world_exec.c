@@ -11,6 +11,7 @@
 #include "host/unit.h"
 #include "sim/attack.h"
 #include "sim/late.h"
+#include "sim/work.h"
 #include "sim/world.h"
 #include "watch/stats.h"
 
@@ -209,6 +210,10 @@ static void report_one(struct sim_world *world, const struct qkd_report *report)
     if (report->code == QKD_REPORT_ALARM && world->attackers != NULL) {
         sim_attackers_alarm(world, report);
     }
+    if (report->code == QKD_REPORT_OUTCOME && world->attackers != NULL &&
+        report->a == WIRE_OUTCOME_SERVED) {
+        sim_attackers_served(world, report->who);
+    }
     sim_world_fail(world,
                    watch_stats_report(world->stats, sim_world_now(world), report,
                                       qkd_out_at(&world->out, report->bytes)),
@@ -372,6 +377,7 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
     if (world->forged != 0) {
         sim_attackers_stepped(world);
     }
+    world->step_ns = world->scenario->security.work_ns > 0 ? sim_work_cost(world) : 0;
     if (!sim_late_hold(world, number)) {
         sim_node_execute(world, unit->node);
     }
@@ -379,9 +385,8 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
 
 /* ---- delivery ---- */
 
-static void deliver(struct sim_world *world, const struct sim_packet *packet)
+static void deliver(struct sim_world *world, const struct sim_packet *packet, uint32_t number)
 {
-    uint32_t number = host_unit_find(world->plan, packet->to);
     bool present = number != HOST_NO_UNIT && world->plan->units[number].element.any != NULL;
     int64_t now_ns = sim_world_now(world);
     if (packet->note != 0) {
@@ -421,6 +426,9 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet)
     world->forged = packet->forged;
     sim_unit_step(world, number, &event, 0);
     world->forged = 0;
+    if (packet->kind == SIM_PACKET_MESSAGE && world->step_ns > 0) {
+        sim_work_spend(world, number, world->step_ns);
+    }
 }
 
 static void packet_done(struct sim_world *world, struct sim_packet *packet)
@@ -459,8 +467,12 @@ void sim_world_drain(struct sim_world *world)
         if (world->first == NULL) {
             world->last = NULL;
         }
+        uint32_t number = host_unit_find(world->plan, packet->to);
         if (world->error == 0) {
-            deliver(world, packet);
+            if (number != HOST_NO_UNIT && sim_work_waits(world, number, packet)) {
+                continue;
+            }
+            deliver(world, packet, number);
             world->cause = 0;
         }
         packet_done(world, packet);
@@ -469,6 +481,19 @@ void sim_world_drain(struct sim_world *world)
         arm(world, world->dirty[i]);
     }
     world->dirty_count = 0;
+}
+
+void sim_world_work(struct sim_world *world, uint32_t number)
+{
+    struct sim_packet *packet = sim_work_next(world, number);
+    if (packet != NULL && world->error == 0) {
+        deliver(world, packet, number);
+        world->cause = 0;
+    }
+    if (packet != NULL) {
+        packet_done(world, packet);
+    }
+    sim_work_go_on(world, number);
 }
 
 void sim_world_on_deliver(void *ctx, struct sim_packet *packet)

@@ -47,7 +47,8 @@ int app_new(const struct app_config *config, struct app **app)
     struct chan_config chans = {.self = config->self,
                                 .limit = CHANNELS,
                                 .retransmit = config->retransmit,
-                                .off = config->measures_off};
+                                .off = config->measures_off,
+                                .guard = config->guard};
     int err = chan_set_new(&chans, &made->chans);
     if (err != QKD_OK) {
         app_free(made);

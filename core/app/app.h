@@ -10,6 +10,7 @@
 #define QKD_APP_APP_H
 
 #include "core/base/event.h"
+#include "core/base/guard.h"
 #include "core/base/out.h"
 
 struct app;
@@ -33,6 +34,8 @@ struct app_config {
     bool session_keys;         /* ask for keys at that rate while a session is open */
     struct qkd_span session_timeout; /* the KM ends a session that is silent for so long */
     uint32_t measures_off;           /* base/measure.h; 0 outside experiments */
+    struct qkd_span retry; /* an unanswered request is asked again, in the same bytes; 0: never */
+    struct qkd_guard_config guard; /* what peers may cost; zeros: anything */
 };
 
 int app_new(const struct app_config *config, struct app **app);

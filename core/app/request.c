@@ -42,6 +42,16 @@ static void report_request(struct app *app, uint64_t message_id, uint32_t count,
                                              .c = slaves});
 }
 
+/* The timer of a request that may be asked again before it ends. */
+static void retry_arm(struct app *app, const struct qkd_event *event,
+                      const struct app_command *command)
+{
+    if (app->config.retry.ns > 0) {
+        struct qkd_time again = qkd_time_add(event->now, app->config.retry);
+        qkd_timers_move(&app->timers, command->timer, qkd_time_min(again, command->end));
+    }
+}
+
 uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint32_t count,
                            uint32_t key_size, uint32_t slaves, struct qkd_out *out)
 {
@@ -60,6 +70,7 @@ uint32_t app_request_begin(struct app *app, const struct qkd_event *event, uint3
     command->count = count;
     command->key_size = key_size;
     command->session_id = command->message_id; /* one key-supply session per request */
+    retry_arm(app, event, command);
     report_request(app, command->message_id, count, bits, slaves, out);
     return slot;
 }
@@ -254,6 +265,15 @@ void app_request_timeout(struct app *app, const struct qkd_event *event, uint32_
                          struct qkd_out *out)
 {
     struct app_command *command = app_command_at(app, slot);
+    if (qkd_time_before(event->now, command->end)) { /* not its end: it is asked again */
+        command->timer = qkd_timers_set(&app->timers, command->end, slot);
+        QKD_ASSERT(command->timer != QKD_TIMER_NONE); /* its own place has just become free */
+        retry_arm(app, event, command);
+        if (command->parts == 0) {
+            app_command_send(app, event, slot, out);
+        }
+        return;
+    }
     if (!command->sent) { /* the KSA was never there to refuse it */
         request_end(app, event, slot, WIRE_REASON_UNREACHABLE, out);
         return;

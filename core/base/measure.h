@@ -27,7 +27,13 @@
     X(STORAGE_PROTECTION, "storage_protection",                                                    \
       "what is stored is encrypted and authenticated under the unlock secret")                     \
     X(FRESH_START, "fresh_start",                                                                  \
-      "an element that lost its store begins with numbers that it never used")
+      "an element that lost its store begins with numbers that it never used")                   \
+    X(RATE_LIMIT, "rate_limit",                                                                    \
+      "what one source may cost before it has shown who it is, or may ask for, is bounded")        \
+    X(PEER_FILTER, "peer_filter",                                                                  \
+      "sources of many bad frames are put into quarantine, strangers are few")                     \
+    X(STORED_KEYS, "stored_keys", "key is stored ahead of need, for as long as it may be used")    \
+    X(STALE_STATUS, "stale_status", "a status that grows old is noticed and told")
 /* clang-format on */
 
 #define QKD_MEASURE_ENUM(name, key, text) QKD_MEASURE_##name,

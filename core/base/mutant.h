@@ -76,6 +76,12 @@
     X(SWITCH_BOTH,    "optical: a switch lets the light of the last link pass, too")             \
     X(SWITCH_STUCK,   "light: a switch stays at its first link")                                   \
     X(ALARM_STANDS,   "reports: an alarm is never cleared")                                        \
+    X(CHECKS_UNBOUND, "guard: failing checks have no budget")                                      \
+    X(GOOD_UNPAID,    "guard: good messages pay for no checks")                                    \
+    X(STRICT_NEVER,   "guard: a quarantine changes nothing")                                       \
+    X(STRICT_SHUT,    "guard: a quarantine shuts the honest peer out")                             \
+    X(STRANGERS_ALL,  "guard: strangers fill the table of channels")                              \
+    X(QUOTA_BLIND,    "quota: an application may ask as often as it likes")                              \
     /* what only an attacker shows */                                                              \
     X(ROLE_BLIND,     "channel: an authenticated element of any role may speak")                   \
     X(NODE_BLIND,     "channel: elements of other nodes may speak inside a key manager")           \

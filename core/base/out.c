@@ -93,6 +93,7 @@ void qkd_out_reset(struct qkd_out *out)
     out->send_count = 0;
     out->persist_count = 0;
     out->report_count = 0;
+    out->checks = 0;
     out->failed = false;
 }
 

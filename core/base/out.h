@@ -130,7 +130,8 @@ struct qkd_out {
     size_t arena_len, arena_cap;
     size_t arena_limit;          /* bytes; appending beyond it is QKD_ERR_LIMIT */
     struct qkd_scratch *scratch; /* the newest piece */
-    bool failed; /* an append failed: the batch must be dropped with the element's error */
+    uint32_t checks; /* of tags, in this step: the dearest that a stranger's bytes can cost */
+    bool failed;     /* an append failed: the batch must be dropped with the element's error */
 };
 
 /* Heap-free when unused; grows on demand up to `arena_limit` bytes and keeps what it has. */

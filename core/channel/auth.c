@@ -109,7 +109,9 @@ static bool on_auth(const struct chan_call *call, struct chan_session *session,
         answer(call, session, auth->head.message_id, WIRE_FAILURE);
         if (err == QKD_ERR_DENIED) {
             call->set->stats.denied++;
-            chan_report(call, QKD_REPORT_BAD_BYTES, (uint64_t)-err);
+            if (chan_guard_bad(call, false)) {
+                chan_report(call, QKD_REPORT_BAD_BYTES, (uint64_t)-err);
+            }
         } else {
             chan_auth_failure(call);
         }

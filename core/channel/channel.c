@@ -93,8 +93,7 @@ static void slot_drop(struct chan_set *set, uint32_t slot)
     qkd_slab_give(&set->channels, slot);
 }
 
-/* Points the call at the channel to (rp, peer); false if there is none. */
-static bool find(struct chan_call *call, enum qkd_rp rp, struct qkd_eid peer)
+bool chan_find(struct chan_call *call, enum qkd_rp rp, struct qkd_eid peer)
 {
     call->slot = slot_find(call->set, rp, peer);
     if (call->slot == QKD_MAP_NONE) {
@@ -127,7 +126,7 @@ static void evict_stranger(struct chan_set *set)
 static int find_or_make(struct chan_call *call, enum qkd_rp rp, struct qkd_eid peer)
 {
     struct chan_set *set = call->set;
-    if (find(call, rp, peer)) {
+    if (chan_find(call, rp, peer)) {
         return QKD_OK;
     }
     call->slot = qkd_slab_take(&set->channels);
@@ -144,6 +143,7 @@ static int find_or_make(struct chan_call *call, enum qkd_rp rp, struct qkd_eid p
     }
     call->channel->shake = QKD_SLAB_NONE;
     call->channel->queue = QKD_SLAB_NONE;
+    call->channel->guard = QKD_SLAB_NONE;
     return QKD_OK;
 }
 
@@ -158,16 +158,32 @@ static int find_or_make_own(struct chan_call *call, enum qkd_rp rp, struct qkd_e
     return err;
 }
 
+/* The oldest of too many strangers goes, unless it is none any more. */
+static void stranger_drop(struct chan_set *set, uint32_t slot)
+{
+    if (slot != QKD_SLAB_NONE && qkd_slab_live(&set->channels, slot) &&
+        is_stranger(qkd_slab_at(&set->channels, slot))) {
+        slot_drop(set, slot);
+    }
+}
+
 /* The same for a peer that spoke first: only where its claimed role may meet ours. */
 static bool find_or_make_stranger(struct chan_call *call, enum qkd_rp rp, struct qkd_eid peer)
 {
     struct qkd_eid self = call->set->config.self;
-    if (find(call, rp, peer)) {
+    if (chan_find(call, rp, peer)) {
         return true;
     }
-    return (chan_role_allowed(rp, qkd_eid_role(self), qkd_eid_role(peer)) ||
-            chan_is_off(call->set, QKD_MEASURE_AUTHORIZATION) || QKDN_MUTANT(ROLE_BLIND)) &&
-           find_or_make(call, rp, peer) == QKD_OK;
+    if ((!chan_role_allowed(rp, qkd_eid_role(self), qkd_eid_role(peer)) &&
+         !chan_is_off(call->set, QKD_MEASURE_AUTHORIZATION) && !QKDN_MUTANT(ROLE_BLIND)) ||
+        !chan_stranger_may_come(call) || find_or_make(call, rp, peer) != QKD_OK) {
+        return false;
+    }
+    uint32_t oldest = chan_stranger_came(call);
+    if (oldest != call->slot) {
+        stranger_drop(call->set, oldest);
+    }
+    return true;
 }
 
 /* ---- life ---- */
@@ -207,6 +223,7 @@ void chan_set_free(struct chan_set *set)
     qkd_slab_fini(&set->queues);
     qkd_map_fini(&set->by_peer);
     qkd_timers_fini(&set->timers);
+    chan_watch_free(set);
     free(set);
 }
 
@@ -327,7 +344,12 @@ static enum chan_event on_record(const struct chan_call *call, const struct chan
     struct chan_session *session = session_of(call, frame->session);
     struct crypto_part plain = {0};
     if (session == NULL) {
-        send_reset(call, frame->session);
+        if (!chan_guard_is_strict(call)) {
+            send_reset(call, frame->session);
+        }
+        return CHAN_NONE;
+    }
+    if (channel->guard != QKD_SLAB_NONE && !chan_guard_lets_pass(call, session, frame->counter)) {
         return CHAN_NONE;
     }
     int err = chan_record_open(call, session, frame, bytes, &plain);
@@ -336,6 +358,9 @@ static enum chan_event on_record(const struct chan_call *call, const struct chan
     }
     if (err != QKD_OK) {
         return CHAN_NONE;
+    }
+    if (channel->guard != QKD_SLAB_NONE) {
+        chan_guard_good(call);
     }
     message->peer_incarnation = session->incarnation;
     if (session == &channel->serving && frame->type == CHAN_FRAME_DATA) {
@@ -380,11 +405,14 @@ enum chan_event chan_receive(struct chan_set *set, const struct qkd_event *event
         err = QKD_ERR_FORMAT;
     }
     if (err != QKD_OK) {
-        report_bad(set, event, err, out);
+        (void)chan_find(&call, message->rp, message->peer);
+        if (chan_guard_bad(&call, false)) {
+            report_bad(set, event, err, out);
+        }
         return CHAN_NONE;
     }
     bool known = frame.type == CHAN_FRAME_ACCEPT || frame.type == CHAN_FRAME_RESET
-                     ? find(&call, message->rp, message->peer)
+                     ? chan_find(&call, message->rp, message->peer)
                      : find_or_make_stranger(&call, message->rp, message->peer);
     if (!known || qkd_eid_eq(message->peer, set->config.self)) {
         return CHAN_NONE;
@@ -421,11 +449,12 @@ void chan_timeout(struct chan_set *set, const struct qkd_event *event, struct qk
         call.channel = qkd_slab_at(&set->channels, call.slot);
         chan_on_timer(&call);
     }
+    chan_guard_timeout(set, event->now);
 }
 
 struct qkd_time chan_deadline(const struct chan_set *set)
 {
-    return qkd_timers_next(&set->timers);
+    return qkd_time_min(qkd_timers_next(&set->timers), chan_guard_deadline(set));
 }
 
 /* ---- questions ---- */

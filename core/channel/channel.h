@@ -29,6 +29,7 @@
 #define QKD_CHANNEL_CHANNEL_H
 
 #include "core/base/event.h"
+#include "core/base/guard.h"
 #include "core/base/measure.h"
 #include "core/base/out.h"
 #include "core/base/rng.h"
@@ -45,6 +46,8 @@ struct chan_config {
     uint32_t limit;             /* most channels */
     struct qkd_span retransmit; /* first repetition of a lost handshake message; doubles, 8x cap */
     uint32_t off;               /* measures that an experiment switched off: base/measure.h */
+    struct qkd_guard_config
+        guard; /* what a peer, or a stranger in its name, may cost; zeros: anything */
 };
 
 /* What a received message meant. */
@@ -69,6 +72,9 @@ struct chan_stats {
     uint64_t denied;        /* authenticated, but the role may not speak here */
     uint64_t replays;       /* outside the window or seen before */
     uint64_t queue_drops;   /* waiting messages dropped */
+    uint64_t limited;       /* dropped unseen: the budget of checks was used up */
+    uint64_t filtered;      /* dropped unseen: by quarantine, too many strangers, chan_mute() */
+    uint64_t quarantines;   /* begun */
 };
 
 int chan_set_new(const struct chan_config *config, struct chan_set **set);
@@ -113,6 +119,18 @@ enum chan_event chan_receive(struct chan_set *set, const struct qkd_event *event
 /* Repeats what is due. */
 void chan_timeout(struct chan_set *set, const struct qkd_event *event, struct qkd_out *out);
 struct qkd_time chan_deadline(const struct chan_set *set);
+
+/* Drops all that comes from (rp, peer) until then, before it is opened: the peer has used up a quota. Without
+ * a guard in the configuration nothing is dropped. */
+void chan_mute(struct chan_set *set, const struct qkd_event *event, enum qkd_rp rp,
+               struct qkd_eid peer, struct qkd_time until);
+
+/* A quarantine that began or ended, not told of before; false: there is none. */
+struct chan_quarantine {
+    struct qkd_eid peer; /* 0: strangers */
+    bool begins;
+};
+bool chan_quarantine_next(struct chan_set *set, struct chan_quarantine *what);
 
 /* Whether (rp, peer) is UP. */
 bool chan_is_up(const struct chan_set *set, enum qkd_rp rp, struct qkd_eid peer);

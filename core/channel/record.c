@@ -121,6 +121,7 @@ int chan_record_open(const struct chan_call *call, struct chan_session *session,
     make_nonce(nonce, frame->counter);
     struct crypto_gcm_text text = {aad, sizeof aad, from + CHAN_HEAD_LEN,
                                    bytes->len - CHAN_HEAD_LEN};
+    call->out->checks++;
     int err = QKDN_MUTANT(TAG_UNREAD) ? crypto_gcm_peel(session->open, nonce, &text, to)
               : set->config.off == 0  ? crypto_gcm_open(session->open, nonce, &text, to)
                                       : chan_weak_open(set, session->open, nonce, &text, to);
@@ -155,5 +156,7 @@ void chan_auth_failure(const struct chan_call *call)
         return;
     }
     call->set->stats.auth_failures++;
-    chan_report(call, QKD_REPORT_AUTH_FAILURE, 0);
+    if (chan_guard_bad(call, true)) {
+        chan_report(call, QKD_REPORT_AUTH_FAILURE, 0);
+    }
 }

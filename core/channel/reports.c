@@ -487,6 +487,20 @@ void chan_report_security(struct chan_reports *r, const struct qkd_event *event,
     event_add(r, event, &add, out);
 }
 
+/* Peers that were put into quarantine, and those whose quarantine is over. */
+static void quarantines_tell(struct chan_reports *r, const struct qkd_event *event,
+                             struct qkd_out *out)
+{
+    struct chan_quarantine what;
+    while (r->set != NULL && chan_quarantine_next(r->set, &what)) {
+        if (what.begins) {
+            (void)chan_report_raise(r, event, WIRE_FAULT_PEER_QUARANTINED, what.peer.v, out);
+        } else {
+            (void)chan_report_clear(r, event, WIRE_FAULT_PEER_QUARANTINED, what.peer.v, out);
+        }
+    }
+}
+
 void chan_report_channels(struct chan_reports *r, const struct qkd_event *event,
                           struct qkd_out *out)
 {
@@ -507,6 +521,7 @@ void chan_report_channels(struct chan_reports *r, const struct qkd_event *event,
         r->seen_denied = stats->denied;
         event_add(r, event, &add, out);
     }
+    quarantines_tell(r, event, out);
 }
 
 /* ---- passing on ---- */
@@ -563,6 +578,7 @@ void chan_reports_flush(struct chan_reports *r, const struct qkd_event *event, s
 void chan_reports_timeout(struct chan_reports *r, const struct qkd_event *event,
                           struct qkd_out *out)
 {
+    quarantines_tell(r, event, out);
     if (!qkd_time_before(event->now, r->flush_at)) {
         chan_reports_flush(r, event, out);
     }

@@ -102,7 +102,7 @@ void chan_report_security(struct chan_reports *r, const struct qkd_event *event,
                           uint64_t object, struct qkd_out *out);
 
 /* After chan_receive() of a RECV event: reports what chan_stats() counted new (AUTH_FAILURE, DENIED;
- * object: reference point). */
+ * object: reference point), and raises PEER_QUARANTINED; chan_reports_timeout() clears it. */
 void chan_report_channels(struct chan_reports *r, const struct qkd_event *event,
                           struct qkd_out *out);
 

@@ -209,6 +209,10 @@ static bool mac_is_right(const struct chan_call *call, const struct chan_frame *
     struct chan_path path = {call->channel->peer, call->set->config.self,
                              (enum qkd_rp)call->channel->rp};
     uint8_t mac[CHAN_MAC_LEN];
+    if (!chan_guard_may_check(call)) {
+        return false;
+    }
+    call->out->checks++;
     chan_shake_mac(call->channel->secret, &path, bytes, answered, mac);
     if (!crypto_equal(mac, frame->mac, sizeof mac)) {
         chan_auth_failure(call);
@@ -272,13 +276,13 @@ void chan_on_open(const struct chan_call *call, const struct chan_frame *frame,
         chan_shake_want(call);
         return;
     }
-    if (!mac_is_right(call, frame, bytes, NULL)) {
-        return;
-    }
     struct chan_shake *shake = chan_shake_of(call->set, channel);
     int order = open_order(channel, frame);
-    if (order < 0 || (order == 0 && channel->peer_open_used)) {
+    if (order < 0 || (order == 0 && channel->peer_open_used)) { /* cheaper than its MAC */
         call->set->stats.replays++;
+        return;
+    }
+    if (!mac_is_right(call, frame, bytes, NULL)) {
         return;
     }
     if (order == 0 && shake != NULL && shake->phase == CHAN_NEXT_PENDING) {

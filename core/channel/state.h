@@ -66,6 +66,7 @@ struct chan_channel {
     uint32_t serial;           /* of our last OPEN */
     uint32_t peer_incarnation; /* newest authenticated, 0: none yet */
     uint32_t peer_serial;      /* of the newest OPEN of that incarnation */
+    uint32_t guard;            /* slot of its guard (guard.c) or QKD_SLAB_NONE */
     bool asked;                /* chan_open() wants it */
     bool peer_open_used;       /* the newest OPEN led to a session: seen again it is a replay */
 };
@@ -99,6 +100,7 @@ struct chan_set {
     uint64_t next_message_id; /* of our 7-2 and 7-3 */
     struct qkd_slab shakes;
     struct qkd_slab queues;
+    struct chan_watch *watch; /* guards; NULL until something bad arrived */
 };
 
 /* Whether an experiment switched a measure off. */
@@ -141,6 +143,33 @@ void chan_report(const struct chan_call *call, enum qkd_report_code code, uint64
 
 /* Counts and reports a wrong MAC, tag or proof. */
 void chan_auth_failure(const struct chan_call *call);
+
+/* ---- guard.c: what peers and strangers may cost ---- */
+
+void chan_watch_free(struct chan_set *set);
+/* Whether a tag that stands in the name of the call's channel may be looked at; counted if not. */
+bool chan_guard_may_check(const struct chan_call *call);
+/* Whether its peer is in quarantine. */
+bool chan_guard_is_strict(const struct chan_call *call);
+/* Whether a record of this session and counter may be looked at. */
+bool chan_guard_lets_pass(const struct chan_call *call, const struct chan_session *session,
+                          uint64_t counter);
+/* A tag was right; only where channel->guard is not QKD_SLAB_NONE need it be called. */
+void chan_guard_good(const struct chan_call *call);
+/* A bad frame (channel NULL: in the name of nobody known); checked: it cost a look at its tag. False: nobody
+ * is to be told of it. */
+bool chan_guard_bad(const struct chan_call *call, bool checked);
+/* Whether one more stranger may have an entry; remembers the entry it got, and gives the slot of one that
+ * is to go for it or QKD_SLAB_NONE. */
+bool chan_stranger_may_come(const struct chan_call *call);
+uint32_t chan_stranger_came(const struct chan_call *call);
+void chan_guard_timeout(struct chan_set *set, struct qkd_time now);
+struct qkd_time chan_guard_deadline(const struct chan_set *set);
+
+/* ---- channel.c ---- */
+
+/* Points the call at the channel to (rp, peer); false if there is none. */
+bool chan_find(struct chan_call *call, enum qkd_rp rp, struct qkd_eid peer);
 
 /* ---- queue.c: messages waiting for UP ---- */
 

@@ -103,13 +103,16 @@ int ctl_new(const struct ctl_config *config, struct ctl **result)
     struct chan_config channels = {.self = config->self,
                                    .limit = peers + 2, /* manager, other controller */
                                    .retransmit = config->retransmit,
-                                   .off = config->measures_off};
-    struct chan_reports_config reports = {.self = config->self,
-                                          .to = config->manager,
-                                          .rp = QKD_RP_MC,
-                                          .period = config->status_period,
-                                          .keep_bytes = CHAN_REPORT_KEEP_BYTES,
-                                          .fault_limit = config->link_limit};
+                                   .off = config->measures_off,
+                                   .guard = config->guard};
+    struct chan_reports_config reports = {
+        .self = config->self,
+        .to = config->manager,
+        .rp = QKD_RP_MC,
+        .period = config->status_period,
+        .keep_bytes = qkd_is_off(config->measures_off, QKD_MEASURE_RESEND) ? 0
+                                                                           : CHAN_REPORT_KEEP_BYTES,
+        .fault_limit = config->link_limit};
     int err = chan_reports_init(&ctl->reports, &reports);
     if (err == 0) {
         err = chan_set_new(&channels, &ctl->set);

@@ -7,6 +7,7 @@
 #define QKD_CONTROLLER_CONTROLLER_H
 
 #include "core/base/event.h"
+#include "core/base/guard.h"
 #include "core/base/out.h"
 
 struct ctl;
@@ -42,6 +43,7 @@ struct ctl_config {
     struct qkd_span status_period; /* asked of KMs and modules; 3 periods of silence: stale */
     struct qkd_span retransmit;
     uint32_t measures_off;    /* base/measure.h; 0 outside experiments */
+    struct qkd_guard_config guard; /* what peers may cost; zeros: anything */
     uint32_t node_limit;      /* most KMs; with another controller: how many there are */
     uint32_t link_limit;      /* most KM links */
     uint32_t optical_limit;   /* most optical switches and relay points */

@@ -9,6 +9,7 @@
 #define QKD_KM_KM_H
 
 #include "core/base/event.h"
+#include "core/base/guard.h"
 #include "core/base/out.h"
 
 struct km;
@@ -81,7 +82,9 @@ struct km_config {
     uint32_t request_limit; /* most requests under way per part */
     uint32_t key_limit;     /* most KSA-keys held */
     uint32_t link_limit;
+    uint32_t app_requests; /* most requests of an application in a second; 0: any number */
     uint32_t measures_off; /* base/measure.h; 0 outside experiments */
+    struct qkd_guard_config guard; /* what peers may cost; zeros: anything */
 };
 
 int km_new(const struct km_config *config, struct km **km);

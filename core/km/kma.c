@@ -93,7 +93,8 @@ int kma_new(const struct km_config *config, struct kma **to)
     struct chan_config chan = {.self = kma->self,
                                .limit = CHANNELS_PER_KMA,
                                .retransmit = config->retransmit,
-                               .off = config->measures_off};
+                               .off = config->measures_off,
+                               .guard = config->guard};
     struct chan_reports_config reports = {.self = kma->self,
                                           .to = qkd_eid_sibling(kma->self, QKD_ROLE_KMC),
                                           .rp = QKD_RP_KMI,
@@ -354,10 +355,7 @@ static void receive(const struct kma_step *s)
         if (event->u.recv.bytes[1] == WIRE_FRAME_RELAY) {
             kma_frame_receive(s, event->u.recv.from, event->u.recv.bytes, event->u.recv.len);
         } else {
-            kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
-                                              .peer = event->u.recv.from,
-                                              .a = QKD_RP_KX1,
-                                              .b = -QKD_ERR_DENIED});
+            kma_frame_refuse(s, event->u.recv.from, QKD_ERR_DENIED);
         }
         return;
     }

@@ -602,6 +602,28 @@ void kma_frame_closed(struct kma_link *link, uint32_t below)
     seq_advance(link);
 }
 
+/* A bad frame in the name of a neighbour; checked: it cost a look at its tag. False: nobody is to hear
+ * of it. */
+static bool frame_bad(const struct kma_step *s, struct kma_link *link, bool checked)
+{
+    const struct qkd_guard_config *guard = &s->kma->config->guard;
+    if (qkd_guard_bad(&link->guard, guard, s->event->now, checked) && !link->quarantined) {
+        link->quarantined = true;
+        (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_PEER_QUARANTINED,
+                                link->peer.v, s->out);
+    }
+    return !qkd_guard_is_strict(&link->guard, s->event->now);
+}
+
+void kma_frame_tick(const struct kma_step *s, struct kma_link *link)
+{
+    if (link->quarantined && !qkd_guard_is_strict(&link->guard, s->event->now)) {
+        link->quarantined = false;
+        (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_PEER_QUARANTINED,
+                                link->peer.v, s->out);
+    }
+}
+
 static bool tag_good(const struct kma_step *s, struct kma_link *link,
                      const struct wire_frame *frame, const uint8_t *pad)
 {
@@ -616,16 +638,19 @@ static bool tag_good(const struct kma_step *s, struct kma_link *link,
     bool good = crypto_equal(tag, frame->tag, sizeof tag - (QKDN_MUTANT(TAG_TAIL) ? 1 : 0)) ||
                 qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_RELAY_TAG);
     crypto_wipe(tag, sizeof tag);
-    if (!good) {
-        link->n.tag_failures++;
-        if (++link->n.tag_failures_period == KMA_TAG_ALARM) {
-            chan_report_security(&s->kma->reports, s->event, WIRE_FAULT_TAG_FAILURE, link->id,
-                                 s->out);
-        }
+    if (good) {
+        qkd_guard_good(&link->guard, s->event->now);
+        return true;
+    }
+    link->n.tag_failures++;
+    if (++link->n.tag_failures_period == KMA_TAG_ALARM) {
+        chan_report_security(&s->kma->reports, s->event, WIRE_FAULT_TAG_FAILURE, link->id, s->out);
+    }
+    if (frame_bad(s, link, true)) {
         kma_report(s, (struct qkd_report){
                           .code = QKD_REPORT_TAG_FAILURE, .peer = link->peer, .a = link->id});
     }
-    return good;
+    return false;
 }
 
 static void dispatch(const struct kma_step *s, struct kma_link *link,
@@ -716,6 +741,10 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     if (slot == QKD_SLAB_NONE || frame->length > KMA_FRAME_MAX) {
         return; /* a block we do not hold (yet): nothing can be verified */
     }
+    if (!qkd_guard_may_check(&link->guard, &s->kma->config->guard, s->event->now)) {
+        return;
+    }
+    s->out->checks++;
     uint32_t payload = frame->length - WIRE_FRAME_TAG_LEN;
     km_pool_read(&link->pool, slot, &range, false, plain);
     if (!tag_good(s, link, frame, plain + payload)) {
@@ -768,6 +797,22 @@ static void receive_new(const struct kma_step *s, struct kma_link *link,
     }
 }
 
+/* A frame that is none, in the name of a neighbour or of nobody we know. */
+void kma_frame_refuse(const struct kma_step *s, struct qkd_eid from, int err)
+{
+    struct kma_link *link = kma_link_of(s->kma, from);
+    struct qkd_guard *crowd = &s->kma->crowd;
+    if (link == NULL) {
+        (void)qkd_guard_bad(crowd, &s->kma->config->guard, s->event->now, false);
+    }
+    if (link == NULL ? !qkd_guard_is_strict(crowd, s->event->now) : frame_bad(s, link, false)) {
+        kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
+                                          .peer = from,
+                                          .a = QKD_RP_KX1,
+                                          .b = (uint64_t)-err});
+    }
+}
+
 void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint8_t *bytes,
                        size_t len)
 {
@@ -775,10 +820,7 @@ void kma_frame_receive(const struct kma_step *s, struct qkd_eid from, const uint
     struct kma_link *link = kma_link_of(s->kma, from);
     int err = len > KMA_FRAME_MAX ? QKD_ERR_RANGE : wire_frame_decode(&frame, bytes, len);
     if (link == NULL || err != 0 || frame.link != link->id) {
-        kma_report(s, (struct qkd_report){.code = QKD_REPORT_BAD_BYTES,
-                                          .peer = from,
-                                          .a = QKD_RP_KX1,
-                                          .b = err != 0 ? (uint64_t)-err : -QKD_ERR_UNKNOWN});
+        kma_frame_refuse(s, from, err != 0 ? err : QKD_ERR_UNKNOWN);
         return;
     }
     if (!link->up || (frame.epoch != link->peer_epoch && !QKDN_MUTANT(EPOCH_STUCK))) {

@@ -114,7 +114,9 @@ struct kma_link {
     uint32_t tx_cap;
     uint32_t rto_timer;
     /* receiving */
-    uint32_t rx_next; /* all below were received */
+    struct qkd_guard guard; /* of frames in the name of the peer */
+    bool quarantined;       /* the alarm stands */
+    uint32_t rx_next;       /* all below were received */
     uint64_t rx_seen[KMA_WINDOW / 64];
     uint32_t ack_due; /* frames received since the last acknowledgement */
     uint32_t ack_timer;
@@ -344,7 +346,8 @@ struct kma {
     const struct km_config *config;
     struct qkd_eid self;
     uint32_t incarnation;
-    bool replaced; /* its store: an earlier one took the bootstraps in, and is lost */
+    struct qkd_guard crowd; /* of frames in the name of nobody known */
+    bool replaced;          /* its store: an earlier one took the bootstraps in, and is lost */
     bool started;
     struct chan_set *chan;
     uint64_t message_id; /* next */
@@ -529,6 +532,10 @@ void kma_frame_acked(const struct kma_step *s, struct qkd_eid peer, const struct
 void kma_frame_ack_now(const struct kma_step *s, struct kma_link *link);
 void kma_frame_repeat(const struct kma_step *s, struct kma_link *link);
 /* All frames of the peer below a number were received or given up by it; never moves back. */
+/* Reports a frame that is none, while it may cost that. */
+void kma_frame_refuse(const struct kma_step *s, struct qkd_eid from, int err);
+/* Clears the alarm of a quarantine that is over. */
+void kma_frame_tick(const struct kma_step *s, struct kma_link *link);
 void kma_frame_closed(struct kma_link *link, uint32_t below);
 /* The peer lost its receive state: voids all in flight. */
 void kma_frame_void(const struct kma_step *s, struct kma_link *link);

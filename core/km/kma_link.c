@@ -613,6 +613,7 @@ void kma_link_tick(const struct kma_step *s)
     for (uint32_t i = 0; i < kma->link_count; i++) {
         if (kma->links[i].configured) {
             link_tick(s, &kma->links[i]);
+            kma_frame_tick(s, &kma->links[i]);
         }
     }
     kma_link_status(s);

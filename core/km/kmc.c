@@ -41,12 +41,16 @@ int kmc_new(const struct km_config *config, struct kmc **result)
     struct chan_config channels = {.self = kmc->self,
                                    .limit = config->link_limit + OTHER_CHANNELS,
                                    .retransmit = config->retransmit,
-                                   .off = config->measures_off};
+                                   .off = config->measures_off,
+                                   .guard = config->guard};
     struct chan_reports_config reports = {.self = kmc->self,
                                           .to = config->manager,
                                           .rp = QKD_RP_MK,
                                           .period = config->status_period,
-                                          .keep_bytes = CHAN_REPORT_KEEP_BYTES};
+                                          .keep_bytes = qkd_is_off(config->measures_off,
+                                                                   QKD_MEASURE_RESEND)
+                                                            ? 0
+                                                            : CHAN_REPORT_KEEP_BYTES};
     int err = chan_reports_init(&kmc->reports, &reports);
     err = err == 0 ? chan_set_new(&channels, &kmc->set) : err;
     if (err != 0) {

@@ -314,7 +314,10 @@ static void watch_modules(struct kmc *kmc, const struct qkd_event *event, struct
         const struct kmc_link *link = &kmc->links[i];
         struct qkd_time due = qkd_time_add(link->module_heard, silence(kmc));
         if (link->module.v != 0 && qkd_time_before(due, event->now)) {
-            (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_MODULE_DOWN, link->link, out);
+            if (!qkd_is_off(kmc->config->measures_off, QKD_MEASURE_STALE_STATUS)) {
+                (void)chan_report_raise(&kmc->reports, event, WIRE_FAULT_MODULE_DOWN, link->link,
+                                        out);
+            }
         }
     }
 }

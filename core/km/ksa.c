@@ -36,7 +36,8 @@ int ksa_new(const struct km_config *config, struct ksa **ksa)
     struct chan_config chans = {.self = made->self,
                                 .limit = KSA_CHANNELS,
                                 .retransmit = config->retransmit,
-                                .off = config->measures_off};
+                                .off = config->measures_off,
+                                .guard = config->guard};
     struct chan_reports_config reports = {
         .self = made->self, .to = made->kmc, .rp = QKD_RP_KMI, .period = config->status_period};
     int err = chan_set_new(&chans, &made->chans);

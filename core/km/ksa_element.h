@@ -73,6 +73,8 @@ struct ksa_app {
     uint32_t community;     /* the same */
     struct wire_b32 name;   /* cut at 32 bytes, zero-padded */
     struct ksa_bucket rate; /* of what it asks for outside sessions */
+    struct qkd_time second; /* when the second that is counted began */
+    uint32_t asked;         /* requests in it */
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
 };
 
@@ -292,6 +294,9 @@ enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
 /* Whether so many bits are within a rate, which are taken of it then. */
 bool ksa_bucket_take(struct ksa_bucket *bucket, struct qkd_time now, uint64_t bits);
 
+/* Counts a request of an application: NONE, OVER_RATE; drop: without an answer. */
+enum wire_reason ksa_quota(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                           bool *drop);
 /* Whether so many bits are within the application's highest rate, which are taken of it then: NONE or
  * OVER_RATE. */
 enum wire_reason ksa_access_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
@@ -345,6 +350,11 @@ void ksa_answer_part(struct ksa *ksa, const struct qkd_event *event, const struc
 /* Answers code 0x04 with a wire_key_status record. */
 void ksa_answer_status(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
                        const struct ksa_echo *echo, struct wire_bytes status, struct qkd_out *out);
+
+/* A request that is under way comes again: if the KMA has not answered anything yet, it is asked again, in
+ * the same bytes. */
+void ksa_request_again(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                       const struct ksa_answer *known, struct qkd_out *out);
 
 /* ---- ksa_supply.c: master ---- */
 enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event,

@@ -21,6 +21,7 @@ struct ksa_answer {
     uint8_t code;        /* enum wire_code answered, or match at Kx-2 */
     uint8_t reason;      /* enum wire_reason answered */
     uint32_t deleted;    /* keys, of a key deletion */
+    uint32_t request;    /* pending: its slot + 1, if it has one */
 };
 
 struct ksa_recent {

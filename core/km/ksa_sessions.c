@@ -236,6 +236,8 @@ static bool repeated(struct ksa *ksa, const struct qkd_event *event, struct qkd_
     }
     if (known->state == KSA_ANSWER_DONE) {
         refusal_send(ksa, event, app, echo, known->reason, out);
+    } else {
+        ksa_request_again(ksa, event, app, known, out);
     }
     return true;
 }
@@ -252,6 +254,11 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
     struct qkd_eid app = message->peer;
     struct ksa_echo echo = echo_of(&command);
     struct ksa_need need;
+    bool drop;
+    enum wire_reason quota = ksa_quota(ksa, event, app, &drop);
+    if (drop) {
+        return;
+    }
     /* A fetch by ID needs no memory: executed again it finds that its key is gone. */
     if (command.application_code != WIRE_FOR_DECRYPTION) {
         if (repeated(ksa, event, app, &echo, out)) {
@@ -259,7 +266,8 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
         }
         ksa_recent_add(&ksa->recent, app, echo.message_id);
     }
-    enum wire_reason reason = request_check(ksa, app, &command, &need);
+    enum wire_reason reason = quota != WIRE_REASON_NONE ? quota
+                                                        : request_check(ksa, app, &command, &need);
     if (reason == WIRE_REASON_UNAUTHORIZED || reason == WIRE_REASON_ACCESS_DENIED) {
         chan_report_security(&ksa->reports, event, WIRE_FAULT_DENIED, QKD_RP_AK, out);
     }

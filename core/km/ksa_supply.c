@@ -62,14 +62,12 @@ void ksa_request_fail(struct ksa *ksa, const struct qkd_event *event, uint32_t s
     ksa_request_free(ksa, slot, out);
 }
 
-/* Asks the KMA for `amount` keys of a request: QKD_OK, QKD_ERR_AGAIN (it will leave), or an error. */
-static int need_send(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t amount,
-                     struct qkd_out *out)
+static struct wire_kmi_need need_message(const struct ksa_request *request, struct wire_head head,
+                                         uint32_t amount)
 {
-    struct ksa_request *request = ksa_request_at(ksa, slot);
     const struct ksa_need *need = &request->asked;
-    struct wire_kmi_need message = {
-        .head = ksa_head(ksa, QKD_RP_KMI, 0),
+    return (struct wire_kmi_need){
+        .head = head,
         .destination_id = qkd_eid_sibling(need->target, QKD_ROLE_KMA),
         .source_app = need->app,
         .target_app = need->target,
@@ -89,11 +87,37 @@ static int need_send(struct ksa *ksa, const struct qkd_event *event, uint32_t sl
         .has_more_targets = need->more_targets.len > 0,
         .more_targets = need->more_targets,
     };
+}
+
+/* Asks the KMA for `amount` keys of a request: QKD_OK, QKD_ERR_AGAIN (it will leave), or an error. */
+static int need_send(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t amount,
+                     struct qkd_out *out)
+{
+    struct ksa_request *request = ksa_request_at(ksa, slot);
+    struct wire_kmi_need message = need_message(request, ksa_head(ksa, QKD_RP_KMI, 0), amount);
     request->need_id = message.head.message_id;
     request->pieces = 0;
     struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
     int err = qkd_map_put(&ksa->outstanding, &request->need_id, KSA_COMMAND_NEED | slot);
     return err == QKD_OK ? KSA_SEND(ksa, event, to, kmi_need, &message, out) : err;
+}
+
+void ksa_request_again(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
+                       const struct ksa_answer *known, struct qkd_out *out)
+{
+    if (known->request == 0 || !qkd_slab_live(&ksa->requests, known->request - 1)) {
+        return;
+    }
+    const struct ksa_request *request = ksa_request_at(ksa, known->request - 1);
+    bool is_it = qkd_eid_eq(request->app, app) && request->echo.message_id == known->message_id;
+    bool waits = request->need_id != 0 && request->pieces == 0 && request->again == 0;
+    if (!is_it || !waits || request->group != QKD_SLAB_NONE) {
+        return; /* something of it has come; a multicast is not asked for again */
+    }
+    struct wire_head head = {.rp = QKD_RP_KMI, .message_id = request->need_id, .sender = ksa->self};
+    struct wire_kmi_need message = need_message(request, head, request->amount);
+    struct ksa_to to = {QKD_RP_KMI, ksa->kma, 0, NULL};
+    (void)KSA_SEND(ksa, event, to, kmi_need, &message, out);
 }
 
 /* Asks for others in place of pooled keys that were lost; true if that is under way. */
@@ -174,6 +198,10 @@ enum wire_reason ksa_request_open(struct ksa *ksa, const struct qkd_event *event
     if (err != QKD_OK && err != QKD_ERR_AGAIN) {
         ksa_request_free(ksa, slot, out);
         return WIRE_REASON_OVERLOAD;
+    }
+    struct ksa_answer *known = ksa_recent_find(&ksa->recent, need->app, echo->message_id);
+    if (known != NULL) {
+        known->request = slot + 1;
     }
     return WIRE_REASON_NONE;
 }

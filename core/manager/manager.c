@@ -74,7 +74,8 @@ int mgr_new(const struct mgr_config *config, struct mgr **result)
     struct chan_config channels = {.self = config->self,
                                    .limit = config->peer_limit,
                                    .retransmit = qkd_span_ms(RETRANSMIT_MS),
-                                   .off = config->measures_off};
+                                   .off = config->measures_off,
+                                   .guard = config->guard};
     int err = chan_set_new(&channels, &mgr->set);
     if (err != 0) {
         free(mgr);
@@ -408,6 +409,21 @@ static void on_report(struct mgr *mgr, const struct qkd_event *event, const stru
 }
 
 /* What the channels refused since the last event is a security event of the manager's own. */
+/* Peers that this element itself has put into quarantine. */
+static void quarantines_watch(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out)
+{
+    struct chan_quarantine what;
+    while (chan_quarantine_next(mgr->set, &what)) {
+        struct wire_fault_record record = {.when = event->wall,
+                                           .at = mgr->config.self,
+                                           .fault = WIRE_FAULT_PEER_QUARANTINED,
+                                           .object = what.peer.v,
+                                           .raised = what.begins ? 1 : 0,
+                                           .count = 1};
+        mgr_alarms_fault(&mgr->alarms, &record, event->now, out);
+    }
+}
+
 static void channels_watch(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out)
 {
     const struct chan_stats *stats = chan_stats(mgr->set);
@@ -423,6 +439,7 @@ static void channels_watch(struct mgr *mgr, const struct qkd_event *event, struc
     }
     mgr->seen_auth_failures = stats->auth_failures;
     mgr->seen_denied = stats->denied;
+    quarantines_watch(mgr, event, out);
 }
 
 /* ---- events ---- */
@@ -488,6 +505,7 @@ int mgr_step(struct mgr *mgr, const struct qkd_event *event, struct qkd_out *out
         return 0;
     case QKD_EV_TIMEOUT:
         chan_timeout(mgr->set, event, out);
+        quarantines_watch(mgr, event, out);
         if (!qkd_time_before(event->now, mgr->ack_at)) {
             acks_send(mgr, event, out);
         }

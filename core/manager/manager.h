@@ -6,6 +6,7 @@
 #define QKD_MANAGER_MANAGER_H
 
 #include "core/base/event.h"
+#include "core/base/guard.h"
 #include "core/base/out.h"
 #include "core/wire/codec.h"
 
@@ -20,6 +21,7 @@ struct mgr_config {
     uint32_t alarm_limit;      /* most alarms standing */
     bool report_life;          /* also hand each life-cycle record out as QKD_REPORT_LIFE */
     uint32_t measures_off;     /* base/measure.h; 0 outside experiments */
+    struct qkd_guard_config guard; /* what peers may cost; zeros: anything */
 };
 
 int mgr_new(const struct mgr_config *config, struct mgr **result);

@@ -18,13 +18,16 @@ static int parts_new(struct mod *mod)
     struct chan_config chans = {.self = mod->config.self,
                                 .limit = CHANNELS,
                                 .retransmit = mod->config.retransmit,
-                                .off = mod->config.measures_off};
+                                .off = mod->config.measures_off,
+                                .guard = mod->config.guard};
     struct chan_reports_config reports = {
         .self = mod->config.self,
         .to = mod->config.manager,
         .rp = QKD_RP_MQ,
         .period = mod->config.status_period,
-        .keep_bytes = CHAN_REPORT_KEEP_BYTES,
+        .keep_bytes = qkd_is_off(mod->config.measures_off, QKD_MEASURE_RESEND)
+                          ? 0
+                          : CHAN_REPORT_KEEP_BYTES,
     };
     int err = chan_set_new(&chans, &mod->chans);
     if (err != QKD_OK) {

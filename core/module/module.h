@@ -7,6 +7,7 @@
 #define QKD_MODULE_MODULE_H
 
 #include "core/base/event.h"
+#include "core/base/guard.h"
 #include "core/base/out.h"
 
 struct mod;
@@ -20,6 +21,7 @@ struct mod_config {
     struct qkd_span status_period; /* status push and report flush */
     uint32_t queue_limit;  /* key files waiting for acknowledgement; beyond: dropped, counted */
     uint32_t measures_off; /* base/measure.h; 0 outside experiments */
+    struct qkd_guard_config guard; /* what peers may cost; zeros: anything */
 };
 
 int mod_new(const struct mod_config *config, struct mod **mod);

@@ -62,7 +62,8 @@ int mod_optical_new(const struct mod_optical_config *config, struct mod_optical 
     struct chan_config chans = {.self = config->self,
                                 .limit = CONTROLLERS,
                                 .retransmit = config->retransmit,
-                                .off = config->measures_off};
+                                .off = config->measures_off,
+                                .guard = config->guard};
     made->config = *config;
     made->rp = role == QKD_ROLE_SWITCH ? QKD_RP_COPS : QKD_RP_CQRP;
     made->link = made->turning_to = WIRE_NO_LINK;

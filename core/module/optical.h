@@ -14,6 +14,7 @@
 #define QKD_MODULE_OPTICAL_H
 
 #include "core/base/event.h"
+#include "core/base/guard.h"
 #include "core/base/out.h"
 
 struct mod_optical;
@@ -27,6 +28,7 @@ struct mod_optical_config {
     struct qkd_span status_period; /* until the controller says another one */
     struct qkd_span switching; /* time without light when a switch turns to another link; >= 0 */
     uint32_t measures_off;     /* base/measure.h; 0 outside experiments */
+    struct qkd_guard_config guard; /* what peers may cost; zeros: anything */
 };
 
 /* The instance of an optical element's device begins here, that of modules' devices at 0. */

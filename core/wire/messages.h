@@ -153,7 +153,8 @@ enum wire_key_class { WIRE_CLASS_QKD = 1, WIRE_CLASS_KMA = 2, WIRE_CLASS_KSA = 3
     X(11, QBER_HIGH, "qber_high")            /* object: link */                                    \
     X(12, STORE_LIMIT, "store_limit")        /* object: 0; a table is full */                      \
     X(13, FALLBACK, "fallback")              /* object: link; keys cross it under AES-256 */        \
-    X(14, OPTICAL_DOWN, "optical_down")      /* object: link; its switch or relay point is silent */
+    X(14, OPTICAL_DOWN, "optical_down")      /* object: link; its switch or relay point is silent */    \
+    X(15, PEER_QUARANTINED, "peer_quarantined") /* object: element that bad frames name; 0: strangers */
 /* clang-format on */
 #define WIRE_ENUM_FAULT(n, name, text) WIRE_FAULT_##name = (n),
 enum wire_fault_code { WIRE_FAULT_MAP(WIRE_ENUM_FAULT) WIRE_FAULT_COUNT };
