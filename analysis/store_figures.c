@@ -209,8 +209,8 @@ static void insert_events(struct ana_store *store, const struct scn_summary *sum
 
 static void insert_attacks(struct ana_store *store, const struct scn_summary *summary)
 {
-    sqlite3_stmt *s = ana_store_prepare(
-        store, "INSERT INTO attacks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    sqlite3_stmt *s = ana_store_prepare(store, "INSERT INTO attacks VALUES(?, ?, ?, ?, ?, ?, ?, ?, "
+                                               "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (size_t i = 0; i < summary->attack_count && !store->failed; i++) {
         const struct scn_attack *attack = &store->scenario->attacks[i];
         bool of_cell = attack->cell < SCN_CELLS;

@@ -157,7 +157,10 @@ static void cell_fill(struct scn_ctx *ctx, size_t i)
                                                        (int)v->message);
     attack->probability = attack->probability < 0 ? v->percent / 100.0 : attack->probability;
     attack->part = (enum scn_part)cell_word(ctx, i, "part", (int)attack->part, (int)v->part);
-    attack->flood = (enum scn_flood)cell_word(ctx, i, "flood", (int)attack->flood, (int)v->flood);
+    if (v->what == SCN_ATTACK_FLOOD) {
+        attack->flood = (enum scn_flood)cell_word(ctx, i, "flood", (int)attack->flood,
+                                                  (int)v->flood);
+    }
 }
 
 /* ---- checks ---- */
@@ -195,7 +198,7 @@ static void plain_fill(struct scn_ctx *ctx, size_t i)
                     : floods  ? "F, as it floods"
                               : "A, as it does more than listen");
     }
-    attack->flood = (int)attack->flood < 0 ? SCN_FLOOD_JUNK : attack->flood;
+    attack->flood = floods && (int)attack->flood < 0 ? SCN_FLOOD_JUNK : attack->flood;
     attack->probability = attack->probability < 0 ? 1 : attack->probability;
     attack->message = (int)attack->message < 0 ? SCN_MESSAGE_ANY : attack->message;
     attack->part = (int)attack->part < 0 ? SCN_PART_ANY : attack->part;

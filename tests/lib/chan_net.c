@@ -11,6 +11,7 @@ void net_init(struct net *net, uint64_t seed)
     qkd_rng_init_named(&net->rng, seed, "net", 0);
     net->latency_ns = QKD_NS_PER_MS;
     net->now.ns = QKD_NS_PER_S;
+    net->limit = 16;
     for (unsigned i = 0; i < NET_ELEMENTS; i++) {
         net->element[i].provision = true;
     }
@@ -27,7 +28,10 @@ void net_fini(struct net *net)
 void net_start(struct net *net, unsigned at)
 {
     struct net_element *element = &net->element[at];
-    struct chan_config config = {.self = element->eid, .limit = 16, .retransmit = qkd_span_ms(10)};
+    struct chan_config config = {.self = element->eid,
+                                 .limit = net->limit,
+                                 .retransmit = qkd_span_ms(10),
+                                 .guard = net->guard};
     chan_set_free(element->set);
     QKD_ASSERT(chan_set_new(&config, &element->set) == QKD_OK);
     uint8_t seed[32];

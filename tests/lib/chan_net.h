@@ -46,6 +46,8 @@ struct net {
     struct qkd_time now;
     int64_t latency_ns;
     struct net_faults faults;
+    struct qkd_guard_config guard; /* of elements started from now on */
+    uint32_t limit;                /* the same: channels */
     struct net_frame frame[NET_FRAMES];
     struct net_frame history[NET_HISTORY];
     uint64_t frames_sent; /* by elements */

@@ -467,7 +467,12 @@ START_TEST(repeated_request_is_not_executed)
     PUPPET_SEND(net.master, key_supply, QKD_RP_AK, NET_KSA(NET_A), &command);
     PUPPET_SEND(net.master, key_supply, QKD_RP_AK, NET_KSA(NET_A), &command);
     ksn_run(&net, 10);
-    ck_assert_uint_eq(puppet_count(net.kma[0], WIRE_CMD_KMI_NEED), 1);
+    /* The KMA may have lost what it was asked: it is asked again in the same bytes, which it executes once. */
+    ck_assert_uint_eq(puppet_count(net.kma[0], WIRE_CMD_KMI_NEED), 2);
+    const struct puppet_message *need = puppet_get(net.kma[0], WIRE_CMD_KMI_NEED, 0);
+    const struct puppet_message *again = puppet_get(net.kma[0], WIRE_CMD_KMI_NEED, 1);
+    ck_assert_uint_eq(need->bytes.len, again->bytes.len);
+    ck_assert_mem_eq(need->bytes.at, again->bytes.at, need->bytes.len);
     struct ksn_piece piece = {
         .orig = ksn_need(&net), .tag = 1, .count = 1, .key_size = 256, .count_id = 1, .last = true};
     ksn_piece(&net, 0, &piece);
