@@ -109,9 +109,9 @@ static const struct scn_field attack_fields[] = {
     NUM("bytes", bytes, SCN_T_U32, SCN_DIM_NUMBER, 1, 65536, .unset = 0,
         .doc = "flip: bytes in a row, at a random place of the part; default: 1"),
     OF_CELL("flood", flood, words_flood, "flood: what it is made of; default: junk"),
-    NUM("rate", rate, SCN_T_U32, SCN_DIM_NUMBER, 1, 1e7, .unset = 0, .word = "auto",
-        .doc =
-            "flood: messages a second; auto: ten times what its victim gets, and 1,000 at least"),
+    NUM("rate", rate, SCN_T_U32, SCN_DIM_NUMBER, 1, 1e7, .unset = 0,
+        .doc = "flood: messages a second; default: ten times what its victim gets, and 1,000 at "
+               "least"),
 };
 const struct scn_table scn_table_attack = {
     .name = "attack",

@@ -74,7 +74,7 @@ struct ksa_app {
     struct wire_b32 name;   /* cut at 32 bytes, zero-padded */
     struct ksa_bucket rate; /* of what it asks for outside sessions */
     struct qkd_time second; /* when the second that is counted began */
-    uint32_t asked;         /* requests in it */
+    uint32_t asked, heard;  /* requests in it, and messages with one */
     uint64_t keys, bits, refused, otp_bits; /* since the last accounting report */
 };
 
@@ -295,8 +295,12 @@ enum wire_reason ksa_access_check(const struct ksa *ksa, struct qkd_eid source,
 bool ksa_bucket_take(struct ksa_bucket *bucket, struct qkd_time now, uint64_t bits);
 
 /* Counts a request of an application: NONE, OVER_RATE; drop: without an answer. */
-enum wire_reason ksa_quota(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,
-                           bool *drop);
+struct ksa_asked {
+    struct qkd_eid app;
+    uint64_t message_id;
+};
+enum wire_reason ksa_quota(struct ksa *ksa, const struct qkd_event *event,
+                           const struct ksa_asked *asked, bool *drop);
 /* Whether so many bits are within the application's highest rate, which are taken of it then: NONE or
  * OVER_RATE. */
 enum wire_reason ksa_access_rate(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,

@@ -255,7 +255,8 @@ static void on_key_supply(struct ksa *ksa, const struct qkd_event *event,
     struct ksa_echo echo = echo_of(&command);
     struct ksa_need need;
     bool drop;
-    enum wire_reason quota = ksa_quota(ksa, event, app, &drop);
+    enum wire_reason quota = ksa_quota(ksa, event, &(struct ksa_asked){app, echo.message_id},
+                                       &drop);
     if (drop) {
         return;
     }

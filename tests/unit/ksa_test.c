@@ -484,7 +484,7 @@ START_TEST(repeated_request_is_not_executed)
     ck_assert_uint_eq(puppet_count(net.master, WIRE_CMD_KEY_SUPPLY_RSP), 1);
     PUPPET_SEND(net.master, key_supply, QKD_RP_AK, NET_KSA(NET_A), &command);
     ksn_run(&net, 10);
-    ck_assert_uint_eq(puppet_count(net.kma[0], WIRE_CMD_KMI_NEED), 1);
+    ck_assert_uint_eq(puppet_count(net.kma[0], WIRE_CMD_KMI_NEED), 2);
     ck_assert_uint_eq(puppet_count(net.master, WIRE_CMD_KEY_SUPPLY_RSP), 2);
     ck_assert_uint_eq(ksn_answer(net.master).code, WIRE_INSUFFICIENT);
     ck_assert_uint_eq(ksn_answer(net.master).reason, WIRE_REASON_UNKNOWN_KEY);
