@@ -34,8 +34,8 @@ static const uint32_t target_whats[TARGETS] = {
     [SCN_TARGET_ELEMENT] = 1U << SCN_FAULT_CRASH,
 };
 static const char *const target_expected[TARGETS] = {
-    [SCN_TARGET_LINK] = "expected both, quantum, classical, degraded, module, impaired, "
-                        "optical-switch, relay-point or maintenance",
+    [SCN_TARGET_LINK] = ("expected both, quantum, classical, degraded, module, impaired, "
+                         "optical-switch, relay-point or maintenance"),
     [SCN_TARGET_NODE] = "expected crash, down, torn-commit, store-lost, disk-full or partition",
     [SCN_TARGET_CLASSICAL] = "expected classical or impaired",
     [SCN_TARGET_ELEMENT] = "expected crash",

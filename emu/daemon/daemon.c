@@ -356,8 +356,8 @@ static int run(const char *path, enum emu_kind kind)
 static int usage(enum emu_kind kind, FILE *to)
 {
     static const char *const texts[] = {
-        [EMU_KMD] = "the key manager of a node (KMA, KSA, KMC) with its SAEs' agents and, if "
-                    "configured, its ETSI GS QKD 014 server",
+        [EMU_KMD] = ("the key manager of a node (KMA, KSA, KMC) with its SAEs' agents and, if "
+                     "configured, its ETSI GS QKD 014 server"),
         [EMU_CTLD] = "the QKDN controller",
         [EMU_MGRD] = "the QKDN manager",
         [EMU_LINKD] = "both QKD modules of a link, with emulated optics"};

@@ -272,7 +272,7 @@ static void serve(const char *folder, int port_to)
                   .idle_s = KME_IDLE_S,
                   .handshake_s = KME_HANDSHAKE_S,
                   .handshakes_per_s = KME_HANDSHAKES_PER_S},
-        .limits = {256, 64, 8 * KEY_BYTES, KME_MOST, KME_STORED},
+        .limits = {256, 64, 8 * KEY_BYTES, KME_MOST, KME_STORED, 0},
         .backend = {NULL, get, fetch, status},
         .answer_within_s = 1,
     };
