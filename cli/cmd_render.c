@@ -228,7 +228,10 @@ static int load_and_render(struct settings *settings)
     struct scn_sets sets = {settings->sets, settings->set_count};
     int err = cli_scenario_load(settings->path, &sets, &scenario, &errors);
     int code = CLI_BAD_INPUT;
-    if (err == QKD_OK && !cli_live_able(self, scenario)) {
+    if (err == QKD_OK && scenario->attack_count > 0) {
+        cli_complain(self, "attacks: start.sh starts no attackers: expected none, or qkdn up, "
+                           "which starts them");
+    } else if (err == QKD_OK && !cli_live_able(self, scenario)) {
         code = CLI_BAD_INPUT;
     } else if (err == QKD_OK) {
         code = render(settings, scenario);

@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/up_text.h"
 #include "core/base/err.h"
+#include "emu/attack/attack.h"
 #include "emu/deploy/render.h"
 
 #define READY_S 60
@@ -295,7 +296,8 @@ static int prepare(struct settings *settings, struct scn_scenario **scenario)
     if (err != QKD_OK) {
         return err == QKD_ERR_NOMEM ? CLI_BROKEN : CLI_BAD_INPUT;
     }
-    if (!cli_live_able(self, *scenario)) {
+    if (!cli_live_able(self, *scenario) ||
+        !cli_live_attackers_able(self, *scenario, settings->run)) {
         return CLI_BAD_INPUT;
     }
     return settings->scenario == NULL || settings->run ? CLI_DONE : render(settings, *scenario);
@@ -378,9 +380,16 @@ static int fleet_run(struct settings *settings, const struct scn_scenario *scena
     struct emu_why why;
     settings->fleet.folder = settings->folder;
     int64_t begun = emu_probe_now_ms();
+    pid_t attackers = 0;
     int err = emu_fleet_new(&settings->fleet, &fleet, &why);
+    if (err == QKD_OK && scenario != NULL) {
+        struct emu_attack_options ways = {scenario, emu_fleet_deployment(fleet), settings->folder,
+                                          EMU_EPOCH_NONE};
+        err = emu_attack_start(&ways, &attackers, &why);
+    }
     err = err == QKD_OK ? emu_fleet_start(fleet, &why) : err;
     if (err != QKD_OK) {
+        (void)emu_attack_stop(attackers);
         cli_complain(self, "%s", why.text);
         if (fleet == NULL && settings->scenario != NULL && !settings->render.force) {
             (void)emu_folder_remove(settings->folder, NULL); /* made for this, and of no use */
@@ -399,7 +408,12 @@ static int fleet_run(struct settings *settings, const struct scn_scenario *scena
             cli_up_table(&up);
         }
         let_go(settings);
+        emu_attack_go(attackers);
         code = stay(settings, fleet);
+    }
+    if (!emu_attack_stop(attackers)) {
+        cli_complain(self, "the attackers ended in disorder");
+        code = code == CLI_DONE ? CLI_BROKEN : code;
     }
     bool early = signals > 0 && !was_ready; /* who was still starting has done nothing yet */
     size_t bad = emu_fleet_stop(fleet);

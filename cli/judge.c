@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
+#include "emu/attack/attack.h"
 #include "emu/deploy/place.h"
 #include "emu/deploy/secrets.h"
 #include "emu/flight/replay.h"
@@ -78,6 +79,11 @@ static int replay(const struct cli_judge *judge, const struct host_plan *plan,
     struct scn_summary summary;
     struct emu_why why;
     int err = emu_replay_run(&what, &summary, &why);
+    if (err == 0 && judge->scenario->attack_count > 0) {
+        struct emu_attack_options attackers = {judge->scenario, judge->deployment, judge->folder,
+                                               judge->epoch_ns};
+        err = emu_attack_judge(&attackers, flights->list, &summary, &why);
+    }
     int exit_code = CLI_BROKEN;
     if (err == 0) {
         summary.interrupted = judge->interrupted;

@@ -13,11 +13,13 @@
 #include "cli/judge.h"
 #include "cli/progress.h"
 #include "core/base/err.h"
+#include "emu/attack/attack.h"
 #include "emu/daemon/hosted.h"
 #include "emu/deploy/fleet.h"
 #include "emu/deploy/folder.h"
 #include "emu/deploy/place.h"
 #include "emu/deploy/render.h"
+#include "emu/deploy/tap.h"
 
 enum { POLL_MS = 100 };
 
@@ -34,6 +36,7 @@ struct live {
     int64_t epoch_ns;
     uint8_t *stages; /* enum stage of each fault */
     bool broken;     /* a daemon ended that should not have */
+    pid_t attackers; /* 0: there are none */
 };
 
 int64_t cli_live_lead_ns(const struct scn_scenario *scenario)
@@ -96,9 +99,6 @@ static size_t daemon_of(const struct scn_scenario *scenario, const struct scn_fa
 
 bool cli_live_able(const struct cli_command *self, const struct scn_scenario *scenario)
 {
-    if (scenario->attack_count > 0) {
-        cli_complain(self, "attacks: attackers are in the virtual worlds only: expected none");
-    }
     if (scenario->measures_off != 0) {
         cli_complain(self,
                      "measures: they are never off in the live world: expected all of them on");
@@ -108,7 +108,26 @@ bool cli_live_able(const struct cli_command *self, const struct scn_scenario *sc
         cli_complain(self, "network: the live world has no optical switches and relay points: "
                            "expected a scenario without them");
     }
-    return is_plain && scenario->attack_count == 0 && scenario->measures_off == 0;
+    return is_plain && scenario->measures_off == 0;
+}
+
+bool cli_live_attackers_able(const struct cli_command *self, const struct scn_scenario *scenario,
+                             bool run)
+{
+    bool good = true;
+    for (size_t i = 0; i < scenario->attack_count; i++) {
+        const struct scn_attack *attack = &scenario->attacks[i];
+        const char *unable = emu_attack_unable(attack);
+        if (unable == NULL && run && attack->surface == SCN_SURFACE_A1) {
+            unable = "in a run applications ask within their key managers, and nothing passes at "
+                     "A1: expected C or M, or qkdn up without --run and SAEs of your own";
+        }
+        if (unable != NULL) {
+            cli_complain(self, "attack '%s': %s", attack->id, unable);
+            good = false;
+        }
+    }
+    return good;
 }
 
 /* Names each fault that this world cannot make; whether there is none. */
@@ -248,6 +267,15 @@ static int judge(const struct live *live, int64_t ended_ns)
     return live->broken ? CLI_BROKEN : exit_code;
 }
 
+static void attackers_stop(struct live *live)
+{
+    if (!emu_attack_stop(live->attackers)) {
+        cli_complain(live->run->outcome->command, "the attackers ended in disorder");
+        live->broken = true;
+    }
+    live->attackers = 0;
+}
+
 static int play(struct live *live, struct emu_why *why)
 {
     if (live->run->end_ns <= live->run->scenario->warmup_ns) {
@@ -255,7 +283,10 @@ static int play(struct live *live, struct emu_why *why)
                      "note: the run ends within the scenario's warm-up: no request will count");
     }
     cli_signals_catch();
-    int err = emu_fleet_start(live->fleet, why);
+    struct emu_attack_options attackers = {live->run->scenario, live->deployment, live->run->folder,
+                                           live->epoch_ns};
+    int err = emu_attack_start(&attackers, &live->attackers, why);
+    err = err == 0 ? emu_fleet_start(live->fleet, why) : err;
     if (err != 0) {
         cli_complain(live->run->outcome->command, "%s", why->text);
         return cli_exit_of(err);
@@ -268,6 +299,7 @@ static int play(struct live *live, struct emu_why *why)
     }
     int64_t ended_ns = run_time_ns(live);
     show_end(live);
+    attackers_stop(live);
     (void)emu_fleet_stop(live->fleet);
     return ready && ended_ns > 0 ? judge(live, ended_ns) : CLI_BROKEN;
 }
@@ -327,6 +359,7 @@ int cli_live_run(const struct cli_live_run *run)
         cli_complain(run->outcome->command, "%s", why.text);
         exit_code = err == QKD_ERR_EXISTS ? CLI_BAD_INPUT : cli_exit_of(err);
     }
+    attackers_stop(&live);
     emu_fleet_free(live.fleet);
     if (live.deployment != NULL) {
         flights_remove(&live);

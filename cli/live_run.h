@@ -21,6 +21,10 @@ struct cli_live_run {
 /* Whether the live world can have this network; complains where it cannot. */
 bool cli_live_able(const struct cli_command *self, const struct scn_scenario *scenario);
 
+/* Whether it can have its attackers; where each stands is for `qkdn up` alone, without --run at A1 too. */
+bool cli_live_attackers_able(const struct cli_command *self, const struct scn_scenario *scenario,
+                             bool run);
+
 /* The time that daemons get to start before run time 0. */
 int64_t cli_live_lead_ns(const struct scn_scenario *scenario);
 

@@ -58,7 +58,7 @@ if(QKDN_HAVE_EMU)
     set(emu_exclude ${emu_mains})
     list(TRANSFORM emu_exclude REPLACE "^${CMAKE_SOURCE_DIR}/" "")
     target_compile_definitions(qkdn_outer INTERFACE QKDN_HAVE_EMU)
-    qkdn_room(qkdn_emu FOLDERS emu/base emu/net emu/store emu/flight emu/http emu/etsi014 emu/daemon emu/deploy
+    qkdn_room(qkdn_emu FOLDERS emu/base emu/net emu/store emu/flight emu/http emu/etsi014 emu/daemon emu/deploy emu/attack
         EXCLUDE ${emu_exclude}
         LINK qkdn_host qkdn_watch qkdn_scenarios qkdn_models qkdn_core qkdn_outer PkgConfig::UV
             PkgConfig::SSL PkgConfig::MICROHTTPD PkgConfig::GNUTLS PkgConfig::JANSSON

@@ -284,7 +284,7 @@ static int net_start(struct emu_daemon *daemon, struct emu_why *why)
         .name = config->daemon,
         .listen = config->listen,
         .files = {config->certificates.authority, config->certificates.certificate,
-                  config->certificates.key},
+                  config->certificates.key, false},
         .peers = peers,
         .peer_count = config->peer_count,
         .calls = {daemon, on_recv, on_up, on_fault},

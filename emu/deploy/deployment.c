@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "core/base/err.h"
+#include "emu/deploy/tap.h"
 #include "scenarios/context.h"
 
 #define LOOPBACK "127.0.0.1"
@@ -19,6 +20,7 @@ void emu_deployment_free(struct emu_deployment *deployment)
     if (deployment != NULL) {
         free(deployment->hosts);
         free(deployment->daemons);
+        free(deployment->taps);
         free(deployment);
     }
 }
@@ -151,6 +153,34 @@ static int daemon_plan(struct emu_deployment *to, const struct scn_scenario *sce
     return err;
 }
 
+/* The ways on which attackers stand. SAEs are attacked at the usual port, which the key manager leaves to them. */
+static int taps_plan(struct emu_deployment *to, const struct scn_scenario *scenario,
+                     const struct emu_hosts *hosts, struct emu_why *why)
+{
+    unsigned base = hosts->base_port == 0 ? EMU_BASE_PORT : hosts->base_port;
+    int err = emu_taps_plan(scenario, &to->taps, &to->tap_count, why);
+    if (err == QKD_OK && to->tap_count > 0 && to->host_count != 1) {
+        err = emu_fail(why, QKD_ERR_INVALID,
+                       "attacks: attackers of the live world stand on one "
+                       "machine: expected one host");
+    }
+    for (size_t i = 0; i < to->tap_count && err == QKD_OK; i++) {
+        struct emu_tap *tap = &to->taps[i];
+        const struct emu_deployed *daemon = &to->daemons[tap->to];
+        unsigned port = base + EMU_PORT_STEP * (unsigned)to->count + (unsigned)i;
+        if (port > LAST_PORT) {
+            return emu_fail(why, QKD_ERR_RANGE, "ports of attackers lie beyond %d", LAST_PORT);
+        }
+        address_make(tap->listen, to->hosts[daemon->host].name, port);
+        memcpy(tap->target, daemon->listen, sizeof tap->target);
+        if (tap->from == EMU_NOWHERE) {
+            memcpy(tap->target, tap->listen, sizeof tap->target);
+            memcpy(tap->listen, daemon->etsi014, sizeof tap->listen);
+        }
+    }
+    return err;
+}
+
 int emu_deployment_plan(const struct scn_scenario *scenario, const struct emu_hosts *hosts,
                         struct emu_deployment **out, struct emu_why *why)
 {
@@ -170,12 +200,33 @@ int emu_deployment_plan(const struct scn_scenario *scenario, const struct emu_ho
     while (err == QKD_OK && made->count < count) {
         err = daemon_plan(made, scenario, hosts, why);
     }
+    err = err == QKD_OK ? taps_plan(made, scenario, hosts, why) : err;
     if (err != QKD_OK) {
         emu_deployment_free(made);
         return err;
     }
     *out = made;
     return QKD_OK;
+}
+
+const char *emu_deployment_way(const struct emu_deployment *deployment, uint32_t from, uint32_t to)
+{
+    for (size_t i = 0; i < deployment->tap_count; i++) {
+        if (deployment->taps[i].from == from && deployment->taps[i].to == to) {
+            return deployment->taps[i].listen;
+        }
+    }
+    return from == EMU_NOWHERE ? deployment->daemons[to].etsi014 : deployment->daemons[to].listen;
+}
+
+const char *emu_deployment_etsi014(const struct emu_deployment *deployment, uint32_t number)
+{
+    for (size_t i = 0; i < deployment->tap_count; i++) {
+        if (deployment->taps[i].from == EMU_NOWHERE && deployment->taps[i].to == number) {
+            return deployment->taps[i].target;
+        }
+    }
+    return deployment->daemons[number].etsi014;
 }
 
 /* ---- JSON ---- */
@@ -211,11 +262,37 @@ static json_t *daemons_json(const struct emu_deployment *deployment)
     return list;
 }
 
+static const char *name_of(const struct emu_deployment *deployment, uint32_t number)
+{
+    return number == EMU_NOWHERE ? "" : deployment->daemons[number].name;
+}
+
+static json_t *taps_json(const struct emu_deployment *deployment)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < deployment->tap_count; i++) {
+        const struct emu_tap *tap = &deployment->taps[i];
+        json_t *item = json_pack("{s:s, s:s, s:s, s:s}", "from", name_of(deployment, tap->from),
+                                 "to", name_of(deployment, tap->to), "listen", tap->listen,
+                                 "target", tap->target);
+        if (json_array_append_new(list, item) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 char *emu_deployment_print(const struct emu_deployment *deployment)
 {
     json_t *all = json_pack("{s:i, s:s, s:o, s:o}", "deployment", 1, "scenario",
                             deployment->scenario, "hosts", hosts_json(deployment), "daemons",
                             daemons_json(deployment));
+    if (all != NULL && deployment->tap_count > 0 &&
+        json_object_set_new(all, "attackers", taps_json(deployment)) != 0) {
+        json_decref(all);
+        all = NULL;
+    }
     char *text = NULL;
     size_t len = 0;
     FILE *file = all == NULL ? NULL : open_memstream(&text, &len);
@@ -285,6 +362,37 @@ static bool daemon_take(struct emu_deployment *to, const json_t *item)
     return false;
 }
 
+static bool tap_take(struct emu_deployment *to, const json_t *item)
+{
+    struct emu_tap *tap = &to->taps[to->tap_count++];
+    char from[EMU_PLACE_NAME_SIZE];
+    char meant[EMU_PLACE_NAME_SIZE];
+    const char *near;
+    bool good = text_take(item, "from", from, sizeof from) &&
+                text_take(item, "to", meant, sizeof meant) &&
+                text_take(item, "listen", tap->listen, sizeof tap->listen) &&
+                text_take(item, "target", tap->target, sizeof tap->target);
+    if (good) {
+        tap->from = from[0] == '\0' ? EMU_NOWHERE : emu_deployment_find(to, from, &near);
+        tap->to = emu_deployment_find(to, meant, &near);
+    }
+    return good && tap->to != EMU_NOWHERE && (from[0] == '\0' || tap->from != EMU_NOWHERE);
+}
+
+static bool taps_take(struct emu_deployment *to, const json_t *taps)
+{
+    size_t count = json_array_size(taps); /* 0: there are none */
+    bool good = count <= EMU_MAX_TAPS;
+    if (good && count > 0) {
+        to->taps = calloc(count, sizeof *to->taps);
+        good = to->taps != NULL;
+    }
+    for (size_t i = 0; good && i < count; i++) {
+        good = tap_take(to, json_array_get(taps, i));
+    }
+    return good;
+}
+
 /* NULL: not one of ours, or no memory. */
 static struct emu_deployment *deployment_take(const json_t *all)
 {
@@ -303,6 +411,7 @@ static struct emu_deployment *deployment_take(const json_t *all)
     for (size_t i = 0; good && i < count; i++) {
         good = daemon_take(made, json_array_get(daemons, i));
     }
+    good = good && taps_take(made, json_object_get(all, "attackers"));
     if (!good) {
         emu_deployment_free(made);
         made = NULL;

@@ -6,6 +6,9 @@
  *   base + 10 n      other daemons      base + 10 n + 2  SAEs: ETSI GS QKD 014 over HTTPS (kmd)
  *   base + 10 n + 1  /healthz, /metrics
  *
+ * Where attackers of the scenario stand in the way (emu/deploy/tap.h), they have ports behind those of all
+ * daemons: base + 10 count + k.
+ *
  * A host's daemons lie together in its root, the folder of the deployment if there is one host only, else
  * hosts/HOST in it: scenario.yaml, start.sh, and a folder NAME for each daemon (see docs/live.md). */
 #ifndef EMU_DEPLOYMENT_H
@@ -41,12 +44,22 @@ struct emu_host {
     char root[EMU_HOST_SIZE + 8];
 };
 
+/* A way on which attackers stand: who dials reaches them, and they reach who was meant. */
+struct emu_tap {
+    uint32_t from;                 /* number of the daemon that dials; EMU_NOWHERE: SAEs */
+    uint32_t to;                   /* of the one that is meant */
+    char listen[EMU_ADDRESS_SIZE]; /* where the attackers wait */
+    char target[EMU_ADDRESS_SIZE]; /* where who is meant listens */
+};
+
 struct emu_deployment {
     char scenario[SCN_NAME_SIZE]; /* its name */
     struct emu_host *hosts;       /* in the order in which nodes name them */
     size_t host_count;
     struct emu_deployed *daemons; /* by number */
     size_t count;
+    struct emu_tap *taps; /* where attackers stand */
+    size_t tap_count;
 };
 
 /* Decides everything; writes nothing. QKD_ERR_INVALID: a host is none, an identifier is too long for a
@@ -54,6 +67,12 @@ struct emu_deployment {
  * ports beyond 65535; QKD_ERR_NOMEM. */
 int emu_deployment_plan(const struct scn_scenario *scenario, const struct emu_hosts *hosts,
                         struct emu_deployment **out, struct emu_why *why);
+
+/* Where daemon `from` finds daemon `to` (EMU_NOWHERE: where SAEs do): an attacker, if one stands there. */
+const char *emu_deployment_way(const struct emu_deployment *deployment, uint32_t from, uint32_t to);
+
+/* Where a key manager itself listens for SAEs. */
+const char *emu_deployment_etsi014(const struct emu_deployment *deployment, uint32_t number);
 
 /* As JSON; to be freed with free(). NULL without memory. */
 char *emu_deployment_print(const struct emu_deployment *deployment);

@@ -24,24 +24,41 @@
 
 /* ---- making ---- */
 
+static int port_check(const char *name, const char *address, struct emu_why *why)
+{
+    struct emu_why own;
+    int fd = -1;
+    int err = address[0] == '\0' ? QKD_OK : emu_listen(address, &fd, &own);
+    if (err == QKD_ERR_EXISTS) {
+        return emu_fail(why, err, "%s: %s is in use", name, address);
+    }
+    if (err != QKD_OK) {
+        return emu_fail(why, err, "%s: %s", name, own.text);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return QKD_OK;
+}
+
 static int ports_check(const struct emu_deployment *deployment, struct emu_why *why)
 {
     for (size_t i = 0; i < deployment->count; i++) {
         const struct emu_deployed *daemon = &deployment->daemons[i];
         const char *addresses[] = {daemon->listen, daemon->status, daemon->etsi014};
         for (size_t a = 0; a < 3; a++) {
-            struct emu_why own;
-            int fd = -1;
-            int err = addresses[a][0] == '\0' ? QKD_OK : emu_listen(addresses[a], &fd, &own);
-            if (err == QKD_ERR_EXISTS) {
-                return emu_fail(why, err, "%s: %s is in use", daemon->name, addresses[a]);
-            }
+            int err = port_check(daemon->name, addresses[a], why);
             if (err != QKD_OK) {
-                return emu_fail(why, err, "%s: %s", daemon->name, own.text);
+                return err;
             }
-            if (fd >= 0) {
-                (void)close(fd);
-            }
+        }
+    }
+    for (size_t i = 0; i < deployment->tap_count; i++) {
+        const struct emu_tap *tap = &deployment->taps[i];
+        int err = port_check("attackers", tap->from == EMU_NOWHERE ? tap->target : tap->listen,
+                             why);
+        if (err != QKD_OK) {
+            return err;
         }
     }
     return QKD_OK;

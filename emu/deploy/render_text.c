@@ -38,7 +38,8 @@ char *emu_render_config(const struct scn_scenario *scenario,
             "status: \"%s\"\nlog: {file: log, level: info}\n",
             daemon->name, daemon->listen, daemon->status);
     if (daemon->kind == EMU_KMD) {
-        fprintf(file, "etsi014: {listen: \"%s\", identity: uri-or-cn}\nload: %s\n", daemon->etsi014,
+        fprintf(file, "etsi014: {listen: \"%s\", identity: uri-or-cn}\nload: %s\n",
+                emu_deployment_etsi014(deployment, number),
                 how->load == EMU_LOAD_SCENARIO ? "scenario" : "none");
     }
     if (daemon->kind == EMU_LINKD) {
@@ -54,7 +55,7 @@ char *emu_render_config(const struct scn_scenario *scenario,
     for (uint32_t i = 0; i < deployment->count; i++) {
         if (emu_place_talk(scenario, number, i)) {
             fprintf(file, "  - {name: \"%s\", address: \"%s\"}\n", deployment->daemons[i].name,
-                    deployment->daemons[i].listen);
+                    emu_deployment_way(deployment, number, i));
         }
     }
     return finish(file, &text);

@@ -18,6 +18,7 @@ struct emu_tls_files {
     const char *ca;          /* whom to believe */
     const char *certificate; /* who we are; with what stands between it and the CA, if anything */
     const char *key;
+    bool attacks; /* for attackers: our certificate may name anybody, and every peer's is believed */
 };
 
 /* Certificates and settings, shared by the sessions of a daemon. */

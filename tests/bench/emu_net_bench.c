@@ -138,7 +138,7 @@ static void nets_open(void)
         struct emu_net_config config = {.loop = &bench.loop,
                                         .name = i == 0 ? "n0" : "n1",
                                         .listen = "127.0.0.1:0",
-                                        .files = {ca, certificate, key},
+                                        .files = {ca, certificate, key, false},
                                         .peers = peers,
                                         .peer_count = 2,
                                         .calls = {.recv = on_recv}};

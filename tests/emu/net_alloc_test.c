@@ -113,7 +113,7 @@ START_TEST(no_memory_to_begin)
     struct emu_net_config config = {.loop = &rig.loop,
                                     .name = "n0",
                                     .listen = "127.0.0.1:0",
-                                    .files = {ca, certificate, key},
+                                    .files = {ca, certificate, key, false},
                                     .peers = peers,
                                     .peer_count = 1};
     struct emu_net *net = NULL;

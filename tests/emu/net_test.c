@@ -256,7 +256,7 @@ START_TEST(port_clash_is_named)
     struct emu_net_config config = {.loop = &rig.loop,
                                     .name = "n1",
                                     .listen = rig.nets[0].address,
-                                    .files = {ca, certificate, key}};
+                                    .files = {ca, certificate, key, false}};
     ck_assert_int_eq(emu_net_new(&config, &second, &why), QKD_ERR_EXISTS);
     ck_assert_ptr_nonnull(strstr(why.text, rig.nets[0].address));
     ck_assert_ptr_nonnull(strstr(why.text, "in use"));

@@ -188,7 +188,7 @@ void rig_net_start(struct rig *rig, size_t number, const char *from, const char 
         .loop = &rig->loop,
         .name = name,
         .listen = net->address[0] == '\0' ? "127.0.0.1:0" : net->address,
-        .files = {ca, certificate, key},
+        .files = {ca, certificate, key, false},
         .peers = peers,
         .peer_count = RIG_NETS,
         .queue_bytes = rig->queue_bytes,

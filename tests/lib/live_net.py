@@ -6,6 +6,7 @@ by the parent's death signal, and at exit. Ports are free ones below the ephemer
 """
 import atexit
 import ctypes
+import datetime
 import json
 import os
 import random
@@ -41,6 +42,11 @@ def free_base(count):
         except OSError:
             continue
     raise SystemExit("no free ports")
+
+
+def seconds_of(text):
+    """Seconds since 1970 of an instant in a log."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def die_with_parent():

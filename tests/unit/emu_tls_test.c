@@ -23,7 +23,7 @@ static void setup(void)
         snprintf(ca, sizeof ca, "%s/ca.crt", rig_folder());
         snprintf(certificate, sizeof certificate, "%s/n%d.crt", rig_folder(), i);
         snprintf(key, sizeof key, "%s/n%d.key", rig_folder(), i);
-        const struct emu_tls_files files = {ca, certificate, key};
+        const struct emu_tls_files files = {ca, certificate, key, false};
         ck_assert_msg(emu_tls_context_new(&files, &contexts[i], &why) == QKD_OK, "%s", why.text);
         ends[i] = emu_tls_new(contexts[i], i == 1);
         ck_assert_ptr_nonnull(ends[i]);
@@ -161,16 +161,16 @@ START_TEST(files_that_are_none)
     snprintf(certificate, sizeof certificate, "%s/n0.crt", rig_folder());
     snprintf(key, sizeof key, "%s/n0.key", rig_folder());
     snprintf(wrong, sizeof wrong, "%s/n1.key", rig_folder());
-    struct emu_tls_files files = {wrong, certificate, key};
+    struct emu_tls_files files = {wrong, certificate, key, false};
     ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(why.text, "n1.key"));
-    files = (struct emu_tls_files){ca, "/nowhere", key};
+    files = (struct emu_tls_files){ca, "/nowhere", key, false};
     ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(why.text, "/nowhere"));
-    files = (struct emu_tls_files){ca, certificate, wrong};
+    files = (struct emu_tls_files){ca, certificate, wrong, false};
     ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(why.text, "n1.key"));
-    files = (struct emu_tls_files){ca, certificate, key};
+    files = (struct emu_tls_files){ca, certificate, key, false};
     for (mode_t open = 1; open <= 0040; open <<= 1) { /* to anybody but the owner, in any way */
         ck_assert_int_eq(chmod(key, 0600 | open), 0);
         ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_ERR_DENIED);
@@ -182,7 +182,7 @@ START_TEST(files_that_are_none)
     context = NULL;
     snprintf(certificate, sizeof certificate, "%s/sae.n1.crt", rig_folder());
     snprintf(key, sizeof key, "%s/sae.n1.key", rig_folder());
-    files = (struct emu_tls_files){ca, certificate, key};
+    files = (struct emu_tls_files){ca, certificate, key, false};
     ck_assert_int_eq(emu_tls_context_new(&files, &context, &why), QKD_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(why.text, "names no daemon"));
     ck_assert_ptr_null(context);
