@@ -4,7 +4,8 @@
  * structure (values, keys, items), by chance from the bytes, and tried again.
  *
  * Input that begins with '@' and a letter is the content of a file that a scenario names: a table
- * of nodes, links, applications, a matrix, a trace, a scenario below this one ... (see `roles`). */
+ * of nodes, links, applications, a matrix, a trace, a scenario below this one ... (see `roles`). Input that
+ * begins with "@=" is an override as on the command line, PATH=VALUE. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,30 @@ static bool accepted(const char *text, size_t len, const char *folder)
     }
     scn_free(first);
     return true;
+}
+
+/* An override of a scenario in which there is one of each of the usual things. */
+static void override_try(const uint8_t *bytes, size_t len)
+{
+    static const char text[] =
+        "scenario: f\nduration: 1 h\nengine: fast\nnetwork:\n  nodes: [{id: A}, {id: B}]\n"
+        "  links: [{id: AB, ends: [A, B], qkd: {rate: 1 kbit/s}}]\napplications:\n"
+        "  - {id: v, from: A, to: B, rate: 1 /s}\nfaults: [{at: 1 s, link: AB, what: both}]\n"
+        "attacks: [{surface: C, what: flip}]\nexpect: [\"served_fraction > 0.5\"]\n";
+    char *set = malloc(len + 1);
+    QKD_ASSERT(set != NULL);
+    memcpy(set, bytes, len);
+    set[len] = '\0';
+    const char *const list[] = {set};
+    struct scn_scenario *scenario = NULL;
+    struct scn_errors errors;
+    struct scn_text input = {.name = "fuzz", .text = text, .len = sizeof text - 1};
+    struct scn_sets sets = {list, 1};
+    int err = scn_load_text(&input, &sets, &scenario, &errors);
+    QKD_ASSERT((err == 0) == (scenario != NULL) && (err == 0) == (errors.count == 0));
+    scn_errors_fini(&errors);
+    scn_free(scenario);
+    free(set);
 }
 
 /* FNV-1a (Fowler, Noll, Vo): only to make chance of bytes. */
@@ -139,6 +164,10 @@ static void file_try(const char *scenario, const uint8_t *bytes, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
+    if (len >= 2 && bytes[0] == '@' && bytes[1] == '=') {
+        override_try(bytes + 2, len - 2);
+        return 0;
+    }
     for (size_t i = 0; len >= 2 && bytes[0] == '@' && i < sizeof roles / sizeof roles[0]; i++) {
         if (bytes[1] == (uint8_t)roles[i].letter) {
             file_try(roles[i].scenario, bytes + 2, len - 2);

@@ -12,6 +12,7 @@
 #include "core/base/err.h"
 #include "core/wire/codec.h"
 #include "core/wire/frame.h"
+#include "core/wire/user_network.h"
 
 #define INPUT_MAX 65536
 #define PROPERTY(cond) ((cond) ? (void)0 : property_fail(#cond, __LINE__))
@@ -93,6 +94,23 @@ static void check_frame(const uint8_t *bytes, size_t len)
     PROPERTY(memcmp(head, bytes, sizeof head) == 0);
 }
 
+/* Networks of users: a list that is whole can be asked, for each network that stands in it and for any address. */
+static void check_networks(const uint8_t *bytes, size_t len)
+{
+    struct wire_bytes networks = {bytes, len};
+    struct wire_user_network what = {0};
+    int err = wire_networks_check(networks);
+    PROPERTY(err <= 0);
+    for (size_t at = 0; err == 0 && at < len;) {
+        int n = wire_user_network_decode(&what, bytes + at, len - at);
+        PROPERTY(n > 0);
+        int match = wire_networks_match(networks, &what);
+        PROPERTY(match <= WIRE_NETWORK_NAMED &&
+                 match >= (what.has_name ? WIRE_NETWORK_NAMED : what.bits));
+        at += (size_t)n;
+    }
+}
+
 /* Gives the bytes a head that passes, for the command that stands there. */
 static void mend_head(uint8_t *bytes, size_t len, uint8_t command)
 {
@@ -131,6 +149,9 @@ static void try_mended(const uint8_t *data, size_t size, uint8_t *copy, uint8_t 
     memcpy(copy, data, size);
     if (size >= 8) {
         WIRE_RECORDS(TRY_MENDED_RECORD)
+        memcpy(copy, data, size);
+        wire_put_u32(copy, (uint32_t)size);
+        check_networks(copy, size);
     }
     memcpy(copy, data, size);
     if (size >= WIRE_FRAME_HEAD_LEN) {
@@ -163,6 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int any = wire_any_check(data, size);
     PROPERTY(any == 0 || any == QKD_ERR_SHORT || any == QKD_ERR_FORMAT || any == QKD_ERR_UNKNOWN);
     check_frame(data, size);
+    check_networks(data, size);
     try_mended(data, size, copy, scratch);
     free(scratch);
     free(copy);
