@@ -54,6 +54,17 @@ static void curl_print(const struct cli_up *up)
     }
 }
 
+/* Who is not alone. */
+static void taps_print(const struct emu_deployment *deployment)
+{
+    for (size_t i = 0; i < deployment->tap_count; i++) {
+        const struct emu_tap *tap = &deployment->taps[i];
+        printf("%sattackers stand between %s and %s: at %s instead of %s\n", i == 0 ? "\n" : "",
+               tap->from == EMU_NOWHERE ? "SAEs" : deployment->daemons[tap->from].name,
+               deployment->daemons[tap->to].name, tap->listen, tap->target);
+    }
+}
+
 void cli_up_table(const struct cli_up *up)
 {
     const struct emu_deployment *deployment = emu_fleet_deployment(up->fleet);
@@ -70,6 +81,7 @@ void cli_up_table(const struct cli_up *up)
         }
         puts("");
     }
+    taps_print(deployment);
     curl_print(up);
     puts(up->detached ? "\nqkdn status, qkdn logs -f; qkdn down ends all"
                       : "\nqkdn status, qkdn logs -f; Ctrl-C ends all");
