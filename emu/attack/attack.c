@@ -22,6 +22,7 @@
 #include "emu/deploy/tap.h"
 
 #define READ_SIZE 65536
+#define OWN_HOST 65 /* 127.0.0.66 */
 
 int64_t emu_attack_now_ms(void)
 {
@@ -211,7 +212,21 @@ void emu_attack_free(struct emu_attack *attack)
     free(attack);
 }
 
-int emu_attack_dial(const char *address)
+/* Where own connections come from, if the machine is dialled by its inner address. */
+static void own_bind(int fd)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr = {htonl(INADDR_LOOPBACK + OWN_HOST)}};
+    (void)bind(fd, (const struct sockaddr *)&from, sizeof from); /* else from the usual one */
+}
+
+static bool is_inner(const struct sockaddr_storage *to)
+{
+    const struct sockaddr_in *inet = (const struct sockaddr_in *)(const void *)to;
+    return to->ss_family == AF_INET && ntohl(inet->sin_addr.s_addr) >> 24 == 127;
+}
+
+int emu_attack_dial(const char *address, bool own)
 {
     struct emu_address parts;
     struct sockaddr_storage to;
@@ -222,6 +237,9 @@ int emu_attack_dial(const char *address)
     socklen_t size = to.ss_family == AF_INET ? sizeof(struct sockaddr_in)
                                              : sizeof(struct sockaddr_in6);
     int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && own && is_inner(&to)) {
+        own_bind(fd);
+    }
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, size) != 0 && errno != EINPROGRESS) {
         (void)close(fd);
         return -1;
@@ -272,7 +290,7 @@ static void place_accept(struct emu_attack *attack, struct emu_attack_place *pla
         return;
     }
     struct emu_tapped *tapped = calloc(1, sizeof *tapped);
-    int other = tapped == NULL ? -1 : emu_attack_dial(place->tap->target);
+    int other = tapped == NULL ? -1 : emu_attack_dial(place->tap->target, false);
     if (other < 0) {
         free(tapped);
         (void)close(fd);
@@ -436,5 +454,6 @@ void emu_attack_turn(struct emu_attack *attack, unsigned ms)
         }
     }
     emu_strangers_tick(attack);
+    emu_floods_tick(attack);
     free(watched.at);
 }

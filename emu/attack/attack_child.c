@@ -41,13 +41,14 @@ static json_t *seconds(double s)
 static json_t *attacker_json(const struct emu_attacker *attacker)
 {
     const struct scn_attack_summary *sum = &attacker->sum;
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "id",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "id",
                      attacker->plan->id, "connections", (json_int_t)attacker->connections, "bytes",
                      (json_int_t)attacker->bytes, "seen", (json_int_t)sum->seen, "touched",
                      (json_int_t)sum->touched, "forged", (json_int_t)sum->forged, "let_in",
-                     (json_int_t)sum->accepted, "tried", (json_int_t)attacker->tried, "served",
-                     (json_int_t)attacker->served, "ended", (json_int_t)attacker->ended, "kept",
-                     (json_int_t)attacker->kept, "first_s", seconds(sum->first_s));
+                     (json_int_t)sum->accepted, "sent", (json_int_t)sum->sent, "tried",
+                     (json_int_t)attacker->tried, "served", (json_int_t)attacker->served, "ended",
+                     (json_int_t)attacker->ended, "kept", (json_int_t)attacker->kept, "first_s",
+                     seconds(sum->first_s));
 }
 
 int emu_attack_report(const struct emu_attack *attack, struct emu_why *why)

@@ -26,6 +26,7 @@ struct emu_attacker {
     int file;             /* what it saw; -1: not kept */
     uint64_t kept;
     int64_t due_ms; /* its next own connection */
+    double owed;    /* flood: connections that are due */
     struct qkd_rng rng;
 };
 
@@ -73,9 +74,10 @@ struct emu_stranger {
     int fd;
     int64_t until_ms, again_ms;
     struct emu_bytes out;
-    struct emu_tls *tls; /* NULL: it only sends bytes */
-    bool serves;         /* it has been dialled by one that meant somebody else */
-    bool asked;          /* said what it has to say */
+    struct emu_tls *tls;   /* NULL: it only sends bytes */
+    bool serves;           /* it has been dialled by one that meant somebody else */
+    bool asked;            /* said what it has to say */
+    struct emu_bytes drip; /* a flood's: what it says byte by byte, one a second */
     bool let_in;
     bool dead;
 };
@@ -128,6 +130,10 @@ void emu_stranger_serve(struct emu_attack *attack, struct emu_attacker *attacker
 void emu_stranger_repeat(struct emu_attack *attack, struct emu_attacker *attacker,
                          const struct emu_tap *tap, const struct emu_bytes *said);
 
+/* A connection of the attacker's own to whom a tap leads; the socket is taken. NULL: there are too many. */
+struct emu_stranger *emu_stranger_new(struct emu_attack *attack, struct emu_attacker *attacker,
+                                      int fd);
+
 /* Own connections that are due begin. */
 void emu_strangers_tick(struct emu_attack *attack);
 
@@ -135,7 +141,17 @@ void emu_strangers_tick(struct emu_attack *attack);
 void emu_stranger_turn(struct emu_attack *attack, struct emu_stranger *stranger);
 void emu_stranger_free(struct emu_stranger *stranger);
 
-/* A socket on its way to an address, which does not block; -1. */
-int emu_attack_dial(const char *address);
+/* A socket on its way to an address, which does not block; -1. An attacker's own connections come from an address
+ * of his own, where the machine has one to spare (127.0.0.0/8): limits by host are about him then, not about those in
+ * whose middle he stands. */
+int emu_attack_dial(const char *address, bool own);
+
+/* ---- flood.c ---- */
+
+/* Floods begin the connections that are due. */
+void emu_floods_tick(struct emu_attack *attack);
+
+/* A stranger of a flood that goes on byte by byte. */
+void emu_flood_drip(struct emu_stranger *stranger);
 
 #endif

@@ -54,6 +54,7 @@ static void item_take(struct scn_attack_summary *to, const json_t *item)
     to->touched = number_of(item, "touched");
     to->forged = number_of(item, "forged");
     to->accepted = number_of(item, "let_in");
+    to->sent = number_of(item, "sent");
     to->first_s = json_is_number(first) ? json_number_value(first) : (double)NAN;
 }
 

@@ -17,7 +17,7 @@
 
 #define LIFE_MS 6000 /* of a connection, longer than what a daemon gives a handshake */
 #define EVERY_MS 400 /* a new one */
-#define STRANGERS_MOST 256
+#define STRANGERS_MOST 800
 
 /* ---- credentials ---- */
 
@@ -93,7 +93,8 @@ int emu_strangers_prepare(struct emu_attack *attack, struct emu_why *why)
 {
     const struct scn_scenario *scenario = attack->options.scenario;
     for (size_t i = 0; i < scenario->attack_count; i++) {
-        if (scenario->attacks[i].what == SCN_ATTACK_POSE &&
+        if ((scenario->attacks[i].what == SCN_ATTACK_POSE ||
+             scenario->attacks[i].what == SCN_ATTACK_FLOOD) &&
             attack->options.deployment->tap_count > 0) {
             int err = role_load(attack, why);
             err = err == QKD_OK ? name_load(attack, why) : err;
@@ -105,9 +106,8 @@ int emu_strangers_prepare(struct emu_attack *attack, struct emu_why *why)
 
 /* ---- beginning ---- */
 
-/* The socket is taken; NULL: it is closed. */
-static struct emu_stranger *stranger_new(struct emu_attack *attack, struct emu_attacker *attacker,
-                                         int fd)
+struct emu_stranger *emu_stranger_new(struct emu_attack *attack, struct emu_attacker *attacker,
+                                      int fd)
 {
     struct emu_stranger *stranger = attack->stranger_count < STRANGERS_MOST
                                         ? calloc(1, sizeof *stranger)
@@ -126,7 +126,11 @@ static struct emu_stranger *stranger_new(struct emu_attack *attack, struct emu_a
     attack->strangers = stranger;
     attack->stranger_count++;
     attacker->tried++;
-    attacker->sum.forged++;
+    if (attacker->plan->what == SCN_ATTACK_FLOOD) {
+        attacker->sum.sent++;
+    } else {
+        attacker->sum.forged++;
+    }
     emu_attacker_first(attack, attacker);
     return stranger;
 }
@@ -136,6 +140,7 @@ void emu_stranger_free(struct emu_stranger *stranger)
     (void)close(stranger->fd);
     emu_tls_free(stranger->tls);
     emu_bytes_fini(&stranger->out);
+    emu_bytes_fini(&stranger->drip);
     free(stranger);
 }
 
@@ -146,7 +151,7 @@ static void pose(struct emu_attack *attack, struct emu_attacker *attacker, int f
     enum emu_false which = from + (enum emu_false)qkd_rng_below(&attacker->rng,
                                                                 EMU_FALSE_COUNT - (uint64_t)from);
     which = attack->contexts[which] == NULL ? EMU_FALSE_CA : which;
-    struct emu_stranger *stranger = stranger_new(attack, attacker, fd);
+    struct emu_stranger *stranger = emu_stranger_new(attack, attacker, fd);
     if (stranger != NULL) {
         stranger->serves = serves;
         attacker->served += serves;
@@ -164,7 +169,8 @@ void emu_stranger_repeat(struct emu_attack *attack, struct emu_attacker *attacke
                          const struct emu_tap *tap, const struct emu_bytes *said)
 {
     size_t len = said->tail - said->head;
-    struct emu_stranger *stranger = stranger_new(attack, attacker, emu_attack_dial(tap->target));
+    struct emu_stranger *stranger = emu_stranger_new(attack, attacker,
+                                                     emu_attack_dial(tap->target, true));
     if (stranger == NULL || len == 0 || emu_bytes_reserve(&stranger->out, len) != QKD_OK) {
         return;
     }
@@ -180,12 +186,12 @@ static void dial_places(struct emu_attack *attack, struct emu_attacker *attacker
         const struct emu_attack_place *place = &attack->places[i];
         bool to_sae_port = place->tap->from == EMU_NOWHERE;
         if (place->stands[number]) {
-            int fd = emu_attack_dial(place->tap->target);
+            int fd = emu_attack_dial(place->tap->target, true);
             if (fd >= 0 && to_sae_port) {
                 pose(attack, attacker, fd, false, EMU_FALSE_NAME);
             } else if (fd >= 0 && attack->contexts[EMU_FALSE_ROLE] != NULL &&
                        qkd_rng_below(&attacker->rng, 2) == 0) {
-                struct emu_stranger *stranger = stranger_new(attack, attacker, fd);
+                struct emu_stranger *stranger = emu_stranger_new(attack, attacker, fd);
                 if (stranger != NULL) {
                     stranger->tls = emu_tls_new(attack->contexts[EMU_FALSE_ROLE], false);
                     stranger->dead = stranger->tls == NULL;
@@ -299,6 +305,7 @@ void emu_stranger_turn(struct emu_attack *attack, struct emu_stranger *stranger)
     if (stranger->tls != NULL) {
         fed(stranger, bytes, n > 0 ? (size_t)n : 0); /* nothing: a client begins so */
     }
+    emu_flood_drip(stranger);
     out_send(stranger);
     stranger->dead = stranger->dead || emu_attack_now_ms() >= stranger->until_ms;
 }

@@ -28,9 +28,13 @@ const char *emu_attack_unable(const struct scn_attack *attack)
     case SCN_ATTACK_FORGE:
     case SCN_ATTACK_POSE:
         return NULL;
+    case SCN_ATTACK_FLOOD:
+        return attack->flood == SCN_FLOOD_JUNK || attack->flood == SCN_FLOOD_STRANGERS
+                   ? NULL
+                   : "floods of the live world are of connections: expected junk or strangers";
     default:
         return "this is done in the virtual worlds only: expected listen, flip, drop, delay, "
-               "replay, splice, forge or pose";
+               "replay, splice, forge, pose or flood";
     }
 }
 

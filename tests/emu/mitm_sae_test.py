@@ -30,7 +30,7 @@ import live_net  # noqa: E402
 
 SCENARIO = os.path.join(HERE, "..", "data", "live-attackers-sae.yaml")
 QKDN = os.environ["QKDN"]
-END_S = 9  # of the last attack
+END_S = 11  # of the last attack
 PERIOD_S = 0.05
 
 
@@ -147,12 +147,15 @@ def main():
     try:
         process, network, begun = up(folder)
         pair = Pair(folder, network["daemons"])
-        for name, until_s in (("listen", 1), ("flip", 3), ("drop", 5), ("replay, forge", 7), ("pose", END_S)):
+        for name, until_s in (("listen", 1), ("flip", 3), ("drop", 5), ("replay, forge", 7), ("pose", 9), ("flood", END_S)):
             before = dict(pair.lost)
             tried, good = phase(pair, begun, until_s)
             broken = {what: n - before.get(what, 0) for what, n in pair.lost.items() if n > before.get(what, 0)}
             print(f"{name}: {good} of {tried} keys at both ends; {broken}")
-            assert name == "listen" or broken, "the attack was not felt"
+            if name == "flood":
+                assert good >= 0.9 * tried - 2, "the flood was felt"  # 2: what posing has broken
+            else:
+                assert name == "listen" or broken, "the attack was not felt"
         refused = pair.lost.get("SSLCertVerificationError", 0)
         assert refused > 0, "no false server was met"
         time.sleep(0.3)
@@ -178,6 +181,7 @@ def main():
             print({key: value for key, value in row.items() if value})
             assert row["let_in"] == 0, row
         assert all(attackers[name]["forged"] > 0 for name in ("flip", "replay", "forge", "pose")), attackers
+        assert all(attackers[name]["sent"] > 100 for name in ("strangers", "junk")), attackers
         with open(ear, "rb") as file:
             seen = file.read(whole)
             assert b"urn:qkdn:sae:video.A" in file.read(), "TLS 1.2 shows certificates, see docs/security.md"

@@ -71,7 +71,8 @@ def judge_summary(summary):
         elif kind != "ear":
             assert attack["forged"] == 0, attack
         if kind != "ear":  # connections that one attack has broken may be down in the next one
-            done = sum(attacks.get(f"{kind}-{at}", {}).get("forged" if kind in FORGE else "touched", 0) for at in "cm")
+            figure = "forged" if kind in FORGE else "sent" if kind == "flood" else "touched"
+            done = sum(attacks.get(f"{kind}-{at}", {}).get(figure, 0) for at in "cm")
             assert done >= 3, (kind, done)
     for ear in ("ear-c", "ear-m"):
         assert attacks[ear]["seen"] > 100, attacks[ear]
@@ -107,7 +108,8 @@ def calm_again(folder):
         with open(os.path.join(folder, name, "log"), encoding="utf-8") as file:
             for line in file:
                 row = json.loads(line)
-                if row["event"] == "connection_fault" and row["fault"] not in ("closed", "connect"):
+                if row["event"] == "connection_fault" and row["fault"] not in ("closed", "connect") and \
+                        row["peer"] != "(unknown)":
                     ends.append((live_net.seconds_of(row["time"]) - epoch_s, name, row))
     last = max(end for end in ends if end[0] < 13)
     print(f"{len(ends)} faults of connections, the last one {last[0]:.1f} s after the run's beginning")
