@@ -129,7 +129,7 @@ static void pool_report(struct watch_stats *stats, int64_t now_ns, const struct 
     }
     unsigned end = end_of(stats, report->a, report->who);
     advance(stats, (uint32_t)report->a, now_ns);
-    link->own_bits[end] = report->b;
+    link->own_bits[end] = report->e;
     link->known[end] = true;
     note_min(stats, link);
     watch_windows_changed(stats, (uint32_t)report->a, now_ns);

@@ -123,7 +123,7 @@ struct watch_link_figures {
 };
 
 struct watch_link_stats {
-    uint64_t own_bits[2];                /* per end: free payload bits it owns */
+    uint64_t own_bits[2];                /* per end: bits it owns that can pay keys */
     uint32_t last_seq[2], last_epoch[2]; /* of TAKE frames */
     bool known[2], up[2], empty[2];
     bool was_up, hit_early; /* both ends up once; hit by a fault before that */

@@ -66,6 +66,7 @@
     X(SHARE_TWICE,    "share: what comes in counts twice for one application")                    \
     X(SHARE_UNKEPT,   "share: what a session is guaranteed is not kept")                          \
     X(SHARE_TRANSIT,  "share: keys on their way take what they find at a hop")                    \
+    X(SHARE_HOP,      "share: at a hop all classes are equals")                                    \
     X(TERM_BLIND,     "kmc: routes of a controller that was overtaken are obeyed")                \
     X(TERM_UNSAVED,   "term: a controller does not persist the term it begins")                   \
     X(FOLLOW_UNSAVED, "kmc: whom it follows is not persisted")                                    \

@@ -65,7 +65,7 @@ enum qkd_report_code {
     QKD_REPORT_FETCH_FAILED, /* slave app: id = KSA-key ID, a = enum wire_reason */
     QKD_REPORT_KEY,          /* master app: id = request, id2 = KSA-key ID it was answered with */
     QKD_REPORT_POOL,         /* KMA: a = link, b = own free payload bits, c = the peer's,
-                                d = stored bits */
+                                d = stored bits, e = own bits without tails that pay no key */
     QKD_REPORT_POOL_EMPTY,   /* KMA: a = link, b = 1 exhausted, 0 recovered */
     QKD_REPORT_ROUTE,        /* KMA: id = request's first KMA-key ID, a = hops, b = 1 rerouted,
                                 c = 1 unasked, 2 used on without a controller: d = its age
@@ -113,7 +113,7 @@ struct qkd_report {
     struct qkd_eid peer; /* the other party, if any */
     struct qkd_id id;
     struct qkd_id id2;
-    uint64_t a, b, c, d;    /* as the code says */
+    uint64_t a, b, c, d, e; /* as the code says */
     struct qkd_slice bytes; /* as the code says; else empty */
 };
 

@@ -449,7 +449,8 @@ uint64_t ctl_light_status(struct ctl *ctl, const struct wire_module_status *stat
 }
 
 /* Whether the store of a link will be full `forecast` from now, as it fills and is used today. A store that is
- * not half full is never waited for: what is short of key now would stay so. */
+ * not half full of what can pay keys is never waited for: what is short of key now would stay so, and tails
+ * make room for key only where a store is really full. */
 static void forecast(struct ctl *ctl, struct ctl_lamp *lamp)
 {
     const struct ctl_topology *t = &ctl->topology;
@@ -464,8 +465,9 @@ static void forecast(struct ctl *ctl, struct ctl_lamp *lamp)
                                                                          : link->stored_bits[1]);
     double level = stored + span_s * ((double)ctl_link_rate_bps(link) - used_bps);
     double most = (double)lamp->store_bits;
+    double usable = (double)t->halves[2 * slot].own + (double)t->halves[2 * slot + 1].own;
     bool will_be = lamp->is_full ? level > most - most / FULL_SHARE : level >= most;
-    lamp->is_full = will_be && stored >= most / 2;
+    lamp->is_full = will_be && usable >= most / 2;
 }
 
 static void silence(struct ctl *ctl, const struct qkd_event *event, struct ctl_optical *optical,

@@ -139,6 +139,18 @@ bool kma_frame_ready(const struct kma_step *s, struct kma_link *link)
     return link->up && chan_is_up(s->kma->chan, QKD_RP_KX1, link->peer) && tx_room(link);
 }
 
+/* Notes how short a frame of this kind may be: with one key of the unit, if this one has several. */
+static void frame_seen(const struct kma_step *s, struct kma_link *link, bool is_relay,
+                       uint32_t length)
+{
+    uint32_t unit = s->kma->config->unit_bits;
+    uint64_t bits = is_relay ? wire_relay_cost_bits(unit, 1, 1) : wire_take_cost_bits(unit, 1, 1);
+    uint32_t least = length < bits / 8 ? length : (uint32_t)(bits / 8);
+    if (link->frame_least[0] == 0 || least < link->frame_least[0]) {
+        link->frame_least[0] = least;
+    }
+}
+
 /* Takes what the frame consumes. */
 static int send_take(const struct kma_step *s, struct kma_link *link, const struct kma_send *send,
                      uint32_t payload, struct km_take *take)
@@ -147,6 +159,9 @@ static int send_take(const struct kma_step *s, struct kma_link *link, const stru
     bool control = !relay && send->type != WIRE_FRAME_TAKE;
     if (send->ask != NULL) {
         return km_pool_take_ask(&link->pool, send->ask->slot, send->ask->mid, s->out, take);
+    }
+    if (!control && !send->is_aes) {
+        frame_seen(s, link, relay, payload + WIRE_FRAME_TAG_LEN);
     }
     if (!send->is_aes) {
         return pads_take(s, link, payload + WIRE_FRAME_TAG_LEN, control, take);

@@ -27,6 +27,7 @@ void kma_grant_want(const struct kma_step *s, struct kma_link *link, uint64_t by
         return;
     }
     link->grant_asked = s->event->now;
+    bytes = kma_share_want(link, bytes, level);
     struct wire_grant_request request = {.head = kma_head(s->kma, QKD_RP_KX1, 0),
                                          .link = link->id,
                                          .wanted = bytes > UINT32_MAX ? UINT32_MAX

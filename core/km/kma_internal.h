@@ -129,16 +129,20 @@ struct kma_link {
         struct qkd_time asked;
     } * confirm; /* oldest first; room for confirm_cap */
     uint32_t confirm_count, confirm_cap;
-    bool confirm_again;     /* lower KMA: some question was not sent, or did not arrive */
-    uint32_t block_counter; /* lower KMA: blocks numbered in this incarnation */
-    bool paused;            /* module was told that the store is full */
-    uint32_t paused_bytes;  /* what it wanted to store */
-    bool peer_full;         /* so its last HELLO said: no file has room there */
-    uint32_t file_bytes;    /* of the last file that was stored; 0: none yet */
-    bool empty;             /* a payload was refused since the pool last had room */
+    bool confirm_again;         /* lower KMA: some question was not sent, or did not arrive */
+    uint32_t block_counter;     /* lower KMA: blocks numbered in this incarnation */
+    bool paused;                /* module was told that the store is full */
+    uint32_t paused_bytes;      /* what it wanted to store */
+    bool peer_full;             /* so its last HELLO said: no file has room there */
+    uint32_t file_bytes;        /* of the last file that was stored; 0: none yet */
+    bool empty;                 /* a payload was refused of late: the fault pool_low stands */
+    struct qkd_time refused_at; /* last */
     uint32_t missing; /* bytes in a row that a payload last lacked in this status period; 0: none */
     uint32_t frame_most[2]; /* bytes of the longest payload asked for at either end in this status
                                period, and in the one before; 0: none */
+    uint32_t frame_least
+        [2]; /* of the shortest that may be asked for here, which carries one key: in this
+                                status period, and in the last one before that saw any; 0: none */
     struct qkd_time grant_asked;
     uint32_t grants_open; /* own GRANT frames not yet acknowledged */
     /* counters since start, bits where not said otherwise */
@@ -492,6 +496,8 @@ void kma_link_tick(const struct kma_step *s);
 void kma_link_status(const struct kma_step *s);
 /* The pool could not pay what was asked of it: a fault until it can pay a key again. */
 void kma_link_exhausted(const struct kma_step *s, struct kma_link *link);
+/* Bytes of the shortest frame that payload takes of the link these days. */
+uint32_t kma_link_piece(const struct kma *kma, const struct kma_link *link);
 void kma_link_mark(const struct kma_step *s, struct kma_link *link);
 
 /* kma_frame.c */
@@ -804,9 +810,11 @@ void kma_share_give(const struct kma_step *s, const struct kma_need *need, uint3
 /* Level of a class by its number, and of what is within a guaranteed rate; of another KM's key. */
 uint8_t kma_share_level(const struct km_config *config, uint8_t class_number, bool is_guaranteed);
 uint8_t kma_share_level_of(struct kma *kma, const struct kma_forward *forward);
+/* Of what would be asked of the other end, what accounts could save; a frame at least. */
+uint64_t kma_share_want(const struct kma_link *link, uint64_t bytes, uint8_t level);
 /* Own bytes of a link of which a GRANT for a need of that level may give: not what is kept for guaranteed rates,
  * and what more important levels have saved. */
-uint64_t kma_share_spare(const struct kma_step *s, const struct kma_link *link, uint8_t level);
+uint64_t kma_share_spare(const struct kma_step *s, struct kma_link *link, uint8_t level);
 /* Whether a key of another KM may cross a link now: then what it costs is taken of its share. */
 bool kma_share_pass(const struct kma_step *s, struct kma_link *link,
                     const struct kma_forward *forward);

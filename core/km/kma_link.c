@@ -9,6 +9,7 @@
 
 #define STATUS_SHIFT 3 /* rates are averaged over about 8 status periods */
 #define DELAY_SHARE 8  /* of a new sample in the smoothed round trip */
+#define LOW_PERIODS 3  /* status periods without a refusal that end pool_low */
 
 struct kma_link *kma_link_make(const struct kma_step *s, uint32_t id)
 {
@@ -471,6 +472,7 @@ void kma_link_channel_up(const struct kma_step *s, struct qkd_eid peer)
 
 void kma_link_exhausted(const struct kma_step *s, struct kma_link *link)
 {
+    link->refused_at = s->event->now;
     if (!link->empty) {
         link->empty = true;
         (void)chan_report_raise(&s->kma->reports, s->event, WIRE_FAULT_POOL_LOW, link->id, s->out);
@@ -487,8 +489,24 @@ void kma_link_mark(const struct kma_step *s, struct kma_link *link)
     if (mine < (mine + theirs) / 4) {
         kma_grant_want(s, link, (theirs - mine) / 2, KM_SHARE_NONE);
     }
+}
+
+uint32_t kma_link_piece(const struct kma *kma, const struct kma_link *link)
+{
+    uint32_t a = link->frame_least[0];
+    uint32_t b = link->frame_least[1];
+    uint32_t least = a == 0 || (b > 0 && b < a) ? b : a;
+    return least > 0 ? least : (uint32_t)(wire_take_cost_bits(kma->config->unit_bits, 1, 1) / 8);
+}
+
+/* The fault is over when nothing has been refused for some periods and a key could be paid: key that comes in
+ * blocks and goes at once would raise and clear it with each of them. */
+static void recovered(const struct kma_step *s, struct kma_link *link)
+{
+    struct qkd_span hold = qkd_span_ns(LOW_PERIODS * s->kma->config->status_period.ns);
     uint64_t one_key = wire_relay_cost_bits(s->kma->config->unit_bits, 1, 1) / 8;
-    if (link->empty && mine >= one_key) {
+    if (link->empty && !qkd_time_before(s->event->now, qkd_time_add(link->refused_at, hold)) &&
+        km_pool_usable(&link->pool, one_key) >= one_key) {
         link->empty = false;
         (void)chan_report_clear(&s->kma->reports, s->event, WIRE_FAULT_POOL_LOW, link->id, s->out);
         kma_report(s, (struct qkd_report){
@@ -496,14 +514,27 @@ void kma_link_mark(const struct kma_step *s, struct kma_link *link)
     }
 }
 
-static struct wire_link_status status_of(const struct kma *kma, const struct kma_link *link)
+static void periods_shift(struct kma_link *link)
+{
+    link->missing = 0;
+    link->frame_most[1] = link->frame_most[0];
+    link->frame_most[0] = 0;
+    if (link->frame_least[0] > 0) {
+        link->frame_least[1] = link->frame_least[0];
+        link->frame_least[0] = 0;
+    }
+}
+
+static struct wire_link_status status_of(const struct kma *kma, struct kma_link *link)
 {
     uint64_t delay_ns = link->round_trip_ns / 2;
+    uint32_t piece = kma_link_piece(kma,
+                                    link); /* tails that pay no key are not told as if they did */
     return (struct wire_link_status){.link = link->id,
                                      .peer = link->peer,
                                      .up = link->up,
-                                     .own_bits = 8 * km_pool_payload_free(&link->pool),
-                                     .peer_bits = 8 * km_pool_peer_payload(&link->pool),
+                                     .own_bits = 8 * km_pool_usable(&link->pool, piece),
+                                     .peer_bits = 8 * km_pool_peer_usable(&link->pool, piece),
                                      .stored_bits = 8 * km_pool_stored(&link->pool),
                                      .rate_bps = link->n.rate_bps,
                                      .consumption_bps = link->n.consumption_bps,
@@ -588,12 +619,11 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
         kma_skip_resend(s, link);
         kma_expire(s, link);
         kma_trim(s, link);
-        link->missing = 0;
-        link->frame_most[1] = link->frame_most[0];
-        link->frame_most[0] = 0;
+        periods_shift(link);
         kma_grant_resend(s, link);
         kma_file_confirm_again(s, link);
         kma_link_mark(s, link);
+        recovered(s, link);
         kma_fallback_tick(s, link);
         kma_file_room(s, link);
     }
@@ -604,7 +634,8 @@ static void link_tick(const struct kma_step *s, struct kma_link *link)
                                       .a = link->id,
                                       .b = 8 * km_pool_payload_free(&link->pool),
                                       .c = 8 * km_pool_peer_payload(&link->pool),
-                                      .d = 8 * km_pool_stored(&link->pool)});
+                                      .d = status.stored_bits,
+                                      .e = status.own_bits});
 }
 
 void kma_link_tick(const struct kma_step *s)

@@ -37,7 +37,7 @@ static struct km_share_who who_of(const struct kma *kma, const struct kma_need *
 
 /* What those of more important levels could use of what is there after a frame of `bytes`. It may end what is
  * too short for them anyhow. */
-static uint64_t left_above(const struct kma_link *link, uint8_t level, uint64_t bytes)
+static uint64_t left_above(struct kma_link *link, uint8_t level, uint64_t bytes)
 {
     uint64_t longest = link->file_bytes /
                        2; /* of what a block gives one end: longer frames are halved */
@@ -74,6 +74,15 @@ uint8_t kma_share_level_of(struct kma *kma, const struct kma_forward *forward)
                            forward->guaranteed);
 }
 
+/* Whether not even two more files have room, and no less of what is there is here than at the other end: key will
+ * soon be lost that nobody takes. */
+static bool is_nearly_full(const struct kma_link *link)
+{
+    const struct km_pool *pool = &link->pool;
+    return km_pool_stored(pool) + 2 * (uint64_t)link->file_bytes > link->store_bytes &&
+           km_pool_payload_free(pool) >= km_pool_peer_payload(pool);
+}
+
 static bool link_take(const struct kma_step *s, struct kma_link *link,
                       const struct km_share_who *who, uint8_t class_number, uint64_t bytes)
 {
@@ -86,6 +95,7 @@ static bool link_take(const struct kma_step *s, struct kma_link *link,
                                                 .class_slot = class_slot,
                                                 .bytes = bytes,
                                                 .free = km_pool_usable(&link->pool, bytes),
+                                                .is_full = is_nearly_full(link),
                                                 .left = left_above(link, level, bytes),
                                                 .now = s->event->now});
 }
@@ -149,7 +159,17 @@ void kma_share_give(const struct kma_step *s, const struct kma_need *need, uint3
     paths_give(s, need, count, s->kma->config->class_count > 0 ? flow->paths : 0);
 }
 
-uint64_t kma_share_spare(const struct kma_step *s, const struct kma_link *link, uint8_t level)
+uint64_t kma_share_want(const struct kma_link *link, uint64_t bytes, uint8_t level)
+{
+    if (link->share == NULL) {
+        return bytes;
+    }
+    uint64_t lacks = km_share_lacks(link->share, level);
+    lacks = lacks > link->frame_most[0] ? lacks : link->frame_most[0];
+    return bytes < lacks ? bytes : lacks;
+}
+
+uint64_t kma_share_spare(const struct kma_step *s, struct kma_link *link, uint8_t level)
 {
     if (link->share == NULL) {
         return km_pool_payload_free(&link->pool);
@@ -186,7 +206,7 @@ bool kma_share_pass(const struct kma_step *s, struct kma_link *link,
     struct km_share_who who;
     uint64_t bytes = pass_of(s, link, forward, &who);
     const struct kma_session *session = kma_session_find(s->kma, forward->session);
-    uint8_t class_number = session == NULL ? 0 : session->class_number;
+    uint8_t class_number = session == NULL || QKDN_MUTANT(SHARE_HOP) ? 0 : session->class_number;
     bool may = bytes == 0 || link_take(s, link, &who, class_number, bytes);
     if (!may) {
         kma_report(s, (struct qkd_report){.code = QKD_REPORT_SHARE,

@@ -122,12 +122,27 @@ static uint32_t chunk_free(const struct km_chunk *c)
     return bytes;
 }
 
+/* Of what is left of a chunk, what pieces of a length can use. */
+static uint64_t whole(uint64_t left, uint64_t piece)
+{
+    return left / piece * piece;
+}
+
+/* Whether payload may take of it and it is asked how much of it pieces can use. */
+static bool is_usable(const struct km_chunk *c)
+{
+    return c->mine && c->block != 0;
+}
+
 /* Takes a chunk out of the sums, before it changes ... */
 static void count_out(struct km_pool *pool, const struct km_chunk *c)
 {
     uint32_t bytes = chunk_free(c);
     *(c->mine ? &pool->own_free : &pool->peer_free) -= bytes;
     pool->crumbs[c->mine] -= bytes % CRYPTO_TAG_LEN;
+    for (uint32_t i = 0; i < KM_POOL_PIECES && is_usable(c) && pool->usable[i].piece > 0; i++) {
+        pool->usable[i].bytes -= whole(bytes, pool->usable[i].piece);
+    }
 }
 
 /* ... and back in. */
@@ -136,6 +151,9 @@ static void count_in(struct km_pool *pool, const struct km_chunk *c)
     uint32_t bytes = chunk_free(c);
     *(c->mine ? &pool->own_free : &pool->peer_free) += bytes;
     pool->crumbs[c->mine] += bytes % CRYPTO_TAG_LEN;
+    for (uint32_t i = 0; i < KM_POOL_PIECES && is_usable(c) && pool->usable[i].piece > 0; i++) {
+        pool->usable[i].bytes += whole(bytes, pool->usable[i].piece);
+    }
 }
 
 /* Free bytes of one side beyond bootstrap and reserve; crumbs pay nothing, not even a tag. */
@@ -308,19 +326,38 @@ static struct km_chunk *payload_chunk(const struct km_pool *pool, uint32_t len)
     return NULL;
 }
 
-/* Of what is left of a chunk, what pieces of a length can use. */
-static uint64_t whole(uint64_t left, uint64_t piece)
+/* The sum for a length, made if it is not kept. */
+static uint64_t usable_sum(struct km_pool *pool, uint64_t piece)
 {
-    return left / piece * piece;
-}
-
-uint64_t km_pool_usable(const struct km_pool *pool, uint64_t piece)
-{
-    uint64_t all = km_pool_payload_free(pool);
-    uint64_t sum = 0;
+    for (uint32_t i = 0; i < KM_POOL_PIECES; i++) {
+        if (pool->usable[i].piece == piece) {
+            return pool->usable[i].bytes;
+        }
+    }
+    struct km_usable *kept = &pool->usable[pool->usable_next++ % KM_POOL_PIECES];
+    *kept = (struct km_usable){.piece = piece};
     for (uint32_t i = 0; i < pool->own_count; i++) {
         const struct km_chunk *c = km_pool_own(pool, i);
-        sum += c->block == 0 ? 0 : whole(c->end - c->next, piece);
+        kept->bytes += is_usable(c) ? whole(chunk_free(c), piece) : 0;
+    }
+    return kept->bytes;
+}
+
+uint64_t km_pool_usable(struct km_pool *pool, uint64_t piece)
+{
+    QKD_ASSERT(piece > 0);
+    uint64_t all = km_pool_payload_free(pool);
+    uint64_t sum = usable_sum(pool, piece);
+    return sum < all ? sum : all;
+}
+
+uint64_t km_pool_peer_usable(const struct km_pool *pool, uint64_t piece)
+{
+    uint64_t all = km_pool_peer_payload(pool);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < pool->count; i++) {
+        const struct km_chunk *c = km_pool_chunk(pool, i);
+        sum += c->block == 0 || c->mine ? 0 : whole(chunk_free(c), piece);
     }
     return sum < all ? sum : all;
 }

@@ -20,6 +20,7 @@
 #define KM_POOL_RESERVE 256 /* bytes per side that payload never takes: 16 tags */
 #define KM_POOL_WINDOW 1024 /* bytes of expanded key kept per direction while in use */
 #define KM_BOOT_KEYS 64     /* bytes of block 0 before its pads: 2 hash keys, HELLO key */
+#define KM_POOL_PIECES 4    /* lengths for which it is kept how much of the pool they can use */
 #define KM_POOL_ASKS 8      /* tags of questions that a block pays before it is confirmed */
 
 struct km_range {
@@ -82,6 +83,11 @@ struct km_pool {
     uint64_t crumbs[2];           /* of them, what is over in each chunk after whole tags: of the
                                      peer's, of own ones */
     uint64_t waiting_bytes;
+    struct
+        km_usable { /* own bytes that pieces of a length can use: a ring of the last asked about */
+        uint64_t piece, bytes;
+    } usable[KM_POOL_PIECES];
+    uint32_t usable_next;
     struct km_window {
         uint32_t block_slot, base;
         uint8_t *bytes; /* KM_POOL_WINDOW, made on first use */
@@ -124,7 +130,9 @@ int km_pool_confirm(struct km_pool *pool, const struct km_confirm *confirm, stru
 /* Own bytes that payload may take now (reserve kept back). */
 uint64_t km_pool_payload_free(const struct km_pool *pool);
 /* Of them, what pieces of a length can use: what is left of each chunk is too short. */
-uint64_t km_pool_usable(const struct km_pool *pool, uint64_t piece);
+uint64_t km_pool_usable(struct km_pool *pool, uint64_t piece);
+/* The same of the peer's, as seen here. */
+uint64_t km_pool_peer_usable(const struct km_pool *pool, uint64_t piece);
 /* Of that, what payload of `len` bytes takes away when it is taken now. */
 uint64_t km_pool_usable_lost(const struct km_pool *pool, uint32_t len, uint64_t piece);
 /* The same for AES-256 frames, which may take what payload leaves them. */

@@ -38,10 +38,9 @@ static uint64_t want_of(const struct km_account *account)
     return account->wanted[1] > want ? account->wanted[1] : want;
 }
 
-/* The most that each account of a kind may save so that all together save no more than `all`: who wants
+/* The most that each account of a level may save so that all together save no more than `all`: who wants
  * less leaves the rest to others. What they save is in *saved. */
-static uint64_t part_of(const struct km_share *share, bool is_guaranteed, uint64_t all,
-                        uint64_t *saved)
+static uint64_t part_of(const struct km_share *share, uint8_t level, uint64_t all, uint64_t *saved)
 {
     uint64_t part = 0;
     *saved = 0;
@@ -50,7 +49,7 @@ static uint64_t part_of(const struct km_share *share, bool is_guaranteed, uint64
         *saved = 0;
         for (uint32_t i = 0; i < share->count; i++) {
             const struct km_account *account = &share->accounts[i];
-            if ((account->level == KM_SHARE_GUARANTEED) == is_guaranteed) {
+            if (account->level == level) {
                 uint64_t want = want_of(account);
                 open += want > part;
                 *saved += least(want, part);
@@ -67,15 +66,18 @@ static uint64_t part_of(const struct km_share *share, bool is_guaranteed, uint64
 static void parts_set(struct km_share *share)
 {
     uint64_t all = share->store / PARTS * PARTS_CREDITS;
-    uint64_t saved;
-    share->part[0] = part_of(share, true, all / 2, &saved);
-    share->part[1] = part_of(share, false, all - saved, &saved);
+    for (unsigned level = 0; level <= KM_SHARE_NONE; level++) {
+        uint64_t saved;
+        uint64_t most = level == KM_SHARE_GUARANTEED ? all / 2 : all;
+        share->part[level] = part_of(share, (uint8_t)level, most, &saved);
+        all -= least(saved, all);
+    }
 }
 
 /* What may be saved on an account beside what is there. */
 static uint64_t room_of(const struct km_share *share, const struct km_account *account)
 {
-    uint64_t most = least(want_of(account), share->part[account->level != KM_SHARE_GUARANTEED]);
+    uint64_t most = least(want_of(account), share->part[account->level]);
     return account->credit < most ? most - account->credit : 0;
 }
 
@@ -263,11 +265,24 @@ static uint64_t preempt(struct km_share *share, uint8_t level, uint64_t bytes)
     return bytes;
 }
 
-/* Most that an account may take now. */
-static uint64_t reach(const struct km_share *share, const struct km_account *account,
-                      uint32_t class_slot)
+/* What is common for a level: not what more important ones want and may not save, unless the store is nearly
+ * full. Else a need that waits would take what a large block brings before others ask. */
+static uint64_t common_for(const struct km_share *share, uint8_t level, bool is_full)
 {
-    uint64_t sum = share->common + account->credit;
+    uint64_t wanted = 0;
+    for (uint32_t i = 0; !is_full && i < share->count; i++) {
+        const struct km_account *account = &share->accounts[i];
+        uint64_t want = want_of(account);
+        wanted += account->level < level && want > account->credit ? want - account->credit : 0;
+    }
+    return share->common > wanted ? share->common - wanted : 0;
+}
+
+/* Most that an account may take now, beside `common` of what is common. */
+static uint64_t reach(const struct km_share *share, const struct km_account *account,
+                      uint32_t class_slot, uint64_t common)
+{
+    uint64_t sum = common + account->credit;
     for (uint32_t i = 0; i < share->count; i++) {
         sum += share->accounts[i].level > account->level ? share->accounts[i].credit : 0;
     }
@@ -310,11 +325,13 @@ bool km_share_take(struct km_share *share, const struct km_share_ask *ask)
         return false;
     }
     settle(share, ask->free);
-    if (reach(share, account, ask->class_slot) < ask->bytes ||
+    uint64_t common = common_for(share, account->level, ask->is_full);
+    if (reach(share, account, ask->class_slot, common) < ask->bytes ||
         ask->left < claimed_above(share, account->level)) {
         return false;
     }
-    uint64_t left = draw(&share->common, ask->bytes);
+    uint64_t left = ask->bytes - least(common, ask->bytes);
+    share->common -= ask->bytes - left;
     left = draw(&account->credit, left);
     if (ask->class_slot < share->config->class_count) {
         left = draw(&share->reserve[ask->class_slot], left);
@@ -327,6 +344,17 @@ void km_share_give(struct km_share *share, const struct km_share_who *who, uint6
 {
     struct km_account *account = account_find(share, who);
     *(account == NULL ? &share->common : &account->credit) += bytes;
+}
+
+uint64_t km_share_lacks(struct km_share *share, uint8_t level)
+{
+    uint64_t sum = 0;
+    parts_set(share);
+    for (uint32_t i = 0; i < share->count; i++) {
+        const struct km_account *account = &share->accounts[i];
+        sum += account->level <= level ? room_of(share, account) : 0;
+    }
+    return sum;
 }
 
 uint64_t km_share_kept(struct km_share *share, uint8_t level, struct qkd_time now)

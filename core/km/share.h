@@ -9,7 +9,8 @@
  * Key that comes in pays the debt, then fills level by level, the most important first: the credits of its
  * applications in equal steps up to what each may save, then the reserves of its classes. The rest is common.
  *
- * An application may take what is common, its own credit, its class's reserve, and all that less important
+ * An application may take what is common (but for what more important ones asked for in a minute and have not
+ * saved, as long as the store is not nearly full), its own credit, its class's reserve, and all that less important
  * levels hold: these are preempted. Hence: no level gets key while a more important one lacks it; of two
  * applications of a level that lack key both get the same; nobody is refused while a pool has more than all
  * want to save. Where there is a debt the least important bear it: nobody takes what credits of more important
@@ -54,8 +55,7 @@ struct km_share {
     uint32_t count, cap;
     uint64_t reserve[KM_CLASSES]; /* by class */
     uint64_t common, debt;
-    uint64_t
-        part[2]; /* of the store: most credit of an account within a guaranteed rate; of others */
+    uint64_t part[KM_SHARE_NONE + 1]; /* of the store: most credit of an account, by level */
 };
 
 /* What is asked for, and by whom. */
@@ -65,6 +65,7 @@ struct km_share_ask {
     uint32_t class_slot; /* of config->classes; KM_CLASSES: none */
     uint64_t bytes;
     uint64_t free; /* of the pool, as far as a piece of that length can use it */
+    bool is_full;  /* the link has little room for more key */
     uint64_t left; /* of it afterwards, as far as pieces of km_share_piece() can use it */
     struct qkd_time now;
 };
@@ -81,6 +82,9 @@ uint64_t km_share_piece(const struct km_share *share, uint8_t level);
 
 /* They were not taken after all. */
 void km_share_give(struct km_share *share, const struct km_share_who *who, uint64_t bytes);
+
+/* What accounts of a level and of more important ones may save beside what they have. */
+uint64_t km_share_lacks(struct km_share *share, uint8_t level);
 
 /* What an end does not give to the other, for whose needs of a level it asks: the most that may be saved for
  * guaranteed rates, and what more important levels have saved. */

@@ -187,7 +187,7 @@ void emu_gauges_pool(struct emu_gauges *gauges, const struct qkd_report *report)
         return;
     }
     const char *link = scenario->links[report->a].id;
-    emu_metric_set(emu_metric_of(gauges->pool, (const char *[]){link, "own"}), (double)report->b);
+    emu_metric_set(emu_metric_of(gauges->pool, (const char *[]){link, "own"}), (double)report->e);
     emu_metric_set(emu_metric_of(gauges->pool, (const char *[]){link, "peer"}), (double)report->c);
     emu_metric_set(emu_metric_of(gauges->pool, (const char *[]){link, "stored"}),
                    (double)report->d);

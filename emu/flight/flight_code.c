@@ -149,6 +149,7 @@ static void walk_report(struct walk *walk, struct emu_flight_entry *entry)
     walk_u64(walk, &report->b);
     walk_u64(walk, &report->c);
     walk_u64(walk, &report->d);
+    walk_u64(walk, &report->e);
     walk_bytes(walk, &entry->u.report.bytes);
     if (code >= QKD_REPORT_COUNT) {
         walk->bad = true;

@@ -273,8 +273,11 @@ static void tell_adjacency(struct watch_stats *stats, double at_s, uint32_t a, b
 static void tell_pool(struct watch_stats *stats, double at_s, uint32_t node, uint64_t bits)
 {
     tell(stats, at_s,
-         &(struct qkd_report){
-             .code = QKD_REPORT_POOL, .who = kma_at(node), .peer = kma_at(1 - node), .b = bits});
+         &(struct qkd_report){.code = QKD_REPORT_POOL,
+                              .who = kma_at(node),
+                              .peer = kma_at(1 - node),
+                              .b = bits,
+                              .e = bits});
 }
 
 static void tell_alarm(struct watch_stats *stats, double at_s, uint64_t fault)

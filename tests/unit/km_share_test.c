@@ -48,6 +48,7 @@ static bool ask(uint32_t who, uint32_t class_slot, bool is_guaranteed, uint64_t 
                                                             .class_slot = class_slot,
                                                             .bytes = bytes,
                                                             .free = pool,
+                                                            .is_full = pool > STORE / 16 * 7,
                                                             .left = pool > bytes ? pool - bytes : 0,
                                                             .now = {now_ms * QKD_NS_PER_MS}});
     if (may && pool >= bytes) {

@@ -184,9 +184,11 @@ static void grant(struct end *from, struct end *to, struct qkd_rng *rng)
 }
 
 /* Free bytes as the chunks say, against the running sums. */
-static void audit(const struct end *e)
+static void audit(struct end *e)
 {
+    static const uint64_t pieces[] = {80, 48, 186, 16, 100}; /* one more than sums are kept */
     uint64_t own = 0;
+    uint64_t usable[5] = {0};
     for (uint32_t i = 0; i < e->pool.count; i++) {
         const struct km_chunk *c = km_pool_chunk(&e->pool, i);
         uint64_t bytes = c->end - c->next;
@@ -196,12 +198,19 @@ static void audit(const struct end *e)
         }
         ck_assert_uint_le(c->next, c->lease);
         own += c->mine ? bytes : 0;
+        for (uint32_t k = 0; k < 5; k++) {
+            usable[k] += c->mine && c->block != 0 ? bytes / pieces[k] * pieces[k] : 0;
+        }
         for (uint32_t b = c->next; c->mine && b < c->end; b++) {
             ck_assert_msg(used[c->block][b] == 0, "byte %u of block %u is free but used", b,
                           c->block);
         }
     }
     ck_assert_uint_eq(own, e->pool.own_free);
+    uint64_t most = km_pool_payload_free(&e->pool);
+    for (uint32_t k = own % 2 == 0 ? 0 : 1; k < 5; k++) {
+        ck_assert_uint_eq(km_pool_usable(&e->pool, pieces[k]), usable[k] < most ? usable[k] : most);
+    }
 }
 
 START_TEST(random_life)
