@@ -142,7 +142,8 @@ struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario)
     watch_orc_session_init(o);
     watch_orc_place_init(o);
     if (!links_new(o) || watch_orc_term_init(o) != 0 || watch_orc_rate_init(o) != 0 ||
-        watch_orc_fair_init(o) != 0 || watch_orc_light_init(o) != 0) {
+        watch_orc_fair_init(o) != 0 || watch_orc_guarantee_init(o) != 0 ||
+        watch_orc_hops_init(o) != 0 || watch_orc_light_init(o) != 0) {
         watch_oracle_free(o);
         return NULL;
     }
@@ -166,6 +167,8 @@ void watch_oracle_free(struct watch_oracle *oracle)
     watch_orc_session_fini(oracle);
     watch_orc_term_fini(oracle);
     watch_orc_fair_free(oracle);
+    watch_orc_guarantee_free(oracle);
+    watch_orc_hops_free(oracle);
     free(oracle->rates);
     free(oracle->light);
     free(oracle->links);
@@ -460,6 +463,12 @@ static void message_sent(struct watch_oracle *o, const struct qkd_send *send, co
     case WIRE_CMD_HOP_ACK:
         watch_orc_ack_sent(o, send, bytes, observed);
         break;
+    case WIRE_CMD_SESSION:
+        watch_orc_hops_session(o, send, observed);
+        break;
+    case WIRE_CMD_RELAY_DONE:
+        watch_orc_hops_done(o, send, observed);
+        break;
     case WIRE_CMD_RELAY_SUM:
         watch_orc_sum(o, send, observed);
         break;
@@ -478,6 +487,7 @@ static void message_sent(struct watch_oracle *o, const struct qkd_send *send, co
     case WIRE_CMD_KMI_NEED:
     case WIRE_CMD_KMI_SUPPLY:
         watch_orc_fair(o, send, observed, observed[2]);
+        watch_orc_guarantee(o, send, observed, observed[2]);
         break;
     case WIRE_CMD_RESERVE:
         watch_orc_reserve(o, send, observed);
@@ -545,6 +555,8 @@ static void km_crash(struct watch_oracle *o, uint32_t node, bool modules)
     watch_orc_key_crash(o, node);
     watch_orc_rate_crash(o, node);
     watch_orc_fair_crash(o, node);
+    watch_orc_guarantee_crash(o, node);
+    watch_orc_hops_crash(o, node);
 }
 
 /* Of two controllers the next term begins with an empty table. */

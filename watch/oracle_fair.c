@@ -8,7 +8,7 @@
  *   - no equal one gets more than it, but for what the equal one had saved: at most 5/16 of the store, and the
  *     reserve of its class; unless something more important was served, which takes from both.
  *
- * Not judged: pooled supply, fallback and multicast, where keys come otherwise, and stores too small for four
+ * Not judged: pooled supply, fallback and multicast, where keys come otherwise, and stores too small for five
  * frames of each application. */
 #include <stdlib.h>
 

@@ -177,6 +177,9 @@ static void relay_new(struct watch_oracle *o, const struct watch_orc_sight *s)
                                       .first = qkd_eid_eq(body.source, s->send->from),
                                       .direct = qkd_eid_eq(body.source, s->send->from) &&
                                                 qkd_eid_eq(body.destination, s->send->to)};
+    if (s->frame.method != WIRE_METHOD_AES) {
+        watch_orc_hops_frame(o, &s->frame, s->send->from, &body);
+    }
     if (body.has_share) {
         travel.share = body.share;
         travel.shares = body.has_shares ? body.shares : 0;

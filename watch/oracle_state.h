@@ -318,6 +318,12 @@ struct watch_oracle {
     struct watch_orc_fair **fair_nodes; /* per node; NULL: there are no classes to judge */
     struct qkd_slab fair_needs;
     struct qkd_map fair_need_map;
+    struct watch_orc_hop *hops; /* per end of a link; NULL: there are no classes to judge */
+    struct qkd_slab hop_sessions;
+    struct qkd_map hop_session_map;
+    struct watch_orc_promise *promises; /* per application; NULL: no guaranteed rates to judge */
+    struct qkd_slab promise_needs;
+    struct qkd_map promise_need_map;
     uint32_t session_ends; /* since those that are over were last forgotten */
     uint32_t meets[QKD_RP_COUNT][QKD_ROLE_COUNT]; /* bit per role spoken to */
     uint32_t places[256];                         /* command -> bit per reference point */
@@ -413,6 +419,26 @@ int watch_orc_rate_init(struct watch_oracle *o);
 void watch_orc_rate_crash(struct watch_oracle *o, uint32_t node);
 /* So many bits are supplied to the application that asked for them. */
 void watch_orc_rate(struct watch_oracle *o, const struct qkd_send *send, uint64_t bits);
+
+/* oracle_guarantee.c */
+int watch_orc_guarantee_init(struct watch_oracle *o);
+void watch_orc_guarantee_free(struct watch_oracle *o);
+void watch_orc_guarantee_crash(struct watch_oracle *o, uint32_t node);
+/* A message at KMI. */
+void watch_orc_guarantee(struct watch_oracle *o, const struct qkd_send *send,
+                         const uint8_t *observed, uint8_t command);
+
+/* oracle_hops.c */
+int watch_orc_hops_init(struct watch_oracle *o);
+void watch_orc_hops_free(struct watch_oracle *o);
+void watch_orc_hops_crash(struct watch_oracle *o, uint32_t node);
+/* SESSION and RELAY_DONE at Kx-1; a new RELAY frame. */
+void watch_orc_hops_session(struct watch_oracle *o, const struct qkd_send *send,
+                            const uint8_t *observed);
+void watch_orc_hops_done(struct watch_oracle *o, const struct qkd_send *send,
+                         const uint8_t *observed);
+void watch_orc_hops_frame(struct watch_oracle *o, const struct wire_frame *frame,
+                          struct qkd_eid from, const struct wire_relay_body *body);
 
 /* oracle_fair.c */
 int watch_orc_fair_init(struct watch_oracle *o);
