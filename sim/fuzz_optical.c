@@ -144,7 +144,8 @@ void sim_fuzz_plan_optical(struct sim_fuzz_plan *plan, struct sim_fuzz_set allow
     if (draws[1] && sim_fuzz_set_has(allowed, SIM_FUZZ_POINT)) {
         points(plan, &rng);
     }
-    if (draws[2] && sim_fuzz_set_has(allowed, SIM_FUZZ_FORECAST)) {
+    /* Key that is not made anew is too old all at once. */
+    if (draws[2] && plan->expiry_s > LONG_S && sim_fuzz_set_has(allowed, SIM_FUZZ_FORECAST)) {
         plan->forecast_ms = between(&rng, 100, 3000);
         sim_fuzz_set_add(&plan->features, SIM_FUZZ_FORECAST, true);
     }
