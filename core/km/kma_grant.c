@@ -375,11 +375,10 @@ bool kma_store_full(const struct kma_link *link)
     return file > 0 && km_pool_stored(&link->pool) + file > link->store_bytes;
 }
 
-/* Bytes of a file for which there is no room here or, where a file may wait that is not here, at the other
- * end: no key comes any more. 0: there is room. */
+/* Bytes of a file for which there is no room: no key comes any more. 0: there is room. */
 static uint32_t room_lacks(const struct kma_link *link)
 {
-    return link->peer_full || kma_store_full(link) ? file_of(link) : 0;
+    return kma_store_full(link) ? file_of(link) : 0;
 }
 
 /* Tails shorter than this are of no use. Where no key comes any more because the store is full, pieces

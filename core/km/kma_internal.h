@@ -133,7 +133,6 @@ struct kma_link {
     uint32_t block_counter;     /* lower KMA: blocks numbered in this incarnation */
     bool paused;                /* module was told that the store is full */
     uint32_t paused_bytes;      /* what it wanted to store */
-    bool peer_full;             /* so its last HELLO said: no file has room there */
     uint32_t file_bytes;        /* of the last file that was stored; 0: none yet */
     bool empty;                 /* a payload was refused of late: the fault pool_low stands */
     struct qkd_time refused_at; /* last */

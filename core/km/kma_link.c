@@ -151,7 +151,7 @@ static void hello_auth(const struct kma_link *link, struct qkd_eid from, struct 
     wire_put_u32(fixed + 32, hello->peer_epoch);
     wire_put_u32(fixed + 36, hello->next_seq);
     wire_put_u32(fixed + 40, hello->reply);
-    wire_put_u32(fixed + 44, hello->has_rx | (uint32_t)(hello->has_full ? hello->full : 0) << 1);
+    wire_put_u32(fixed + 44, hello->has_rx);
     uint8_t more[12];
     wire_put_u32(more, hello->has_own ? (uint32_t)hello->own.len + 1 : 0);
     wire_put_u32(more + 4, hello->has_unmatched ? (uint32_t)hello->unmatched.len + 1 : 0);
@@ -224,9 +224,7 @@ static void hello_send(const struct kma_step *s, struct kma_link *link,
         .peer_epoch = link->known ? link->peer_epoch : 0,
         .next_seq = link->oldest,
         .reply = order->reply,
-        .has_rx = order->list || !link->up,
-        .has_full = kma_store_full(link),
-        .full = 1};
+        .has_rx = order->list || !link->up};
     memcpy(hello.sender_ip.b, config->ip, sizeof config->ip);
     if (hello.has_rx) {
         hello.rx.at = rx_list(link, &hello.rx.len, s->out);
@@ -434,7 +432,6 @@ void kma_link_hello(const struct kma_step *s, struct qkd_eid peer, const struct 
         qkd_timers_cancel(&s->kma->timers, &link->ack_timer);
     }
     link->heard = s->event->now;
-    link->peer_full = hello->has_full && hello->full != 0;
     delay_take(s, link, hello);
     bool mutual = hello->peer_epoch == s->kma->incarnation;
     if (mutual) {

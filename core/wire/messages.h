@@ -303,8 +303,7 @@ enum wire_status_item {
     M(b16, sender_ip) M(str, sender_name) M(str, community) M(b32, auth_info) M(u32, link)         \
     M(u32, epoch) M(u32, peer_epoch) /* the receiver's, as known; 0: not */                        \
     M(u32, next_seq)                 /* all frames of the sender below are closed */               \
-    M(u8, reply) O(blob, rx) O(u8, full) /* 1: no file has room in the sender's store of the link */ \
-    O(blob, own) O(blob, unmatched) O(blob, unknown)
+    M(u8, reply) O(blob, rx) O(blob, own) O(blob, unmatched) O(blob, unknown)
 
 /* Table 7-9 SESSION, source KMA <-> destination KMA at Kx-1, directly. timer in seconds. hash:
  * SHA-256 of the session's base KMA-key ID, which UPDATE distributes. */
