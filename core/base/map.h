@@ -11,15 +11,15 @@
 
 #define QKD_MAP_NONE UINT32_MAX
 
-/* Most maps of an idle network are empty: all that only entries need is in the table. */
+/* Most maps of an idle network are empty; one that is not costs a search two lines of memory: this struct
+ * and the cell. */
 struct qkd_map {
-    uint64_t *coefficient; /* of the hash, from the salt; behind them the cells. NULL: no table */
-    uint32_t head;         /* bytes of coefficients: then cap cells of (u32 slot, u32 hash, key) */
-    uint32_t cap;          /* power of two, 0 before the first put */
-    uint32_t count;        /* live entries */
-    uint32_t limit;        /* most entries ever held */
-    uint32_t key_len;      /* bytes per key, at most 32 */
-    uint8_t salt[16];
+    uint8_t *cells;   /* cap cells of (u32 slot, u32 hash, key). NULL: none */
+    uint32_t cap;     /* power of two, 0 before the first put */
+    uint32_t count;   /* live entries */
+    uint32_t limit;   /* most entries ever held */
+    uint32_t key_len; /* bytes per key, at most 32 */
+    uint32_t salt[4]; /* of the hash */
 };
 
 /* `limit` entries at most; nothing is allocated yet. salt may be NULL (zero). */

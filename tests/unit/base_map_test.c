@@ -76,8 +76,39 @@ START_TEST(map_empty)
     ck_assert_uint_eq(qkd_map_get(&map, key), QKD_MAP_NONE);
     ck_assert(!qkd_map_del(&map, key));
     ck_assert_int_eq(qkd_map_put(&map, key, 1), QKD_ERR_LIMIT);
-    ck_assert_ptr_null(map.coefficient);
+    ck_assert_ptr_null(map.cells);
     qkd_map_fini(&map);
+}
+END_TEST
+
+/* Keys as elements have them, numbers in a row at some place among equal bytes, must not stand in one
+ * another's way: a search in a table filled to 0.7 with random keys passes 1.2 cells (Knuth, TAOCP 3, 6.4,
+ * theorem K). Twice that is allowed. */
+START_TEST(map_spreads)
+{
+    static const uint32_t lens[] = {4, 8, 9, 12, 16, 17, 20, 32};
+    uint32_t len = lens[_i];
+    for (uint32_t place = 0; place + 4 <= len; place++) {
+        struct qkd_map map;
+        qkd_map_init(&map, len, 10000, NULL);
+        for (uint32_t n = 0; n < 5600; n++) {
+            uint8_t key[32] = {0};
+            for (unsigned byte = 0; byte < 2; byte++) {
+                key[place + byte] = (uint8_t)(n >> (8 * byte));
+            }
+            ck_assert_int_eq(qkd_map_put(&map, key, n), QKD_OK);
+        }
+        uint64_t passed = 0;
+        uint32_t cell_len = 8 + (len + 3) / 4 * 4;
+        for (uint32_t i = 0; i < map.cap; i++) {
+            uint32_t cell[2];
+            memcpy(cell, map.cells + (size_t)i * cell_len, sizeof cell);
+            passed += cell[0] == QKD_MAP_NONE ? 0 : (i - cell[1]) & (map.cap - 1);
+        }
+        ck_assert_msg(passed < 2 * 12 * map.count / 10, "%u bytes, place %u: %lu cells", len, place,
+                      (unsigned long)passed);
+        qkd_map_fini(&map);
+    }
 }
 END_TEST
 
@@ -87,6 +118,7 @@ int main(void)
     TCase *tests = tcase_create("map");
     tcase_add_loop_test(tests, map_follows_model, 0, 8);
     tcase_add_test(tests, map_empty);
+    tcase_add_loop_test(tests, map_spreads, 0, 8);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
