@@ -2,18 +2,26 @@
 /* Oracle: life-cycle records, where KMAs and KSAs hand them to their KMC. Most are of no interest:
  * of each only action and class are looked at, where the codec puts them, and only a KMA-key that
  * expired or was discarded is decoded. */
+#include "core/wire/life.h"
 #include "watch/oracle_state.h"
 
 enum {
+    AT_BITMAP = 4,
     AT_ACTION = 24, /* record length, bitmap, when, at */
     AT_CLASS = 25,
-    RECORD_LEAST = 42 /* up to the end of the key's ID */
+    RECORD_LEAST = 42, /* up to the end of the key's ID */
+    HAS_THEN = 1 << 12 /* the thirteenth optional field: further actions */
 };
 
-static bool is_end(const uint8_t *record)
+static bool is_end(unsigned action)
+{
+    return action == WIRE_ACTION_DISCARD || action == WIRE_ACTION_EXPIRY;
+}
+
+static bool may_end(const uint8_t *record)
 {
     return record[AT_CLASS] == WIRE_CLASS_KMA &&
-           (record[AT_ACTION] == WIRE_ACTION_DISCARD || record[AT_ACTION] == WIRE_ACTION_EXPIRY);
+           (is_end(record[AT_ACTION]) || (wire_get_u32(record + AT_BITMAP) & HAS_THEN) != 0);
 }
 
 /* Bytes of the record that `rest` begins with; 0 if it is none. */
@@ -23,13 +31,18 @@ static size_t life_read(struct watch_oracle *o, const struct wire_bytes *rest, s
     if (size < RECORD_LEAST || size > rest->len) {
         return 0;
     }
-    if (is_end(rest->at)) {
+    if (may_end(rest->at)) {
         struct wire_life life;
-        if (wire_life_decode(&life, rest->at, size) <= 0) {
-            return 0;
+        size_t rows = wire_life_decode(&life, rest->at, size) > 0 ? wire_life_rows(&life) : 0;
+        for (size_t i = 0; i < rows; i++) {
+            struct wire_life row = wire_life_row(&life, i);
+            if (is_end(row.action)) {
+                bool old = row.action == WIRE_ACTION_EXPIRY;
+                watch_orc_key_over(o, &row.id, by,
+                                   old ? WATCH_ORC_KEY_EXPIRED : WATCH_ORC_KEY_DISCARDED);
+            }
         }
-        bool old = life.action == WIRE_ACTION_EXPIRY;
-        watch_orc_key_over(o, &life.id, by, old ? WATCH_ORC_KEY_EXPIRED : WATCH_ORC_KEY_DISCARDED);
+        size = rows > 0 ? size : 0;
     }
     return size;
 }

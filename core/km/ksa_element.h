@@ -500,8 +500,7 @@ uint32_t ksa_session_find(const struct ksa *ksa, struct qkd_eid app, uint64_t se
 
 /* A key was answered to its application: persists that, and deletes it unless it is preserved. The
  * batch stays, even without any key. */
-void ksa_key_supplied(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t place,
-                      struct qkd_out *out);
+void ksa_key_supplied(struct ksa *ksa, uint32_t slot, uint32_t place, struct qkd_out *out);
 
 /* Notes that the fact of a supply is persisted; the oldest such fact goes. */
 void ksa_told_add(struct ksa *ksa, const struct qkd_id *id, struct qkd_out *out);
@@ -533,6 +532,20 @@ int ksa_restore(struct ksa *ksa, const struct qkd_event *event, struct qkd_out *
 /* ---- ksa_records.c ---- */
 void ksa_life_batch(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
                     enum wire_action action, enum wire_reason reason, struct qkd_out *out);
+/* A batch was received and found genuine at once. */
+void ksa_life_accepted(struct ksa *ksa, const struct qkd_event *event,
+                       const struct ksa_batch *batch, struct qkd_out *out);
+/* Keys of a batch that stand one behind the other, and the same is done with: one record. */
+struct ksa_run {
+    const struct ksa_batch *batch;
+    uint32_t from, count;
+    enum wire_action then; /* done with them at the same instant; 0: nothing */
+};
+void ksa_life_keys(struct ksa *ksa, const struct qkd_event *event, const struct ksa_run *run,
+                   enum wire_action action, struct qkd_out *out);
+/* They were supplied, and so deleted, or preserved if the policy is so. */
+void ksa_life_supplied(struct ksa *ksa, const struct qkd_event *event, struct ksa_run *run,
+                       struct qkd_out *out);
 void ksa_life_key(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
                   uint32_t place, enum wire_action action, struct qkd_out *out);
 void ksa_account_supplied(struct ksa *ksa, const struct qkd_event *event, struct qkd_eid app,

@@ -115,13 +115,31 @@ static void list_answer(struct ksa *ksa, const struct qkd_event *event, const st
     }
 }
 
+/* Behind the entries from `from` on that name keys one behind the other in a batch. */
+static uint32_t run_end(const struct list *list, uint32_t from)
+{
+    uint32_t to = from + 1;
+    while (to < list->count && list->keys[to].slot == list->keys[from].slot &&
+           list->keys[to].place == list->keys[from].place + (to - from)) {
+        to++;
+    }
+    return to;
+}
+
 /* The keys were answered: they are gone, or preserved. A batch can stand in the list many times. */
 static void list_supplied(struct ksa *ksa, const struct qkd_event *event, const struct list *list,
                           struct qkd_out *out)
 {
-    for (uint32_t i = 0; i < list->count; i++) {
-        ksa_account_supplied(ksa, event, list->app, batch_of(ksa, list, i), 1);
-        ksa_key_supplied(ksa, event, list->keys[i].slot, list->keys[i].place, out);
+    for (uint32_t from = 0, to; from < list->count; from = to) {
+        to = run_end(list, from);
+        struct ksa_run run = {.batch = batch_of(ksa, list, from),
+                              .from = list->keys[from].place,
+                              .count = to - from};
+        ksa_account_supplied(ksa, event, list->app, run.batch, run.count);
+        ksa_life_supplied(ksa, event, &run, out);
+        for (uint32_t i = from; i < to; i++) {
+            ksa_key_supplied(ksa, list->keys[i].slot, list->keys[i].place, out);
+        }
     }
     for (uint32_t i = 0; i < list->count; i++) {
         if (first_like(list, i, false) == i) {

@@ -252,9 +252,11 @@ static void batch_supplied(struct ksa *ksa, const struct qkd_event *event, uint3
 {
     struct ksa_batch *batch = ksa_batch_at(ksa, slot);
     struct qkd_span keep = ksa_batch_times(ksa, event, batch);
+    struct ksa_run run = {.batch = batch, .count = batch->count};
+    ksa_life_keys(ksa, event, &run, WIRE_ACTION_SYNCHRONIZATION, out);
+    ksa_life_supplied(ksa, event, &run, out);
     for (uint32_t place = 0; place < batch->count; place++) {
-        ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SYNCHRONIZATION, out);
-        ksa_key_supplied(ksa, event, slot, place, out);
+        ksa_key_supplied(ksa, slot, place, out);
     }
     if (ksa_batch_at(ksa, slot)->live > 0) { /* preserved */
         (void)ksa_batch_linger(ksa, event, slot, keep);
@@ -266,9 +268,9 @@ static void batch_supplied(struct ksa *ksa, const struct qkd_event *event, uint3
 static void batch_told(struct ksa *ksa, const struct qkd_event *event, uint32_t slot,
                        struct qkd_out *out)
 {
-    for (uint32_t place = 0; place < ksa_batch_at(ksa, slot)->count; place++) {
-        ksa_life_key(ksa, event, ksa_batch_at(ksa, slot), place, WIRE_ACTION_SYNCHRONIZATION, out);
-    }
+    const struct ksa_batch *batch = ksa_batch_at(ksa, slot);
+    struct ksa_run run = {.batch = batch, .count = batch->count};
+    ksa_life_keys(ksa, event, &run, WIRE_ACTION_SYNCHRONIZATION, out);
     ksa_batch_drop(ksa, slot, out);
 }
 

@@ -12,6 +12,21 @@ static struct wire_life life_of(const struct ksa *ksa, const struct qkd_event *e
     return (struct wire_life){.when = event->wall, .at = ksa->self, .action = (uint8_t)action};
 }
 
+static struct wire_life received(const struct ksa *ksa, const struct qkd_event *event,
+                                 const struct ksa_batch *batch)
+{
+    struct wire_life life = life_of(ksa, event, WIRE_ACTION_RECEPTION);
+    life.key_class = WIRE_CLASS_KMA;
+    life.id = batch->kma_id;
+    life.has_key_length = life.has_source = life.has_destination = true;
+    life.key_length = batch->count * batch->key_size;
+    life.source = qkd_eid_sibling(batch->source_app, QKD_ROLE_KMA);
+    life.destination = qkd_eid_sibling(batch->target_app, QKD_ROLE_KMA);
+    life.has_method = batch->grade != 0;
+    life.method = batch->grade;
+    return life;
+}
+
 void ksa_life_batch(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
                     enum wire_action action, enum wire_reason reason, struct qkd_out *out)
 {
@@ -19,24 +34,38 @@ void ksa_life_batch(struct ksa *ksa, const struct qkd_event *event, const struct
     life.key_class = WIRE_CLASS_KMA;
     life.id = batch->kma_id;
     if (action == WIRE_ACTION_RECEPTION) {
-        life.has_key_length = life.has_source = life.has_destination = true;
-        life.key_length = batch->count * batch->key_size;
-        life.source = qkd_eid_sibling(batch->source_app, QKD_ROLE_KMA);
-        life.destination = qkd_eid_sibling(batch->target_app, QKD_ROLE_KMA);
-        life.has_method = batch->grade != 0;
-        life.method = batch->grade;
+        life = received(ksa, event, batch);
     }
     life.has_reason = reason != WIRE_REASON_NONE;
     life.reason = (uint8_t)reason;
     chan_report_life(&ksa->reports, event, &life, out);
 }
 
-void ksa_life_key(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
-                  uint32_t place, enum wire_action action, struct qkd_out *out)
+void ksa_life_accepted(struct ksa *ksa, const struct qkd_event *event,
+                       const struct ksa_batch *batch, struct qkd_out *out)
 {
+    static const uint8_t then = WIRE_ACTION_AUTHENTICATION;
+    struct wire_life life = received(ksa, event, batch);
+    life.has_then = true;
+    life.then = (struct wire_bytes){&then, 1};
+    chan_report_life(&ksa->reports, event, &life, out);
+}
+
+/* The IDs of a batch stand one behind the other. */
+void ksa_life_keys(struct ksa *ksa, const struct qkd_event *event, const struct ksa_run *run,
+                   enum wire_action action, struct qkd_out *out)
+{
+    const struct ksa_batch *batch = run->batch;
     struct wire_life life = life_of(ksa, event, action);
+    uint8_t then = (uint8_t)run->then;
     life.key_class = WIRE_CLASS_KSA;
-    life.id = ksa_batch_id(ksa, batch, place);
+    life.id = ksa_batch_id(ksa, batch, run->from);
+    life.has_more_ids = run->count > 1;
+    life.more_ids = (struct wire_bytes){ksa_batch_ids(ksa, batch) +
+                                            ((size_t)run->from + 1) * KSA_ID_LEN,
+                                        ((size_t)run->count - 1) * KSA_ID_LEN};
+    life.has_then = then != 0;
+    life.then = (struct wire_bytes){&then, 1};
     if (action == WIRE_ACTION_SYNCHRONIZATION || action == WIRE_ACTION_SUPPLY) {
         life.has_parent = life.has_key_length = true;
         life.parent = batch->kma_id;
@@ -56,6 +85,20 @@ void ksa_life_key(struct ksa *ksa, const struct qkd_event *event, const struct k
         }
     }
     chan_report_life(&ksa->reports, event, &life, out);
+}
+
+void ksa_life_key(struct ksa *ksa, const struct qkd_event *event, const struct ksa_batch *batch,
+                  uint32_t place, enum wire_action action, struct qkd_out *out)
+{
+    struct ksa_run one = {.batch = batch, .from = place, .count = 1};
+    ksa_life_keys(ksa, event, &one, action, out);
+}
+
+void ksa_life_supplied(struct ksa *ksa, const struct qkd_event *event, struct ksa_run *run,
+                       struct qkd_out *out)
+{
+    run->then = ksa->config->preserve ? WIRE_ACTION_PRESERVATION : WIRE_ACTION_DELETION;
+    ksa_life_keys(ksa, event, run, WIRE_ACTION_SUPPLY, out);
 }
 
 /* The first change of a period starts it. */

@@ -185,9 +185,9 @@ static void batch_accept(struct ksa *ksa, const struct qkd_event *event, uint32_
                          const struct wire_kmi_supply *supply, struct qkd_out *out)
 {
     struct ksa_batch *batch = ksa_batch_at(ksa, slot);
-    ksa_life_batch(ksa, event, batch, WIRE_ACTION_RECEPTION, WIRE_REASON_NONE, out);
     int err = ksa_batch_hold(ksa, slot, KSA_KEY_WAITING);
     if (err != QKD_OK) {
+        ksa_life_batch(ksa, event, batch, WIRE_ACTION_RECEPTION, WIRE_REASON_NONE, out);
         batch_refuse(ksa, event, slot,
                      err == QKD_ERR_EXISTS ? WIRE_REASON_DUPLICATE : WIRE_REASON_OVERLOAD, out);
         return;
@@ -196,9 +196,10 @@ static void batch_accept(struct ksa *ksa, const struct qkd_event *event, uint32_
     batch->command_id = 0;
     memcpy(ksa_batch_keys(ksa, batch), supply->key_data.at, supply->key_data.len);
     struct qkd_span wait = ksa_batch_times(ksa, event, batch);
-    ksa_life_batch(ksa, event, batch, WIRE_ACTION_AUTHENTICATION, WIRE_REASON_NONE, out);
+    ksa_life_accepted(ksa, event, batch, out);
+    struct ksa_run run = {.batch = batch, .count = batch->count};
+    ksa_life_keys(ksa, event, &run, WIRE_ACTION_SYNCHRONIZATION, out);
     for (uint32_t place = 0; place < batch->count; place++) {
-        ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SYNCHRONIZATION, out);
         if (!QKDN_MUTANT(MATCH_UNSAVED)) {
             ksa_key_persist(ksa, batch, place, out);
         }
@@ -268,6 +269,8 @@ void ksa_supply_by_id(struct ksa *ksa, const struct qkd_event *event, struct qkd
                                      .count_id = 1,
                                      .code = WIRE_SUFFICIENT};
     ksa_answer_supply(ksa, event, &answer, out);
-    ksa_key_supplied(ksa, event, slot, place, out);
+    struct ksa_run run = {.batch = batch, .from = place, .count = 1};
+    ksa_life_supplied(ksa, event, &run, out);
+    ksa_key_supplied(ksa, slot, place, out);
     ksa_batch_settle(ksa, slot, out);
 }

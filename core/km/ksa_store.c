@@ -250,15 +250,11 @@ static void key_forget(struct ksa *ksa, struct ksa_batch *batch, uint32_t place)
     ksa->keys_held--;
 }
 
-void ksa_key_supplied(struct ksa *ksa, const struct qkd_event *event, uint32_t slot, uint32_t place,
-                      struct qkd_out *out)
+void ksa_key_supplied(struct ksa *ksa, uint32_t slot, uint32_t place, struct qkd_out *out)
 {
     struct ksa_batch *batch = ksa_batch_at(ksa, slot);
     bool preserve = ksa->config->preserve;
     ksa_batch_states(ksa, batch)[place] = KSA_KEY_SUPPLIED;
-    ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SUPPLY, out);
-    ksa_life_key(ksa, event, batch, place,
-                 preserve ? WIRE_ACTION_PRESERVATION : WIRE_ACTION_DELETION, out);
     if (!QKDN_MUTANT(SUPPLY_UNSAVED)) {
         ksa_key_persist(ksa, batch, place, out);
     }

@@ -424,9 +424,11 @@ static void batch_supply(struct ksa *ksa, const struct qkd_event *event, uint32_
                                      .count_id = ++request->count_id,
                                      .code = all ? WIRE_SUFFICIENT : WIRE_SUCCESS};
     ksa_answer_supply(ksa, event, &answer, out);
+    struct ksa_run run = {.batch = batch, .count = batch->count};
+    ksa_life_keys(ksa, event, &run, WIRE_ACTION_SYNCHRONIZATION, out);
+    ksa_life_supplied(ksa, event, &run, out);
     for (uint32_t place = 0; place < batch->count; place++) {
-        ksa_life_key(ksa, event, batch, place, WIRE_ACTION_SYNCHRONIZATION, out);
-        ksa_key_supplied(ksa, event, slot, place, out);
+        ksa_key_supplied(ksa, slot, place, out);
     }
     (void)ksa_batch_linger(ksa, event, slot, keep); /* its timer runs: it is only moved */
     ksa_batch_settle(ksa, slot, out);

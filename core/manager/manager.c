@@ -16,6 +16,7 @@
 #include "core/crypto/crypto.h"
 #include "core/manager/alarms.h"
 #include "core/manager/life.h"
+#include "core/wire/life.h"
 
 #define ACK_DELAY_MS 100
 #define INCARNATION_SHIFT 40 /* of message IDs */
@@ -179,17 +180,36 @@ static void security_store(const struct intake *in, const struct wire_fault_reco
     }
 }
 
-static void life_store(const struct intake *in, const struct wire_life *record)
+/* Hands one row of a record out. */
+static void life_tell(const struct intake *in, const struct wire_life *row)
 {
-    mgr_lives_add(&in->mgr->lives, record);
-    if (in->mgr->config.report_life) {
-        struct qkd_report report = {.code = QKD_REPORT_LIFE,
-                                    .who = in->mgr->config.self,
-                                    .peer = in->source,
-                                    .id = record->id,
-                                    .bytes = qkd_out_copy(in->out, in->record.at, in->record.len)};
+    struct qkd_report report = {.code = QKD_REPORT_LIFE,
+                                .who = in->mgr->config.self,
+                                .peer = in->source,
+                                .id = row->id,
+                                .bytes = qkd_out_reserve(in->out, wire_life_size(row))};
+    if (report.bytes.len > 0) {
+        int len = wire_life_encode(row, qkd_out_at(in->out, report.bytes), report.bytes.len);
+        QKD_ASSERT(len == (int)report.bytes.len);
         qkd_out_report(in->out, &report);
     }
+}
+
+static void life_store(const struct intake *in, const struct wire_life *record)
+{
+    size_t rows = wire_life_rows(record);
+    for (size_t i = 0; i < rows; i++) {
+        struct wire_life row = wire_life_row(record, i);
+        mgr_lives_add(&in->mgr->lives, &row);
+        if (in->mgr->config.report_life) {
+            life_tell(in, &row);
+        }
+    }
+}
+
+static bool life_is_good(const struct wire_life *record)
+{
+    return wire_life_rows(record) > 0;
 }
 
 /* Increments (channel/reports.h); the peer is that of the last one. */
@@ -233,15 +253,17 @@ static void configuration_store(const struct intake *in, const struct wire_link_
     }
 }
 
+#define ANY_IS_GOOD(record) true
+
 /* Two passes over a blob of records: are they all well formed; then store each. */
-#define DEFINE_STORE(name, wire_name, store)                                                       \
+#define DEFINE_STORE(name, wire_name, is_good, store)                                              \
     static int name(struct intake *in, struct wire_bytes blob)                                     \
     {                                                                                              \
         struct wire_##wire_name record;                                                            \
         for (int pass = 0; pass < 2; pass++) {                                                     \
             for (size_t at = 0; at < blob.len; at += in->record.len) {                             \
                 int len = wire_##wire_name##_decode(&record, blob.at + at, blob.len - at);         \
-                if (len <= 0) {                                                                    \
+                if (len <= 0 || !is_good(&record)) {                                               \
                     return len < 0 ? len : QKD_ERR_FORMAT;                                         \
                 }                                                                                  \
                 in->record = (struct wire_bytes){blob.at + at, (size_t)len};                       \
@@ -252,12 +274,12 @@ static void configuration_store(const struct intake *in, const struct wire_link_
         }                                                                                          \
         return 0;                                                                                  \
     }
-DEFINE_STORE(faults_store, fault_record, fault_store)
-DEFINE_STORE(securities_store, fault_record, security_store)
-DEFINE_STORE(lives_store, life, life_store)
-DEFINE_STORE(accounts_store, account_record, account_store)
-DEFINE_STORE(performances_store, link_status, performance_store)
-DEFINE_STORE(configurations_store, link_config, configuration_store)
+DEFINE_STORE(faults_store, fault_record, ANY_IS_GOOD, fault_store)
+DEFINE_STORE(securities_store, fault_record, ANY_IS_GOOD, security_store)
+DEFINE_STORE(lives_store, life, life_is_good, life_store)
+DEFINE_STORE(accounts_store, account_record, ANY_IS_GOOD, account_store)
+DEFINE_STORE(performances_store, link_status, ANY_IS_GOOD, performance_store)
+DEFINE_STORE(configurations_store, link_config, ANY_IS_GOOD, configuration_store)
 
 /* ---- reports: numbers, then records ---- */
 

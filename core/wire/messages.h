@@ -602,7 +602,9 @@ enum wire_switching { WIRE_BY_SCHEDULE = 0, WIRE_BY_DEMAND = 1 };
     O(id, parent) /* KSA-key -> KMA-key; KMA-key -> QKD-key whose bits padded or formed it */      \
     O(u32, key_length) O(eid, source) O(eid, destination) O(u8, method) O(eid, source_app)         \
     O(eid, target_app) O(u32, link) O(u8, hop) O(u8, reason)                                       \
-    O(b32, application) /* its name, cut at 32 bytes, zero-padded (Table 7-1 group 4) */
+    O(b32, application) /* its name, cut at 32 bytes, zero-padded (Table 7-1 group 4) */               \
+    O(blob, more_ids)   /* further keys of which all this holds, 16 bytes each */                      \
+    O(blob, then)       /* further actions on these keys at the same instant, a byte each */
 /* A rule of CFG_ACCESS: fits a request if all that it names is so of the application that asks
  * (source) and of its partner (target). */
 #define WIRE_ACCESS_RULE(M, O)                                                                     \

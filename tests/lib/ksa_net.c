@@ -5,6 +5,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "core/wire/life.h"
+
 PUMP_ELEMENT(ksa)
 
 enum { CONFIG_BYTES = 256 };
@@ -306,8 +308,13 @@ static void life_visit(struct wire_bytes records, void *ctx)
         ck_assert_int_gt(len, 0);
         records.at += len;
         records.len -= (size_t)len;
-        if (life.action == search->action && search->count++ == search->wanted) {
-            search->found = life;
+        size_t rows = wire_life_rows(&life);
+        ck_assert_uint_gt(rows, 0);
+        for (size_t i = 0; i < rows; i++) {
+            struct wire_life row = wire_life_row(&life, i);
+            if (row.action == search->action && search->count++ == search->wanted) {
+                search->found = row;
+            }
         }
     }
 }
