@@ -40,16 +40,20 @@ static int config_kma(const struct host_plan *plan, const struct host_configure 
                       struct wire_cfg_link *config, struct qkd_eid kma)
 {
     size_t len = (size_t)(plan->scenario->key_management.bootstrap_bits / 8);
-    size_t cap = len + CONFIG_BYTES;
-    uint8_t *bytes = malloc(cap + len);
+    bool seed = how->seeds && plan->scenario->links[config->link].qkd.key_form == SCN_KEY_SEED;
+    size_t given = seed ? HOST_SEED_BYTES : len;
+    size_t cap = given + CONFIG_BYTES;
+    uint8_t *bytes = malloc(cap + given);
     if (bytes == NULL) {
         return QKD_ERR_NOMEM;
     }
     uint8_t *secret = bytes + cap;
-    how->bootstrap(how->sender.ctx, config->link, secret, len);
-    config->bootstrap = (struct wire_bytes){secret, len};
+    how->bootstrap(how->sender.ctx, config->link, secret, given);
+    config->bootstrap = (struct wire_bytes){secret, given};
+    config->has_expanded = seed;
+    config->expanded = (uint32_t)len;
     int rc = config_send(how, kma, bytes, wire_cfg_link_encode(config, bytes, cap));
-    crypto_wipe(bytes, cap + len);
+    crypto_wipe(bytes, cap + given);
     free(bytes);
     return rc;
 }

@@ -7,12 +7,16 @@
 #include "host/message.h"
 #include "host/plan.h"
 
+#define HOST_SEED_BYTES 32 /* of a secret that is told by its seed */
+
 struct host_configure {
     struct host_sender sender; /* give(): a CONFIG message, valid during the call */
     /* Whether an element is to be told; NULL: all are. */
     bool (*wants)(void *ctx, struct qkd_eid element);
     /* The initial secret of a link: the same at both ends and after each restart. */
     void (*bootstrap)(void *ctx, uint32_t link, uint8_t *to, size_t len);
+    bool
+        seeds; /* where a link's key files are seeds, it gives the seed of the secret: HOST_SEED_BYTES */
     int64_t epoch_ns; /* UTC at the start of the run: maintenance is planned by it */
 };
 

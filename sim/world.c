@@ -70,13 +70,10 @@ void sim_world_derive(const struct sim_world *world, const char *name, const uin
     crypto_hmac(world->secret, parts, 2, to);
 }
 
-void sim_world_bootstrap(const struct sim_world *world, uint32_t link, uint8_t *to, size_t len)
+void sim_world_bootstrap_seed(const struct sim_world *world, uint32_t link, uint8_t seed[32])
 {
-    uint8_t seed[32];
     uint64_t numbers[3] = {link, 0, 0};
     sim_world_derive(world, "bootstrap", numbers, seed);
-    crypto_expand(to, seed, 0, len);
-    crypto_wipe(seed, sizeof(seed));
 }
 
 /* ---- callbacks ---- */
@@ -129,15 +126,20 @@ static void oracle_bootstrap(struct sim_world *world)
 {
     const struct scn_scenario *scenario = world->scenario;
     size_t len = (size_t)(scenario->key_management.bootstrap_bits / 8);
+    uint8_t seed[32];
     uint8_t *secret = malloc(len > 0 ? len : 1);
     if (secret == NULL) {
         sim_world_fail(world, QKD_ERR_NOMEM, "bootstrap secret");
         return;
     }
     for (uint32_t i = 0; i < scenario->link_count; i++) {
-        sim_world_bootstrap(world, i, secret, len);
-        watch_oracle_config_link(world->oracle, i, secret, len);
+        bool is_seed = scenario->links[i].qkd.key_form == SCN_KEY_SEED;
+        sim_world_bootstrap_seed(world, i, seed);
+        crypto_expand(secret, seed, 0, len);
+        watch_oracle_config_link(world->oracle, i, &(struct wire_bytes){secret, len},
+                                 is_seed ? seed : NULL);
     }
+    crypto_wipe(seed, sizeof seed);
     crypto_wipe(secret, len);
     free(secret);
 }

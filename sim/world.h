@@ -197,7 +197,7 @@ int sim_world_build(struct sim_world *world);
 void sim_node_start(struct sim_world *world, uint32_t node);
 
 /* The initial secret of a link: the same at both ends and after each restart. */
-void sim_world_bootstrap(const struct sim_world *world, uint32_t link, uint8_t *to, size_t len);
+void sim_world_bootstrap_seed(const struct sim_world *world, uint32_t link, uint8_t seed[32]);
 
 /* Drops all elements of a node. */
 void sim_node_drop(struct sim_world *world, uint32_t node);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
+#include "core/crypto/crypto.h"
 #include "host/configure.h"
 #include "host/unit.h"
 #include "sim/world.h"
@@ -96,7 +97,16 @@ static void on_config(void *ctx, const struct host_message *message)
 
 static void on_bootstrap(void *ctx, uint32_t link, uint8_t *to, size_t len)
 {
-    sim_world_bootstrap(ctx, link, to, len);
+    const struct sim_world *world = ctx;
+    uint8_t seed[HOST_SEED_BYTES];
+    sim_world_bootstrap_seed(world, link, seed);
+    if (world->scenario->links[link].qkd.key_form == SCN_KEY_SEED) {
+        QKD_ASSERT(len == sizeof seed);
+        memcpy(to, seed, sizeof seed);
+    } else {
+        crypto_expand(to, seed, 0, len);
+    }
+    crypto_wipe(seed, sizeof seed);
 }
 
 static void node_configure(struct sim_world *world, uint32_t number,
@@ -105,6 +115,7 @@ static void node_configure(struct sim_world *world, uint32_t number,
     struct host_configure how = {.sender = {world, &world->message_id, on_config},
                                  .wants = wants,
                                  .bootstrap = on_bootstrap,
+                                 .seeds = true,
                                  .epoch_ns = SIM_EPOCH_NS};
     sim_world_fail(world, host_configure_node(world->plan, number, &how), "configuration");
 }

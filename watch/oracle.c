@@ -307,15 +307,18 @@ const struct watch_oracle_verdict *watch_oracle_verdict(const struct watch_oracl
 
 /* ---- key comes in ---- */
 
-void watch_oracle_config_link(struct watch_oracle *oracle, uint32_t link, const uint8_t *bootstrap,
-                              size_t len)
+void watch_oracle_config_link(struct watch_oracle *oracle, uint32_t link,
+                              const struct wire_bytes *secret, const uint8_t *seed)
 {
+    const uint8_t *bootstrap = secret->at;
+    size_t len = secret->len;
     if (link >= oracle->scenario->link_count || oracle->links[link].bootstrap > 0 ||
         len < BOOT_KEYS || len > UINT32_MAX / 8) {
         return;
     }
     struct watch_orc_link *l = &oracle->links[link];
-    struct wire_q_block boot = {.key_length = (uint32_t)(8 * len), .key = {bootstrap, len}};
+    struct wire_q_block boot = {.form = seed != NULL, .key_length = (uint32_t)(8 * len)};
+    boot.key = seed != NULL ? (struct wire_bytes){seed, 32} : (struct wire_bytes){bootstrap, len};
     uint32_t slot = watch_orc_block_new(oracle, link, &boot);
     if (slot == QKD_SLAB_NONE) {
         return;

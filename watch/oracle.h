@@ -25,10 +25,11 @@ struct watch_oracle;
 struct watch_oracle *watch_oracle_new(const struct scn_scenario *scenario);
 void watch_oracle_free(struct watch_oracle *oracle);
 
-/* A link was given its initial secret (both ends get the same bytes); once per link, before any
- * other event of the link. A restarted end is configured again without a call. */
-void watch_oracle_config_link(struct watch_oracle *oracle, uint32_t link, const uint8_t *bootstrap,
-                              size_t len);
+/* A link was given its initial secret (both ends get the same bytes), or the seed of 32 bytes that makes
+ * it (else NULL); once per link, before any other event of the link. A restarted end is configured again
+ * without a call. */
+void watch_oracle_config_link(struct watch_oracle *oracle, uint32_t link,
+                              const struct wire_bytes *secret, const uint8_t *seed);
 
 /* The optics of `link` hand a block to one of their two modules (RP_Q). */
 void watch_oracle_block(struct watch_oracle *oracle, int64_t now_ns, uint32_t link,

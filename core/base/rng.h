@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define QKD_RNG_BLOCK 128
+#define QKD_RNG_BLOCK 64
 
 struct qkd_rng {
     uint8_t key[32];            /* secret */

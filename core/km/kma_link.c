@@ -44,10 +44,19 @@ struct kma_link *kma_link_make(const struct kma_step *s, uint32_t id)
     return link;
 }
 
+enum { SEED_LEN = 32 };
+
+static uint32_t bootstrap_bytes(const struct wire_cfg_link *config)
+{
+    return config->has_expanded ? config->expanded : (uint32_t)config->bootstrap.len;
+}
+
 /* Takes the initial secret in as block 0, once in the life of the store: its pads must never come
  * back after they were used up. */
-static int take_bootstrap(const struct kma_step *s, struct kma_link *link, struct wire_bytes boot)
+static int take_bootstrap(const struct kma_step *s, struct kma_link *link,
+                          const struct wire_cfg_link *config)
 {
+    uint32_t len = bootstrap_bytes(config);
     uint8_t key[24] = "bootstrap";
     uint8_t hash[32];
     uint64_t low = link->lower ? s->kma->self.v : link->peer.v;
@@ -55,13 +64,16 @@ static int take_bootstrap(const struct kma_step *s, struct kma_link *link, struc
     wire_put_u64(key + 16, low);
     struct crypto_part part = {key, sizeof key};
     int err = crypto_sha256(&part, 1, hash);
-    struct km_block block = {.bytes = (uint32_t)boot.len, .stored_wall = s->event->wall};
+    struct km_block block = {.bytes = len,
+                             .form = config->has_expanded,
+                             .stored_wall = s->event->wall};
     memcpy(block.id.b, hash, sizeof block.id.b);
-    uint32_t slot = err != 0 ? QKD_SLAB_NONE : km_pool_add(&link->pool, &block, boot.at, s->out);
+    uint32_t slot = err != 0 ? QKD_SLAB_NONE
+                             : km_pool_add(&link->pool, &block, config->bootstrap.at, s->out);
     if (slot == QKD_SLAB_NONE) {
         return QKD_ERR_LIMIT;
     }
-    uint32_t half = ((uint32_t)boot.len - KM_BOOT_KEYS) / 2;
+    uint32_t half = (len - KM_BOOT_KEYS) / 2;
     struct km_confirm confirm = {.slot = slot,
                                  .first = KM_BOOT_KEYS,
                                  .mid = KM_BOOT_KEYS + half - half % CRYPTO_TAG_LEN,
@@ -83,8 +95,9 @@ static int take_bootstrap(const struct kma_step *s, struct kma_link *link, struc
 int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *config)
 {
     struct kma *kma = s->kma;
-    if (config->bootstrap.len < KM_BOOT_KEYS + 2 * CRYPTO_TAG_LEN ||
-        config->bootstrap.len > KMA_FRAME_MAX) {
+    uint32_t boot_len = bootstrap_bytes(config);
+    if (boot_len < KM_BOOT_KEYS + 2 * CRYPTO_TAG_LEN || boot_len > KMA_FRAME_MAX ||
+        (config->has_expanded && config->bootstrap.len != SEED_LEN)) {
         return QKD_ERR_RANGE;
     }
     struct kma_link *link = kma_link_make(s, config->link);
@@ -101,7 +114,12 @@ int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *con
             return QKD_ERR_NOMEM;
         }
     }
-    const uint8_t *boot = config->bootstrap.at;
+    uint8_t boot[KM_BOOT_KEYS];
+    if (config->has_expanded) {
+        crypto_expand(boot, config->bootstrap.at, 0, sizeof boot);
+    } else {
+        memcpy(boot, config->bootstrap.at, sizeof boot);
+    }
     link->peer = config->peer;
     link->module = config->module;
     link->peer_module = config->peer_module;
@@ -120,9 +138,10 @@ int kma_link_configure(const struct kma_step *s, const struct wire_cfg_link *con
         memcpy(link->lower ? link->rx_key : link->tx_key, boot, 16);
     }
     memcpy(link->hello_key, boot + 32, 32);
+    crypto_wipe(boot, sizeof boot);
     link->heard = s->event->now;
     if (!link->booted && !kma->replaced) { /* else no tags: the next block pays its confirmation */
-        err = take_bootstrap(s, link, config->bootstrap);
+        err = take_bootstrap(s, link, config);
         link->booted = err == 0;
     }
     link->configured = err == 0;

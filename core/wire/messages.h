@@ -467,7 +467,8 @@ enum wire_node_role { WIRE_NODE_USER = 1, WIRE_NODE_RELAY = 2, WIRE_NODE_BORDER 
 #define WIRE_CFG_LINK(M, O)                                                                        \
     M(u32, link) M(eid, peer) M(str, peer_name) M(b16, peer_ip) M(eid, module)                     \
     M(eid, peer_module) M(blob, bootstrap) M(u64, store_bits)                                      \
-    O(u8, commanded) /* 1: its modules wait for the controller before they run */
+    O(u8, commanded) /* 1: its modules wait for the controller before they run */                  \
+    O(u32, expanded) /* bootstrap is a seed of 32 bytes, which gives so many (virtual worlds) */
 /* CFG_LIGHT: a link whose generation the controller governs, to controllers. windows: when it is
  * maintained, wire_window records in order of time. CFG_OPTICAL: what an optical switch or relay point
  * serves (u32 each), to it and to controllers. */

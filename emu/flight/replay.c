@@ -550,7 +550,7 @@ static int bootstrap_show(struct player *player)
     }
     for (uint32_t i = 0; i < scenario->link_count; i++) {
         replay->bootstrap(replay->ctx, i, secret, len);
-        watch_oracle_config_link(player->oracle, i, secret, len);
+        watch_oracle_config_link(player->oracle, i, &(struct wire_bytes){secret, len}, NULL);
     }
     crypto_wipe(secret, len);
     free(secret);

@@ -311,7 +311,8 @@ void rig_boot(struct rig *rig)
 {
     const uint32_t cut[3] = {64, RIG_BOOT_MID, RIG_BOOT_BYTES};
     for (uint32_t link = 0; link < 2; link++) {
-        watch_oracle_config_link(rig->oracle, link, rig->boot, sizeof rig->boot);
+        struct wire_bytes boot = {rig->boot, sizeof rig->boot};
+        watch_oracle_config_link(rig->oracle, link, &boot, NULL);
         halves(rig, link, 0, cut, 0);
         halves(rig, link, 1, cut, 0);
     }
