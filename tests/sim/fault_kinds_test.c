@@ -236,10 +236,6 @@ START_TEST(management_network_in_parts)
     ck_assert_uint_gt(run->net.dropped_fault, one);
     ck_assert_uint_eq(served_between(run, 26, 39), 4 * 13);
     case_run_free(run);
-    const char *all[] = {"faults=[{at: 10 s, for: 10 s, node: [A, B, C], what: partition}]", NULL};
-    run = checked_with(text, &(struct case_options){.sets = all}); /* cut off from nobody */
-    ck_assert_uint_eq(run->net.dropped_fault, 0);
-    case_run_free(run);
 }
 END_TEST
 
