@@ -263,22 +263,24 @@ static uint64_t mark_needs(const struct scn_scenario *s, const struct scn_qkd *q
 }
 
 /* Whether a link holds what multicasts take at once, several times: a frame for each slave, of one end, of
- * whose halves of blocks only whole frames are of use. */
-static bool holds_bursts(const struct scn_scenario *s, const struct scn_link *link)
+ * whose halves of blocks only whole frames are of use. With a forecast, which keeps stores low, what all
+ * applications take at once. */
+static bool holds_bursts(const struct scn_scenario *s, const struct scn_qkd *qkd,
+                         uint64_t store_bits)
 {
     uint64_t burst = 0;
     uint64_t longest = 1;
     for (size_t i = 0; i < s->application_count; i++) {
         const struct scn_application *app = &s->applications[i];
-        if (app->of == 0 && app->members > 0) {
+        if (app->of == 0 && (app->members > 0 || s->control.forecast_ns > 0)) {
             uint64_t bits = wire_relay_cost_bits(app->key_bits, app->count,
                                                  s->key_management.batch);
             burst += bits * (1 + app->members);
             longest = bits > longest ? bits : longest;
         }
     }
-    uint64_t half = link->qkd.block_bits / 2;
-    uint64_t blocks = link->store_bits / link->qkd.block_bits;
+    uint64_t half = qkd->block_bits / 2;
+    uint64_t blocks = store_bits / qkd->block_bits;
     uint64_t whole = blocks > BLOCKS ? (blocks - BLOCKS) * 2 * (half / longest) * longest : 0;
     return burst == 0 || whole >= RICH * burst;
 }
@@ -301,7 +303,7 @@ static void link_weigh(struct live *l, uint32_t link, int64_t *block_ns)
     double asked = (double)l->need_bps * (double)without_ns * 1e-9;
     uint64_t store_bits = s->links[link].store_bits / (s->control.forecast_ns > 0 ? 2 : 1);
     bool roomy = (double)store_bits >= RICH * asked && store_bits >= mark_needs(s, qkd) &&
-                 holds_bursts(s, &s->links[link]);
+                 holds_bursts(s, qkd, store_bits);
     l->rich = l->rich && !random && roomy && rate_bps / RICH >= l->need_bps;
     int64_t wait_ns = slower > 1 ? turn_wait_ns(l, link, cycle_ns) : 0;
     *block_ns = later(*block_ns, (random ? RANDOM : BLOCKS) * each_ns + wait_ns);
