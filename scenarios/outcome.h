@@ -335,6 +335,7 @@ struct scn_pool_sample {
     uint64_t own_bits, peer_bits; /* free payload, owned by this side and by the other */
     uint64_t stored_bits;         /* all that lies in the store */
     bool up;
+    uint64_t usable_bits; /* own ones without tails that pay no key */
 };
 
 /* Something that happened to the network, not to one request: a fault begins or ends, a crash, a

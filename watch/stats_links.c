@@ -139,6 +139,7 @@ static void pool_report(struct watch_stats *stats, int64_t now_ns, const struct 
                                                     .link = (uint32_t)report->a,
                                                     .node = qkd_eid_node(report->who),
                                                     .own_bits = report->b,
+                                                    .usable_bits = report->e,
                                                     .peer_bits = report->c,
                                                     .stored_bits = report->d,
                                                     .up = link->up[end]});

@@ -190,7 +190,8 @@ void test_records(const struct scn_sink *sink, unsigned count)
     for (unsigned n = 1; n <= count; n++) {
         send_request(sink, n);
         if (sink->pool != NULL) {
-            struct scn_pool_sample sample = {n * SECOND, n % 2, n % 2, 1000, 2000, 3256, true};
+            struct scn_pool_sample sample = {n * SECOND, n % 2, n % 2, 1000,
+                                             2000,       3256,  true,  1000};
             sink->pool(sink->ctx, &sample);
         }
     }

@@ -108,7 +108,10 @@ START_TEST(other_way_takes_over)
                                        "faults=[{at: 40.1 s, link: AD, event: w}]"};
     size_t hit = 0;
     for (int i = 0; i < 2; i++) {
-        const char *sets[] = {ways[i], NULL};
+        /* More key over D, so that keys go that way: messages between A and C go over B, and would be cut off
+         * with AB. */
+        const char *sets[] = {ways[i], "network.links[AD].qkd.rate=200 kbit/s",
+                              "network.links[DC].qkd.rate=200 kbit/s", NULL};
         struct case_run *run = checked_with(TEXT, &(struct case_options){.sets = sets});
         const struct scn_event_summary *event = event_of(run, "w");
         ck_assert(isnan(event->end_s));

@@ -206,7 +206,7 @@ static struct levels levels_of(uint32_t link, int64_t from_ns, int64_t to_ns)
         }
         if (!last) {
             unsigned end = sample->node == one.run.scenario->links[link].a ? 0 : 1;
-            own[end] = sample->own_bits;
+            own[end] = sample->usable_bits;
             known[end] = true;
             since_ns = now_ns;
             level = own[0] + own[1];

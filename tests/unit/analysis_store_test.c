@@ -150,7 +150,7 @@ START_TEST(pool_samples)
     ck_assert_msg(open_store(record, false, &store, &error) == QKD_OK, "%s", error.text);
     ana_store_sink(store, &sink);
     for (int i = 0; i < 10000; i++) {
-        struct scn_pool_sample sample = {i * INT64_C(10000000), 0, 1, 1, 2, 3, i != 5005};
+        struct scn_pool_sample sample = {i * INT64_C(10000000), 0, 1, 1, 2, 3, i != 5005, 1};
         sink.pool(sink.ctx, &sample);
     }
     test_summary(scenario, &summary);
