@@ -324,6 +324,22 @@ uint32_t scn_attack_flooder(const struct scn_scenario *scenario)
     return count - 1;
 }
 
+bool scn_attack_disturbs(const struct scn_attack *attack)
+{
+    switch (attack->what) {
+    case SCN_ATTACK_LISTEN:
+    case SCN_ATTACK_POSE:
+    case SCN_ATTACK_USURP:
+    case SCN_ATTACK_STEAL:
+    case SCN_ATTACK_PROBE:
+    case SCN_ATTACK_DELETE:
+    case SCN_ATTACK_IMAGE:
+        return false;
+    default:
+        return true;
+    }
+}
+
 uint32_t scn_attack_find(const struct scn_scenario *scenario, const char *id)
 {
     for (uint32_t i = 0; i < scenario->attack_count; i++) {

@@ -614,6 +614,9 @@ uint64_t scn_stream_seed(const struct scn_scenario *scenario, int64_t given);
  * master with another one, or the last. */
 uint32_t scn_attack_flooder(const struct scn_scenario *scenario);
 
+/* Whether it does more than look and ask: then what it meets is not as it would be without it. */
+bool scn_attack_disturbs(const struct scn_attack *attack);
+
 /* Number of an attack by its id; UINT32_MAX if there is none. */
 uint32_t scn_attack_find(const struct scn_scenario *scenario, const char *id);
 /* Optical switches and, behind them, relay points have one numbering. */

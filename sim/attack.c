@@ -18,6 +18,7 @@
 enum {
     KNOWN_MOST = 1 << 22,   /* keys that an attacker counts */
     HELD_MOST = 1 << 16,    /* messages that attackers hold back at once */
+    TWINS_MOST = 1 << 24,   /* messages that attackers repeat */
     LONGEST_SPLICED = 4096, /* bytes of a frame that it keeps */
     SPLICED = 4,            /* of so many lengths */
     ROT_NS = 1000000000     /* how long a machine stands still while its store rots */
@@ -48,11 +49,18 @@ struct held {
     uint8_t *bytes;           /* NULL: the slot is free */
 };
 
+/* A message and its repetition: that one of them is taken is no more than a delay, if the other is lost. */
+struct twin {
+    uint32_t attacker, taken;
+};
+
 struct sim_attackers {
     struct attacker *all;
     size_t count;
     struct held *held;
     uint32_t held_count, held_cap;
+    struct twin *twins;
+    uint32_t twin_count, twin_cap;
 };
 
 /* ---- life ---- */
@@ -147,6 +155,7 @@ void sim_attackers_free(struct sim_world *world)
         free(attackers->held[i].bytes);
     }
     free(attackers->held);
+    free(attackers->twins);
     free(attackers->all);
     free(attackers);
     world->attackers = NULL;
@@ -164,10 +173,29 @@ static uint32_t number_of(const struct sim_world *world, const struct attacker *
     return (uint32_t)(a - world->attackers->all) + 1;
 }
 
+/* A number for a message and its repetition; 0 without memory. */
+static uint32_t twin_new(struct sim_world *world, const struct attacker *a)
+{
+    struct sim_attackers *s = world->attackers;
+    if (s->twin_count == s->twin_cap) {
+        uint32_t cap = s->twin_cap == 0 ? 64 : 2 * s->twin_cap;
+        struct twin *grown = cap > TWINS_MOST ? NULL : realloc(s->twins, cap * sizeof *grown);
+        if (grown == NULL) {
+            sim_world_fail(world, QKD_ERR_LIMIT, "messages that attackers repeat");
+            return 0;
+        }
+        s->twins = grown;
+        s->twin_cap = cap;
+    }
+    s->twins[s->twin_count++] = (struct twin){number_of(world, a) - 1, 0};
+    return s->twin_count;
+}
+
 /* Keeps a copy of the message, to be sent after the attacker's delay. */
 static void hold(struct sim_world *world, const struct attacker *a, const struct sim_local *m,
-                 bool forged)
+                 uint32_t twin)
 {
+    bool forged = twin != 0;
     struct sim_attackers *s = world->attackers;
     uint32_t slot = 0;
     while (slot < s->held_count && s->held[slot].bytes != NULL) {
@@ -194,6 +222,7 @@ static void hold(struct sim_world *world, const struct attacker *a, const struct
     held->message = *m;
     held->message.bytes = held->bytes;
     held->message.forged = forged ? number_of(world, a) : 0;
+    held->message.twin = twin;
     held->message.note = forged ? 0 : m->note;
     sim_world_post(world, qkd_eid_node(m->from), sim_world_now(world) + a->plan->delay_ns,
                    sim_world_tag(SIM_TIMER_ATTACK, SIM_ATTACK_HELD, slot));
@@ -461,6 +490,14 @@ static void reflect(struct sim_world *world, const struct attacker *a, const str
     sim_world_carry(world, &back);
 }
 
+static void repeat(struct sim_world *world, const struct attacker *a, const struct sim_local *m)
+{
+    struct sim_local first = *m;
+    first.twin = twin_new(world, a);
+    hold(world, a, m, first.twin);
+    sim_world_carry(world, &first);
+}
+
 /* True: the message has been dealt with. */
 static bool act(struct sim_world *world, struct attacker *a, const struct sim_local *m,
                 const struct sim_sight *sight)
@@ -472,11 +509,10 @@ static bool act(struct sim_world *world, struct attacker *a, const struct sim_lo
         sim_world_drop(world, m);
         return true;
     case SCN_ATTACK_DELAY:
-        hold(world, a, m, false);
+        hold(world, a, m, 0);
         return true;
     case SCN_ATTACK_REPLAY:
-        hold(world, a, m, true);
-        sim_world_carry(world, m);
+        repeat(world, a, m);
         return true;
     case SCN_ATTACK_SPLICE:
         return splice(world, a, m);
@@ -595,7 +631,8 @@ bool sim_attackers_meet(struct sim_world *world, const struct sim_local *message
 
 void sim_attackers_stepped(struct sim_world *world)
 {
-    struct attacker *a = &world->attackers->all[world->forged - 1];
+    struct twin *twin = world->twin == 0 ? NULL : &world->attackers->twins[world->twin - 1];
+    struct attacker *a = &world->attackers->all[twin == NULL ? world->forged - 1 : twin->attacker];
     bool taken = false, noticed = false, denied = false;
     for (size_t i = 0; i < world->out.report_count; i++) {
         enum qkd_report_code code = world->out.report[i].code;
@@ -606,12 +643,16 @@ void sim_attackers_stepped(struct sim_world *world)
                   code == QKD_REPORT_BAD_BYTES;
     }
     taken = taken && !denied; /* genuine, but of somebody who has no right to say so */
-    a->forged++;
+    if (twin != NULL) {
+        twin->taken += taken;
+        taken = taken && twin->taken > 1;
+    }
+    a->forged += world->forged != 0;
     a->accepted += taken;
     if (taken && world->oracle != NULL) {
         watch_oracle_forged(world->oracle);
     }
-    if (noticed && a->detect_ns == SIM_NEVER) {
+    if (noticed && world->forged != 0 && a->detect_ns == SIM_NEVER) {
         a->detect_ns = sim_world_now(world);
     }
 }

@@ -83,7 +83,10 @@ int sim_pose_new(const struct scn_attack *plan, uint32_t node, const uint64_t se
     made->self = qkd_eid_make(thief    ? QKD_ROLE_APP
                               : usurps ? usurpers[surface].self
                                        : poses[surface].self,
-                              INSTANCE + (uint32_t)seed[1], usurps && node > 0 ? node - 1 : node);
+                              INSTANCE + (uint32_t)seed[1],
+                              !usurps    ? node
+                              : node > 0 ? node - 1
+                                         : 1);
     made->thief = thief;
     qkd_rng_init_named(&made->rng, seed[0] + seed[1], "pose", (uint64_t)surface);
     qkd_out_init(&made->out, OUT_LIMIT);

@@ -13,6 +13,7 @@
  *   fuzz_trouble.c faults of further kinds, drawn apart from both
  *   fuzz_poor.c    links with hardly a tag to begin with, drawn apart again
  *   fuzz_sway.c    key to and fro, in pieces, or soon too old; drawn apart again
+ *   fuzz_attack.c  attackers, drawn apart
  *   fuzz_print.c   a plan as a scenario file
  *   fuzz_judge.c   a scenario is run and judged: safety all along (watch/oracle.h) ...
  *   fuzz_live.c    ... and liveness once faults have ended (docs/oracle.md, "Liveness")
@@ -33,6 +34,7 @@ enum {
     SIM_FUZZ_FAULTS = 8,
     SIM_FUZZ_TROUBLES = 6,
     SIM_FUZZ_RULES = 3,
+    SIM_FUZZ_ATTACKS = 4,
     SIM_FUZZ_TEXT = 16384, /* bytes of a plan as a scenario, with its final zero */
     SIM_FUZZ_WHY = 512
 };
@@ -109,6 +111,7 @@ enum sim_fuzz_feature {
     SIM_FUZZ_POINT,       /* quantum relay points */
     SIM_FUZZ_FORECAST,    /* no key where a store will be full */
     SIM_FUZZ_MAINTENANCE, /* links without light, as planned */
+    SIM_FUZZ_ATTACK,      /* attackers: fuzz_attack.c */
     SIM_FUZZ_FEATURES
 };
 _Static_assert(SIM_FUZZ_FEATURES <= 128, "bits of a set of features");
@@ -184,6 +187,13 @@ struct sim_fuzz_plan {
         uint32_t x, y, z; /* by kind, see fuzz_trouble.c */
     } trouble[SIM_FUZZ_TROUBLES];
     uint32_t trouble_count;
+    struct {
+        bool off;
+        uint32_t kind; /* fuzz_attack.c */
+        uint32_t at_ms, for_ms, delay_ms, percent, node;
+    } attack[SIM_FUZZ_ATTACKS];
+    uint32_t attack_count;
+    bool outside; /* attackers reach the inside of nodes */
     bool in_band, two, preserve, widest, hub, keep_route;
     struct {
         bool is_set; /* else: what `widest` says, the default */

@@ -91,6 +91,24 @@ static int64_t faults_end(struct live *l)
     return end_ns;
 }
 
+/* When those attackers have gone that do more than look and ask. */
+static int64_t attacks_end(struct live *l)
+{
+    int64_t end_ns = 0;
+    for (size_t i = 0; i < l->scenario->attack_count; i++) {
+        const struct scn_attack *attack = &l->scenario->attacks[i];
+        if (!scn_attack_disturbs(attack)) {
+            continue;
+        }
+        if (attack->for_ns == SCN_FOREVER) {
+            l->verdict->unjudged = SIM_FUZZ_NO_END;
+            return NEVER;
+        }
+        end_ns = later(end_ns, attack->at_ns + attack->for_ns + attack->delay_ns);
+    }
+    return end_ns;
+}
+
 /* When all nodes that crashed were back. */
 static int64_t restarts_end(struct live *l)
 {
@@ -314,6 +332,7 @@ static bool times_find(struct live *l)
 {
     const struct scn_scenario *s = l->scenario;
     l->quiet_ns = later(later(faults_end(l), restarts_end(l)), later(chance_end(l), noise_end(l)));
+    l->quiet_ns = later(l->quiet_ns, attacks_end(l));
     if (l->quiet_ns == NEVER) {
         return false;
     }
@@ -595,6 +614,10 @@ static bool mute(const struct live *l, uint32_t link)
         lost = lost || (fault->what == SCN_FAULT_STORE_LOST &&
                         (fault->index == l->scenario->links[link].a ||
                          fault->index == l->scenario->links[link].b));
+    }
+    for (size_t i = 0; i < l->scenario->attack_count; i++) {
+        const struct scn_attack *attack = &l->scenario->attacks[i];
+        lost = lost || attack->class == SCN_CAPABILITY_X; /* wherever */
     }
     return lost && gone(l, link);
 }

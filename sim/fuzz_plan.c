@@ -92,6 +92,7 @@ static const char *const names[SIM_FUZZ_FEATURES] = {
     [SIM_FUZZ_POINT] = "relay-point",
     [SIM_FUZZ_FORECAST] = "forecast",
     [SIM_FUZZ_MAINTENANCE] = "maintenance",
+    [SIM_FUZZ_ATTACK] = "attack",
 };
 
 const char *sim_fuzz_feature_name(enum sim_fuzz_feature feature)
@@ -467,4 +468,5 @@ void sim_fuzz_plan_limited(struct sim_fuzz_plan *plan, uint64_t seed, struct sim
     sim_fuzz_plan_classes(plan, allowed);
     sim_fuzz_plan_address(plan, allowed);
     sim_fuzz_plan_optical(plan, allowed);
+    sim_fuzz_plan_attack(plan, allowed);
 }

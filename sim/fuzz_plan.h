@@ -53,6 +53,11 @@ void sim_fuzz_trouble_print(const struct sim_fuzz_plan *plan, uint32_t number, c
 /* What the troubles become when a link or a node is left out. */
 void sim_fuzz_trouble_drop(struct sim_fuzz_plan *plan, bool node, uint32_t index);
 
+/* Adds attackers, and prints one, an item of `attacks`; false: it is left out. */
+void sim_fuzz_plan_attack(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed);
+bool sim_fuzz_attack_print(const struct sim_fuzz_plan *plan, uint32_t number, char *text,
+                           size_t size);
+
 /* Leaves links hardly a tag to begin with. */
 void sim_fuzz_plan_poor(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed);
 

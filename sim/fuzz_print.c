@@ -46,7 +46,7 @@ static void put_nodes(struct writer *w)
                 i == w->plan->widest_node ? ", 10.0.0.0/8" : "");
             put(w, ", ksa_address: 172.16.%" PRIu32 ".%s", i, i % 2 == 0 ? "0/24" : "1");
         }
-        put(w, "}\n");
+        put(w, "%s}\n", w->plan->outside ? ", boundary: outside" : "");
     }
 }
 
@@ -408,6 +408,18 @@ static void put_faults(struct writer *w)
     }
 }
 
+static void put_attacks(struct writer *w)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < w->plan->attack_count; i++) {
+        char text[256];
+        if (sim_fuzz_attack_print(w->plan, i, text, sizeof text)) {
+            put(w, "%s  - {%s}\n", first ? "attacks:\n" : "", text);
+            first = false;
+        }
+    }
+}
+
 void sim_fuzz_print(const struct sim_fuzz_plan *plan, char text[SIM_FUZZ_TEXT])
 {
     struct writer w = {.plan = plan, .text = text};
@@ -423,4 +435,5 @@ void sim_fuzz_print(const struct sim_fuzz_plan *plan, char text[SIM_FUZZ_TEXT])
     put_demand(&w);
     put_access(&w);
     put_faults(&w);
+    put_attacks(&w);
 }

@@ -71,6 +71,11 @@ static bool drop_faults(struct shrinker *s)
         c.trouble[i].off = true;
         any = take(s, &c) || any;
     }
+    for (uint32_t i = 0; i < s->plan->attack_count; i++) {
+        struct sim_fuzz_plan c = *s->plan;
+        c.attack[i].off = true;
+        any = take(s, &c) || any;
+    }
     return any;
 }
 
@@ -364,6 +369,10 @@ static void sooner(struct sim_fuzz_plan *c)
     for (uint32_t i = 0; i < c->trouble_count; i++) {
         c->trouble[i].at_ms -= c->trouble[i].at_ms / 4;
         c->trouble[i].for_ms -= c->trouble[i].for_ms / 4;
+    }
+    for (uint32_t i = 0; i < c->attack_count; i++) {
+        c->attack[i].at_ms -= c->attack[i].at_ms / 4;
+        c->attack[i].for_ms -= c->attack[i].for_ms / 4;
     }
     for (uint32_t i = 0; i < c->link_count; i++) {
         c->link[i].noise_ms -= c->link[i].noise_ms / 4;

@@ -28,6 +28,7 @@ struct sim_packet {
     uint8_t rp;         /* enum qkd_rp */
     uint32_t note;      /* the recorder's handle of it; 0: none */
     uint32_t forged;    /* attacker that made it, + 1; 0: honest */
+    uint32_t twin;      /* pair of a message and its repetition, from 1; 0: none */
     bool checked;       /* its transport drops it when a bit of it is wrong */
     struct qkd_eid from, to;
     uint8_t bytes[];

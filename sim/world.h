@@ -99,6 +99,7 @@ struct sim_world {
     struct watch_stats *stats;
     struct sim_attackers *attackers; /* NULL: the scenario has none */
     uint32_t forged;                 /* attacker that made the message being delivered, + 1; 0 */
+    uint32_t twin;                   /* its pair, if an attacker repeated it; 0 */
     struct watch_recorder *recorder; /* NULL: the sink wants no messages */
     uint64_t cause;                  /* request of the message being delivered; 0: none */
     struct watch_trace trace;
@@ -234,6 +235,7 @@ struct sim_local {
     size_t len;
     uint32_t note;   /* the recorder's handle */
     uint32_t forged; /* attacker that made it, + 1; 0: it is honest */
+    uint32_t twin;   /* pair of a message and its repetition, from 1; 0: none */
 };
 void sim_world_local(struct sim_world *world, const struct sim_local *local);
 

@@ -94,6 +94,7 @@ static struct sim_packet *packet_make(struct sim_world *world, const struct sim_
     packet->from = local->from;
     packet->to = local->to;
     packet->forged = local->forged;
+    packet->twin = local->twin;
     if (local->len > 0) {
         memcpy(packet->bytes, local->bytes, local->len);
     }
@@ -374,7 +375,7 @@ void sim_unit_step(struct sim_world *world, uint32_t number, struct qkd_event *e
         sim_world_fail(world, rc, host_unit_name(unit));
         return;
     }
-    if (world->forged != 0) {
+    if (world->forged != 0 || world->twin != 0) {
         sim_attackers_stepped(world);
     }
     world->step_ns = world->scenario->security.work_ns > 0 ? sim_work_cost(world) : 0;
@@ -410,7 +411,7 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet, ui
         event.u.recv.to = packet->to;
         event.u.recv.bytes = packet->bytes;
         event.u.recv.len = packet->len;
-        event.u.recv.told = packet->forged != 0;
+        event.u.recv.told = packet->forged != 0 || packet->twin != 0;
         if (world->oracle != NULL && packet->rp != QKD_RP_Q) {
             struct watch_oracle_frame frame = {(enum qkd_rp)packet->rp, packet->from, packet->to,
                                                packet->bytes, packet->len};
@@ -424,8 +425,10 @@ static void deliver(struct sim_world *world, const struct sim_packet *packet, ui
                                                                .bytes = packet->bytes,
                                                                .len = packet->len});
     world->forged = packet->forged;
+    world->twin = packet->twin;
     sim_unit_step(world, number, &event, 0);
     world->forged = 0;
+    world->twin = 0;
     if (packet->kind == SIM_PACKET_MESSAGE && world->step_ns > 0) {
         sim_work_spend(world, number, world->step_ns);
     }
