@@ -2,25 +2,29 @@
 /* `qkdn threats`: the matrix of X.1712, run. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "analysis/json.h"
+#include "analysis/outfile.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/threats.h"
 #include "core/base/err.h"
 #include "scenarios/context.h"
 
-enum { OPT_JSON, OPT_NETWORK, OPT_SEED };
+enum { OPT_JSON, OPT_NETWORK, OPT_SEED, OPT_JUNIT, OPT_HTML, OPT_FORCE };
 
-static const struct cli_option options[] = {
-    {"--json", false}, {"--network", true}, {"--seed", true}, {NULL, false}};
+static const struct cli_option options[] = {{"--json", false}, {"--network", true},
+                                            {"--seed", true},  {"--junit", true},
+                                            {"--html", true},  {"--force", false},
+                                            {NULL, false}};
 
 struct settings {
     bool json;
     size_t named; /* cells on the command line */
     size_t last;  /* of them */
     bool wanted[SCN_CELLS];
-    const char *network;
+    const char *network, *junit, *html;
+    bool force;
     uint64_t seed;
 };
 
@@ -54,6 +58,15 @@ static bool option_take(void *ctx, int option, const char *value)
     case OPT_NETWORK:
         settings->network = value;
         return true;
+    case OPT_JUNIT:
+        settings->junit = value;
+        return true;
+    case OPT_HTML:
+        settings->html = value;
+        return true;
+    case OPT_FORCE:
+        settings->force = true;
+        return true;
     case OPT_SEED:
         if (!cli_uint(value, &settings->seed) || settings->seed > INT64_MAX) {
             (void)cli_usage(&cli_threats_command, "--seed %s: expected a whole number", value);
@@ -76,22 +89,6 @@ static size_t cells_count(const struct cli_threats *threats, enum cli_threat_ver
         count += scn_cells[i].extra == extra && cli_threats_cell(threats, i) == verdict;
     }
     return count;
-}
-
-/* A requirement: "pass" if all its cells of the text do, "partly" if some of them were not run. */
-static const char *requirement_verdict(const struct cli_threats *threats, int number)
-{
-    bool run = false, missing = false, bad = false;
-    for (size_t i = 0; i < SCN_CELLS; i++) {
-        if (scn_cells[i].extra || !cli_requirement_has(number, i)) {
-            continue;
-        }
-        enum cli_threat_verdict verdict = cli_threats_cell(threats, i);
-        run = run || verdict != CLI_THREAT_NOT_RUN;
-        missing = missing || verdict == CLI_THREAT_NOT_RUN || verdict == CLI_THREAT_PARTLY;
-        bad = bad || verdict == CLI_THREAT_FAIL || verdict == CLI_THREAT_VACUOUS;
-    }
-    return bad ? "fail" : !run ? "not run" : missing ? "partly" : "pass";
 }
 
 /* ---- text ---- */
@@ -133,7 +130,7 @@ static void requirements_print(const struct cli_threats *threats)
     for (int number = 1; number <= CLI_REQUIREMENTS; number++) {
         printf("  SReq.%-2d %-11s %-8s %s\n", number,
                cli_requirement_is_required(number) ? "required" : "recommended",
-               requirement_verdict(threats, number), cli_requirement_text(number));
+               cli_requirement_verdict(threats, number), cli_requirement_text(number));
     }
 }
 
@@ -181,7 +178,7 @@ static void cell_print(const struct cli_threats *threats, size_t number)
             if (!run->done) {
                 continue;
             }
-            cli_threat_sets(v, (enum cli_threat_kind)kind, &sets);
+            cli_threat_sets(threats, v, (enum cli_threat_kind)kind, &sets);
             printf("    %-6s %s %.0f; met %llu, shielded %llu, read %llu, forged %llu, accepted "
                    "%llu; served %llu of %llu\n",
                    cli_threat_kind_name((enum cli_threat_kind)kind),
@@ -196,6 +193,21 @@ static void cell_print(const struct cli_threats *threats, size_t number)
     }
 }
 
+static void tags_print(const struct cli_tags *tags)
+{
+    if (!tags->done) {
+        return;
+    }
+    printf(
+        "\nForged frames: with tags of 8 bits %llu of %llu accepted (%.1f +- %.1f by theory), with "
+        "full ones %llu of %llu\n  (below %.2g each with 95 %% certainty, by these tries; below "
+        "%.2g "
+        "by proof)\n",
+        (unsigned long long)tags->accepted[0], (unsigned long long)tags->tries[0], tags->expected,
+        tags->spread, (unsigned long long)tags->accepted[1], (unsigned long long)tags->tries[1],
+        tags->most_95, tags->bound);
+}
+
 static void print_all(const struct cli_threats *threats, const struct settings *settings)
 {
     if (settings->named == 1) {
@@ -208,6 +220,7 @@ static void print_all(const struct cli_threats *threats, const struct settings *
     matrix_print(threats);
     variants_print(threats);
     requirements_print(threats);
+    tags_print(&threats->tags);
     printf("\nOf the 32 cells of X.1712 %zu pass, %zu pass in part, %zu fail, %zu are vacuous, %zu "
            "were "
            "not run\n",
@@ -218,149 +231,54 @@ static void print_all(const struct cli_threats *threats, const struct settings *
            cells_count(threats, CLI_THREAT_NOT_RUN, false));
 }
 
-/* ---- JSON ---- */
-
-static void run_json(struct ana_json *json, const char *name, const struct cli_threat_run *run)
-{
-    ana_json_object(json, name, ANA_JSON_INLINE);
-    ana_json_double(json, "gain", run->gain);
-    ana_json_uint(json, "seen", run->attack.seen);
-    ana_json_uint(json, "shielded", run->attack.shielded);
-    ana_json_uint(json, "read", run->attack.read);
-    ana_json_uint(json, "leaked_bits", run->attack.leaked_bits);
-    ana_json_uint(json, "forged", run->attack.forged);
-    ana_json_uint(json, "accepted", run->attack.accepted);
-    ana_json_double(json, "detect_s", run->attack.detect_s);
-    ana_json_double(json, "alarm_s", run->attack.alarm_s);
-    ana_json_double(json, "restore_s", run->attack.restore_s);
-    ana_json_uint(json, "sent", run->attack.sent);
-    ana_json_uint(json, "backlog", run->attack.backlog);
-    ana_json_uint(json, "missed", run->attack.missed);
-    ana_json_uint(json, "honest_lost", run->honest_lost);
-    ana_json_uint(json, "served", run->served);
-    ana_json_uint(json, "total", run->total);
-    ana_json_uint(json, "violations", run->violations);
-    ana_json_uint(json, "excused", run->excused);
-    ana_json_close(json);
-}
-
-/* How many variants of the cell had success in their runs of a kind. */
-static void successes_json(struct ana_json *json, const struct cli_threats *threats, size_t cell,
-                           enum cli_threat_kind kind)
-{
-    uint64_t runs = 0, successes = 0;
-    for (size_t i = 0; i < threats->count; i++) {
-        const struct cli_threat *threat = &threats->all[i];
-        if (strcmp(scn_variants[threat->variant].cell, scn_cells[cell].id) == 0) {
-            runs += threat->run[kind].done;
-            successes += threat->run[kind].done && threat->run[kind].gain > 0;
-        }
-    }
-    ana_json_object(json, cli_threat_kind_name(kind), ANA_JSON_INLINE);
-    ana_json_uint(json, "runs", runs);
-    ana_json_uint(json, "successes", successes);
-    ana_json_close(json);
-}
-
-static void variants_json(struct ana_json *json, const struct cli_threats *threats, size_t cell)
-{
-    ana_json_array(json, "variants", ANA_JSON_LINES);
-    for (size_t i = 0; i < threats->count; i++) {
-        const struct cli_threat *threat = &threats->all[i];
-        const struct scn_variant *v = &scn_variants[threat->variant];
-        if (strcmp(v->cell, scn_cells[cell].id) != 0) {
-            continue;
-        }
-        ana_json_object(json, NULL, ANA_JSON_LINES);
-        ana_json_string(json, "name", v->name);
-        ana_json_string(json, "asset", v->asset);
-        ana_json_string(json, "proof", scn_proof_name(v->proof));
-        ana_json_string(json, "verdict", cli_threat_verdict_name(threat->verdict));
-        for (int kind = 0; kind < CLI_THREAT_KINDS; kind++) {
-            if (threat->run[kind].done) {
-                run_json(json, cli_threat_kind_name((enum cli_threat_kind)kind),
-                         &threat->run[kind]);
-            }
-        }
-        ana_json_close(json);
-    }
-    ana_json_close(json);
-}
-
-static void cells_json(struct ana_json *json, const struct cli_threats *threats,
-                       const struct settings *settings)
-{
-    ana_json_array(json, "cells", ANA_JSON_LINES);
-    for (size_t i = 0; i < SCN_CELLS; i++) {
-        if (!settings->wanted[i]) {
-            continue;
-        }
-        const struct scn_cell *cell = &scn_cells[i];
-        ana_json_object(json, NULL, ANA_JSON_LINES);
-        ana_json_string(json, "id", cell->id);
-        ana_json_string(json, "surface", scn_surface_name(cell->surface));
-        ana_json_string(json, "threat", scn_threat_name(cell->threat));
-        ana_json_bool(json, "extra", cell->extra);
-        ana_json_string(json, "verdict", cli_threat_verdict_name(cli_threats_cell(threats, i)));
-        ana_json_string(json, "missing", cell->missing);
-        ana_json_object(json, "base", ANA_JSON_INLINE);
-        ana_json_uint(json, "served", threats->base_served);
-        ana_json_uint(json, "total", threats->base_total);
-        ana_json_close(json);
-        successes_json(json, threats, i, CLI_THREAT_OFF);
-        successes_json(json, threats, i, CLI_THREAT_ON);
-        variants_json(json, threats, i);
-        ana_json_close(json);
-    }
-    ana_json_close(json);
-}
-
-static void requirements_json(struct ana_json *json, const struct cli_threats *threats)
-{
-    ana_json_array(json, "requirements", ANA_JSON_LINES);
-    for (int number = 1; number <= CLI_REQUIREMENTS; number++) {
-        ana_json_object(json, NULL, ANA_JSON_INLINE);
-        ana_json_uint(json, "id", (uint64_t)number);
-        ana_json_string(json, "level",
-                        cli_requirement_is_required(number) ? "required" : "recommended");
-        ana_json_array(json, "cells", ANA_JSON_INLINE);
-        for (size_t i = 0; i < SCN_CELLS; i++) {
-            if (!scn_cells[i].extra && cli_requirement_has(number, i)) {
-                ana_json_string(json, NULL, scn_cells[i].id);
-            }
-        }
-        ana_json_close(json);
-        ana_json_string(json, "verdict", requirement_verdict(threats, number));
-        ana_json_array(json, "evidence", ANA_JSON_INLINE);
-        for (size_t i = 0; i < SCN_CELLS; i++) {
-            if (!scn_cells[i].extra && cli_requirement_has(number, i) &&
-                cli_threats_cell(threats, i) != CLI_THREAT_NOT_RUN) {
-                ana_json_string(json, NULL, scn_cells[i].id);
-            }
-        }
-        ana_json_close(json);
-        ana_json_close(json);
-    }
-    ana_json_close(json);
-}
-
-static int json_print(const struct cli_threats *threats, const struct settings *settings)
-{
-    struct ana_json json = {0};
-    ana_json_object(&json, NULL, ANA_JSON_LINES);
-    ana_json_uint(&json, "schema", 1);
-    ana_json_string(&json, "network", threats->network);
-    ana_json_uint(&json, "seed", threats->seed);
-    cells_json(&json, threats, settings);
-    requirements_json(&json, threats);
-    ana_json_close(&json);
-    puts(json.failed ? "" : json.text);
-    int code = json.failed ? CLI_BROKEN : CLI_DONE;
-    ana_json_fini(&json);
-    return code;
-}
-
 /* ---- the command ---- */
+
+/* Whether the files can be written, before anything runs. */
+static bool files_good(const struct settings *settings)
+{
+    const char *const files[] = {settings->junit, settings->html};
+    const struct ana_files all = {&settings->network, 1, files, 2};
+    struct ana_error error;
+    int err = ana_outfile_apart(&all, &error);
+    for (size_t i = 0; i < 2 && err == QKD_OK; i++) {
+        err = files[i] == NULL ? QKD_OK : ana_outfile_check(files[i], settings->force, &error);
+    }
+    if (err != QKD_OK) {
+        (void)cli_usage(&cli_threats_command, "%s", error.text);
+    }
+    return err == QKD_OK;
+}
+
+static int file_write(const struct cli_threats *threats, const struct settings *settings, bool html)
+{
+    char now_text[32] = "1970-01-01T00:00:00";
+    time_t now = time(NULL);
+    struct tm utc;
+    struct ana_error error;
+    struct ana_outfile out;
+    bool good = true;
+    int err = ana_outfile_begin(&out, html ? settings->html : settings->junit, settings->force,
+                                &error);
+    if (err == QKD_OK && html) {
+        cli_threats_page(out.file, threats);
+    } else if (err == QKD_OK) {
+        if (gmtime_r(&now, &utc) != NULL) {
+            (void)strftime(now_text, sizeof now_text, "%Y-%m-%dT%H:%M:%S", &utc);
+        }
+        good = cli_threats_junit(out.file, threats, now_text);
+    }
+    err = err == QKD_OK ? ana_outfile_end(&out, good, &error) : err;
+    if (err != QKD_OK || !good) {
+        cli_complain(&cli_threats_command, "%s", good ? error.text : "no memory");
+    }
+    return err == QKD_OK && good ? CLI_DONE : CLI_BROKEN;
+}
+
+static int files_write(const struct cli_threats *threats, const struct settings *settings)
+{
+    int code = settings->junit == NULL ? CLI_DONE : file_write(threats, settings, false);
+    return code != CLI_DONE || settings->html == NULL ? code : file_write(threats, settings, true);
+}
 
 static int threats_done(const struct cli_threats *threats, const struct settings *settings, int err)
 {
@@ -374,11 +292,14 @@ static int threats_done(const struct cli_threats *threats, const struct settings
         return cli_exit_of(err);
     }
     int code = CLI_DONE;
-    if (settings->json) {
-        code = json_print(threats, settings);
-    } else {
+    if (!settings->json) {
         print_all(threats, settings);
+    } else if (!cli_threats_json(stdout, threats)) {
+        code = CLI_BROKEN;
     }
+    code = code == CLI_DONE ? files_write(threats, settings) : code;
+    bool bad_tags = threats->tags.done && !(threats->tags.short_good && threats->tags.full_good);
+    code = code == CLI_DONE && bad_tags ? CLI_FAILED : code;
     for (size_t i = 0; i < threats->count && code == CLI_DONE; i++) {
         bool bad = threats->all[i].verdict != CLI_THREAT_PASS;
         code = bad ? CLI_FAILED : code;
@@ -398,11 +319,15 @@ static int threats_command(int argc, char **argv)
     if (!cli_take_all(&walk, option_take, &settings, &code)) {
         return code;
     }
+    if (!files_good(&settings)) {
+        return CLI_BAD_INPUT;
+    }
     for (size_t i = 0; i < SCN_CELLS && settings.named == 0; i++) {
         settings.wanted[i] = true;
     }
     struct cli_threats threats = {.network = settings.network, .seed = settings.seed};
     int err = cli_threats_run(&threats, settings.wanted);
+    err = err == QKD_OK && settings.named == 0 ? cli_threats_tags(&threats) : err;
     code = threats_done(&threats, &settings, err);
     cli_threats_fini(&threats);
     return code;
@@ -418,13 +343,17 @@ const struct cli_command cli_threats_command = {
     "must not. One cell alone is explained. Cells whose attacks have not been built are not "
     "judged.\n\n"
     "  --network N   line (default), random, or a scenario file, whose attacks and measures are\n"
-    "                replaced; its run must last longer than 20 s\n"
+    "                replaced; attackers have the second third of its run\n"
     "  --seed N      of the run, and of the random network; default 1\n"
-    "  --json        one JSON object\n\n"
+    "  --json        one JSON object\n"
+    "  --junit FILE  also JUnit XML: a suite for each cell, a case for each attack\n"
+    "  --html FILE   also one page: matrix, requirements, reference points, figures\n"
+    "  --force       replace files that exist\n\n"
     "Exit code 1: an attack that was run succeeds, or shows nothing; or a cell that was named has "
     "no\n"
     "attack yet.\n\n"
     "examples:\n"
     "  qkdn threats\n"
     "  qkdn threats D-K2-1\n"
-    "  qkdn threats --network random --seed 7 --json\n"};
+    "  qkdn threats --network random --seed 7 --json\n"
+    "  qkdn threats --html threats.html --junit threats.xml\n"};

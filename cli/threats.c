@@ -14,8 +14,9 @@ enum { TEXT_SIZE = 2048 };
 
 /* ---- where ---- */
 
-#define AT "at: 10 s"
-enum { FOR_MS = 10000 };
+#define S_NS INT64_C(1000000000)
+#define NO_COST "security={}"
+enum { THIRDS = 3 }; /* of the run of a scenario file, an attacker has the second */
 
 /* Where there is a flood, messages cost their receivers something: one that leads to anything takes a key
  * manager 5 ms, and an application may ask for keys 20 times a second. Where something is cut, applications ask
@@ -115,19 +116,20 @@ static void measures_write(uint32_t off, char measures[256])
     }
 }
 
-void cli_threat_sets(const struct scn_variant *variant, enum cli_threat_kind kind,
-                     struct cli_threat_sets *sets)
+void cli_threat_sets(const struct cli_threats *threats, const struct scn_variant *variant,
+                     enum cli_threat_kind kind, struct cli_threat_sets *sets)
 {
-    uint32_t for_ms = variant->for_ms == 0 ? FOR_MS : variant->for_ms;
+    long long at_ms = threats->at_ns / (S_NS / 1000);
+    long long for_ms = variant->for_ms == 0 ? threats->for_ns / (S_NS / 1000) : variant->for_ms;
     bool floods = variant->what == SCN_ATTACK_FLOOD;
     (void)snprintf(sets->attacks, sizeof sets->attacks,
-                   "attacks=[{cell: %s, variant: %s, " AT ", for: %u ms}]", variant->cell,
-                   variant->name, (unsigned)for_ms);
+                   "attacks=[{cell: %s, variant: %s, at: %lld ms, for: %lld ms}]", variant->cell,
+                   variant->name, at_ms, for_ms);
     measures_write(off_of(variant, kind), sets->measures);
     (void)snprintf(sets->costs, sizeof sets->costs, "%s",
                    floods                             ? FLOODED
                    : variant->what == SCN_ATTACK_DROP ? CUT
-                                                      : "security={}");
+                                                      : NO_COST);
 }
 
 /* Runs the network with these overrides; `boundary` of all its nodes. */
@@ -201,19 +203,43 @@ static double gain_of(enum scn_proof proof, const struct scn_summary *summary, u
     return 0;
 }
 
-/* What a benign run serves with the same measures off: only then is what is missing the attacker's. */
-static int benign_served(struct cli_threats *threats, const struct scn_variant *v,
-                         const struct cli_threat_sets *sets, uint64_t *served)
+/* Key that no application got. */
+static uint64_t spent_bits(const struct scn_summary *summary)
+{
+    const struct scn_bits *bits = &summary->bits;
+    return bits->pads + bits->tags + bits->hash_keys + bits->fallback_keys + bits->discarded;
+}
+
+/* What a benign run serves, and spends on it. */
+struct benign {
+    uint64_t served, spent;
+};
+
+/* With the same measures off: only then is what is missing the attacker's. */
+static int benign_run(struct cli_threats *threats, const struct scn_variant *v,
+                      const struct cli_threat_sets *sets, struct benign *found)
 {
     struct scn_summary summary;
     struct cli_threat_sets benign = *sets;
     (void)snprintf(benign.attacks, sizeof benign.attacks, "attacks=[]");
     int err = run(threats, &benign, SCN_BOUNDARY_OUTSIDE, &summary);
-    *served = err != QKD_OK                  ? 0
-              : v->proof == SCN_PROOF_UNTOLD ? summary.reports
-                                             : honest_served(threats, v, &summary);
+    found->served = err != QKD_OK                  ? 0
+                    : v->proof == SCN_PROOF_UNTOLD ? summary.reports
+                                                   : honest_served(threats, v, &summary);
+    found->spent = spent_bits(&summary);
     scn_summary_fini(&summary);
     return err;
+}
+
+/* What the attacker cost the others: requests, and key beyond what so many keys cost. */
+static void costs_fill(struct cli_threat_run *to, const struct benign *benign, uint64_t served,
+                       uint64_t spent)
+{
+    double fair = benign->served == 0
+                      ? 0
+                      : (double)benign->spent * (double)served / (double)benign->served;
+    to->honest_lost = benign->served > served ? benign->served - served : 0;
+    to->waste_bits = (double)spent > fair ? (uint64_t)((double)spent - fair) : 0;
 }
 
 static int variant_run(struct cli_threats *threats, struct cli_threat *threat,
@@ -227,9 +253,10 @@ static int variant_run(struct cli_threats *threats, struct cli_threat *threat,
     struct cli_threat_run *to = &threat->run[kind];
     struct cli_threat_sets sets;
     struct scn_summary summary;
-    uint64_t benign = 0;
-    cli_threat_sets(v, kind, &sets);
-    int err = compares ? benign_served(threats, v, &sets, &benign) : 0;
+    cli_threat_sets(threats, v, kind, &sets);
+    bool as_base = !compares && kind == CLI_THREAT_ON && strcmp(sets.costs, NO_COST) == 0;
+    struct benign benign = {as_base ? threats->base_served : 0, threats->base_spent_bits};
+    int err = compares ? benign_run(threats, v, &sets, &benign) : 0;
     if (err != QKD_OK) {
         return err;
     }
@@ -237,13 +264,16 @@ static int variant_run(struct cli_threats *threats, struct cli_threat *threat,
     if (err == QKD_OK) {
         uint64_t served = honest_served(threats, v, &summary);
         *to = (struct cli_threat_run){.done = true,
-                                      .gain = gain_of(proof, &summary, served, benign),
+                                      .gain = gain_of(proof, &summary, served, benign.served),
                                       .served = summary.requests.served,
                                       .total = summary.requests.total,
-                                      .honest_lost = benign > served ? benign - served : 0,
+                                      .mismatched = summary.mismatched_pairs,
                                       .violations = summary.oracle.violations,
                                       .excused = summary.security.violations,
                                       .attack = summary.attacks[0]};
+        if (proof != SCN_PROOF_UNTOLD && benign.served > 0) {
+            costs_fill(to, &benign, served, spent_bits(&summary));
+        }
     }
     scn_summary_fini(&summary);
     return err;
@@ -265,6 +295,9 @@ static enum cli_threat_verdict judge(const struct cli_threat *threat)
     bool shown = r[CLI_THREAT_OFF].gain > 0 &&
                  (!r[CLI_THREAT_LATER].done || r[CLI_THREAT_LATER].gain > 0) &&
                  r[CLI_THREAT_ON].attack.seen > 0;
+    if (!shown && r[CLI_THREAT_OFF].attack.seen == 0 && r[CLI_THREAT_ON].attack.seen == 0) {
+        return CLI_THREAT_NO_TRAFFIC;
+    }
     bool kept_out = !r[CLI_THREAT_INSIDE].done || r[CLI_THREAT_INSIDE].attack.shielded > 0;
     return shown && kept_out ? CLI_THREAT_PASS : CLI_THREAT_VACUOUS;
 }
@@ -296,8 +329,12 @@ static int threat_run(struct cli_threats *threats, struct cli_threat *threat)
 static int base_run(struct cli_threats *threats)
 {
     struct scn_summary summary;
-    struct cli_threat_sets sets = {"attacks=[]", "measures={}", "security={}"};
+    struct cli_threat_sets sets = {"attacks=[]", "measures={}", NO_COST};
     int err = run(threats, &sets, SCN_BOUNDARY_OUTSIDE, &summary);
+    bool own = strcmp(threats->network, "line") == 0 || strcmp(threats->network, "random") == 0;
+    threats->at_ns = own ? 10 * S_NS : (int64_t)(summary.sim_s * 1e9) / THIRDS;
+    threats->for_ns = threats->at_ns;
+    threats->base_spent_bits = spent_bits(&summary);
     threats->base_served = summary.requests.served;
     threats->base_total = summary.requests.total;
     if (err == QKD_OK && (summary.oracle.violations > 0 || summary.requests.served == 0)) {
@@ -316,6 +353,7 @@ int cli_threats_run(struct cli_threats *threats, const bool wanted[SCN_CELLS])
     if (threats->all == NULL) {
         return QKD_ERR_NOMEM;
     }
+    memcpy(threats->wanted, wanted, sizeof threats->wanted);
     int err = base_run(threats);
     for (size_t i = 0; i < scn_variant_count && err == QKD_OK; i++) {
         if (wanted[scn_cell_find(scn_variants[i].cell)]) {
@@ -335,11 +373,9 @@ void cli_threats_fini(struct cli_threats *threats)
 
 enum cli_threat_verdict cli_threats_cell(const struct cli_threats *threats, size_t cell)
 {
-    static const int rank[] = {[CLI_THREAT_NOT_RUN] = 0,
-                               [CLI_THREAT_PASS] = 1,
-                               [CLI_THREAT_PARTLY] = 1,
-                               [CLI_THREAT_VACUOUS] = 2,
-                               [CLI_THREAT_FAIL] = 3};
+    static const int rank[] = {
+        [CLI_THREAT_NOT_RUN] = 0,    [CLI_THREAT_PASS] = 1,    [CLI_THREAT_PARTLY] = 1,
+        [CLI_THREAT_NO_TRAFFIC] = 2, [CLI_THREAT_VACUOUS] = 3, [CLI_THREAT_FAIL] = 4};
     enum cli_threat_verdict worst = CLI_THREAT_NOT_RUN;
     for (size_t i = 0; i < threats->count; i++) {
         const struct cli_threat *threat = &threats->all[i];
@@ -354,7 +390,8 @@ enum cli_threat_verdict cli_threats_cell(const struct cli_threats *threats, size
 
 const char *cli_threat_verdict_name(enum cli_threat_verdict verdict)
 {
-    static const char *const names[] = {"pass", "partly", "fail", "vacuous", "not run"};
+    static const char *const names[] = {"pass",    "partly",     "fail",
+                                        "vacuous", "no traffic", "not run"};
     return names[verdict];
 }
 
@@ -422,4 +459,21 @@ bool cli_requirement_has(int number, size_t cell)
         at = end;
     }
     return false;
+}
+
+/* A requirement: "pass" if all its cells of the text do, "partly" if some of them were not run. */
+const char *cli_requirement_verdict(const struct cli_threats *threats, int number)
+{
+    bool run = false, missing = false, bad = false;
+    for (size_t i = 0; i < SCN_CELLS; i++) {
+        if (scn_cells[i].extra || !cli_requirement_has(number, i)) {
+            continue;
+        }
+        enum cli_threat_verdict verdict = cli_threats_cell(threats, i);
+        run = run || verdict != CLI_THREAT_NOT_RUN;
+        missing = missing || verdict == CLI_THREAT_NOT_RUN || verdict == CLI_THREAT_PARTLY;
+        bad = bad || verdict == CLI_THREAT_FAIL || verdict == CLI_THREAT_VACUOUS ||
+              verdict == CLI_THREAT_NO_TRAFFIC;
+    }
+    return bad ? "fail" : !run ? "not run" : missing ? "partly" : "pass";
 }

@@ -81,6 +81,13 @@ static void tag_make(const struct kma *kma, uint8_t tag[CRYPTO_TAG_LEN],
     }
 }
 
+/* Bytes of a tag that count. */
+static size_t tag_len(const struct kma *kma)
+{
+    bool full = !qkd_is_off(kma->config->measures_off, QKD_MEASURE_FULL_TAGS);
+    return full ? CRYPTO_TAG_LEN - (QKDN_MUTANT(TAG_TAIL) ? 1 : 0) : 1;
+}
+
 /* Reads pads or keys of an allocation: [skip, skip + len) of it. */
 static void take_read(struct kma_link *link, const struct km_take *take, uint32_t skip,
                       uint32_t len, uint8_t *to)
@@ -650,7 +657,7 @@ static bool tag_good(const struct kma_step *s, struct kma_link *link,
     tag_make(s->kma, tag, (const uint8_t *[2]){link->rx_key, pad},
              &(struct wire_bytes){work, AUTH_LEN + WIRE_FRAME_HEAD_LEN +
                                             (QKDN_MUTANT(TAG_BODY) ? 0 : frame->body_len)});
-    bool good = crypto_equal(tag, frame->tag, sizeof tag - (QKDN_MUTANT(TAG_TAIL) ? 1 : 0)) ||
+    bool good = crypto_equal(tag, frame->tag, tag_len(s->kma)) ||
                 qkd_is_off(s->kma->config->measures_off, QKD_MEASURE_RELAY_TAG);
     crypto_wipe(tag, sizeof tag);
     if (good) {

@@ -13,3 +13,10 @@ qkdn threats D-K2
 echo "exit $?"
 qkdn threats --network nothing.yaml
 echo "exit $?"
+qkdn threats E-C D-K3 --html page.html --junit cells.xml >/dev/null
+echo "exit $?"
+sed 's/timestamp="[^"]*"/timestamp="T"/' cells.xml | grep -c '<testcase'
+grep -c 'class="pass"' page.html
+sed -n 's/.*\(<tr><th>Ck<td>.*\)/\1/p' page.html | sed 's/<[^>]*>/ /g'
+qkdn threats E-C --html page.html
+echo "exit $?"

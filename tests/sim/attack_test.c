@@ -349,6 +349,26 @@ START_TEST(order_and_loss_do_no_harm)
 }
 END_TEST
 
+/* Downgrade: little key on B C, so that most keys cross it under AES-256. Who breaks that knows exactly those,
+ * and each of them was told as not information-theoretically secure. */
+START_TEST(what_aes_gives_away_is_marked)
+{
+    struct case_run *run = attacked(
+        "scenario: downgrade\nseed: 1\nduration: 60 s\nengine: fast\n"
+        "network:\n  nodes: [{id: A}, {id: B}, {id: C}]\n  links:\n"
+        "    - {id: AB, ends: [A, B], initial: 4 Mbit, qkd: {model: rate, rate: 1 bit/s}}\n"
+        "    - {id: BC, ends: [B, C], initial: 40 kbit, qkd: {model: rate, rate: 1 bit/s}}\n"
+        "key_management: {fallback: aes-256, fallback_reserve: 16 kbit}\n"
+        "applications:\n  - {id: x, from: A, to: C, arrivals: periodic, rate: 10 /s, start: 5 s, "
+        "stop: 15050 ms, level: otp-preferred}\n",
+        "{cell: E-K2-1, variant: key-data-unbounded}", "");
+    ck_assert_uint_gt(first(run)->leaked_bits, 0);
+    ck_assert_uint_eq(first(run)->leaked_bits, run->summary.supplied_aes_bits);
+    ck_assert_uint_eq(first(run)->marked_bits, first(run)->leaked_bits);
+    case_run_free(run);
+}
+END_TEST
+
 /* With all of them on, what is taken for genuine although an attacker made it breaks a rule. */
 START_TEST(a_forgery_breaks_a_rule_unless_a_measure_is_off)
 {
@@ -403,6 +423,7 @@ int main(void)
     tcase_add_test(tests, who_was_destroyed_comes_back);
     tcase_add_test(tests, keys_of_others_stay_unseen_and_where_they_are);
     tcase_add_test(tests, order_and_loss_do_no_harm);
+    tcase_add_test(tests, what_aes_gives_away_is_marked);
     tcase_add_test(tests, a_forgery_breaks_a_rule_unless_a_measure_is_off);
     tcase_add_test(tests, attackers_meet_only_where_and_when_they_are);
     suite_add_tcase(suite, tests);
