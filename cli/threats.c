@@ -23,6 +23,8 @@ enum { THIRDS = 3 }; /* of the run of a scenario file, an attacker has the secon
  * again. */
 #define FLOODED "security={work: 5 ms, requests: 20}"
 #define CUT "security={retry: 200 ms}"
+#define PRESERVED                                                                                  \
+    "key_management.retention=preserve" /* else a KSA stores no key that was supplied */
 
 enum { SEEN_WITHIN_S = 5, LOSS_PERCENT = 5 }; /* an alarm about a cut, and what a flood may cost */
 
@@ -122,6 +124,8 @@ void cli_threat_sets(const struct cli_threats *threats, const struct scn_variant
     long long at_ms = threats->at_ns / (S_NS / 1000);
     long long for_ms = variant->for_ms == 0 ? threats->for_ns / (S_NS / 1000) : variant->for_ms;
     bool floods = variant->what == SCN_ATTACK_FLOOD;
+    bool at_disk = variant->what == SCN_ATTACK_IMAGE || variant->what == SCN_ATTACK_ROT;
+    bool of_ksa = scn_cells[scn_cell_find(variant->cell)].surface == SCN_SURFACE_KSA;
     (void)snprintf(sets->attacks, sizeof sets->attacks,
                    "attacks=[{cell: %s, variant: %s, at: %lld ms, for: %lld ms}]", variant->cell,
                    variant->name, at_ms, for_ms);
@@ -129,6 +133,7 @@ void cli_threat_sets(const struct cli_threats *threats, const struct scn_variant
     (void)snprintf(sets->costs, sizeof sets->costs, "%s",
                    floods                             ? FLOODED
                    : variant->what == SCN_ATTACK_DROP ? CUT
+                   : at_disk && of_ksa                ? PRESERVED
                                                       : NO_COST);
 }
 

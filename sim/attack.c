@@ -84,9 +84,17 @@ static bool begins(const struct scn_attack *plan)
     return poses(plan) || plan->class == SCN_CAPABILITY_X;
 }
 
-/* Where an attacker poses that no node was named for: the last one. */
+/* Where an attacker is that no node was named for: the last one; of those who go for keys of others, where the
+ * keys of the first application are fetched; of who destroys a KSA, where they are asked for. */
 static uint32_t pose_node(const struct sim_world *world, const struct scn_attack *plan)
 {
+    if (plan->node == UINT32_MAX && asks(plan) && world->scenario->application_count > 0) {
+        return world->scenario->applications[0].to;
+    }
+    if (plan->node == UINT32_MAX && plan->what == SCN_ATTACK_DESTROY &&
+        plan->surface == SCN_SURFACE_KSA && world->scenario->application_count > 0) {
+        return world->scenario->applications[0].from; /* who begins at Kx-2 */
+    }
     return plan->node != UINT32_MAX ? plan->node : (uint32_t)world->scenario->node_count - 1;
 }
 
