@@ -121,7 +121,7 @@ static void measures_write(uint32_t off, char measures[256])
 void cli_threat_sets(const struct cli_threats *threats, const struct scn_variant *variant,
                      enum cli_threat_kind kind, struct cli_threat_sets *sets)
 {
-    long long at_ms = threats->at_ns / (S_NS / 1000);
+    long long at_ms = variant->from_start ? 0 : threats->at_ns / (S_NS / 1000);
     long long for_ms = variant->for_ms == 0 ? threats->for_ns / (S_NS / 1000) : variant->for_ms;
     bool floods = variant->what == SCN_ATTACK_FLOOD;
     bool at_disk = variant->what == SCN_ATTACK_IMAGE || variant->what == SCN_ATTACK_ROT;

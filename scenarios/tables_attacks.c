@@ -54,6 +54,7 @@ static const struct scn_word words_message[] = {{"any", SCN_MESSAGE_ANY},
                                                 {"status", SCN_MESSAGE_STATUS},
                                                 {"report", SCN_MESSAGE_REPORT},
                                                 {"request", SCN_MESSAGE_REQUEST},
+                                                {"handshake", SCN_MESSAGE_HANDSHAKE},
                                                 {NULL, 0}};
 
 static const struct scn_word words_part[] = {{"any", SCN_PART_ANY},   {"head", SCN_PART_HEAD},

@@ -127,7 +127,7 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("S-KMA", KMA, SPOOFING, false, "A", "9 10 20 21",
          "speaks as a peer KMA, module, KSA: without credentials, with those of another role, with recorded ones",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-KSA", KSA, SPOOFING, false, "A", "9 10 20 21",
          "speaks as another application, as a peer KSA, as a KMA, as a KSA to an application",
          "mutual authentication, then authorization by role and right",
@@ -143,35 +143,35 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     CELL("S-K1", K1, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-K2-1", K2_1, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-K3", K3, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-A1", A1, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-K2-2", K2_2, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-C", C, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-M", M, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("S-C&M", CM, SPOOFING, true, "A", "9 20 24",
          "speaks in the name of an end of this link",
          "mutual authentication, then authorization by role",
-         "recorded handshakes"),
+         ""),
     CELL("X-K1", K1, DESTRUCTION, true, "X", "12",
          "destroys this link for good",
          "rerouting, topology without it",
@@ -224,7 +224,7 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
 #define VARIANT(cell, name, class, what, message, part, off, later, proof, later_proof, percent,   \
                 inside, asset)                                                                             \
     {cell, name, SCN_CAPABILITY_##class, SCN_ATTACK_##what, SCN_MESSAGE_##message, SCN_PART_##part, off,  \
-     later, SCN_PROOF_##proof, SCN_PROOF_##later_proof, percent, inside, asset, SCN_FLOOD_JUNK, 0}
+     later, SCN_PROOF_##proof, SCN_PROOF_##later_proof, percent, inside, asset, SCN_FLOOD_JUNK, 0, false}
 #define LISTENS(cell, name, class, message, off, proof, asset)                                     \
     VARIANT(cell, name, class, LISTEN, message, ANY, off, 0, proof, proof, 100, false, asset)
 #define FLIPS(cell, name, message, part, off, asset)                                               \
@@ -237,18 +237,22 @@ const struct scn_cell scn_cells[SCN_CELLS] = {
     VARIANT(cell, name, X, what, ANY, ANY, off, 0, proof, proof, 100, false, asset)
 #define BY_A(cell, name, what, message, off, proof, percent, asset)                                \
     VARIANT(cell, name, A, what, message, ANY, off, 0, proof, proof, percent, false, asset)
+#define RECORDED(cell)                                                                             \
+    {cell, "recorded-handshake", SCN_CAPABILITY_A, SCN_ATTACK_REPLAY, SCN_MESSAGE_HANDSHAKE,        \
+     SCN_PART_ANY, QKD_OFF(REPLAY_WINDOW), 0, SCN_PROOF_ACCEPTED, SCN_PROOF_ACCEPTED, 100, false,  \
+     INFO, SCN_FLOOD_JUNK, 0, true}
 #define USURPS(cell)                                                                               \
     BY_A(cell, "another-element", USURP, ANY, QKD_OFF(AUTHORIZATION), ACCEPTED, 100, INFO)
 #define REFLECTS(cell) BY_A(cell, "reflected", REFLECT, ANY, SIGNED, ACCEPTED, 100, INFO)
 #define FLOODS(cell, name, flood, off, asset)                                                     \
     {cell, name, SCN_CAPABILITY_F, SCN_ATTACK_FLOOD, SCN_MESSAGE_ANY, SCN_PART_ANY, off, 0,            \
-     SCN_PROOF_LOST_MUCH, SCN_PROOF_LOST_MUCH, 100, false, asset, SCN_FLOOD_##flood, 0}
+     SCN_PROOF_LOST_MUCH, SCN_PROOF_LOST_MUCH, 100, false, asset, SCN_FLOOD_##flood, 0, false}
 #define STORMS(cell, name, flood, off, asset)                                                     \
     {cell, name, SCN_CAPABILITY_F, SCN_ATTACK_FLOOD, SCN_MESSAGE_ANY, SCN_PART_ANY, off, 0,            \
-     SCN_PROOF_UNTOLD, SCN_PROOF_UNTOLD, 100, false, asset, SCN_FLOOD_##flood, 20000}
+     SCN_PROOF_UNTOLD, SCN_PROOF_UNTOLD, 100, false, asset, SCN_FLOOD_##flood, 20000, false}
 #define CUTS(cell, name, off, proof, for_ms, asset)                                                \
     {cell, name, SCN_CAPABILITY_A, SCN_ATTACK_DROP, SCN_MESSAGE_ANY, SCN_PART_ANY, off, 0,              \
-     SCN_PROOF_##proof, SCN_PROOF_##proof, 100, false, asset, SCN_FLOOD_JUNK, for_ms}
+     SCN_PROOF_##proof, SCN_PROOF_##proof, 100, false, asset, SCN_FLOOD_JUNK, for_ms, false}
 #define POSES(cell)                                                                                \
     VARIANT(cell, "wrong-role", A, POSE, ANY, ANY, QKD_OFF(AUTHORIZATION), 0, ACCEPTED, ACCEPTED,  \
             100, false, INFO)
@@ -348,41 +352,50 @@ const struct scn_variant scn_variants[] = {
     FORGES("S-KMA", "any-message", ANY, SEALED | SIGNED | QKD_OFF(RELAY_TAG), INFO),
     FORGES("S-KMA", "as-ksa", REQUEST, SEALED | SIGNED, INFO),
     POSES("S-KMA"),
+    RECORDED("S-KMA"),
     FORGES("S-KSA", "as-application", REQUEST, SEALED | SIGNED, INFO),
     FORGES("S-KSA", "as-ksa", COMPARE, SEALED | SIGNED, META),
     FORGES("S-KSA", "as-ksa-to-application", KEY_SUPPLY, SEALED | SIGNED, KEYS),
     FORGES("S-KSA", "as-kma", HAND_OVER, SEALED | SIGNED, KEYS),
     POSES("S-KSA"),
     {"X-KSA", "comes-back-empty", SCN_CAPABILITY_X, SCN_ATTACK_DESTROY, SCN_MESSAGE_ANY, SCN_PART_ANY,
-     QKD_OFF(FRESH_START), 0, SCN_PROOF_LOST_MUCH, SCN_PROOF_LOST_MUCH, 100, false, KEYS, SCN_FLOOD_JUNK, 1000},
+     QKD_OFF(FRESH_START), 0, SCN_PROOF_LOST_MUCH, SCN_PROOF_LOST_MUCH, 100, false, KEYS, SCN_FLOOD_JUNK, 1000, false},
     BY_X("X-KMA", "comes-back-empty", DESTROY, QKD_OFF(FRESH_START), BROKEN, KEYS),
     VARIANT("S-KSA", "keys-of-others", A, STEAL, ANY, ANY, QKD_OFF(AUTHORIZATION), 0, LEAKED_BITS, LEAKED_BITS, 100, false, KEYS),
     FORGES("S-K1", "without-credentials", ANY, SEALED | SIGNED, KEYS),
     POSES("S-K1"),
+    RECORDED("S-K1"),
     REFLECTS("S-K1"),
     FORGES("S-K2-1", "without-credentials", ANY, SEALED | SIGNED, INFO),
     POSES("S-K2-1"),
+    RECORDED("S-K2-1"),
     REFLECTS("S-K2-1"),
     FORGES("S-K3", "without-credentials", ANY, SEALED | SIGNED, KEYS),
     POSES("S-K3"),
+    RECORDED("S-K3"),
     USURPS("S-K3"),
     REFLECTS("S-K3"),
     FORGES("S-A1", "without-credentials", ANY, SEALED | SIGNED, KEYS),
     POSES("S-A1"),
+    RECORDED("S-A1"),
     REFLECTS("S-A1"),
     FORGES("S-K2-2", "without-credentials", ANY, SEALED | SIGNED, META),
     POSES("S-K2-2"),
+    RECORDED("S-K2-2"),
     REFLECTS("S-K2-2"),
     FORGES("S-C", "without-credentials", ANY, SEALED | SIGNED, INFO),
     POSES("S-C"),
+    RECORDED("S-C"),
     USURPS("S-C"),
     REFLECTS("S-C"),
     FORGES("S-M", "without-credentials", ANY, SEALED | SIGNED, INFO),
     POSES("S-M"),
+    RECORDED("S-M"),
     USURPS("S-M"),
     REFLECTS("S-M"),
     FORGES("S-C&M", "without-credentials", ANY, SEALED | SIGNED, INFO),
     POSES("S-C&M"),
+    RECORDED("S-C&M"),
     USURPS("S-C&M"),
     REFLECTS("S-C&M"),
 };

@@ -90,6 +90,7 @@ enum scn_message_kind {
     SCN_MESSAGE_STATUS,     /* status reports */
     SCN_MESSAGE_REPORT,     /* reports to a manager */
     SCN_MESSAGE_REQUEST,    /* requests for keys, of applications and of KSAs */
+    SCN_MESSAGE_HANDSHAKE, /* what opens a channel */
     SCN_MESSAGE_KINDS
 };
 
@@ -148,6 +149,7 @@ struct scn_variant {
     const char *asset;          /* "key data", "metadata", "control and management information" */
     enum scn_flood flood;       /* flood: of what */
     uint32_t for_ms;            /* how long the judge lets it last; 0: as the others */
+    bool from_start;            /* the judge lets it begin at 0 */
 };
 
 extern const struct scn_variant scn_variants[];

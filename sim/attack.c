@@ -569,7 +569,8 @@ static bool meet(struct sim_world *world, struct attacker *a, const struct sim_l
     bool changes = a->plan->what == SCN_ATTACK_FLIP || a->plan->what == SCN_ATTACK_REPLAY ||
                    a->plan->what == SCN_ATTACK_SPLICE || a->plan->what == SCN_ATTACK_FORGE ||
                    a->plan->what == SCN_ATTACK_REFLECT || a->plan->what == SCN_ATTACK_TRUNCATE;
-    bool content = sight->observed != NULL || m->bytes[0] == WIRE_FRAME_MAGIC;
+    bool content = sight->observed != NULL || m->bytes[0] == WIRE_FRAME_MAGIC ||
+                   a->plan->message == SCN_MESSAGE_HANDSHAKE;
     a->seen++;
     if (a->plan->what == SCN_ATTACK_LISTEN) {
         if (sight->observed != NULL && sim_knowledge_read(&a->knowledge, sight)) {
@@ -644,7 +645,9 @@ void sim_attackers_stepped(struct sim_world *world)
     bool taken = false, noticed = false, denied = false;
     for (size_t i = 0; i < world->out.report_count; i++) {
         enum qkd_report_code code = world->out.report[i].code;
-        taken = taken || code == QKD_REPORT_TAKEN;
+        bool handshake = code == QKD_REPORT_TAKEN && world->out.report[i].b == 2;
+        /* Who has a credential may open a channel; nobody may by what he recorded. */
+        taken = taken || (code == QKD_REPORT_TAKEN && (!handshake || twin != NULL));
         denied = denied || (code == QKD_REPORT_BAD_BYTES &&
                             world->out.report[i].b == (uint64_t)-QKD_ERR_DENIED);
         noticed = noticed || code == QKD_REPORT_AUTH_FAILURE || code == QKD_REPORT_TAG_FAILURE ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where an attacker stands, and which messages it goes for. Sealed messages are told by what was said in
  * them: as if an attacker who sees their length and time were never wrong. */
+#include "core/channel/frames.h"
 #include "core/wire/codec.h"
 #include "core/wire/frame.h"
 #include "sim/attack.h"
@@ -123,6 +124,8 @@ static bool is_wanted(enum scn_message_kind wanted, const struct sim_local *m, u
     case SCN_MESSAGE_REQUEST:
         return kind == WIRE_CMD_KEY_SUPPLY || kind == WIRE_CMD_KMI_NEED ||
                kind == WIRE_CMD_KMI_FETCH;
+    case SCN_MESSAGE_HANDSHAKE:
+        return kind == 0 && m->bytes[0] == CHAN_MAGIC && m->bytes[1] == CHAN_FRAME_OPEN;
     case SCN_MESSAGE_KINDS:
         break;
     }

@@ -14,7 +14,7 @@
     X(RECORD_ENCRYPTION, "record_encryption", "messages between elements are encrypted")           \
     X(RECORD_AUTHENTICATION, "record_authentication",                                              \
       "messages between elements, and who says them, are authenticated")                           \
-    X(REPLAY_WINDOW, "replay_window", "a record that comes twice is taken once")                   \
+    X(REPLAY_WINDOW, "replay_window", "a record or handshake that comes twice is taken once")                   \
     X(RELAY_ENCRYPTION, "relay_encryption", "relayed keys and their metadata are under a pad")     \
     X(RELAY_TAG, "relay_tag", "the tag of frames between key managers is verified")                \
     X(FRAME_SEQUENCE, "frame_sequence", "a frame that comes twice is taken once")                  \

@@ -90,6 +90,7 @@
     X(WINDOW_OPEN,    "record: one that is older than the window is taken again")                  \
     X(WINDOW_ONE,     "record: the window against replay is one too wide")                         \
     X(WINDOW_LAST,    "record: the newest may come again")                                         \
+    X(OPEN_AGAIN,     "channel: a handshake that was recorded is answered")                        \
     X(SHAKE_SAME,     "channel: keys are the same after a restart, and counters begin again")      \
     X(ONE_KEY,        "channel: nothing binds a record to its direction")                          \
     X(AUTH_MUTE,      "channel: nobody is told of records that do not authenticate")               \

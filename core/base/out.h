@@ -91,7 +91,7 @@ enum qkd_report_code {
     QKD_REPORT_SHARE, /* KMA: peer = source application, a = link whose key it has its share of
                          already, b = bytes that it lacks there, c = 1 within its guaranteed rate */
     QKD_REPORT_TAKEN, /* a RECV event that was to be told of was taken for genuine: a = rp, peer =
-                                claimed sender, b = 1: a frame by its tag */
+                                claimed sender, b = 1: a frame by its tag, 2: a handshake that was answered */
     QKD_REPORT_COUNT
 };
 

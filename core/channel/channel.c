@@ -418,9 +418,14 @@ enum chan_event chan_receive(struct chan_set *set, const struct qkd_event *event
         return CHAN_NONE;
     }
     switch (frame.type) {
-    case CHAN_FRAME_OPEN:
+    case CHAN_FRAME_OPEN: {
+        size_t before = out->send_count;
         chan_on_open(&call, &frame, event->u.recv.bytes);
+        if (event->u.recv.told && out->send_count > before) { /* it was answered */
+            chan_report(&call, QKD_REPORT_TAKEN, 2);
+        }
         return CHAN_NONE;
+    }
     case CHAN_FRAME_ACCEPT:
         chan_on_accept(&call, &frame, event->u.recv.bytes);
         return CHAN_NONE;

@@ -216,7 +216,8 @@ static void kept_repeat(struct chan_reports *r, const struct qkd_event *event, s
     }
     uint32_t sent_bytes = 0;
     uint64_t after = 0;
-    bool is_due = false; /* all behind one that is due: the receiver takes them in their order only */
+    bool is_due =
+        false; /* all behind one that is due: the receiver takes them in their order only */
     r->repeat_at = QKD_NEVER;
     for (uint32_t at = r->kept_head; at < r->kept_tail; at += kept_entry_len(r, at)) {
         is_due = is_due || !qkd_time_before(event->now, kept_due(r, at));
