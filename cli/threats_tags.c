@@ -9,7 +9,7 @@
 #include "core/base/err.h"
 #include "sim/run.h"
 
-enum { FRAME_BYTES = 1024 /* no frame of this network is longer */ };
+enum { FRAME_BLOCKS = 1024 / 16 /* no frame of this network is longer than 1 KiB */ };
 
 /* 90 keys a second over two hops: each frame is followed by a forged one. */
 static const char *const scenario_text =
@@ -68,7 +68,7 @@ int cli_threats_tags(struct cli_threats *threats)
     tags->short_good = fabs((double)tags->accepted[0] - tags->expected) <= tags->spread &&
                        tags->accepted[0] > 0;
     tags->most_95 = tags->tries[1] > 0 ? 3 / (double)tags->tries[1] : 1;
-    tags->bound = 8.0 * ((FRAME_BYTES + 15) / 16) * ldexp(1, -106);
+    tags->bound = 8.0 * FRAME_BLOCKS * ldexp(1, -106);
     tags->full_good = tags->tries[1] > 0 && tags->accepted[1] == 0;
     return QKD_OK;
 }
