@@ -181,7 +181,7 @@ static bool is_on_the_way(const struct judge *judge, const struct emu_flight_ent
 static int flight_read(struct judge *judge, const char *path, struct emu_why *why)
 {
     struct emu_flight_reader *reader = NULL;
-    struct emu_flight_entry entry;
+    struct emu_flight_entry entry = {.type = EMU_FLIGHT_STOP};
     int err = emu_flight_reader_open(path, &reader, why);
     int got = err == QKD_OK ? emu_flight_next(reader, &entry, why) : err;
     while (got == 1) {

@@ -107,7 +107,8 @@ void emu_floods_tick(struct emu_attack *attack)
                                                 : rate * (double)(now_ms - attacker->due_ms) / 1e3;
         attacker->due_ms = now_ms;
         attacker->owed = attacker->owed < MOST_AT_ONCE ? attacker->owed : MOST_AT_ONCE;
-        for (; attacker->owed >= 1; attacker->owed -= 1) {
+        while (attacker->owed >= 1) {
+            attacker->owed -= 1;
             connect_one(attack, attacker, i);
         }
     }
