@@ -258,11 +258,25 @@ static void access_judge(const struct sim_fuzz_record *record, const struct sim_
     }
 }
 
-static bool request_good(const struct scn_request *request)
+/* Whether an attacker may take answers of a KSA from an application: their keys are lost. */
+static bool answers_lost(const struct scn_scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->attack_count; i++) {
+        const struct scn_attack *attack = &scenario->attacks[i];
+        bool at_ak = attack->surface == SCN_SURFACE_A1 || attack->surface == SCN_SURFACE_KSA;
+        if (at_ak && scn_attack_disturbs(attack)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool request_good(const struct scn_scenario *scenario, const struct scn_request *request)
 {
     if (strcmp(request->outcome, "served") == 0) {
+        bool all = request->keys_supplied == request->keys_asked;
         return strcmp(request->reason, "none") == 0 && request->end_ns != SCN_NO_TIME &&
-               request->keys_supplied == request->keys_asked;
+               (all || (request->keys_supplied < request->keys_asked && answers_lost(scenario)));
     }
     if (strcmp(request->outcome, "pending") == 0) {
         return request->end_ns == SCN_NO_TIME;
@@ -277,7 +291,7 @@ void sim_fuzz_request_judge(const struct scn_scenario *scenario, const struct sc
     int64_t patience_ns = scenario->applications[request->application].timeout_ns;
     bool open = strcmp(request->outcome, "pending") == 0 &&
                 request->start_ns + patience_ns + ANSWER_NS <= end_ns;
-    if (open || !request_good(request)) {
+    if (open || !request_good(scenario, request)) {
         sim_fuzz_fail(verdict, SIM_FUZZ_SAFETY,
                       "request end: request %" PRIu64 " of %.6f s: %s, %s, %" PRIu32 " of %" PRIu32
                       " keys",
