@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Floods. Until it begins, the attacker counts what receivers at its surface are sent; its victim is the one
- * of them that is sent most, there and elsewhere. Then it sends messages of its own, at a steady rate, in the name of the peer whose message
+/* Floods. Until it begins, the attacker counts what receivers at its surface are sent, there and anywhere; its
+ * victim is the one with the greatest product. Then it sends messages of its own, at a steady rate, in the name of the peer whose message
  * it saw last, or of strangers; it can send, but it cannot take messages of others away. A flood of requests
  * is none of forged messages: a valid application asks, and asks. */
 #include <stdlib.h>
@@ -125,6 +125,9 @@ void sim_flood_see(struct sim_flood *flood, const struct sim_local *message,
     }
     bool content = sight->observed != NULL || message->bytes[0] != CHAN_MAGIC;
     bool wanted = flood->victim.v == 0 || qkd_eid_eq(flood->victim, message->to);
+    if (flood->plan->flood == SCN_FLOOD_REPLAYED && message->bytes[0] != CHAN_MAGIC) {
+        return; /* a relayed key that comes again makes its receiver do little */
+    }
     if (is_here && content && wanted && message->len <= SAMPLE_MOST &&
         bytes_keep(&flood->bytes, message->bytes, message->len) &&
         bytes_keep(&flood->text, sight->observed, sight->observed_len)) {
@@ -142,9 +145,9 @@ static void victim_choose(struct sim_flood *flood, int64_t now_ns)
     const struct receiver *most = NULL;
     for (uint32_t i = 0; i < flood->receiver_count; i++) {
         const struct receiver *one = &flood->receivers[i];
-        most = one->here > 0 && (most == NULL || one->all > most->all) ? one : most;
+        most = most == NULL || one->here * one->all > most->here * most->all ? one : most;
     }
-    if (most != NULL) {
+    if (most != NULL && most->here > 0) {
         flood->victim = most->to;
         uint64_t load = most->all * (uint64_t)QKD_NS_PER_S / (uint64_t)(now_ns > 0 ? now_ns : 1);
         flood->rate = TIMES * load > RATE_LEAST ? TIMES * load : RATE_LEAST;
