@@ -10,6 +10,8 @@
 #include "core/channel/state.h"
 
 enum {
+    STRANGERS_FREE =
+        8, /* let in before any memory is taken: peers that speak before their secret comes */
     STRANGERS = 64,     /* remembered at once; of new ones in a second, too */
     AHEAD_MOST = 4096,  /* records that may be lost in a row while a peer is in quarantine */
     GUARDS_IN_CHUNK = 4 /* of the slab */
@@ -176,6 +178,10 @@ void chan_mute(struct chan_set *set, const struct qkd_event *event, enum qkd_rp 
 
 bool chan_stranger_may_come(const struct chan_call *call)
 {
+    if (call->set->watch == NULL && call->set->first_strangers < STRANGERS_FREE) {
+        call->set->first_strangers++;
+        return true;
+    }
     struct chan_watch *watch = call->set->config.guard.bad_most > 0 ? watch_of(call->set) : NULL;
     if (watch == NULL || QKDN_MUTANT(STRANGERS_ALL)) {
         return true;

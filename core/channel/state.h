@@ -100,6 +100,7 @@ struct chan_set {
     uint64_t next_message_id; /* of our 7-2 and 7-3 */
     struct qkd_slab shakes;
     struct qkd_slab queues;
+    uint8_t first_strangers;  /* let in before anybody counts them */
     struct chan_watch *watch; /* guards; NULL until something bad arrived */
 };
 

@@ -237,14 +237,14 @@ START_TEST(strangers_are_few)
     for (uint32_t i = 0; i < 2000; i++) {
         stranger_send(i);
     }
-    ck_assert_uint_le(chc_net.element[1].want_secret, 64);
+    ck_assert_uint_le(chc_net.element[1].want_secret, 64 + 8);
     for (uint32_t second = 0; second < 20; second++) {
         net_run(&chc_net, QKD_NS_PER_S);
         for (uint32_t i = 0; i < 500; i++) {
             stranger_send(10000 + second * 500 + i);
         }
     }
-    ck_assert_uint_le(chc_net.element[1].set->channels.live, 64);
+    ck_assert_uint_le(chc_net.element[1].set->channels.live, 64 + 8);
     net_run(&chc_net, QKD_NS_PER_S);
     chc_net.element[1].provision = true;
     net_open(&chc_net, 0, QKD_RP_KX1, chc_net.element[1].eid);
