@@ -12,7 +12,11 @@
 #include "sim/fuzz_record.h"
 #include "sim/world.h"
 
-enum { NOTICED = 16 /* so many forged messages cannot all be lost */ };
+enum {
+    NOTICED = 16,      /* so many forged messages cannot all be lost */
+    FLOOD_TOLD = 1000, /* messages of a flood that somebody must be told of */
+    FLOOD_SERVED = 95  /* percent of honest requests while there is one */
+};
 
 #define ANSWER_NS (3 * QKD_NS_PER_S) /* for the answer to come after a request's time-out */
 
@@ -187,6 +191,41 @@ static void attacks_judge(const struct scn_scenario *scenario, const struct scn_
     }
 }
 
+/* A flood that is no larger than what elements are made for: no processor is full, somebody is told, and honest
+ * applications lose at most 5 % of their requests. */
+static void floods_judge(const struct scn_scenario *scenario, const struct scn_summary *summary,
+                         struct sim_fuzz_verdict *verdict)
+{
+    uint64_t total = summary->requests.total, served = summary->requests.served;
+    bool floods = false;
+    for (size_t i = 0; i < summary->attack_count; i++) {
+        const struct scn_attack *attack = &scenario->attacks[i];
+        const struct scn_attack_summary *a = &summary->attacks[i];
+        bool is_bad = attack->flood == SCN_FLOOD_JUNK || attack->flood == SCN_FLOOD_FORGED;
+        if (attack->what != SCN_ATTACK_FLOOD) {
+            continue;
+        }
+        floods = true;
+        if (a->backlog >= scenario->security.backlog) {
+            sim_fuzz_fail(verdict, SIM_FUZZ_LIVENESS, "flood: a processor has no room left");
+        }
+        if (is_bad && a->sent >= FLOOD_TOLD && isnan(a->alarm_s)) {
+            sim_fuzz_fail(verdict, SIM_FUZZ_LIVENESS, "flood: nobody is told of %s", attack->id);
+        }
+        if (attack->flood == SCN_FLOOD_REQUESTS) {
+            uint32_t which = attack->application != UINT32_MAX ? attack->application
+                                                               : scn_attack_flooder(scenario);
+            total -= summary->applications[which].requests.total;
+            served -= summary->applications[which].requests.served;
+        }
+    }
+    if (floods && served * 100 < total * FLOOD_SERVED) {
+        sim_fuzz_fail(verdict, SIM_FUZZ_LIVENESS,
+                      "flood: %" PRIu64 " of %" PRIu64 " honest requests are served", served,
+                      total);
+    }
+}
+
 void sim_fuzz_summary_judge(const struct scn_scenario *scenario, const struct scn_summary *summary,
                             struct sim_fuzz_verdict *verdict)
 {
@@ -202,6 +241,7 @@ void sim_fuzz_summary_judge(const struct scn_scenario *scenario, const struct sc
                       summary->oracle.checks, summary->mismatched_pairs);
     }
     attacks_judge(scenario, summary, verdict);
+    floods_judge(scenario, summary, verdict);
     ledgers_judge(scenario, summary, verdict);
 }
 
@@ -248,7 +288,7 @@ static void access_judge(const struct sim_fuzz_record *record, const struct sim_
     bool denied = sim_fuzz_denied(record->scenario, r->application);
     bool told = strcmp(r->reason, "access_denied") == 0 ||
                 (strcmp(r->reason, "over_share") == 0 && record->scenario->class_count == 0) ||
-                (strcmp(r->reason, "over_rate") == 0 &&
+                (strcmp(r->reason, "over_rate") == 0 && record->scenario->security.requests == 0 &&
                  record->scenario->applications[r->application].max_bps == 0);
     if (denied ? r->keys_supplied > 0 || r->fetched_ns != SCN_NO_TIME : told) {
         sim_fuzz_fail(verdict, SIM_FUZZ_SAFETY,

@@ -88,6 +88,12 @@ static int64_t faults_end(struct live *l)
         int64_t lasts_ns = fault->for_ns == SCN_FOREVER ? 0 : fault->for_ns;
         end_ns = later(end_ns, fault->at_ns + lasts_ns);
     }
+    for (size_t i = 0; i < l->scenario->attack_count;
+         i++) { /* a flood may cost a few: floods_judge() */
+        const struct scn_attack *attack = &l->scenario->attacks[i];
+        bool lasts = attack->what == SCN_ATTACK_FLOOD && attack->for_ns != SCN_FOREVER;
+        end_ns = lasts ? later(end_ns, attack->at_ns + attack->for_ns) : end_ns;
+    }
     return end_ns;
 }
 
@@ -452,7 +458,8 @@ static void requests_live(struct live *l)
             sim_fuzz_denied(l->scenario, r->application)) {
             continue;
         }
-        if (app->max_bps > 0 && strcmp(r->reason, "over_rate") == 0) {
+        if ((app->max_bps > 0 || l->scenario->security.requests > 0) &&
+            strcmp(r->reason, "over_rate") == 0) {
             continue;
         }
         bool is_less = strcmp(r->reason, "over_share") == 0 ||

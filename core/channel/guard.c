@@ -114,8 +114,7 @@ bool chan_guard_may_check(const struct chan_call *call)
 bool chan_guard_is_strict(const struct chan_call *call)
 {
     const struct guard *guard = guard_of(call);
-    return guard != NULL && qkd_guard_is_strict(&guard->guard, call->now) &&
-           !QKDN_MUTANT(STRICT_NEVER);
+    return guard != NULL && qkd_guard_is_strict(&guard->guard, call->now);
 }
 
 bool chan_guard_lets_pass(const struct chan_call *call, const struct chan_session *session,
@@ -155,7 +154,7 @@ bool chan_guard_bad(const struct chan_call *call, bool checked)
     if (guard->guard.strict) {
         call->set->watch->next = qkd_time_min(call->set->watch->next, guard->guard.until);
     }
-    bool strict = qkd_guard_is_strict(&guard->guard, call->now);
+    bool strict = qkd_guard_is_strict(&guard->guard, call->now) && !QKDN_MUTANT(STRICT_NEVER);
     call->set->stats.filtered += strict;
     return !strict;
 }
