@@ -103,7 +103,7 @@ static bool bytes_keep(uint8_t **to, const uint8_t *from, size_t len)
     uint8_t *kept = realloc(*to, len > 0 ? len : 1);
     if (kept != NULL) {
         *to = kept;
-        if (len > 0) {
+        if (from != NULL && len > 0) {
             memcpy(kept, from, len);
         }
     }
