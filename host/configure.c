@@ -206,29 +206,62 @@ static int config_serves(const struct host_plan *plan, const struct host_configu
 
 enum { WINDOW_BYTES = 32 }; /* of a wire_window record, at least */
 
-/* When a link is maintained, for the controllers: as records, in order of time. */
+struct span {
+    int64_t from_ns, to_ns;
+};
+
+static int span_compare(const void *a, const void *b)
+{
+    const struct span *x = a;
+    const struct span *y = b;
+    return x->from_ns < y->from_ns ? -1 : x->from_ns > y->from_ns;
+}
+
+/* In order of time; those that overlap or touch become one, as its modules are told to stand until the end
+ * of a window. How many are left. */
+static size_t spans_join(struct span *spans, size_t count, int64_t touch_ns)
+{
+    size_t left = 0;
+    if (count > 0) {
+        qsort(spans, count, sizeof(*spans), span_compare);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct span *last = left > 0 ? &spans[left - 1] : NULL;
+        if (last != NULL && spans[i].from_ns <= last->to_ns + touch_ns) {
+            last->to_ns = spans[i].to_ns > last->to_ns ? spans[i].to_ns : last->to_ns;
+        } else {
+            spans[left++] = spans[i];
+        }
+    }
+    return left;
+}
+
+/* When a link is maintained, for the controllers: as records. */
 static int windows_write(const struct host_plan *plan, const struct host_configure *how,
                          uint32_t link, uint8_t *to, size_t *len)
 {
     const struct scn_scenario *scenario = plan->scenario;
+    struct span *spans = calloc(scenario->fault_count + 1, sizeof(*spans));
+    size_t count = 0;
+    int rc = spans == NULL ? QKD_ERR_NOMEM : 0;
     *len = 0;
-    for (size_t i = 0; i < scenario->fault_count; i++) {
+    for (size_t i = 0; i < scenario->fault_count && rc == 0; i++) {
         const struct scn_fault *fault = &scenario->faults[i];
-        if (fault->what != SCN_FAULT_MAINTENANCE || fault->index != link) {
-            continue;
+        if (fault->what == SCN_FAULT_MAINTENANCE && fault->index == link) {
+            bool ends = fault->for_ns < scenario->duration_ns;
+            spans[count++] = (struct span){fault->at_ns, ends ? fault->at_ns + fault->for_ns
+                                                              : 2 * scenario->duration_ns};
         }
-        bool ends = fault->for_ns < scenario->duration_ns;
-        int64_t from_ns = how->epoch_ns + fault->at_ns;
-        struct wire_window window = {.from = {from_ns},
-                                     .to = {ends ? from_ns + fault->for_ns
-                                                 : how->epoch_ns + 2 * scenario->duration_ns}};
-        int size = wire_window_encode(&window, to + *len, WINDOW_BYTES);
-        if (size < 0) {
-            return size;
-        }
-        *len += (size_t)size;
     }
-    return 0;
+    count = rc == 0 ? spans_join(spans, count, scenario->control.status_period_ns) : 0;
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        struct wire_window window = {.from = {how->epoch_ns + spans[i].from_ns},
+                                     .to = {how->epoch_ns + spans[i].to_ns}};
+        rc = wire_window_encode(&window, to + *len, WINDOW_BYTES);
+        *len += rc > 0 ? (size_t)rc : 0;
+    }
+    free(spans);
+    return rc < 0 ? rc : 0;
 }
 
 static size_t window_count(const struct scn_scenario *scenario, uint32_t link)

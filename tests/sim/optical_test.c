@@ -264,6 +264,26 @@ START_TEST(maintenance)
 }
 END_TEST
 
+/* Three windows that overlap, not in their order, are one: the modules stand from 200 to 320 s. */
+START_TEST(windows_that_overlap)
+{
+    static const char *const sets[] = {
+        "faults=[{at: 250 s, for: 70 s, link: BC, what: maintenance}, {at: 200 s, for: 100 s, "
+        "link: "
+        "BC, what: maintenance}, {at: 210 s, for: 10 s, link: BC, what: maintenance}]",
+        NULL};
+    struct case_options options = {.sets = sets, .hooks.observe = observe, .keep_life = true};
+    memset(&seen, 0, sizeof seen);
+    struct case_run *run = case_run_new(line, &options);
+    case_check(run);
+    ck_assert_uint_eq(case_events(run, "alarm raised no_key"), 0);
+    ck_assert_uint_eq(seen.runs[1], 4);
+    ck_assert_uint_eq(stored_between(run, 1, 202 * S, 319 * S), 0);
+    ck_assert_uint_gt(stored_between(run, 1, 320 * S, 330 * S), 0);
+    case_run_free(run);
+}
+END_TEST
+
 /* The controller dies in the middle of the window, for ever: the modules run again when it is over. */
 START_TEST(maintenance_ends_without_the_controller)
 {
@@ -344,6 +364,7 @@ int main(void)
     tcase_add_loop_test(tests, it_goes_on_after_restarts, 0, 6);
     tcase_add_test(tests, relay_point);
     tcase_add_test(tests, maintenance);
+    tcase_add_test(tests, windows_that_overlap);
     tcase_add_test(tests, maintenance_ends_without_the_controller);
     tcase_add_test(tests, forecast);
     tcase_add_test(tests, forecast_beyond_the_store);
