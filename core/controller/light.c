@@ -395,6 +395,18 @@ void ctl_light_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_o
 
 /* ---- statuses, time ---- */
 
+void ctl_light_end(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out)
+{
+    for (uint32_t i = 0; i < ctl->light.optical_count; i++) {
+        struct ctl_optical *optical = &ctl->light.opticals[i];
+        for (uint32_t k = 0; k < optical->count; k++) {
+            (void)chan_report_clear(&ctl->reports, event, WIRE_FAULT_OPTICAL_DOWN,
+                                    ctl->light.lamps[optical->lamps[k]].link, out);
+        }
+        optical->is_silent = false;
+    }
+}
+
 void ctl_light_begin(struct ctl *ctl, const struct qkd_event *event)
 {
     struct ctl_light *light = &ctl->light;

@@ -84,6 +84,8 @@ int ctl_light_config(struct ctl *ctl, const struct qkd_event *event);
 
 /* This controller is in charge from now on: nothing is known of anybody. */
 void ctl_light_begin(struct ctl *ctl, const struct qkd_event *event);
+/* Another controller is in charge: whose silence is its business. */
+void ctl_light_end(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);
 
 /* What is due. */
 void ctl_light_step(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *out);

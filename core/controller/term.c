@@ -93,6 +93,7 @@ static void end(struct ctl *ctl, const struct qkd_event *event, struct qkd_out *
     for (uint32_t i = 0; i < t->link_count; i++) {
         (void)chan_report_clear(&ctl->reports, event, WIRE_FAULT_LINK_DOWN, t->links[i].id, out);
     }
+    ctl_light_end(ctl, event, out);
     ctl->term.own = 0;
     ctl->push_at = QKD_NEVER;
     ctl_state_forget(ctl);

@@ -520,7 +520,7 @@ uint32_t kma_link_piece(const struct kma *kma, const struct kma_link *link)
 static void recovered(const struct kma_step *s, struct kma_link *link)
 {
     struct qkd_span hold = qkd_span_ns(LOW_PERIODS * s->kma->config->status_period.ns);
-    uint64_t one_key = wire_relay_cost_bits(s->kma->config->unit_bits, 1, 1) / 8;
+    uint64_t one_key = kma_link_piece(s->kma, link); /* as long as the shortest of late */
     if (link->empty && !qkd_time_before(s->event->now, qkd_time_add(link->refused_at, hold)) &&
         km_pool_usable(&link->pool, one_key) >= one_key) {
         link->empty = false;
