@@ -166,6 +166,7 @@ static void retire(const struct chan_call *call, const struct chan_shake *shake)
     if (channel->serves && channel->serving.incarnation != shake->next.incarnation) {
         crypto_wipe(&channel->serving, sizeof channel->serving);
         channel->serves = false;
+        channel->asked = true; /* it is wanted still: nobody else may try again */
         chan_report(call, QKD_REPORT_PEER_DOWN, 0);
     }
 }
