@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/chart.h"
+#include "analysis/text.h"
 #include "core/base/err.h"
 
 enum {
@@ -61,30 +62,6 @@ static const char *colour_of(const char *point)
 }
 
 /* ---- writing ---- */
-
-/* Text as character data: markup escaped, control characters as blanks (XML 1.0 forbids them). */
-static void put_text(FILE *out, const char *text)
-{
-    for (const char *c = text; *c != '\0'; c++) {
-        switch (*c) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc((unsigned char)*c < ' ' ? ' ' : *c, out);
-            break;
-        }
-    }
-}
 
 static double column_x(size_t element)
 {
@@ -204,7 +181,7 @@ static void draw_head(const struct page *page)
           "stroke-linejoin:round}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
           page->out);
     fprintf(page->out, "<text x=\"12\" y=\"%d\" font-size=\"14\" font-weight=\"bold\">", TITLE_Y);
-    put_text(page->out, page->chart->title);
+    ana_text_escaped(page->out, page->chart->title);
     fputs("</text>\n", page->out);
 }
 
@@ -227,7 +204,7 @@ static void draw_bands(const struct page *page)
                 "<text x=\"%.0f\" y=\"%d\" text-anchor=\"middle\" fill=\"#334155\">node ",
                 x + 3, BAND_Y, width - 6, bottom - BAND_Y, band % 2 == 0 ? "#f1f5f9" : "#f8fafc",
                 x + width / 2, BAND_Y + 15);
-        put_text(page->out, chart->elements[i].node);
+        ana_text_escaped(page->out, chart->elements[i].node);
         fputs("</text>\n", page->out);
         band++;
         i = end;
@@ -249,7 +226,7 @@ static void draw_lifelines(const struct page *page)
         char name[20]; /* what the box holds */
         snprintf(name, sizeof name, "%.16s%s", page->chart->elements[i].name,
                  strlen(page->chart->elements[i].name) > 16 ? ".." : "");
-        put_text(page->out, name);
+        ana_text_escaped(page->out, name);
         fputs("</text>\n", page->out);
     }
 }
@@ -297,9 +274,9 @@ static void draw_label(const struct page *page, const struct ana_chart_message *
             "font-weight=\"bold\" fill=\"%s\">",
             column_x(m->from) + (right ? 6 : -6), y - 4, right ? "start" : "end",
             colour_of(m->point));
-    put_text(page->out, m->name);
+    ana_text_escaped(page->out, m->name);
     fprintf(page->out, "</tspan> <tspan font-size=\"9.5\" fill=\"%s\">", bad ? RED : "#475569");
-    put_text(page->out, facts);
+    ana_text_escaped(page->out, facts);
     fputs("</tspan></text>\n", page->out);
 }
 

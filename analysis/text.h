@@ -4,6 +4,7 @@
 #define ANA_TEXT_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #define ANA_TEXT_SIZE 32
 
@@ -19,6 +20,10 @@ struct ana_text {
 };
 
 void ana_text_add(struct ana_text *text, const char *format, ...); /* as printf */
+
+/* Writes a text as character data of HTML and SVG: markup escaped, control characters as blanks (XML 1.0
+ * forbids them). */
+void ana_text_escaped(FILE *out, const char *text);
 
 /* Bytes of the UTF-8 character at the beginning of a text; 0 if there is none (an end, or a byte that
  * is not UTF-8). */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/text.h"
 #include "cli/threats.h"
 
 static const char *const style =
@@ -27,32 +28,10 @@ static const char *const style =
     ".extra{font-style:italic}a{color:inherit}\n"
     "</style>\n";
 
-static void put(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc(*text, out);
-        }
-    }
-}
-
 static void cell(FILE *out, const char *text)
 {
     fputs("<td>", out);
-    put(out, text);
+    ana_text_escaped(out, text);
     fputs("</td>", out);
 }
 
@@ -87,7 +66,7 @@ static void matrix(FILE *out, const struct cli_threats *threats)
     fputs("</tr>\n", out);
     for (int s = 0; s < SCN_SURFACES; s++) {
         fputs("<tr><th>T_", out);
-        put(out, scn_surface_name((enum scn_surface)s));
+        ana_text_escaped(out, scn_surface_name((enum scn_surface)s));
         cell(out, scn_surface_point((enum scn_surface)s));
         for (size_t c = 0; c < COLUMNS; c++) {
             for (size_t i = 0; i < SCN_CELLS; i++) {
@@ -95,9 +74,9 @@ static void matrix(FILE *out, const struct cli_threats *threats)
                     continue;
                 }
                 fprintf(out, "<td%s><a href=\"#", scn_cells[i].extra ? " class=extra" : "");
-                put(out, scn_cells[i].id);
+                ana_text_escaped(out, scn_cells[i].id);
                 fputs("\">", out);
-                put(out, scn_cells[i].id);
+                ana_text_escaped(out, scn_cells[i].id);
                 fputs("</a> ", out);
                 verdict(out, cli_threat_verdict_name(cli_threats_cell(threats, i)));
                 fputs("</td>", out);
@@ -126,9 +105,9 @@ static void requirements(FILE *out, const struct cli_threats *threats)
         for (size_t i = 0; i < SCN_CELLS; i++) {
             if (!scn_cells[i].extra && cli_requirement_has(id, i)) {
                 fputs("<a href=\"#", out);
-                put(out, scn_cells[i].id);
+                ana_text_escaped(out, scn_cells[i].id);
                 fputs("\">", out);
-                put(out, scn_cells[i].id);
+                ana_text_escaped(out, scn_cells[i].id);
                 fputs("</a> ", out);
             }
         }
@@ -223,11 +202,11 @@ static void replay(FILE *out, const struct cli_threats *threats, const struct cl
     const char *const lines[] = {sets.attacks, sets.measures, sets.costs};
     cli_threat_sets(threats, &scn_variants[threat->variant], CLI_THREAT_OFF, &sets);
     fputs("<p><code>", out);
-    put(out, scn_variants[threat->variant].name);
+    ana_text_escaped(out, scn_variants[threat->variant].name);
     fputs(":", out);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         fputs(" --set '", out);
-        put(out, lines[i]);
+        ana_text_escaped(out, lines[i]);
         fputs("'", out);
     }
     fputs("</code></p>\n", out);
@@ -238,21 +217,21 @@ static void one_cell(FILE *out, const struct cli_threats *threats, size_t at)
     const struct scn_cell *c = &scn_cells[at];
     bool any = false;
     fputs("<h3 id=\"", out);
-    put(out, c->id);
+    ana_text_escaped(out, c->id);
     fputs("\">", out);
-    put(out, c->id);
+    ana_text_escaped(out, c->id);
     fprintf(out, ": %s on T_", scn_threat_name(c->threat));
-    put(out, scn_surface_name(c->surface));
+    ana_text_escaped(out, scn_surface_name(c->surface));
     fputs(c->extra ? " (extra), " : ", ", out);
     verdict(out, cli_threat_verdict_name(cli_threats_cell(threats, at)));
     fprintf(out, "</h3>\n<p>Attacker %s ", c->capability);
-    put(out, c->attack);
+    ana_text_escaped(out, c->attack);
     fputs(". Must hold: ", out);
-    put(out, c->measure);
+    ana_text_escaped(out, c->measure);
     fprintf(out, " (SReq %s).", c->requirements);
     if (c->missing[0] != '\0') {
         fputs(" Not built: ", out);
-        put(out, c->missing);
+        ana_text_escaped(out, c->missing);
         fputs(".", out);
     }
     fputs("</p>\n", out);
@@ -289,7 +268,7 @@ void cli_threats_page(FILE *out, const struct cli_threats *threats)
           out);
     fputs(style, out);
     fputs("<h1>Threats of ITU-T X.1712 (10/2021)</h1>\n<p>On ", out);
-    put(out, threats->network);
+    ana_text_escaped(out, threats->network);
     fprintf(out, ", seed %llu; without an attack %llu of %llu requests served. ",
             (unsigned long long)threats->seed, (unsigned long long)threats->base_served,
             (unsigned long long)threats->base_total);

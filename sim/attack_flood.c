@@ -157,16 +157,6 @@ static void victim_choose(struct sim_flood *flood, int64_t now_ns)
     flood->rate = flood->plan->rate > 0 ? flood->plan->rate : flood->rate;
 }
 
-static void on_ask(void *ctx, const struct host_message *message)
-{
-    sim_world_local(ctx, &(struct sim_local){.kind = SIM_PACKET_MESSAGE,
-                                             .rp = message->rp,
-                                             .from = message->from,
-                                             .to = message->to,
-                                             .bytes = message->bytes,
-                                             .len = message->len});
-}
-
 /* A handshake that begins, in the name of somebody of the peer's role. */
 static void stranger_make(struct sim_flood *flood, struct sim_local *message, uint8_t *bytes)
 {
@@ -232,7 +222,7 @@ bool sim_flood_tick(struct sim_world *world, struct sim_flood *flood, uint32_t n
     if (plan->flood == SCN_FLOOD_REQUESTS) {
         uint32_t which = plan->application != UINT32_MAX ? plan->application
                                                          : scn_attack_flooder(world->scenario);
-        struct host_sender sender = {world, &world->message_id, on_ask};
+        struct host_sender sender = {world, &world->message_id, sim_world_tell};
         host_load_ask(&world->loads[which], &sender);
         flood->sent++;
     } else {

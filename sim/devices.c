@@ -6,7 +6,7 @@
 #include "core/base/err.h"
 #include "sim/world.h"
 
-static void on_message(void *ctx, const struct host_message *message)
+void sim_world_tell(void *ctx, const struct host_message *message)
 {
     sim_world_local(ctx, &(struct sim_local){.kind = SIM_PACKET_MESSAGE,
                                              .rp = message->rp,
@@ -26,7 +26,7 @@ static void on_block(void *ctx, uint32_t link, const struct wire_q_block *block,
 
 static struct host_optics_calls calls_of(struct sim_world *world)
 {
-    return (struct host_optics_calls){{world, &world->message_id, on_message}, on_block};
+    return (struct host_optics_calls){{world, &world->message_id, sim_world_tell}, on_block};
 }
 
 static struct qkd_time now_of(const struct sim_world *world)
@@ -194,7 +194,7 @@ void sim_load_timer(struct sim_world *world, uint32_t application)
                        sim_world_tag(SIM_TIMER_LOAD, 0, application));
         return;
     }
-    struct host_sender sender = {world, &world->message_id, on_message};
+    struct host_sender sender = {world, &world->message_id, sim_world_tell};
     host_load_ask(&world->loads[application], &sender);
     load_arm(world, application);
 }

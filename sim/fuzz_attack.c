@@ -59,22 +59,18 @@ static const struct {
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-static uint32_t between(struct qkd_rng *rng, uint32_t low, uint32_t high)
-{
-    return low + (uint32_t)qkd_rng_below(rng, (uint64_t)high - low + 1);
-}
-
 static void draw(struct sim_fuzz_plan *plan, struct qkd_rng *rng)
 {
     uint32_t i = plan->attack_count++;
     uint32_t end_ms = plan->chaos_end_ms > FIRST_MS + 2 ? plan->chaos_end_ms : FIRST_MS + 2;
-    plan->attack[i].kind = between(rng, 0, KINDS - 1);
-    plan->attack[i].at_ms = between(rng, FIRST_MS, end_ms - 1);
+    plan->attack[i].kind = sim_fuzz_between(rng, 0, KINDS - 1);
+    plan->attack[i].at_ms = sim_fuzz_between(rng, FIRST_MS, end_ms - 1);
     uint32_t left_ms = end_ms - plan->attack[i].at_ms;
-    plan->attack[i].for_ms = between(rng, 1, left_ms < LONGEST_MS ? left_ms : LONGEST_MS);
-    plan->attack[i].delay_ms = between(rng, 1, left_ms < DELAY_MOST_MS ? left_ms : DELAY_MOST_MS);
-    plan->attack[i].percent = between(rng, 0, 1) == 0 ? 100 : between(rng, 5, 60);
-    plan->attack[i].node = between(rng, 0, plan->node_count - 1);
+    plan->attack[i].for_ms = sim_fuzz_between(rng, 1, left_ms < LONGEST_MS ? left_ms : LONGEST_MS);
+    plan->attack[i].delay_ms = sim_fuzz_between(rng, 1,
+                                                left_ms < DELAY_MOST_MS ? left_ms : DELAY_MOST_MS);
+    plan->attack[i].percent = sim_fuzz_between(rng, 0, 1) == 0 ? 100 : sim_fuzz_between(rng, 5, 60);
+    plan->attack[i].node = sim_fuzz_between(rng, 0, plan->node_count - 1);
 }
 
 void sim_fuzz_plan_attack(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
@@ -85,7 +81,7 @@ void sim_fuzz_plan_attack(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowe
     if (on) {
         sim_fuzz_set_add(&plan->features, SIM_FUZZ_ATTACK, true);
         plan->outside = qkd_rng_below(&rng, WITHIN) == 0;
-        uint32_t count = between(&rng, 1, SIM_FUZZ_ATTACKS);
+        uint32_t count = sim_fuzz_between(&rng, 1, SIM_FUZZ_ATTACKS);
         for (uint32_t i = 0; i < count; i++) {
             draw(plan, &rng);
         }

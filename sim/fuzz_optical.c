@@ -20,30 +20,16 @@ enum {
     LONG_S = 60
 };
 
-static uint32_t between(struct qkd_rng *rng, uint32_t low, uint32_t high)
-{
-    return low + (uint32_t)qkd_rng_below(rng, (uint64_t)high - low + 1);
-}
-
-/* Recovery takes so much longer. */
-static void longer(struct sim_fuzz_plan *p, uint32_t ms)
-{
-    for (uint32_t i = 0; i < p->app_count; i++) {
-        p->app[i].stop_ms += p->app[i].stop_ms == p->stop_ms ? ms : 0;
-    }
-    p->stop_ms += ms;
-    p->end_ms += ms;
-}
-
 static void trouble(struct sim_fuzz_plan *p, struct qkd_rng *rng, enum sim_fuzz_feature kind,
                     uint32_t link)
 {
     if (p->trouble_count < SIM_FUZZ_TROUBLES) {
         uint32_t i = p->trouble_count++;
         p->trouble[i].kind = kind;
-        p->trouble[i].at_ms = between(rng, 0, p->chaos_end_ms - 50);
+        p->trouble[i].at_ms = sim_fuzz_between(rng, 0, p->chaos_end_ms - 50);
         uint32_t left_ms = p->chaos_end_ms - p->trouble[i].at_ms;
-        p->trouble[i].for_ms = between(rng, 1, left_ms < LONGEST_MS ? left_ms : LONGEST_MS);
+        p->trouble[i].for_ms = sim_fuzz_between(rng, 1,
+                                                left_ms < LONGEST_MS ? left_ms : LONGEST_MS);
         p->trouble[i].index = link;
     }
 }
@@ -51,7 +37,7 @@ static void trouble(struct sim_fuzz_plan *p, struct qkd_rng *rng, enum sim_fuzz_
 /* Two or three links of a node; none if there is no node with two. */
 static uint32_t links_draw(const struct sim_fuzz_plan *p, struct qkd_rng *rng, uint32_t *node)
 {
-    uint32_t first = between(rng, 0, p->node_count - 1);
+    uint32_t first = sim_fuzz_between(rng, 0, p->node_count - 1);
     for (uint32_t k = 0; k < p->node_count; k++) {
         uint32_t some = 0;
         uint32_t count = 0;
@@ -93,12 +79,12 @@ static void optical_switch(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     }
     /* By demand the link with most key waits until that is too old: it may lack all at once then. */
     p->optical.by_demand = qkd_rng_below(rng, 2) == 0 && p->expiry_s > LONG_S;
-    p->optical.dwell_ms = between(rng, LEAST_DWELL_MS, MOST_DWELL_MS) + 2 * block_ms;
-    p->optical.dark_ms = between(rng, 1, DARK_MS);
+    p->optical.dwell_ms = sim_fuzz_between(rng, LEAST_DWELL_MS, MOST_DWELL_MS) + 2 * block_ms;
+    p->optical.dark_ms = sim_fuzz_between(rng, 1, DARK_MS);
     uint32_t turn_ms = p->optical.dwell_ms + p->optical.dark_ms;
     /* By demand, a link that was dark for long is left out for about as long: controller/light_switch.c. */
-    longer(p,
-           p->optical.by_demand ? TURNS * count * turn_ms + p->chaos_end_ms : 3 * count * turn_ms);
+    sim_fuzz_longer(p, p->optical.by_demand ? TURNS * count * turn_ms + p->chaos_end_ms
+                                            : 3 * count * turn_ms);
     if (qkd_rng_below(rng, 2) == 0) {
         trouble(p, rng, SIM_FUZZ_SWITCH, last);
     }
@@ -107,7 +93,7 @@ static void optical_switch(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 
 static void points(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
-    uint32_t last = between(rng, 0, p->link_count - 1);
+    uint32_t last = sim_fuzz_between(rng, 0, p->link_count - 1);
     p->points = UINT32_C(1) << last;
     for (uint32_t i = 0; i < p->link_count; i++) {
         p->points |= qkd_rng_below(rng, 3) == 0 ? UINT32_C(1) << i : 0;
@@ -125,8 +111,8 @@ static void maintenance(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     for (size_t i = 0; i < 2; i++) {
         p->node[places[i]].offset_s = p->node[places[i]].drift_ppm = 0;
     }
-    for (uint32_t n = between(rng, 1, 3); n > 0; n--) {
-        trouble(p, rng, SIM_FUZZ_MAINTENANCE, between(rng, 0, p->link_count - 1));
+    for (uint32_t n = sim_fuzz_between(rng, 1, 3); n > 0; n--) {
+        trouble(p, rng, SIM_FUZZ_MAINTENANCE, sim_fuzz_between(rng, 0, p->link_count - 1));
     }
     sim_fuzz_set_add(&p->features, SIM_FUZZ_MAINTENANCE, true);
 }
@@ -146,7 +132,7 @@ void sim_fuzz_plan_optical(struct sim_fuzz_plan *plan, struct sim_fuzz_set allow
     }
     /* Key that is not made anew is too old all at once. */
     if (draws[2] && plan->expiry_s > LONG_S && sim_fuzz_set_has(allowed, SIM_FUZZ_FORECAST)) {
-        plan->forecast_ms = between(&rng, 100, 3000);
+        plan->forecast_ms = sim_fuzz_between(&rng, 100, 3000);
         sim_fuzz_set_add(&plan->features, SIM_FUZZ_FORECAST, true);
     }
     if (draws[3] && sim_fuzz_set_has(allowed, SIM_FUZZ_MAINTENANCE)) {

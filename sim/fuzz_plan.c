@@ -115,10 +115,23 @@ static bool has(const struct maker *m, enum sim_fuzz_feature feature)
     return sim_fuzz_set_has(m->plan->features, feature);
 }
 
-/* Uniform in [low, high]. */
+uint32_t sim_fuzz_between(struct qkd_rng *rng, uint32_t low, uint32_t high)
+{
+    return low + (uint32_t)qkd_rng_below(rng, (uint64_t)high - low + 1);
+}
+
+void sim_fuzz_longer(struct sim_fuzz_plan *plan, uint32_t ms)
+{
+    for (uint32_t i = 0; i < plan->app_count; i++) {
+        plan->app[i].stop_ms += plan->app[i].stop_ms == plan->stop_ms ? ms : 0;
+    }
+    plan->stop_ms += ms;
+    plan->end_ms += ms;
+}
+
 static uint32_t between(struct maker *m, uint32_t low, uint32_t high)
 {
-    return low + (uint32_t)qkd_rng_below(&m->rng, (uint64_t)high - low + 1);
+    return sim_fuzz_between(&m->rng, low, high);
 }
 
 static bool one_in(struct maker *m, uint32_t n)

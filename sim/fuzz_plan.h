@@ -3,6 +3,7 @@
 #ifndef SIM_FUZZ_PLAN_H
 #define SIM_FUZZ_PLAN_H
 
+#include "core/base/rng.h"
 #include "sim/fuzz.h"
 
 #define SIM_FUZZ_MARGIN 4 /* key made, over key asked for */
@@ -31,6 +32,12 @@ void sim_fuzz_plan_multicast(struct sim_fuzz_plan *plan, struct sim_fuzz_set all
 
 /* Some applications name their partner by its address. After sim_fuzz_plan_multicast(). */
 void sim_fuzz_plan_address(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed);
+
+/* Uniform in [low, high]. */
+uint32_t sim_fuzz_between(struct qkd_rng *rng, uint32_t low, uint32_t high);
+
+/* Load and recovery take so much longer. */
+void sim_fuzz_longer(struct sim_fuzz_plan *plan, uint32_t ms);
 
 /* What the controller does with light; after all but attackers. */
 void sim_fuzz_plan_optical(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed);

@@ -14,21 +14,16 @@ enum {
     GONE_MOST_MS = 2500
 };
 
-static uint32_t between(struct qkd_rng *rng, uint32_t low, uint32_t high)
-{
-    return low + (uint32_t)qkd_rng_below(rng, (uint64_t)high - low + 1);
-}
-
 static void losses(struct sim_fuzz_plan *plan, struct qkd_rng *rng)
 {
-    plan->loss_pm = between(rng, LOSS_LEAST_PM, LOSS_MOST_PM);
+    plan->loss_pm = sim_fuzz_between(rng, LOSS_LEAST_PM, LOSS_MOST_PM);
     for (uint32_t i = 0; i < 2 && plan->trouble_count < SIM_FUZZ_TROUBLES; i++) {
         uint32_t k = plan->trouble_count++;
         plan->trouble[k].kind = SIM_FUZZ_MODULE;
-        plan->trouble[k].at_ms = between(rng, 1, 1000);
-        plan->trouble[k].for_ms = between(rng, GONE_LEAST_MS, GONE_MOST_MS);
-        plan->trouble[k].index = between(rng, 0, plan->link_count - 1);
-        plan->trouble[k].x = between(rng, 0, 99); /* which end: fuzz_trouble.c */
+        plan->trouble[k].at_ms = sim_fuzz_between(rng, 1, 1000);
+        plan->trouble[k].for_ms = sim_fuzz_between(rng, GONE_LEAST_MS, GONE_MOST_MS);
+        plan->trouble[k].index = sim_fuzz_between(rng, 0, plan->link_count - 1);
+        plan->trouble[k].x = sim_fuzz_between(rng, 0, 99); /* which end: fuzz_trouble.c */
     }
 }
 

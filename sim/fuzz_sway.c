@@ -26,21 +26,6 @@ enum {
     AGED_MORE_MS = 4000  /* until the stores are too old again */
 };
 
-static uint32_t between(struct qkd_rng *rng, uint32_t low, uint32_t high)
-{
-    return low + (uint32_t)qkd_rng_below(rng, (uint64_t)high - low + 1);
-}
-
-/* Recovery takes so much longer. */
-static void longer(struct sim_fuzz_plan *p, uint32_t ms)
-{
-    for (uint32_t i = 0; i < p->app_count; i++) {
-        p->app[i].stop_ms += p->app[i].stop_ms == p->stop_ms ? ms : 0;
-    }
-    p->stop_ms += ms;
-    p->end_ms += ms;
-}
-
 /* Neighbours ask by turns, in bursts that take more than one end owns. */
 static uint32_t turns(struct sim_fuzz_plan *p, struct qkd_rng *rng, uint32_t most_ms)
 {
@@ -54,10 +39,10 @@ static uint32_t turns(struct sim_fuzz_plan *p, struct qkd_rng *rng, uint32_t mos
         p->app[i].count = 1;
         p->app[i].poisson = true;
         p->app[i].session_bps = 0;
-        p->app[i].tenths_per_s = between(rng, 60, 150);
+        p->app[i].tenths_per_s = sim_fuzz_between(rng, 60, 150);
         sum += p->app[i].tenths_per_s;
         p->app[i].shape = SIM_FUZZ_BY_BURSTS;
-        p->app[i].on_ms = p->app[i].off_ms = between(rng, 200, most_ms);
+        p->app[i].on_ms = p->app[i].off_ms = sim_fuzz_between(rng, 200, most_ms);
     }
     return sum;
 }
@@ -73,15 +58,15 @@ static void nothing_fails(struct sim_fuzz_plan *p)
 static void restarts(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
     nothing_fails(p);
-    p->loss_pm = between(rng, 350, 450);
-    p->reorder_pm = between(rng, 200, 400);
+    p->loss_pm = sim_fuzz_between(rng, 350, 450);
+    p->reorder_pm = sim_fuzz_between(rng, 200, 400);
     p->fault_count = SIM_FUZZ_FAULTS;
     for (uint32_t i = 0; i < SIM_FUZZ_FAULTS; i++) {
         p->fault[i].off = false;
         p->fault[i].what = SCN_FAULT_CRASH;
-        p->fault[i].at_ms = between(rng, p->chaos_end_ms / 4, p->chaos_end_ms - 100);
-        p->fault[i].for_ms = between(rng, 20, 90);
-        p->fault[i].index = between(rng, 0, p->node_count - 1);
+        p->fault[i].at_ms = sim_fuzz_between(rng, p->chaos_end_ms / 4, p->chaos_end_ms - 100);
+        p->fault[i].for_ms = sim_fuzz_between(rng, 20, 90);
+        p->fault[i].index = sim_fuzz_between(rng, 0, p->node_count - 1);
         p->fault[i].output = 0;
     }
 }
@@ -91,13 +76,13 @@ static void restarts(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 static void sway(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
     bool cuts = qkd_rng_below(rng, 2) == 0;
-    longer(p, cuts ? SWAY_MORE_MS : 0);
-    p->loss_pm = cuts ? between(rng, 100, 300) : between(rng, 200, 350);
-    p->retries = cuts ? between(rng, 5, 8) : 0;
-    p->retransmit_ms = cuts ? between(rng, 150, 200) : between(rng, 50, 80);
-    p->reorder_pm = cuts ? between(rng, 50, 400) : p->reorder_pm;
-    p->jitter_ms = cuts ? between(rng, 200, 800) : p->jitter_ms;
-    p->period_ms = cuts ? between(rng, 400, 500) : between(rng, 200, 300);
+    sim_fuzz_longer(p, cuts ? SWAY_MORE_MS : 0);
+    p->loss_pm = cuts ? sim_fuzz_between(rng, 100, 300) : sim_fuzz_between(rng, 200, 350);
+    p->retries = cuts ? sim_fuzz_between(rng, 5, 8) : 0;
+    p->retransmit_ms = cuts ? sim_fuzz_between(rng, 150, 200) : sim_fuzz_between(rng, 50, 80);
+    p->reorder_pm = cuts ? sim_fuzz_between(rng, 50, 400) : p->reorder_pm;
+    p->jitter_ms = cuts ? sim_fuzz_between(rng, 200, 800) : p->jitter_ms;
+    p->period_ms = cuts ? sim_fuzz_between(rng, 400, 500) : sim_fuzz_between(rng, 200, 300);
     p->bootstrap_kbit = 16;
     if (cuts && qkd_rng_below(rng, 2) == 0) {
         restarts(p, rng);
@@ -106,9 +91,9 @@ static void sway(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     for (uint32_t i = 0; i < p->link_count; i++) {
         uint64_t need_kbps = wire_relay_cost_bits(256, 1, 1) * sum / 10 / 1000 + 1;
         p->link[i].then_kbps = SIM_FUZZ_MARGIN * (uint32_t)need_kbps;
-        p->link[i].first_kbps = cuts ? between(rng, SCARCE_KBPS, 2 * SCARCE_KBPS)
-                                     : between(rng, SCARCE_KBPS / 3, SCARCE_KBPS);
-        p->link[i].block_kbit = cuts ? between(rng, 20, 40) : between(rng, 5, 12);
+        p->link[i].first_kbps = cuts ? sim_fuzz_between(rng, SCARCE_KBPS, 2 * SCARCE_KBPS)
+                                     : sim_fuzz_between(rng, SCARCE_KBPS / 3, SCARCE_KBPS);
+        p->link[i].block_kbit = cuts ? sim_fuzz_between(rng, 20, 40) : sim_fuzz_between(rng, 5, 12);
         p->link[i].store_kbit = 0;
         p->link[i].initial_kbit = 0;
     }
@@ -131,31 +116,31 @@ static void module_winks(struct sim_fuzz_plan *p, struct qkd_rng *rng)
     if (p->trouble_count < SIM_FUZZ_TROUBLES) {
         uint32_t i = p->trouble_count++;
         p->trouble[i].kind = SIM_FUZZ_MODULE;
-        p->trouble[i].at_ms = between(rng, 1, p->chaos_end_ms - 200);
-        p->trouble[i].for_ms = between(rng, 20, 120);
-        p->trouble[i].index = between(rng, 0, p->link_count - 1);
-        p->trouble[i].x = between(rng, 0, 99); /* which end: fuzz_trouble.c */
+        p->trouble[i].at_ms = sim_fuzz_between(rng, 1, p->chaos_end_ms - 200);
+        p->trouble[i].for_ms = sim_fuzz_between(rng, 20, 120);
+        p->trouble[i].index = sim_fuzz_between(rng, 0, p->link_count - 1);
+        p->trouble[i].x = sim_fuzz_between(rng, 0, 99); /* which end: fuzz_trouble.c */
     }
 }
 
 /* Half a block is a frame and most of another one; a store holds few blocks. */
 static void pieces(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
-    uint32_t key_bits = 64 * between(rng, 40, 64);
+    uint32_t key_bits = 64 * sim_fuzz_between(rng, 40, 64);
     uint64_t cost = wire_relay_cost_bits(key_bits, 1, 1);
-    longer(p, PIECES_MORE_MS);
+    sim_fuzz_longer(p, PIECES_MORE_MS);
     p->batch = 1;
-    p->period_ms = between(rng, 400, 500);
+    p->period_ms = sim_fuzz_between(rng, 400, 500);
     for (uint32_t i = 0; i < p->app_count; i++) {
         p->app[i].key_bits = key_bits;
         p->app[i].count = 1;
-        p->app[i].tenths_per_s = between(rng, 2, 1 + MOST_TENTHS / p->app_count);
+        p->app[i].tenths_per_s = sim_fuzz_between(rng, 2, 1 + MOST_TENTHS / p->app_count);
     }
     uint32_t rate_kbps = plenty_kbps(p);
     module_winks(p, rng);
     for (uint32_t i = 0; i < p->link_count; i++) {
-        p->link[i].block_kbit = (uint32_t)(cost * between(rng, 32, 39) / 10 / 1000) + 1;
-        p->link[i].store_kbit = between(rng, 4, 6) * p->link[i].block_kbit;
+        p->link[i].block_kbit = (uint32_t)(cost * sim_fuzz_between(rng, 32, 39) / 10 / 1000) + 1;
+        p->link[i].store_kbit = sim_fuzz_between(rng, 4, 6) * p->link[i].block_kbit;
         p->link[i].then_kbps = p->link[i].first_kbps = rate_kbps;
         p->link[i].initial_kbit = 0;
     }
@@ -165,20 +150,20 @@ static void pieces(struct sim_fuzz_plan *p, struct qkd_rng *rng)
  * once; they live for seconds, and little of them is used. */
 static void aged(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
-    longer(p, AGED_MORE_MS);
-    p->expiry_s = between(rng, 3, 5);
-    p->period_ms = between(rng, 800, 1000);
+    sim_fuzz_longer(p, AGED_MORE_MS);
+    p->expiry_s = sim_fuzz_between(rng, 3, 5);
+    p->period_ms = sim_fuzz_between(rng, 800, 1000);
     for (uint32_t i = 0; i < p->app_count; i++) {
         p->app[i].key_bits = 64;
         p->app[i].count = 1;
-        p->app[i].tenths_per_s = between(rng, 10, 10 + MOST_TENTHS / p->app_count);
+        p->app[i].tenths_per_s = sim_fuzz_between(rng, 10, 10 + MOST_TENTHS / p->app_count);
         p->app[i].wait = false;
     }
     uint32_t rate_kbps = plenty_kbps(p) + STEADY_KBPS;
     for (uint32_t i = 0; i < p->link_count; i++) {
         p->link[i].then_kbps = p->link[i].first_kbps = rate_kbps;
-        p->link[i].block_kbit = rate_kbps * p->period_ms / between(rng, 4, 6) / 1000;
-        p->link[i].store_kbit = between(rng, 41, 44) * p->link[i].block_kbit / 10;
+        p->link[i].block_kbit = rate_kbps * p->period_ms / sim_fuzz_between(rng, 4, 6) / 1000;
+        p->link[i].store_kbit = sim_fuzz_between(rng, 41, 44) * p->link[i].block_kbit / 10;
         p->link[i].initial_kbit = 0;
     }
 }
@@ -186,31 +171,31 @@ static void aged(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 /* Stores of four blocks, full before long, of which some are lost: what one end lost fills the other's. */
 static void lost(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
-    longer(p, LOST_MORE_MS);
-    p->bootstrap_kbit = between(rng, 1, 4);
-    p->period_ms = between(rng, 400, 500);
+    sim_fuzz_longer(p, LOST_MORE_MS);
+    p->bootstrap_kbit = sim_fuzz_between(rng, 1, 4);
+    p->period_ms = sim_fuzz_between(rng, 400, 500);
     for (uint32_t i = 0; i < p->app_count; i++) {
         p->app[i].key_bits = 64;
         p->app[i].count = 1;
-        p->app[i].tenths_per_s = between(rng, 4, 4 + MOST_TENTHS / p->app_count);
+        p->app[i].tenths_per_s = sim_fuzz_between(rng, 4, 4 + MOST_TENTHS / p->app_count);
     }
     uint32_t rate_kbps = plenty_kbps(p) + STEADY_KBPS / 4;
     for (uint32_t i = 0; i < p->link_count; i++) {
         p->link[i].then_kbps = p->link[i].first_kbps = rate_kbps;
-        p->link[i].block_kbit = rate_kbps / between(rng, 8, 12);
-        p->link[i].store_kbit = between(rng, 41, 48) * p->link[i].block_kbit / 10;
+        p->link[i].block_kbit = rate_kbps / sim_fuzz_between(rng, 8, 12);
+        p->link[i].store_kbit = sim_fuzz_between(rng, 41, 48) * p->link[i].block_kbit / 10;
         p->link[i].initial_kbit = 0;
     }
     /* Twice the same one: what came in between is lost at one end only. */
-    uint32_t node = between(rng, 0, p->node_count - 1);
-    uint32_t at_ms = between(rng, p->chaos_end_ms / 4, p->chaos_end_ms / 2);
+    uint32_t node = sim_fuzz_between(rng, 0, p->node_count - 1);
+    uint32_t at_ms = sim_fuzz_between(rng, p->chaos_end_ms / 4, p->chaos_end_ms / 2);
     for (uint32_t k = 0; k < 2 && p->trouble_count < SIM_FUZZ_TROUBLES - 1; k++) {
         uint32_t i = p->trouble_count++;
         p->trouble[i].kind = SIM_FUZZ_STORE_LOST;
         p->trouble[i].at_ms = at_ms;
-        p->trouble[i].for_ms = between(rng, 20, p->chaos_end_ms / 8);
+        p->trouble[i].for_ms = sim_fuzz_between(rng, 20, p->chaos_end_ms / 8);
         p->trouble[i].index = node;
-        at_ms += p->trouble[i].for_ms + between(rng, 50, p->chaos_end_ms / 8);
+        at_ms += p->trouble[i].for_ms + sim_fuzz_between(rng, 50, p->chaos_end_ms / 8);
     }
     module_winks(p, rng);
 }
@@ -219,22 +204,23 @@ static void lost(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 static void jam(struct sim_fuzz_plan *p, struct qkd_rng *rng)
 {
     nothing_fails(p);
-    p->bandwidth_kbps = between(rng, 15, 40);
-    p->queue_kib = between(rng, 8, 32);
-    p->retransmit_ms = between(rng, 100, 200);
-    p->retries = between(rng, 3, 5);
+    p->bandwidth_kbps = sim_fuzz_between(rng, 15, 40);
+    p->queue_kib = sim_fuzz_between(rng, 8, 32);
+    p->retransmit_ms = sim_fuzz_between(rng, 100, 200);
+    p->retries = sim_fuzz_between(rng, 3, 5);
     p->bootstrap_kbit = 16;
-    longer(p, JAM_MORE_MS);
+    sim_fuzz_longer(p, JAM_MORE_MS);
     for (uint32_t i = 0; i < p->app_count; i++) {
         p->app[i].key_bits = 256;
         p->app[i].count = 1;
         p->app[i].shape = SIM_FUZZ_STEADY;
         p->app[i].session_bps = 0;
-        p->app[i].tenths_per_s = between(rng, 100, 250) / p->app_count;
+        p->app[i].tenths_per_s = sim_fuzz_between(rng, 100, 250) / p->app_count;
     }
     for (uint32_t i = 0; i < p->link_count; i++) {
-        p->link[i].first_kbps = p->link[i].then_kbps = between(rng, SCARCE_KBPS, 4 * SCARCE_KBPS);
-        p->link[i].block_kbit = between(rng, 60, 130);
+        p->link[i].first_kbps = p->link[i].then_kbps = sim_fuzz_between(rng, SCARCE_KBPS,
+                                                                        4 * SCARCE_KBPS);
+        p->link[i].block_kbit = sim_fuzz_between(rng, 60, 130);
         p->link[i].store_kbit = 0;
         p->link[i].initial_kbit = 0;
     }
@@ -253,7 +239,7 @@ void sim_fuzz_plan_sway(struct sim_fuzz_plan *plan, struct sim_fuzz_set allowed)
                 {SIM_FUZZ_AGED, AGED, aged},
                 {SIM_FUZZ_SWAY, JAM, jam},
                 {SIM_FUZZ_STORE_LOST, LOST, lost}};
-    uint32_t face = between(&rng, 0, DICE - 1);
+    uint32_t face = sim_fuzz_between(&rng, 0, DICE - 1);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; face -= ways[i++].faces) {
         if (face < ways[i].faces) {
             if (sim_fuzz_set_has(allowed, ways[i].feature)) {

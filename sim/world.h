@@ -238,6 +238,8 @@ struct sim_local {
     uint32_t twin;   /* pair of a message and its repetition, from 1; 0: none */
 };
 void sim_world_local(struct sim_world *world, const struct sim_local *local);
+/* The same for what stands around the elements (host/message.h): ctx is the world. */
+void sim_world_tell(void *ctx, const struct host_message *message);
 
 /* Sends a message on its way from the node of its sender; drops it there. */
 void sim_world_carry(struct sim_world *world, const struct sim_local *message);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/base/err.h"
-#include "core/crypto/seal.h"
 #include "core/wire/codec.h"
 
 enum {
@@ -26,10 +25,8 @@ enum {
 };
 #define BYTES_MAX (UINT64_C(1) << 30)
 
-_Static_assert(EMU_SEAL_NONCE_LEN == (int)NONCE_LEN, "nonce");
-_Static_assert(EMU_SEAL_EXTRA == NONCE_LEN + TAG_LEN, "what sealing adds");
 _Static_assert(AT_NONCE == AT_SALT + crypto_pwhash_SALTBYTES, "salt");
-_Static_assert(AT_SUM == AT_KEY + EMU_SEAL_KEY_LEN + TAG_LEN, "sealed data key");
+_Static_assert(AT_SUM == AT_KEY + CRYPTO_SEAL_KEY_LEN + TAG_LEN, "sealed data key");
 _Static_assert(EMU_SEAL_HEAD_LEN == AT_SUM + SUM_LEN, "head");
 
 static int derive(const struct emu_unlock *unlock, const uint8_t *head, uint8_t to[32])
@@ -52,7 +49,7 @@ static void sum(const uint8_t *head, uint8_t to[SUM_LEN])
 }
 
 int emu_seal_wrap(const struct emu_unlock *unlock, const struct emu_seal_cost *cost,
-                  const uint8_t data_key[EMU_SEAL_KEY_LEN], uint8_t head[EMU_SEAL_HEAD_LEN],
+                  const uint8_t data_key[CRYPTO_SEAL_KEY_LEN], uint8_t head[EMU_SEAL_HEAD_LEN],
                   struct emu_why *why)
 {
     head[0] = VERSION;
@@ -68,7 +65,7 @@ int emu_seal_wrap(const struct emu_unlock *unlock, const struct emu_seal_cost *c
         return emu_fail(why, err, "the unlock secret cannot be worked on: %s", qkd_err_text(err));
     }
     (void)crypto_aead_xchacha20poly1305_ietf_encrypt(head + AT_KEY, NULL, data_key,
-                                                     EMU_SEAL_KEY_LEN, head, AT_NONCE, NULL,
+                                                     CRYPTO_SEAL_KEY_LEN, head, AT_NONCE, NULL,
                                                      head + AT_NONCE, key);
     sodium_memzero(key, sizeof key);
     sum(head, head + AT_SUM);
@@ -76,7 +73,7 @@ int emu_seal_wrap(const struct emu_unlock *unlock, const struct emu_seal_cost *c
 }
 
 int emu_seal_unwrap(const struct emu_unlock *unlock, const uint8_t *head, size_t len,
-                    uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_why *why)
+                    uint8_t data_key[CRYPTO_SEAL_KEY_LEN], struct emu_why *why)
 {
     uint8_t key[32];
     if (len != EMU_SEAL_HEAD_LEN) {
@@ -99,29 +96,10 @@ int emu_seal_unwrap(const struct emu_unlock *unlock, const uint8_t *head, size_t
         return emu_fail(why, err, "the unlock secret cannot be worked on: %s", qkd_err_text(err));
     }
     err = crypto_aead_xchacha20poly1305_ietf_decrypt(data_key, NULL, NULL, head + AT_KEY,
-                                                     EMU_SEAL_KEY_LEN + TAG_LEN, head, AT_NONCE,
+                                                     CRYPTO_SEAL_KEY_LEN + TAG_LEN, head, AT_NONCE,
                                                      head + AT_NONCE, key) == 0
               ? 0
               : emu_fail(why, QKD_ERR_AUTH, "the unlock secret is not the one of this store");
     sodium_memzero(key, sizeof key);
     return err;
-}
-
-void emu_seal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
-              const uint8_t *value, size_t len, uint8_t *to)
-{
-    randombytes_buf(to, NONCE_LEN);
-    emu_seal_nonced(data_key, place, value, len, to);
-}
-
-void emu_seal_nonced(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
-                     const uint8_t *value, size_t len, uint8_t *to)
-{
-    crypto_seal(data_key, (struct crypto_place){place.bytes, place.len}, value, len, to);
-}
-
-int emu_unseal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
-               const uint8_t *sealed, size_t len, uint8_t *to)
-{
-    return crypto_unseal(data_key, (struct crypto_place){place.bytes, place.len}, sealed, len, to);
 }

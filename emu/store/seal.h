@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How a key store seals: a random data key seals each value (XChaCha20-Poly1305, draft-irtf-cfrg-
- * xchacha-03, with a random 192-bit nonce per value); the data key lies in the store's head, sealed
+/* How a key store seals: a random data key seals each value (core/crypto/seal.h); the data key lies in the store's head, sealed
  * by a key that Argon2id (RFC 9106) makes of the unlock secret. So the unlock secret can change
  * without a value being sealed anew. Everything here is libsodium's. */
 #ifndef EMU_SEAL_H
@@ -9,12 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/crypto/seal.h"
 #include "emu/base/why.h"
 #include "emu/store/unlock.h"
 
-#define EMU_SEAL_KEY_LEN 32
-#define EMU_SEAL_NONCE_LEN 24
-#define EMU_SEAL_EXTRA 40     /* bytes that a sealed value is longer: nonce and tag */
 #define EMU_SEAL_HEAD_LEN 137 /* bytes of a head */
 
 /* What one derivation from the unlock secret costs; zeros are the defaults. */
@@ -26,32 +23,12 @@ struct emu_seal_cost {
 /* Makes the head that keeps data_key for the unlock secret, with a fresh salt.
  * QKD_ERR_RANGE: a cost beyond the limits of emu_seal_unwrap(); QKD_ERR_NOMEM. */
 int emu_seal_wrap(const struct emu_unlock *unlock, const struct emu_seal_cost *cost,
-                  const uint8_t data_key[EMU_SEAL_KEY_LEN], uint8_t head[EMU_SEAL_HEAD_LEN],
+                  const uint8_t data_key[CRYPTO_SEAL_KEY_LEN], uint8_t head[EMU_SEAL_HEAD_LEN],
                   struct emu_why *why);
 
 /* Takes the data key out of a head. QKD_ERR_FORMAT: no whole head of this version, or a cost above
  * 1 GiB or 64 passes; QKD_ERR_AUTH: the unlock secret is another one; QKD_ERR_NOMEM. */
 int emu_seal_unwrap(const struct emu_unlock *unlock, const uint8_t *head, size_t len,
-                    uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_why *why);
-
-/* The place a value is sealed for: it opens nowhere else. */
-struct emu_seal_place {
-    const uint8_t *bytes;
-    size_t len;
-};
-
-/* Writes len + EMU_SEAL_EXTRA bytes. */
-void emu_seal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
-              const uint8_t *value, size_t len, uint8_t *to);
-
-/* The same with a nonce that the caller has drawn at random (of many values at once: each draw is a system
- * call): the first EMU_SEAL_NONCE_LEN bytes of `to`. Each is used once. */
-void emu_seal_nonced(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
-                     const uint8_t *value, size_t len, uint8_t *to);
-
-/* Writes len - EMU_SEAL_EXTRA bytes; QKD_ERR_AUTH if it was not sealed so, with nothing written
- * that is of use. */
-int emu_unseal(const uint8_t data_key[EMU_SEAL_KEY_LEN], struct emu_seal_place place,
-               const uint8_t *sealed, size_t len, uint8_t *to);
+                    uint8_t data_key[CRYPTO_SEAL_KEY_LEN], struct emu_why *why);
 
 #endif

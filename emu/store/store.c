@@ -143,27 +143,27 @@ static int sealed_grow(struct emu_store *store, size_t need)
 }
 
 /* A random nonce, never given before. */
-static void nonce_take(struct emu_store *store, uint8_t to[EMU_SEAL_NONCE_LEN])
+static void nonce_take(struct emu_store *store, uint8_t to[CRYPTO_SEAL_NONCE_LEN])
 {
     size_t at = store->nonces_used % EMU_STORE_NONCES;
     if (at == 0) {
         randombytes_buf(store->nonces, sizeof store->nonces);
     }
-    memcpy(to, store->nonces + at * EMU_SEAL_NONCE_LEN, EMU_SEAL_NONCE_LEN);
+    memcpy(to, store->nonces + at * CRYPTO_SEAL_NONCE_LEN, CRYPTO_SEAL_NONCE_LEN);
     store->nonces_used++;
 }
 
 int emu_store_put(struct emu_store *store, const struct emu_store_row *row, const uint8_t *value,
                   size_t len, struct emu_why *why)
 {
-    size_t sealed_len = len + EMU_SEAL_EXTRA;
+    size_t sealed_len = len + CRYPTO_SEAL_EXTRA;
     sqlite3_stmt *query = store->query[EMU_STORE_PUT];
     if (sealed_grow(store, sealed_len) != 0) {
         return emu_fail(why, QKD_ERR_NOMEM, "out of memory");
     }
     nonce_take(store, store->sealed);
-    emu_seal_nonced(store->data_key, (struct emu_seal_place){row->bytes, row->len}, value, len,
-                    store->sealed);
+    crypto_seal(store->data_key, (struct crypto_place){row->bytes, row->len}, value, len,
+                store->sealed);
     (void)sqlite3_bind_blob(query, 1, row->bytes, (int)row->len, SQLITE_STATIC);
     (void)sqlite3_bind_blob64(query, 2, store->sealed, sealed_len, SQLITE_STATIC);
     return query_run(store, EMU_STORE_PUT, "be written", why);
@@ -278,11 +278,11 @@ static int record_open(struct emu_store *store, struct emu_records *records, siz
     const uint8_t *sealed = sqlite3_column_blob(query, 1);
     size_t key_len = (size_t)sqlite3_column_bytes(query, 0);
     size_t len = (size_t)sqlite3_column_bytes(query, 1);
-    struct emu_seal_place place = {key, key_len};
+    struct crypto_place place = {key, key_len};
     uint8_t *value = records->bytes + *used;
     if (key == NULL || key_len < KEY_AT || key_len > EMU_STORE_ROW_KEY || sealed == NULL ||
-        len < EMU_SEAL_EXTRA || len > records->len - *used ||
-        emu_unseal(store->data_key, place, sealed, len, value) != 0) {
+        len < CRYPTO_SEAL_EXTRA || len > records->len - *used ||
+        crypto_unseal(store->data_key, place, sealed, len, value) != 0) {
         return emu_fail(why, QKD_ERR_FORMAT, "%s: damaged: an entry does not open", store->path);
     }
     struct qkd_record *record = &records->at[records->count++];
@@ -290,7 +290,7 @@ static int record_open(struct emu_store *store, struct emu_records *records, siz
     record->key_len = (uint8_t)(key_len - KEY_AT);
     memcpy(record->key, key + KEY_AT, key_len - KEY_AT);
     record->value = value;
-    record->value_len = len - EMU_SEAL_EXTRA;
+    record->value_len = len - CRYPTO_SEAL_EXTRA;
     *used += len;
     return 0;
 }

@@ -45,7 +45,7 @@ static struct emu_store *store_new(const char *path)
         return NULL;
     }
     store->path = malloc(strlen(path) + 1);
-    store->data_key = sodium_malloc(EMU_SEAL_KEY_LEN);
+    store->data_key = sodium_malloc(CRYPTO_SEAL_KEY_LEN);
     if (store->path == NULL || store->data_key == NULL) {
         emu_store_close(store);
         return NULL;
@@ -137,7 +137,7 @@ static int fill(struct emu_store *store, const struct emu_store_options *options
                 struct emu_why *why)
 {
     uint8_t head[EMU_SEAL_HEAD_LEN];
-    randombytes_buf(store->data_key, EMU_SEAL_KEY_LEN);
+    randombytes_buf(store->data_key, CRYPTO_SEAL_KEY_LEN);
     int err = emu_seal_wrap(options->unlock, &options->cost, store->data_key, head, why);
     if (err == 0) {
         err = connect_file(store, store->path, why);
@@ -320,10 +320,10 @@ static enum found number_get(struct emu_store *store, uint8_t kind, uint32_t *nu
     (void)sqlite3_bind_blob(query, 1, row.bytes, (int)row.len, SQLITE_STATIC);
     int step = sqlite3_step(query);
     bool good = step == SQLITE_ROW &&
-                sqlite3_column_bytes(query, 0) == INCARNATION_LEN + EMU_SEAL_EXTRA &&
-                emu_unseal(store->data_key, (struct emu_seal_place){row.bytes, row.len},
-                           sqlite3_column_blob(query, 0), INCARNATION_LEN + EMU_SEAL_EXTRA,
-                           bytes) == 0;
+                sqlite3_column_bytes(query, 0) == INCARNATION_LEN + CRYPTO_SEAL_EXTRA &&
+                crypto_unseal(store->data_key, (struct crypto_place){row.bytes, row.len},
+                              sqlite3_column_blob(query, 0), INCARNATION_LEN + CRYPTO_SEAL_EXTRA,
+                              bytes) == 0;
     (void)sqlite3_reset(query);
     *number = good ? wire_get_u32(bytes) : 0;
     return good ? FOUND_GOOD : step == SQLITE_DONE ? FOUND_NOT : FOUND_DAMAGED;

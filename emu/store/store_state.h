@@ -38,7 +38,7 @@ struct emu_store {
     uint8_t *data_key; /* guarded memory */
     uint8_t *sealed;   /* the value being put */
     size_t sealed_cap;
-    uint8_t nonces[EMU_STORE_NONCES * EMU_SEAL_NONCE_LEN]; /* random, public once used */
+    uint8_t nonces[EMU_STORE_NONCES * CRYPTO_SEAL_NONCE_LEN]; /* random, public once used */
     size_t nonces_used;
     uint32_t incarnation;
     bool replaced; /* made in place of one that was lost */

@@ -109,7 +109,7 @@ static void bare_commit(sqlite3_stmt **query, const struct qkd_out *out, uint8_t
         memcpy(key + 9, entry->key, 12);
         memcpy(sealed, qkd_out_at(out, entry->value), entry->value.len);
         (void)sqlite3_bind_blob(query[1], 1, key, sizeof key, SQLITE_STATIC);
-        (void)sqlite3_bind_blob64(query[1], 2, sealed, entry->value.len + EMU_SEAL_EXTRA,
+        (void)sqlite3_bind_blob64(query[1], 2, sealed, entry->value.len + CRYPTO_SEAL_EXTRA,
                                   SQLITE_STATIC);
         QKD_ASSERT(sqlite3_step(query[1]) == SQLITE_DONE);
         (void)sqlite3_reset(query[1]);
@@ -129,7 +129,7 @@ static struct cost bare_cost(const struct shape *shape)
     struct qkd_out out;
     uint32_t next = 0;
     struct cost cost = {0};
-    uint8_t *sealed = calloc(1, shape->bytes + EMU_SEAL_EXTRA);
+    uint8_t *sealed = calloc(1, shape->bytes + CRYPTO_SEAL_EXTRA);
     QKD_ASSERT(sealed != NULL && sqlite3_open(path, &db) == SQLITE_OK);
     QKD_ASSERT(sqlite3_exec(db,
                             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
@@ -162,7 +162,7 @@ static struct cost bare_cost(const struct shape *shape)
 /* One write of the values of a commit and its flush. */
 static struct cost flush_cost(const struct shape *shape)
 {
-    size_t len = shape->entries * (shape->bytes + EMU_SEAL_EXTRA);
+    size_t len = shape->entries * (shape->bytes + CRYPTO_SEAL_EXTRA);
     uint8_t *bytes = calloc(1, len);
     const char *path = place("flush");
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/err.h"
+#include "core/crypto/seal.h"
 #include "emu/store/store.h"
 #include "tests/lib/store_model.h"
 
@@ -235,18 +237,21 @@ END_TEST
  * that is moved to the place of another does not open. */
 START_TEST(bound_to_place)
 {
-    struct emu_seal_place here = {(const uint8_t *)"owner,kind,key", 14};
-    struct emu_seal_place there = {(const uint8_t *)"owner,kind,kez", 14};
-    uint8_t key[EMU_SEAL_KEY_LEN] = {1};
+    struct crypto_place here = {(const uint8_t *)"owner,kind,key", 14};
+    struct crypto_place there = {(const uint8_t *)"owner,kind,kez", 14};
+    uint8_t key[CRYPTO_SEAL_KEY_LEN] = {1};
     uint8_t value[5] = "value";
-    uint8_t sealed[2][5 + EMU_SEAL_EXTRA], opened[5];
-    emu_seal(key, here, value, 5, sealed[0]);
-    emu_seal(key, here, value, 5, sealed[1]);
+    uint8_t sealed[2][5 + CRYPTO_SEAL_EXTRA], opened[5];
+    for (int i = 0; i < 2; i++) {
+        randombytes_buf(sealed[i], CRYPTO_SEAL_NONCE_LEN);
+        crypto_seal(key, here, value, 5, sealed[i]);
+    }
     ck_assert_mem_ne(sealed[0], sealed[1], sizeof sealed[0]);
-    ck_assert_int_eq(emu_unseal(key, here, sealed[0], sizeof sealed[0], opened), 0);
+    ck_assert_int_eq(crypto_unseal(key, here, sealed[0], sizeof sealed[0], opened), 0);
     ck_assert_mem_eq(opened, value, 5);
-    ck_assert_int_eq(emu_unseal(key, there, sealed[0], sizeof sealed[0], opened), QKD_ERR_AUTH);
-    ck_assert_int_eq(emu_unseal(key, here, sealed[0], EMU_SEAL_EXTRA - 1, opened), QKD_ERR_AUTH);
+    ck_assert_int_eq(crypto_unseal(key, there, sealed[0], sizeof sealed[0], opened), QKD_ERR_AUTH);
+    ck_assert_int_eq(crypto_unseal(key, here, sealed[0], CRYPTO_SEAL_EXTRA - 1, opened),
+                     QKD_ERR_AUTH);
 }
 END_TEST
 
